@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+/// @title Accounts and the only code that moves ether
+/// @notice Every account has one free balance. Rounds take locks out of it and give settlements back to it; ether leaves by
+/// `withdraw` alone, to its owner alone, so that no receiver can hold up anybody else.
+abstract contract Escrow {
+    /// @notice Wei of each account that no round holds.
+    mapping(address account => uint256 amount) public freeBalance;
+
+    event Deposited(address indexed account, uint256 amount);
+    event Withdrawn(address indexed account, uint256 amount);
+
+    error InsufficientBalance(uint256 available, uint256 required);
+    error TransferFailed(address account, uint256 amount);
+
+    /// @notice Adds the value sent to the caller's free balance.
+    function deposit() external payable {
+        freeBalance[msg.sender] += msg.value;
+        emit Deposited(msg.sender, msg.value);
+    }
+
+    /// @notice Sends the caller part of its free balance.
+    function withdraw(uint256 amount) external {
+        _debit(msg.sender, amount);
+        emit Withdrawn(msg.sender, amount);
+        // The balance is lowered first: a caller that re-enters finds only what is left.
+        (bool sent,) = msg.sender.call{value: amount}("");
+        if (!sent) revert TransferFailed(msg.sender, amount);
+    }
+
+    /// @dev Takes `lock` wei from the caller: the value sent first, then its free balance; a surplus becomes free.
+    /// Sending the exact value leaves the account's slot untouched.
+    function _collectLock(uint256 lock) internal {
+        if (msg.value < lock) {
+            _debit(msg.sender, lock - msg.value);
+        } else if (msg.value > lock) {
+            _credit(msg.sender, msg.value - lock);
+        }
+    }
+
+    function _credit(address account, uint256 amount) internal {
+        if (amount != 0) freeBalance[account] += amount;
+    }
+
+    function _debit(address account, uint256 amount) private {
+        uint256 available = freeBalance[account];
+        if (available < amount) revert InsufficientBalance(available, amount);
+        unchecked {
+            freeBalance[account] = available - amount;
+        }
+    }
+}

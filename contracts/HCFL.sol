@@ -1,0 +1,514 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
+
+import {ClarkeTax} from "./ClarkeTax.sol";
+import {Escrow} from "./Escrow.sol";
+import {Lanes} from "./Lanes.sol";
+import {Rounds} from "./Rounds.sol";
+import {Settlement} from "./Settlement.sol";
+import {IHCFL, Policy, Role, Stage, Status} from "./interfaces/IHCFL.sol";
+import {Conduct, ConductLibrary} from "./types/Conduct.sol";
+import {Draw} from "./types/Draw.sol";
+import {Ledger, LedgerLibrary, MAX_COMMITTED, MAX_ESCROW} from "./types/Ledger.sol";
+import {Member, MemberLibrary} from "./types/Member.sol";
+import {Contributions, Pot, Round} from "./types/Round.sol";
+import {Terms, TermsLibrary} from "./types/Terms.sol";
+
+/// @title HCFL: truthful crowdfunding of hierarchical federated learning
+/// @dev Read it top to bottom: the calls stand in the order of the protocol. Where the tax is worked out: `ClarkeTax`. What a
+/// member owes: `Settlement`. Who can move ether: `Escrow`, called here by `_join`, `_settle` and `_payRebate` alone.
+contract HCFL is Rounds, Escrow {
+    // ────────────────────────────────────────── create and join ────────────────────────────────────────
+
+    /// @inheritdoc IHCFL
+    function createRound(RoundParams calldata params) external returns (uint256 roundId) {
+        _checkParams(params);
+        roundId = ++roundCount;
+        Round storage round = _rounds[roundId];
+        Deadlines calldata deadlines = params.deadlines;
+        round.ledger = LedgerLibrary.pack(
+            deadlines.join,
+            deadlines.commit,
+            params.maxModels,
+            params.punishThresholdBps,
+            params.ownerPolicy == Policy.Capability,
+            params.basePolicy == Policy.Capability
+        );
+        round.terms = TermsLibrary.pack(
+            deadlines.commit,
+            deadlines.reveal,
+            params.maxOwnerBid,
+            params.maxBaseBid,
+            params.bond,
+            params.ownerPolicy,
+            params.basePolicy,
+            params.membershipRoot == 0
+        );
+        round.conduct =
+            ConductLibrary.pack(deadlines.select, deadlines.train, deadlines.report, deadlines.vote);
+        // Public before anyone joins: truth is the best bid for every θ, so it need not be secret, only out of the bidders' hands.
+        uint64 thetaNumerator = uint64(uint256(keccak256(abi.encode(block.prevrandao, roundId))));
+        round.draw = Draw.wrap(thetaNumerator);
+        if (params.membershipRoot != 0) round.membershipRoot = params.membershipRoot;
+        emit RoundCreated(roundId, msg.sender, thetaNumerator, params);
+    }
+
+    /// @inheritdoc IHCFL
+    function join(
+        uint256 roundId,
+        Role role,
+        uint32 points,
+        bytes32[] calldata proof,
+        uint256[] calldata rebateRounds
+    ) external payable {
+        Round storage round = _rounds[roundId];
+        Ledger ledger = _ledgerOf(round, roundId);
+        _requireBefore(roundId, ledger.joinDeadline());
+        (round.ledger, round.members[msg.sender]) = _join(round, roundId, ledger, role, points, proof, rebateRounds);
+    }
+
+    /// @inheritdoc IHCFL
+    function propose(uint256 roundId, Proposal calldata proposal) external returns (uint256 model) {
+        Round storage round = _rounds[roundId];
+        Ledger ledger = _ledgerOf(round, roundId);
+        _requireBefore(roundId, ledger.joinDeadline());
+        Member member = _memberOf(round, roundId, msg.sender);
+        _requireRole(member, msg.sender, Role.Owner);
+        if (member.isProposer()) revert AlreadyProposed(msg.sender, member.model());
+        if (proposal.trainingRounds == 0 || proposal.trainingRounds > 256) {
+            revert InvalidTrainingRounds(proposal.trainingRounds);
+        }
+        Terms terms = round.terms;
+        model = terms.modelCount();
+        if (model == ledger.maxModels()) revert TooManyModels(model);
+        round.terms = terms.withModel();
+        round.members[msg.sender] = member.withModel(model);
+        round.models[model] =
+            Model(msg.sender, proposal.trainingRounds, proposal.ownersDigest, proposal.stationsDigest);
+        emit ModelProposed(roundId, msg.sender, model, proposal);
+    }
+
+    // ───────────────────────────────────────── commit and reveal ───────────────────────────────────────
+
+    /// @inheritdoc IHCFL
+    function commitBid(uint256 roundId, bytes32 commitment) external {
+        Round storage round = _rounds[roundId];
+        Ledger ledger = _ledgerOf(round, roundId);
+        _requireCommitPhase(roundId, ledger);
+        Member member = _memberOf(round, roundId, msg.sender);
+        if (member.stage() != Stage.Joined) revert AlreadyCommitted(roundId, msg.sender);
+        if (member.isProposer()) round.conduct = round.conduct.withLive(member.model());
+        _commit(round, roundId, ledger, member, commitment);
+    }
+
+    /// @inheritdoc IHCFL
+    function joinAndCommit(
+        uint256 roundId,
+        Role role,
+        uint32 points,
+        bytes32[] calldata proof,
+        uint256[] calldata rebateRounds,
+        bytes32 commitment
+    ) external payable {
+        Round storage round = _rounds[roundId];
+        Ledger ledger = _ledgerOf(round, roundId);
+        _requireCommitPhase(roundId, ledger);
+        Member member;
+        (ledger, member) = _join(round, roundId, ledger, role, points, proof, rebateRounds);
+        _commit(round, roundId, ledger, member, commitment);
+    }
+
+    /// @inheritdoc IHCFL
+    function revealBid(uint256 roundId, uint256[] calldata bids, bytes32 salt) external {
+        Round storage round = _rounds[roundId];
+        Terms terms = round.terms;
+        if (!terms.exists()) revert UnknownRound(roundId);
+        if (terms.isCancelled()) revert WrongStatus(roundId, Status.Cancelled, Status.Open);
+        if (block.timestamp < terms.commitDeadline()) revert PhaseNotOpen(roundId, terms.commitDeadline());
+        _requireBefore(roundId, terms.revealDeadline());
+        Member member = _memberOf(round, roundId, msg.sender);
+        if (member.stage() != Stage.Committed) {
+            if (member.stage() == Stage.Joined) revert NotCommitted(roundId, msg.sender);
+            revert AlreadyRevealed(roundId, msg.sender);
+        }
+        if (bids.length != terms.bidWords()) revert WrongBidLength(bids.length, terms.bidWords());
+        bytes32 opening = commitmentOf(roundId, msg.sender, bids, salt);
+        if (!member.holds(opening)) revert WrongOpening(msg.sender, opening);
+
+        Role role = member.role();
+        _addToSums(round.sums[uint256(role)], bids, terms.modelCount(), terms.cap(role));
+        if (terms.weighted(role)) _addTerms(round, roundId, role, member.points(), bids, terms.modelCount());
+        round.members[msg.sender] = member.withStage(Stage.Revealed).withHash(_hashOf(bids, 0, bids.length));
+        emit BidRevealed(roundId, msg.sender, bids);
+    }
+
+    // ────────────────────────────────────────────── select ─────────────────────────────────────────────
+
+    /// @inheritdoc IHCFL
+    function selectModel(uint256 roundId) external {
+        Round storage round = _rounds[roundId];
+        Ledger ledger = _ledgerOf(round, roundId);
+        Conduct conduct = round.conduct;
+        _requireStatus(roundId, conduct.status(), Status.Open);
+        if (block.timestamp < ledger.commitDeadline()) revert PhaseNotOpen(roundId, ledger.commitDeadline());
+        _requireBefore(roundId, conduct.selectDeadline());
+        Terms terms = round.terms;
+        if (Settlement.cannotBeHeld(ledger, conduct)) return _cancel(round, roundId, terms, conduct);
+
+        uint256 valueWord = round.sums[uint256(Role.Owner)][0];
+        uint256 costWord = round.sums[uint256(Role.BaseStation)][0];
+        uint256 stationsRevealed = Lanes.count(costWord);
+        bool allRevealed = Lanes.count(valueWord) == ledger.committed(Role.Owner)
+            && stationsRevealed == ledger.committed(Role.BaseStation);
+        if (!allRevealed && block.timestamp < terms.revealDeadline()) {
+            revert PhaseNotOpen(roundId, terms.revealDeadline());
+        }
+        if (stationsRevealed == 0) return _cancel(round, roundId, terms, conduct);
+
+        // The largest V − K of a live model, the lowest index on a tie; it must be positive.
+        uint256 live = conduct.live();
+        uint256 models = terms.modelCount();
+        uint256 selected;
+        uint256 margin;
+        for (uint256 m; m < models; ++m) {
+            if ((m + 1) & 3 == 0) {
+                valueWord = round.sums[uint256(Role.Owner)][Lanes.wordOf(m)];
+                costWord = round.sums[uint256(Role.BaseStation)][Lanes.wordOf(m)];
+            }
+            uint256 value = Lanes.lane(valueWord, m);
+            uint256 cost = Lanes.lane(costWord, m);
+            if ((live >> m) & 1 == 1 && value > cost && value - cost > margin) {
+                selected = m;
+                margin = value - cost;
+            }
+        }
+        if (margin == 0) {
+            round.conduct = conduct.withStatus(Status.NothingTrained);
+            emit NothingSelected(roundId);
+        } else {
+            round.conduct = conduct.withStatus(Status.Training).withSelected(selected);
+            emit ModelSelected(roundId, round.models[selected].proposer, selected, margin * 1 gwei);
+        }
+    }
+
+    // ─────────────────────────────────────────── train and report ──────────────────────────────────────
+
+    /// @inheritdoc IHCFL
+    function recordGlobalRound(uint256 roundId, uint256 epoch, bytes32 modelDigest, bytes32 updatesRoot) external {
+        Round storage round = _rounds[roundId];
+        Conduct conduct = _trainingOf(round, roundId);
+        _requireBefore(roundId, conduct.trainDeadline());
+        Model storage model = round.models[conduct.selected()];
+        _requireWinner(model);
+        round.globalRounds = _record(round.globalRounds, epoch, model);
+        if (!conduct.guided()) round.conduct = conduct.withGuided();
+        emit GlobalRoundRecorded(roundId, msg.sender, epoch, modelDigest, updatesRoot);
+    }
+
+    /// @inheritdoc IHCFL
+    function recordUpdate(uint256 roundId, uint256 epoch, bytes32 updateDigest) external {
+        Round storage round = _rounds[roundId];
+        Conduct conduct = _trainingOf(round, roundId);
+        _requireBefore(roundId, conduct.trainDeadline());
+        Member member = _memberOf(round, roundId, msg.sender);
+        _requireRole(member, msg.sender, Role.BaseStation);
+        if (member.stage() != Stage.Revealed) revert NotRevealed(roundId, msg.sender);
+        round.updates[msg.sender] = _record(round.updates[msg.sender], epoch, round.models[conduct.selected()]);
+        if (!member.recorded()) {
+            round.members[msg.sender] = member.withRecorded();
+            round.conduct = conduct.withRecorder();
+        }
+        emit UpdateRecorded(roundId, msg.sender, epoch, updateDigest);
+    }
+
+    /// @inheritdoc IHCFL
+    function reportContributions(
+        uint256 roundId,
+        address[] calldata stations,
+        uint32[] calldata points,
+        uint256[] calldata bids
+    ) external {
+        Round storage round = _rounds[roundId];
+        Conduct conduct = _trainingOf(round, roundId);
+        _requireBefore(roundId, conduct.reportDeadline());
+        _requireWinner(round.models[conduct.selected()]);
+        if (stations.length != points.length) revert LengthMismatch(stations.length, points.length);
+        Terms terms = round.terms;
+        bool byContribution = terms.byContribution();
+        if (byContribution) _requireWords(bids, stations.length, terms);
+        for (uint256 i; i < stations.length; ++i) {
+            Member member = _memberOf(round, roundId, stations[i]);
+            _requireRole(member, stations[i], Role.BaseStation);
+            if (member.stage() == Stage.Joined) revert NotCommitted(roundId, stations[i]);
+            if (points[i] >= ClarkeTax.CONTRIBUTION_POINTS) revert InvalidContribution(stations[i], points[i]);
+            if (byContribution) {
+                uint256 from = i * terms.bidWords();
+                _checkBids(member, stations[i], bids, from, terms.bidWords());
+                uint256 word = bids[from + Lanes.wordOf(conduct.selected())];
+                _list(round, member.points(), points[i], Lanes.lane(word, conduct.selected()) * 1 gwei);
+                member = member.withPoints(points[i]);
+            }
+            round.members[stations[i]] = member.withListedZero(points[i] == 0);
+            emit ContributionReported(roundId, stations[i], points[i]);
+        }
+    }
+
+    /// @inheritdoc IHCFL
+    function reportResult(uint256 roundId, bytes32 modelDigest, Opening calldata opening) external {
+        Round storage round = _rounds[roundId];
+        Conduct conduct = _trainingOf(round, roundId);
+        _requireBefore(roundId, conduct.reportDeadline());
+        Model storage model = round.models[conduct.selected()];
+        _requireWinner(model);
+        if (block.timestamp < conduct.trainDeadline()) {
+            uint256 revealed = Lanes.count(round.sums[uint256(Role.BaseStation)][0]);
+            if (conduct.recorders() != revealed) revert UpdatesMissing(conduct.recorders(), revealed);
+        }
+        if (round.terms.byContribution() && conduct.recorders() != 0) {
+            uint256 sum = round.contributions.points;
+            if (sum != ClarkeTax.CONTRIBUTION_POINTS) {
+                revert ContributionsDoNotAddUp(sum, ClarkeTax.CONTRIBUTION_POINTS);
+            }
+        }
+        bytes32 digest = ownersDigestOf(roundId, msg.sender, opening);
+        if (digest != model.ownersDigest) revert WrongProposalOpening(digest, model.ownersDigest);
+        round.conduct = conduct.withStatus(Status.Reported);
+        emit ResultReported(roundId, msg.sender, modelDigest, opening);
+    }
+
+    /// @inheritdoc IHCFL
+    function abortTraining(uint256 roundId, uint256[] calldata winnerBids) external {
+        Round storage round = _rounds[roundId];
+        Conduct conduct = _trainingOf(round, roundId);
+        if (block.timestamp < conduct.reportDeadline()) revert PhaseNotOpen(roundId, conduct.reportDeadline());
+        address winner = round.models[conduct.selected()].proposer;
+        Member member = round.members[winner];
+        Terms terms = round.terms;
+        _requireWords(winnerBids, 1, terms);
+        _checkBids(member, winner, winnerBids, 0, winnerBids.length);
+
+        conduct = conduct.withStatus(Status.Aborted);
+        round.conduct = conduct;
+        uint256 part;
+        if (conduct.recorders() != 0) {
+            Settlement.Statement memory s =
+                Settlement.read(roundId, Status.Aborted, round.ledger, terms, conduct);
+            Settlement.Dues memory dues = Settlement.duesOf(s, round, member, winnerBids, 0);
+            part = (dues.share + (dues.slashedToRecorders ? dues.slashed : 0)) / conduct.recorders();
+            round.partPerRecorder = part;
+        }
+        emit TrainingAborted(roundId, winner, part);
+    }
+
+    // ─────────────────────────────────────────────── vote ──────────────────────────────────────────────
+
+    /// @inheritdoc IHCFL
+    function vote(uint256 roundId, bool punish, uint16 measuredAccuracyBps) external {
+        Round storage round = _rounds[roundId];
+        Conduct conduct = _conductOf(round, roundId);
+        _requireStatus(roundId, conduct.status(), Status.Reported);
+        _requireBefore(roundId, conduct.voteDeadline());
+        Member member = _memberOf(round, roundId, msg.sender);
+        _requireRole(member, msg.sender, Role.Owner);
+        if (member.stage() == Stage.Joined || member.proposed(conduct.selected())) revert NotAnElector(msg.sender);
+        if (member.voted()) revert AlreadyVoted(msg.sender);
+        if (measuredAccuracyBps > 10_000) revert InvalidAccuracy(measuredAccuracyBps);
+        round.members[msg.sender] = member.withVoted();
+        round.conduct = conduct.withVote(punish);
+        emit Voted(roundId, msg.sender, punish, measuredAccuracyBps);
+    }
+
+    // ────────────────────────────────────────────── settle ─────────────────────────────────────────────
+
+    /// @inheritdoc IHCFL
+    function settle(uint256 roundId, address member, uint256[] calldata bids) external {
+        Round storage round = _rounds[roundId];
+        Settlement.Statement memory s = _openSettlement(round, roundId);
+        _requireWords(bids, 1, s.terms);
+        if (!_settle(round, s, member, bids, 0)) revert AlreadySettled(roundId, member);
+        round.ledger = s.ledger;
+    }
+
+    /// @inheritdoc IHCFL
+    function settleMany(uint256 roundId, address[] calldata members, uint256[] calldata bids) external {
+        Round storage round = _rounds[roundId];
+        Settlement.Statement memory s = _openSettlement(round, roundId);
+        _requireWords(bids, members.length, s.terms);
+        uint256 words = s.terms.bidWords();
+        for (uint256 i; i < members.length; ++i) {
+            _settle(round, s, members[i], bids, i * words);
+        }
+        round.ledger = s.ledger;
+    }
+
+    /// @inheritdoc IHCFL
+    function claimRebate(uint256 roundId) external {
+        _payRebate(roundId);
+    }
+
+    // ────────────────────────────────── what the calls above are made of ───────────────────────────────
+
+    /// @dev Checks the caller's claim to membership, credits its rebates and takes its lock. The caller stores what it returns.
+    function _join(
+        Round storage round,
+        uint256 roundId,
+        Ledger ledger,
+        Role role,
+        uint32 points,
+        bytes32[] calldata proof,
+        uint256[] calldata rebateRounds
+    ) private returns (Ledger, Member) {
+        if (round.members[msg.sender].stage() != Stage.None) revert AlreadyJoined(roundId, msg.sender);
+        Terms terms = round.terms;
+        if (points == 0 || (points != 1 && !terms.weighted(role))) revert InvalidPoints(points);
+        if (!terms.isOpen()) {
+            bytes32 leaf = keccak256(bytes.concat(keccak256(abi.encode(msg.sender, role, points))));
+            if (!MerkleProof.verifyCalldata(proof, round.membershipRoot, leaf)) {
+                revert InvalidProof(msg.sender, role, points);
+            }
+        }
+        for (uint256 i; i < rebateRounds.length; ++i) {
+            _payRebate(rebateRounds[i]);
+        }
+        uint256 lock = terms.lockOf(role, points);
+        uint256 escrow = ledger.escrow() + lock;
+        if (escrow > MAX_ESCROW) revert RoundFull(roundId);
+        _collectLock(lock);
+        emit Joined(roundId, msg.sender, role, points, lock);
+        // Under Contribution a base station's points are those that the winner will report.
+        bool unlisted = role == Role.BaseStation && terms.byContribution();
+        return (ledger.withEscrow(escrow), MemberLibrary.pack(role, unlisted ? 0 : points));
+    }
+
+    /// @dev Stores the caller's commitment, counts it, and under Capability sums its points.
+    function _commit(Round storage round, uint256 roundId, Ledger ledger, Member member, bytes32 commitment) private {
+        Role role = member.role();
+        if (ledger.committed(role) == MAX_COMMITTED) revert RoundFull(roundId);
+        if (ledger.weighted(role)) round.draw = round.draw.withPoints(role, member.points());
+        round.ledger = ledger.withCommitted(role);
+        round.members[msg.sender] = member.withStage(Stage.Committed).withHash(commitment);
+        emit BidCommitted(roundId, msg.sender, commitment);
+    }
+
+    /// @dev Adds a member's bids and 1 for the counter to its side's sums, word by word.
+    function _addToSums(uint256[17] storage sums, uint256[] calldata bids, uint256 models, uint256 cap) private {
+        for (uint256 w; w < bids.length; ++w) {
+            if (!Lanes.within(bids[w], Lanes.capWord(w, models, cap))) _refuseBids(bids[w], w, models, cap);
+            unchecked {
+                sums[w] += bids[w] + (w == 0 ? 1 : 0);
+            }
+        }
+    }
+
+    /// @dev Says which bid is over the cap, or that the word has a lane that holds no bid.
+    function _refuseBids(uint256 word, uint256 w, uint256 models, uint256 cap) private pure {
+        for (uint256 m = w == 0 ? 0 : 4 * w - 1; m < models && Lanes.wordOf(m) == w; ++m) {
+            if (Lanes.lane(word, m) > cap) revert BidOverCap(m, Lanes.lane(word, m), cap);
+        }
+        revert MalformedBids(w, word);
+    }
+
+    /// @dev Adds a member's weighted terms (Capability) to its side's.
+    function _addTerms(
+        Round storage round,
+        uint256 roundId,
+        Role role,
+        uint256 points,
+        uint256[] calldata bids,
+        uint256 models
+    ) private {
+        uint256 total = round.draw.points(role);
+        // A lone member's round cannot be held, and its term has no meaning.
+        if (round.ledger.committed(role) < 2) revert WrongStatus(roundId, Status.Cancelled, Status.Open);
+        uint256[32] storage sums = round.terms128[uint256(role)];
+        for (uint256 m; m < models; m += 2) {
+            uint256 pair;
+            for (uint256 half; half < 2 && m + half < models; ++half) {
+                uint256 claim = Lanes.lane(bids[Lanes.wordOf(m + half)], m + half) * 1 gwei;
+                pair |= ClarkeTax.term(role, claim, points, total) << (128 * half);
+            }
+            unchecked {
+                if (pair != 0) sums[m >> 1] += pair;
+            }
+        }
+    }
+
+    /// @dev Enters a base station's points in the winner's list in place of its earlier ones; `claim` at the selected model, wei.
+    function _list(Round storage round, uint256 earlier, uint256 points, uint256 claim) private {
+        Contributions memory listed = round.contributions;
+        listed.points = listed.points - uint128(earlier) + uint128(points);
+        listed.excess = listed.excess - uint128(ClarkeTax.contributionTerm(claim, earlier))
+            + uint128(ClarkeTax.contributionTerm(claim, points));
+        round.contributions = listed;
+    }
+
+    /// @dev Cancels a round for good; its funds can be settled at once.
+    function _cancel(Round storage round, uint256 roundId, Terms terms, Conduct conduct) private {
+        round.conduct = conduct.withStatus(Status.Cancelled);
+        round.terms = terms.withCancelled();
+        emit RoundCancelled(roundId);
+    }
+
+    /// @dev Reads a round for settlement, or says why it is not open. Stores a cancellation that a deadline has brought.
+    function _openSettlement(Round storage round, uint256 roundId) private returns (Settlement.Statement memory) {
+        Ledger ledger = _ledgerOf(round, roundId);
+        Conduct conduct = round.conduct;
+        Terms terms = round.terms;
+        Status status = _statusOf(ledger, conduct);
+        if (!_settlementOpen(ledger, conduct, status)) revert SettlementNotOpen(roundId, status);
+        if (status == Status.Cancelled && conduct.status() == Status.Open) _cancel(round, roundId, terms, conduct);
+        return Settlement.read(roundId, status, ledger, terms, conduct);
+    }
+
+    /// @dev Settles one member: counts it in the statement's ledger, which the caller stores. False if it was settled before.
+    function _settle(
+        Round storage round,
+        Settlement.Statement memory s,
+        address account,
+        uint256[] calldata bids,
+        uint256 from
+    ) private returns (bool) {
+        Member member = _memberOf(round, s.roundId, account);
+        Stage stage = member.stage();
+        if (stage == Stage.Settled || stage == Stage.Closed) return false;
+        Settlement.Dues memory dues;
+        if (stage == Stage.Joined) {
+            dues = Settlement.duesOfAbsentee(s, member);
+            round.members[account] = member.withStage(Stage.Closed);
+        } else {
+            _checkBids(member, account, bids, from, s.terms.bidWords());
+            dues = Settlement.duesOf(s, round, member, bids, from);
+            uint256 putIn = dues.tax + dues.forfeited;
+            Pot[2] storage pots = round.pots;
+            uint256 side = uint256(member.role());
+            if (dues.slashed != 0) {
+                if (dues.slashedOutside) pots[uint256(Role.BaseStation)].outside += uint128(dues.slashed);
+                else if (!dues.slashedToRecorders) putIn += dues.slashed;
+            }
+            if (putIn != 0) pots[side].inside += uint128(putIn);
+            round.members[account] = member.withStage(Stage.Settled).withPutIn(putIn);
+            s.ledger = s.ledger.withSettled(1);
+        }
+        s.ledger = s.ledger.withEscrow(s.ledger.escrow() - dues.released);
+        _credit(account, dues.released);
+        emit MemberSettled(
+            s.roundId, account, dues.share, dues.tax, dues.slashed, dues.reward, dues.forfeited
+        );
+        return true;
+    }
+
+    /// @dev Credits what a round recycles to the caller.
+    function _payRebate(uint256 roundId) private {
+        Round storage round = _rounds[roundId];
+        Ledger ledger = _ledgerOf(round, roundId);
+        Member member = round.members[msg.sender];
+        if (member.stage() != Stage.Settled || !ledger.allSettled()) revert RebateNotDue(roundId, msg.sender);
+        uint256 amount = Settlement.rebateOf(round, member);
+        round.members[msg.sender] = member.withStage(Stage.Closed);
+        round.ledger = ledger.withEscrow(ledger.escrow() - amount);
+        _credit(msg.sender, amount);
+        emit RebatePaid(roundId, msg.sender, amount);
+    }
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {Role} from "../interfaces/IHCFL.sol";
+import {Bits} from "./Bits.sol";
+
+/// @dev What shares are worked out from beside the bids: θ, and under Capability the sums of the committed members' points.
+///
+///   168 free 88 | 116 basePoints 52 | 64 ownerPoints 52 | 0 θ 64
+///
+/// θ = the field / 2^64.
+type Draw is uint256;
+
+using DrawLibrary for Draw global;
+
+library DrawLibrary {
+    using Bits for uint256;
+
+    uint256 private constant OWNER_POINTS = 64;
+    uint256 private constant BASE_POINTS = 116;
+
+    function theta(Draw self) internal pure returns (uint256) {
+        return Draw.unwrap(self).get(0, 64);
+    }
+
+    function points(Draw self, Role role) internal pure returns (uint256) {
+        return Draw.unwrap(self).get(role == Role.Owner ? OWNER_POINTS : BASE_POINTS, 52);
+    }
+
+    /// @dev At most 2^20 − 1 members of at most 2^32 − 1 points each are added.
+    function withPoints(Draw self, Role role, uint256 points_) internal pure returns (Draw) {
+        return Draw.wrap(Draw.unwrap(self) + (points_ << (role == Role.Owner ? OWNER_POINTS : BASE_POINTS)));
+    }
+}
