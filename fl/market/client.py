@@ -11,8 +11,10 @@ from typing import Any
 from ape.api import AccountAPI, ReceiptAPI
 from ape.contracts import ContractInstance
 from ape.exceptions import ApeException, CustomError
+from hexbytes import HexBytes
 
 from fl.market.bids import word_count
+from fl.market.history import Event
 from fl.market.refusals import MarketError, explain
 from fl.market.terms import Phase, Role, RoundTerms, Stage, Status
 
@@ -284,6 +286,43 @@ class Market:
         """The packed bids of a member that never revealed."""
         return [0] * word_count(models)
 
+    # ── logs ──
+
+    def events(self, round_id: int) -> list[Event]:
+        """Every log of a round, in the order of the chain."""
+        provider = self.contract.provider
+        logs = self._guard(
+            "logs",
+            lambda: provider.web3.eth.get_logs(
+                {
+                    "address": self.contract.address,
+                    "fromBlock": self._first_block(),
+                    "topics": [None, HexBytes(round_id.to_bytes(32, "big"))],
+                }
+            ),
+        )
+        abis = list(self.contract.contract_type.events)
+        inputs = {abi.name: {each.name: each for each in abi.inputs} for abi in abis}
+        decoded = provider.network.ecosystem.decode_logs([dict(log) for log in logs], *abis)
+        return [
+            Event(log.event_name, {k: _named(inputs[log.event_name][k], v) for k, v in log.event_arguments.items()})
+            for log in decoded
+        ]
+
+    def _first_block(self) -> int:
+        receipt = self.contract.creation_metadata
+        return 0 if receipt is None else int(receipt.block)
+
+    def balance_of(self, account: str) -> int:
+        """Wei of an account, free and locked, over all rounds."""
+        locked = 0
+        for round_id in range(1, int(self._read("roundCount")) + 1):
+            member = self.member_state(round_id, account)
+            if member.stage in (Stage.JOINED, Stage.COMMITTED, Stage.REVEALED):
+                points = member.points if member.role is Role.OWNER else 1
+                locked += int(self._read("lockOf", round_id, int(member.role), points))
+        return self.free_balance(account) + locked
+
     # ── how ──
 
     def _send(self, call: str, sender: AccountAPI, *args: Any, value: int = 0) -> ReceiptAPI:
@@ -303,3 +342,10 @@ class Market:
             raise MarketError(f"{call}: {explain(error.name, error.inputs)}") from error
         except ApeException as error:
             raise MarketError(f"{call}: {error}") from error
+
+
+def _named(abi: Any, value: Any) -> Any:
+    """A decoded struct, which ape gives as a list, as a dictionary by the names of its fields."""
+    if abi.components is None:
+        return value
+    return {part.name: _named(part, item) for part, item in zip(abi.components, value, strict=True)}
