@@ -22,6 +22,8 @@ import {Lanes} from "./Lanes.sol";
 ///     weighted  own = term   owner:   base = (Q−t) K + t T             coefficient = t        denominator = Q Σp
 ///                            station: base = (Q−t) T + t V             coefficient = Q−t
 ///
+/// An owner's share is cut to `p · maxOwnerBid`. At a selected model the exact share is never above that, only its rounding.
+///
 /// The tax is Clarke's pivot rule over both sides at once, with A the others' claims less their shares:
 ///
 ///     tax = max(0, max over live models of A) − A at the selected model,   A = D − u + s   (0 where nothing is selected)
@@ -40,7 +42,7 @@ library ClarkeTax {
     /// @param margins D of each model, int256[M]
     /// @param bases the share's base of each model, uint256[M]
     /// @param points Σp of the side
-    /// @param capPerPoint the largest share a point that is counted at a model that is not selected (owners)
+    /// @param capPerPoint the largest share a point (owners), so that a bounded lock is enough
     struct Book {
         Role role;
         bool weighted;
@@ -134,8 +136,8 @@ library ClarkeTax {
                 uint256 claim = Lanes.lane(word, m) * 1 gwei;
                 uint256 own = book.weighted ? term(book.role, claim, points, book.points) : claim;
                 uint256 amount = share(book.role, points, book.bases[m], book.coefficient, own, book.denominator);
+                if (owner && amount > largestShare) amount = largestShare;
                 if (m == book.selected) shareAtSelected = amount;
-                else if (owner && amount > largestShare) amount = largestShare;
                 // A = D − v + c for an owner, D + k − r for a base station.
                 int256 others = owner
                     ? book.margins[m] - int256(claim) + int256(amount)

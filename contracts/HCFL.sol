@@ -438,9 +438,9 @@ contract HCFL is Rounds, Escrow {
     /// @dev Enters a base station's points in the winner's list in place of its earlier ones; `claim` at the selected model, wei.
     function _list(Round storage round, uint256 earlier, uint256 points, uint256 claim) private {
         Contributions memory listed = round.contributions;
-        listed.points = listed.points - uint128(earlier) + uint128(points);
-        listed.excess = listed.excess - uint128(ClarkeTax.contributionTerm(claim, earlier))
-            + uint128(ClarkeTax.contributionTerm(claim, points));
+        listed.points = listed.points + uint128(points) - uint128(earlier);
+        listed.excess = listed.excess + uint128(ClarkeTax.contributionTerm(claim, points))
+            - uint128(ClarkeTax.contributionTerm(claim, earlier));
         round.contributions = listed;
     }
 

@@ -11,6 +11,8 @@ from typing import Any
 from ape.api import AccountAPI, ReceiptAPI
 from ape.contracts import ContractInstance
 from ape.exceptions import ApeException, CustomError
+from ape.types import ContractLog
+from ethpm_types.abi import EventABI
 from hexbytes import HexBytes
 
 from fl.market.bids import word_count
@@ -290,24 +292,18 @@ class Market:
 
     def events(self, round_id: int) -> list[Event]:
         """Every log of a round, in the order of the chain."""
-        provider = self.contract.provider
-        logs = self._guard(
-            "logs",
-            lambda: provider.web3.eth.get_logs(
-                {
-                    "address": self.contract.address,
-                    "fromBlock": self._first_block(),
-                    "topics": [None, HexBytes(round_id.to_bytes(32, "big"))],
-                }
-            ),
-        )
-        abis = list(self.contract.contract_type.events)
+        abis = [abi for abi in self.contract.contract_type.events if abi.inputs[0].name == "roundId"]
         inputs = {abi.name: {each.name: each for each in abi.inputs} for abi in abis}
-        decoded = provider.network.ecosystem.decode_logs([dict(log) for log in logs], *abis)
         return [
             Event(log.event_name, {k: _named(inputs[log.event_name][k], v) for k, v in log.event_arguments.items()})
-            for log in decoded
+            for log in self._logs(abis, [None, HexBytes(round_id.to_bytes(32, "big"))])
         ]
+
+    def _logs(self, abis: Sequence[EventABI], topics: Sequence[Any]) -> list[ContractLog]:
+        provider = self.contract.provider
+        query = {"address": self.contract.address, "fromBlock": self._first_block(), "topics": list(topics)}
+        logs = self._guard("logs", lambda: provider.web3.eth.get_logs(query))
+        return list(provider.network.ecosystem.decode_logs([dict(log) for log in logs], *abis))
 
     def _first_block(self) -> int:
         receipt = self.contract.creation_metadata
@@ -322,6 +318,16 @@ class Market:
                 points = member.points if member.role is Role.OWNER else 1
                 locked += int(self._read("lockOf", round_id, int(member.role), points))
         return self.free_balance(account) + locked
+
+    def unaccounted(self) -> int:
+        """Wei that the contract holds beyond all free balances and all rounds' escrows: 0, unless ether was forced on it."""
+        abis = [self.contract.contract_type.events[name] for name in ("Deposited", "Joined", "MemberSettled")]
+        accounts = set()
+        for log in self._logs(abis, topics=[]):
+            accounts.add(str(log.event_arguments.get("account") or log.event_arguments["member"]))
+        free = sum(self.free_balance(account) for account in accounts)
+        rounds = range(1, int(self._read("roundCount")) + 1)
+        return int(self.contract.balance) - free - sum(self.round_state(each).escrow for each in rounds)
 
     # ── how ──
 

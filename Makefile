@@ -1,0 +1,58 @@
+# Each command sets up first whatever is missing; scripts/_setup.sh does that and says what it cannot find.
+#
+#   make round ARGS="--policy contribution --seed 3"      options go to the command through ARGS
+#   make PYTHON=python3.12 setup                          another Python than python3
+
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export PYTHON
+.DEFAULT_GOAL := help
+
+# Expands to nothing once all is set up. If something is missing it ends make with the set-up's one line, where a failed
+# recipe would add make's own.
+ready = $(call stop_if,$(shell scripts/_setup.sh))
+stop_if = $(if $(1),$(error $(1)))
+
+.PHONY: help
+help: ## what there is
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
+
+.PHONY: round
+round: ## a whole round: fund, choose, train, pay (ARGS="--help" shows its options)
+	$(ready)
+	@ape run crowdfund_round $(ARGS)
+
+.PHONY: test
+test: ## every test (ARGS="-k settle" picks some)
+	$(ready)
+	@ape test $(ARGS)
+
+.PHONY: lint
+lint: ## style and types: ruff, mypy, forge fmt
+	$(ready)
+	ruff check
+	ruff format --check
+	mypy
+	forge fmt --check
+
+.PHONY: format
+format: ## mend what lint can mend itself
+	$(ready)
+	ruff check --fix
+	ruff format
+	forge fmt
+
+.PHONY: setup
+setup: ## only set up
+	$(ready)
+	@echo "Set up. Activate with: . .venv/bin/activate"
+
+.PHONY: lock
+lock: ## pin anew what requirements.in and package.json ask for
+	$(ready)
+	python scripts/_lock.py
+	npm install --package-lock-only --cache .cache/npm
+
+.PHONY: clean
+clean: ## back to a fresh clone, but for ape's key files and the rounds
+	rm -rf .venv .cache .build node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .ape/packages .ape/processes

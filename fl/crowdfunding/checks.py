@@ -1,0 +1,62 @@
+"""What a round is held against once it is finished: the chain's books and the artefacts that its digests name."""
+
+from fl.artefacts import ArtefactError, ArtefactStore
+from fl.crowdfunding.play import Played
+from fl.market.client import Market
+from fl.market.merkle import updates_root
+from fl.market.terms import Role
+from fl.training.cloud import aggregate
+from fl.training.edge import load_update
+from fl.training.errors import TrainingError
+from fl.training.state import save_model
+
+DUST_PER_MEMBER = 4
+"""Wei: a round's escrow ends below this for each member (protocol.md, "Conservation")."""
+
+
+def check_books(market: Market, played: Played) -> list[str]:
+    """The contract holds exactly its free balances and escrows, the round ends with dust, and every balance moved by what its
+    settlement and rebate say. One line a discrepancy."""
+    found = []
+    if unaccounted := market.unaccounted():
+        found.append(f"the contract holds {unaccounted} wei more than all balances and escrows")
+    members = len(played.record.members)
+    if not 0 <= played.escrow_left < DUST_PER_MEMBER * members:
+        found.append(f"{played.escrow_left} wei of the round are left for {members} members")
+    for account, member in played.record.members.items():
+        if member.settled is None:
+            found.append(f"{account} is not settled")
+            continue
+        expected = played.before[account] - member.settled.payment + played.rebates[account]
+        if played.after[account] != expected:
+            found.append(f"{account} has {played.after[account]} wei, its settlement says {expected}")
+    return found
+
+
+def check_artefacts(played: Played, store: ArtefactStore) -> list[str]:
+    """Every digest on chain names an artefact that is there and intact, and every global model is the average of the updates
+    whose root the winner recorded. One line a discrepancy."""
+    record, found = played.record, []
+    if played.federation is None:
+        return found
+    for epoch, (model_digest, root) in sorted(record.global_rounds.items()):
+        updates = {
+            member.account: member.updates[epoch]
+            for member in record.side(Role.BASE_STATION)
+            if epoch in member.updates
+        }
+        if updates_root(list(updates.items())) != root:
+            found.append(f"global round {epoch}: its updates root is not that of the recorded updates")
+        try:
+            state = aggregate(load_update(store.get("0x" + digest.hex())) for digest in updates.values())
+            average = store.put(save_model(played.federation.model, state, epoch=epoch))
+            if average != "0x" + model_digest.hex():
+                found.append(f"global round {epoch}: its model is not the average of the recorded updates")
+        except (ArtefactError, TrainingError) as error:
+            found.append(f"global round {epoch}: {error}")
+    if record.result is not None:
+        try:
+            store.get("0x" + record.result[0].hex())
+        except ArtefactError as error:
+            found.append(f"the reported model: {error}")
+    return found

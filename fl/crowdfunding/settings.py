@@ -1,0 +1,111 @@
+"""What a round is played with."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+from fl.market.bids import MAX_MODELS
+from fl.market.terms import Policy
+from fl.training.config import StationConfig, TrainingConfig
+
+VALUE_MEAN = 10
+COST_MEAN = 5
+"""Gwei a label that owners gain and base stations spend on average (paper, section V-C)."""
+
+CLAIMS_BPS = {"digits": 8_500, "cifar10": 2_500}
+"""Accuracy that an honest proposer expects of the default training, 1/10,000 (measured: see `fl/training`)."""
+
+
+class SettingsError(ValueError):
+    """Options of a round that do not fit together."""
+
+
+class Misbehaviour(Enum):
+    """Which member misbehaves, and how."""
+
+    NONE = "none"
+    NON_REVEALER = "the last owner commits its bids and never reveals them"
+    BAD_WINNER = "the winner reports a model that it has not trained"
+    ABSENT_STATION = "the last base station never records an update"
+
+
+@dataclass(frozen=True)
+class RoundSettings:
+    """A round's options.
+
+    Attributes:
+        owners: number of owners, at least 2.
+        base_stations: number of base stations, at least 2.
+        clients: clients of each base station.
+        models: number of owners that propose a model; None: all, 64 at most.
+        owner_policy: how owners share the pool.
+        base_policy: how base stations do.
+        seed: of every draw but θ, which the chain draws.
+        misbehaviour: of one member.
+        phase_seconds: length of each phase.
+        claim_bps: accuracy that each proposal claims, 1/10,000; None: the data set's default.
+
+    Raises:
+        SettingsError: they do not fit together.
+    """
+
+    owners: int = 4
+    base_stations: int = 4
+    clients: int = 2
+    models: int | None = None
+    owner_policy: Policy = Policy.EQUAL
+    base_policy: Policy = Policy.EQUAL
+    seed: int = 1
+    dataset: str = "digits"
+    data_dir: Path | None = None
+    model: str | None = None
+    train_images: int | None = None
+    rounds: int = 3
+    alpha: float | None = None
+    misbehaviour: Misbehaviour = Misbehaviour.NONE
+    phase_seconds: int = 3_600
+    claim_bps: int | None = None
+    station: StationConfig = field(default_factory=StationConfig)
+
+    def __post_init__(self) -> None:
+        for name, count in (("owners", self.owners), ("base stations", self.base_stations)):
+            if count < 2:
+                raise SettingsError(f"a round needs at least 2 {name}, not {count}: with fewer it is cancelled")
+        if self.models is not None and not 1 <= self.models <= min(self.owners, MAX_MODELS):
+            raise SettingsError(
+                f"{self.models} models cannot be proposed: 1 … {min(self.owners, MAX_MODELS)}, one an owner at most"
+            )
+        if self.owner_policy is Policy.CONTRIBUTION:
+            raise SettingsError("owners do not contribute to training: their policy is equal or capability")
+        if not 1 <= self.rounds <= 256:
+            raise SettingsError(f"a model trains 1 … 256 global rounds, not {self.rounds}")
+        if self.phase_seconds < 1:
+            raise SettingsError(f"a phase lasts at least 1 second, not {self.phase_seconds}")
+        if self.claim_bps is not None and not 0 <= self.claim_bps <= 10_000:
+            raise SettingsError(f"a claimed accuracy is 0 … 10,000 (1/10,000), not {self.claim_bps}")
+
+    @property
+    def proposals(self) -> int:
+        """Number of models proposed."""
+        return min(self.owners, MAX_MODELS) if self.models is None else self.models
+
+    @property
+    def claimed_accuracy_bps(self) -> int:
+        """What each proposal claims, 1/10,000."""
+        return CLAIMS_BPS[self.dataset] if self.claim_bps is None else self.claim_bps
+
+    def training(self, targets: tuple[str, ...]) -> TrainingConfig:
+        """The training of a model with these target labels."""
+        return TrainingConfig(
+            dataset=self.dataset,
+            data_dir=self.data_dir,
+            targets=targets,
+            train_images=self.train_images,
+            model=self.model,
+            stations=self.base_stations,
+            clients=self.clients,
+            alpha=self.alpha,
+            rounds=self.rounds,
+            seed=self.seed,
+            station=self.station,
+        )

@@ -1,0 +1,124 @@
+"""The selected model's training as its parties do it: base stations train and record, the winner averages and records.
+
+What a party uses it reads from the artefact store by the digest that is on chain.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from fl.artefacts import ArtefactStore
+from fl.crowdfunding.watcher import Watcher
+from fl.market.client import Market
+from fl.market.members import BaseStation, Owner
+from fl.market.merkle import updates_root
+from fl.training.cloud import aggregate
+from fl.training.contribution import measure_margins, total_margins
+from fl.training.edge import load_update, save_update
+from fl.training.evaluation import Evaluation
+from fl.training.federation import Federation
+from fl.training.seeds import Stream, derive_seed
+from fl.training.state import load_model, save_model
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """A recorded global round."""
+
+    epoch: int
+    global_digest: str
+    evaluation: Evaluation
+    updates_root: bytes
+
+
+@dataclass(frozen=True)
+class Training:
+    """What training left.
+
+    Attributes:
+        initial_digest: of the model it started from.
+        epochs: one a global round.
+        margins: each recording base station's margin in accuracy, by index (paper, section IV-C).
+        result_digest: of the model that the winner reports.
+        final: how that model does on the target labels.
+    """
+
+    initial_digest: str
+    epochs: tuple[Epoch, ...]
+    margins: dict[int, Fraction]
+    result_digest: str
+    final: Evaluation
+
+
+def train(
+    market: Market,
+    federation: Federation,
+    winner: Owner,
+    stations: Sequence[tuple[int, BaseStation]],
+    store: ArtefactStore,
+    watcher: Watcher,
+    *,
+    honest: bool = True,
+) -> Training:
+    """Train and record every global round.
+
+    Args:
+        stations: the base stations that take part, with their index in the federation.
+        honest: False: the winner reports a freshly drawn model instead of the trained one.
+
+    Raises:
+        TrainingError: training cannot go on (see `fl.training`).
+        ArtefactError: an artefact is missing or not what its digest says.
+    """
+    digest = initial = store.put(save_model(federation.model, federation.initial_state()))
+    epochs: list[Epoch] = []
+    margins = []
+    workspace = federation.model.build()
+    with watcher.progress("training", federation.config.rounds * len(stations)) as advance:
+        for epoch in range(federation.config.rounds):
+            recorded = _train_stations(market, federation, stations, store, digest, epoch, advance)
+            # The winner's part: it reads the updates that the chain names, judges them, averages them.
+            start = epochs[-1].evaluation if epochs else federation.evaluate(load_model(store.get(digest))[1])
+            updates = [load_update(store.get("0x" + each.hex())) for _, each in recorded]
+            margins.append(measure_margins(start, updates, lambda state: federation.evaluate(state, None, workspace)))
+            state = aggregate(updates)
+            digest = store.put(save_model(federation.model, state, epoch=epoch))
+            root = updates_root(recorded)
+            market.record_global_round(winner.account, winner.round_id, epoch, _bytes(digest), root)
+            epochs.append(Epoch(epoch, digest, federation.evaluate(state, None, workspace), root))
+            watcher.did(winner.name, f"averaged global round {epoch + 1}: accuracy {epochs[-1].evaluation.accuracy:.1%}")
+    if not honest:
+        seed = derive_seed(federation.config.seed + 1, Stream.MODEL)
+        digest = store.put(save_model(federation.model, federation.model.initial_state(seed)))
+    final = federation.evaluate(load_model(store.get(digest))[1])
+    return Training(initial, tuple(epochs), total_margins(margins), digest, final)
+
+
+def _train_stations(
+    market: Market,
+    federation: Federation,
+    stations: Sequence[tuple[int, BaseStation]],
+    store: ArtefactStore,
+    global_digest: str,
+    epoch: int,
+    advance: Callable[[], None],
+) -> list[tuple[str, bytes]]:
+    """Each base station trains from the recorded global model and records its update: (account, digest) of each."""
+    recorded = []
+    for index, station in stations:
+        _, state = load_model(store.get(global_digest))
+        update = federation.stations[index].train_round(state, epoch)
+        digest = _bytes(store.put(save_update(update)))
+        market.record_update(station.account, station.round_id, epoch, digest)
+        recorded.append((station.address, digest))
+        advance()
+    return recorded
+
+
+def measure(federation: Federation, store: ArtefactStore, digest: bytes) -> int:
+    """The accuracy that an owner measures of the shared model, 1/10,000; reads it by the digest on chain."""
+    return federation.evaluate(load_model(store.get("0x" + digest.hex()))[1]).accuracy_bps
+
+
+def _bytes(digest: str) -> bytes:
+    return bytes.fromhex(digest.removeprefix("0x"))

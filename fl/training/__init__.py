@@ -1,0 +1,18 @@
+"""Hierarchical federated averaging (HierFAVG): clients, base stations, global model; usable without any chain.
+
+    from fl.training.cloud import train
+    from fl.training.config import TrainingConfig
+    from fl.training.federation import build_federation
+
+    federation = build_federation(TrainingConfig(dataset="digits", targets=("0", "1", "7"), seed=1))
+    for done in train(federation):
+        print(done.epoch, done.evaluation.accuracy)
+
+Each base station is a party of its own, so the same round can be stepped by hand: `Station.train_round` turns
+a global model into an `Update`, `aggregate` turns updates into the next global model.
+
+One file a part of the system: `client` (local epochs), `edge` (a base station and its clients), `cloud`
+(global rounds), `average` (the weighted mean both use), `federation` (puts the parties together), `data`,
+`sources` and `splits`, `models`, `evaluation`, `contribution`, `state` (artefacts' bytes). Importing this
+package, `config`, `errors`, `splits`, `models`, `data` or `contribution` does not import torch.
+"""

@@ -1,0 +1,19 @@
+"""What training refuses, each with a text that says what to change."""
+
+from __future__ import annotations
+
+
+class TrainingError(ValueError):
+    """Base class of everything this package raises on bad input or a failed run."""
+
+
+class DataError(TrainingError):
+    """A data set, a label or a split that cannot be had."""
+
+
+class ModelError(TrainingError):
+    """An unknown model, or parameters that are not this model's."""
+
+
+class DivergedError(TrainingError):
+    """A loss that is not a finite number."""

@@ -1,0 +1,22 @@
+"""Independent seeds for each part of a run, so that a base station draws the same whoever trains before or beside it."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+
+
+class Stream(IntEnum):
+    """What a seed is for; the first number of its path."""
+
+    MODEL = 0
+    SUBSET = 1
+    SPLIT = 2
+    CLIENT = 3
+
+
+def derive_seed(seed: int, stream: Stream, *path: int) -> int:
+    """A 63-bit seed that depends on every number given (numpy's SeedSequence with the path as its spawn key)."""
+    sequence = np.random.SeedSequence(seed, spawn_key=(stream, *path))
+    return int(sequence.generate_state(1, np.uint64)[0]) >> 1

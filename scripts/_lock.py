@@ -1,0 +1,36 @@
+"""Write `requirements.txt`: the versions that pip resolves `requirements.in` to, names and pins only.
+
+No address is recorded: a clone installs from whatever index its pip is set to. The packages that torch
+wants on Linux alone (CUDA and its compiler) carry the marker that torch gives them.
+"""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LINUX_ONLY = re.compile(r"nvidia-|cuda-|triton$")
+
+
+def resolve(requirements: Path) -> dict[str, str]:
+    """Return name and version of all that pip would install for `requirements` into an empty environment."""
+    options = ["--dry-run", "--ignore-installed", "--quiet", "--no-cache-dir", "--report", "-"]
+    command = [sys.executable, "-m", "pip", "install", *options, "-r", str(requirements)]
+    report = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    found = (package["metadata"] for package in report["install"])
+    return {re.sub(r"[-_.]+", "-", package["name"]).lower(): package["version"] for package in found}
+
+
+def main() -> None:
+    """Resolve and write."""
+    lines = ["# Written by `make lock` from requirements.in."]
+    for name, version in sorted(resolve(ROOT / "requirements.in").items()):
+        marker = ' ; platform_system == "Linux"' if LINUX_ONLY.match(name) else ""
+        lines.append(f"{name}=={version}{marker}")
+    (ROOT / "requirements.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

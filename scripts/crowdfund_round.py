@@ -1,0 +1,54 @@
+"""`ape run crowdfund_round`: a whole round on a real node, with real training, checked to the wei."""
+
+import click
+from ape.cli import ConnectedProviderCommand, network_option
+
+# `ape run` has the project on Python's path only while it loads this file: what is imported later comes from these packages.
+import analysis  # noqa: F401
+import fl  # noqa: F401
+
+
+@click.command(cls=ConnectedProviderCommand)
+@network_option(default="ethereum:local:foundry")
+@click.option("--owners", type=int, default=4, show_default=True, help="Number of model owners.")
+@click.option("--base-stations", type=int, default=4, show_default=True, help="Number of base stations.")
+@click.option("--clients", type=int, default=2, show_default=True, help="Edge clients of each base station.")
+@click.option("--models", type=int, help="Number of owners that propose a model.  [default: all]")
+@click.option(
+    "--policy",
+    type=click.Choice(["equal", "capability", "contribution"]),
+    default="equal",
+    show_default=True,
+    help="How base stations share the pool (owners share by capability under `capability`, equally otherwise).",
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Of all draws but θ, which the chain draws.")
+@click.option("--dataset", type=click.Choice(["digits", "cifar10"]), default="digits", show_default=True)
+@click.option(
+    "--data-dir",
+    type=click.Path(file_okay=False),
+    help="Folder of images to train on: train/<label>/*.jpg and test/<label>/*.jpg (with --dataset cifar10).",
+)
+@click.option("--model", help="Architecture, by name in fl/training/models.py.  [default: the data set's]")
+@click.option("--train-images", type=int, help="Training images of each model's labels.  [default: all]")
+@click.option("--rounds", type=int, default=3, show_default=True, help="Global rounds of training.")
+@click.option("--local-epochs", type=int, default=2, show_default=True, help="κ1: a client's epochs between averages.")
+@click.option("--edge-rounds", type=int, default=1, show_default=True, help="κ2: averages at the base station a round.")
+@click.option("--alpha", type=float, help="Dirichlet concentration of the clients' data.  [default: IID]")
+@click.option("--claim", type=float, help="Accuracy that proposals claim, 0 … 1.  [default: the data set's]")
+@click.option("--non-revealer", is_flag=True, help="The last owner seals its bids and never reveals them.")
+@click.option("--bad-winner", is_flag=True, help="The winner reports a model that it has not trained.")
+@click.option("--absent-station", is_flag=True, help="The last base station never records an update.")
+@click.option("--phase-seconds", type=int, default=3600, show_default=True, help="Length of a phase.")
+@click.option(
+    "--out", type=click.Path(file_okay=False), help="Folder for round.json, models and log.  [default: rounds/<time>]"
+)
+def cli(**options: object) -> None:
+    """Play a whole crowdfunding round.
+
+    Owners and base stations fund a round, propose models, bid under seal, train the selected model, vote and are paid. The
+    finished round is written as round.json and checked: contract against reference, the books to the wei, every artefact
+    against its digest. Exits with 1 if anything is off.
+    """
+    from fl.crowdfunding.command import run
+
+    run(options)
