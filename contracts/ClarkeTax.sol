@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {Role} from "./interfaces/IHCFL.sol";
 import {Lanes} from "./Lanes.sol";
+import {Role} from "./interfaces/IHCFL.sol";
 
 /// @title Shares and Clarke taxes
 /// @notice The arithmetic of the mechanism, pure. Everything is wei; Q = 2^64 and θ = t / Q.
@@ -70,14 +70,11 @@ library ClarkeTax {
     /// @notice `points · (base − coefficient · own) / denominator`, rounded up for owners, down for base stations.
     /// @dev Terms sum to less than 2^127, bases to less than 2^192, points are below 2^32: nothing overflows. `base` contains
     /// `coefficient · own`, as the sums contain the own claim.
-    function share(
-        Role role,
-        uint256 points,
-        uint256 base,
-        uint256 coefficient,
-        uint256 own,
-        uint256 denominator
-    ) internal pure returns (uint256) {
+    function share(Role role, uint256 points, uint256 base, uint256 coefficient, uint256 own, uint256 denominator)
+        internal
+        pure
+        returns (uint256)
+    {
         unchecked {
             uint256 numerator = points * (base - coefficient * own);
             return role == Role.Owner ? (numerator + denominator - 1) / denominator : numerator / denominator;

@@ -10,7 +10,7 @@ import {Rounds} from "./Rounds.sol";
 import {Settlement} from "./Settlement.sol";
 import {IHCFL, Policy, Role, Stage, Status} from "./interfaces/IHCFL.sol";
 import {Conduct, ConductLibrary} from "./types/Conduct.sol";
-import {Draw} from "./types/Draw.sol";
+import {DrawLibrary} from "./types/Draw.sol";
 import {Ledger, LedgerLibrary, MAX_COMMITTED, MAX_ESCROW} from "./types/Ledger.sol";
 import {Member, MemberLibrary} from "./types/Member.sol";
 import {Contributions, Pot, Round} from "./types/Round.sol";
@@ -31,8 +31,6 @@ contract HCFL is Rounds, Escrow {
         round.ledger = LedgerLibrary.pack(
             deadlines.join,
             deadlines.commit,
-            params.maxModels,
-            params.punishThresholdBps,
             params.ownerPolicy == Policy.Capability,
             params.basePolicy == Policy.Capability
         );
@@ -46,23 +44,19 @@ contract HCFL is Rounds, Escrow {
             params.basePolicy,
             params.membershipRoot == 0
         );
-        round.conduct =
-            ConductLibrary.pack(deadlines.select, deadlines.train, deadlines.report, deadlines.vote);
+        round.conduct = ConductLibrary.pack(deadlines.select, deadlines.train, deadlines.report, deadlines.vote);
         // Public before anyone joins: truth is the best bid for every θ, so it need not be secret, only out of the bidders' hands.
         uint64 thetaNumerator = uint64(uint256(keccak256(abi.encode(block.prevrandao, roundId))));
-        round.draw = Draw.wrap(thetaNumerator);
+        round.draw = DrawLibrary.pack(thetaNumerator, params.punishThresholdBps, params.maxModels);
         if (params.membershipRoot != 0) round.membershipRoot = params.membershipRoot;
         emit RoundCreated(roundId, msg.sender, thetaNumerator, params);
     }
 
     /// @inheritdoc IHCFL
-    function join(
-        uint256 roundId,
-        Role role,
-        uint32 points,
-        bytes32[] calldata proof,
-        uint256[] calldata rebateRounds
-    ) external payable {
+    function join(uint256 roundId, Role role, uint32 points, bytes32[] calldata proof, uint256[] calldata rebateRounds)
+        external
+        payable
+    {
         Round storage round = _rounds[roundId];
         Ledger ledger = _ledgerOf(round, roundId);
         _requireBefore(roundId, ledger.joinDeadline());
@@ -82,11 +76,10 @@ contract HCFL is Rounds, Escrow {
         }
         Terms terms = round.terms;
         model = terms.modelCount();
-        if (model == ledger.maxModels()) revert TooManyModels(model);
+        if (model == round.draw.maxModels()) revert TooManyModels(model);
         round.terms = terms.withModel();
         round.members[msg.sender] = member.withModel(model);
-        round.models[model] =
-            Model(msg.sender, proposal.trainingRounds, proposal.ownersDigest, proposal.stationsDigest);
+        round.models[model] = Model(msg.sender, proposal.trainingRounds, proposal.ownersDigest, proposal.stationsDigest);
         emit ModelProposed(roundId, msg.sender, model, proposal);
     }
 
@@ -294,7 +287,7 @@ contract HCFL is Rounds, Escrow {
         uint256 part;
         if (conduct.recorders() != 0) {
             Settlement.Statement memory s =
-                Settlement.read(roundId, Status.Aborted, round.ledger, terms, conduct);
+                Settlement.read(round, roundId, Status.Aborted, round.ledger, terms, conduct);
             Settlement.Dues memory dues = Settlement.duesOf(s, round, member, winnerBids, 0);
             part = (dues.share + (dues.slashedToRecorders ? dues.slashed : 0)) / conduct.recorders();
             round.partPerRecorder = part;
@@ -459,7 +452,7 @@ contract HCFL is Rounds, Escrow {
         Status status = _statusOf(ledger, conduct);
         if (!_settlementOpen(ledger, conduct, status)) revert SettlementNotOpen(roundId, status);
         if (status == Status.Cancelled && conduct.status() == Status.Open) _cancel(round, roundId, terms, conduct);
-        return Settlement.read(roundId, status, ledger, terms, conduct);
+        return Settlement.read(round, roundId, status, ledger, terms, conduct);
     }
 
     /// @dev Settles one member: counts it in the statement's ledger, which the caller stores. False if it was settled before.
@@ -493,9 +486,7 @@ contract HCFL is Rounds, Escrow {
         }
         s.ledger = s.ledger.withEscrow(s.ledger.escrow() - dues.released);
         _credit(account, dues.released);
-        emit MemberSettled(
-            s.roundId, account, dues.share, dues.tax, dues.slashed, dues.reward, dues.forfeited
-        );
+        emit MemberSettled(s.roundId, account, dues.share, dues.tax, dues.slashed, dues.reward, dues.forfeited);
         return true;
     }
 

@@ -112,8 +112,7 @@ abstract contract Rounds is IHCFL {
         if (params.maxOwnerBid == 0 || params.maxOwnerBid > MAX_CAP) revert InvalidCap(params.maxOwnerBid);
         if (params.maxBaseBid == 0 || params.maxBaseBid > MAX_CAP) revert InvalidCap(params.maxBaseBid);
         // A reward by contribution can turn out twice the cap from the truth; the bond covers it.
-        uint256 minimum =
-            params.maxBaseBid * (params.basePolicy == Policy.Contribution ? 2 gwei : uint256(1 gwei));
+        uint256 minimum = params.maxBaseBid * (params.basePolicy == Policy.Contribution ? 2 gwei : uint256(1 gwei));
         if (params.bond < minimum || params.bond > MAX_BOND) revert BondOutOfRange(params.bond, minimum, MAX_BOND);
         if (params.ownerPolicy == Policy.Contribution) revert InvalidPolicy(Role.Owner, params.ownerPolicy);
         if (params.membershipRoot == 0) {
@@ -218,8 +217,7 @@ abstract contract Rounds is IHCFL {
     /// @dev After a report the vote comes first, until all electors have voted or its deadline.
     function _settlementOpen(Ledger ledger, Conduct conduct, Status status) internal view returns (bool) {
         if (status == Status.Reported) {
-            return conduct.votesCast() == ledger.committed(Role.Owner) - 1
-                || block.timestamp >= conduct.voteDeadline();
+            return conduct.votesCast() == ledger.committed(Role.Owner) - 1 || block.timestamp >= conduct.voteDeadline();
         }
         return status == Status.Cancelled || status == Status.NothingTrained || status == Status.Aborted;
     }

@@ -55,9 +55,9 @@ library Settlement {
     }
 
     /// @notice Reads what is common to all members.
-    function read(uint256 roundId, Status status, Ledger ledger, Terms terms, Conduct conduct)
+    function read(Round storage round, uint256 roundId, Status status, Ledger ledger, Terms terms, Conduct conduct)
         internal
-        pure
+        view
         returns (Statement memory s)
     {
         s.roundId = roundId;
@@ -68,8 +68,7 @@ library Settlement {
         s.silenceSlashed = status != Status.Cancelled || !cannotBeHeld(ledger, conduct);
         if (status == Status.Reported) {
             // Punished if votes for · 10,000 > threshold · electors; electors are the committed owners but the winner.
-            s.punished =
-                conduct.votesFor() * 10_000 > ledger.thresholdBps() * (ledger.committed(Role.Owner) - 1);
+            s.punished = conduct.votesFor() * 10_000 > round.draw.thresholdBps() * (ledger.committed(Role.Owner) - 1);
             s.trained = conduct.recorders() != 0;
             s.lenient = s.punished || !conduct.guided();
         }
@@ -125,7 +124,8 @@ library Settlement {
         uint256 bond = s.terms.bond();
         if (silent && s.silenceSlashed) dues.slashed = bond;
 
-        if (s.status == Status.NothingTrained || s.status == Status.Reported || (s.status == Status.Aborted && winner)) {
+        if (s.status == Status.NothingTrained || s.status == Status.Reported || (s.status == Status.Aborted && winner))
+        {
             uint256 points = s.terms.weighted(role) ? member.points() : 1;
             (dues.share, dues.tax) = ClarkeTax.shareAndTax(bookOf(s, round, role), points, bids, from);
         }
@@ -200,7 +200,9 @@ library Settlement {
         if (role == Role.Owner) {
             Terms terms = round.terms;
             uint256 dead = terms.modelCount();
-            for (uint256 live = round.conduct.live(); live != 0; live &= live - 1) --dead;
+            for (uint256 live = round.conduct.live(); live != 0; live &= live - 1) {
+                --dead;
+            }
             outside += dead * terms.bond();
         }
         // A lone member's side has put nothing in: its round was cancelled and nobody slashed for silence.

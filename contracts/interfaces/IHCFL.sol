@@ -263,13 +263,9 @@ interface IHCFL {
     /// @param points the caller's allocation points; 1 unless its side's policy is Capability
     /// @param proof Merkle proof of `(caller, role, points)`; ignored in a round without a root
     /// @param rebateRounds earlier rounds whose rebates to the caller are credited first (paper, section IV-A.3)
-    function join(
-        uint256 roundId,
-        Role role,
-        uint32 points,
-        bytes32[] calldata proof,
-        uint256[] calldata rebateRounds
-    ) external payable;
+    function join(uint256 roundId, Role role, uint32 points, bytes32[] calldata proof, uint256[] calldata rebateRounds)
+        external
+        payable;
 
     /// @notice Proposes the caller's model, until the join deadline. One each, owners only.
     /// @return model the model's index

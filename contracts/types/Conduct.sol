@@ -36,8 +36,8 @@ library ConductLibrary {
     {
         return Conduct.wrap(
             selectDeadline_ | ((trainDeadline_ - selectDeadline_) << TRAIN_AFTER)
-                | ((reportDeadline_ - trainDeadline_) << REPORT_AFTER) | ((voteDeadline_ - reportDeadline_) << VOTE_AFTER)
-                | (uint256(Status.Open) << STATUS)
+                | ((reportDeadline_ - trainDeadline_) << REPORT_AFTER)
+                | ((voteDeadline_ - reportDeadline_) << VOTE_AFTER) | (uint256(Status.Open) << STATUS)
         );
     }
 

@@ -6,7 +6,7 @@ import {Bits} from "./Bits.sol";
 
 /// @dev Who is in, and what the round holds: all of a round that a join, a commit and a rebate write.
 ///
-///   240 free 16 | 239 baseWeighted | 238 ownersWeighted | 147 escrow 91 | 126 settled 21 | 106 stations 20 | 86 owners 20 | 72 threshold 14 | 65 maxModels 7 |
+///   128 escrow 128 | 127 baseWeighted | 126 ownersWeighted | 105 settled 21 | 85 stations 20 | 65 owners 20 |
 ///   40 commitAfter 25 | 0 joinDeadline 40
 ///
 /// `owners` and `stations` count committed members, `settled` the settled ones among them, `escrow` is wei. A side is weighted under
@@ -17,31 +17,25 @@ using LedgerLibrary for Ledger global;
 
 /// @dev A side's largest number of committed members. With bids below 2^44, a 64-bit sum of them cannot overflow.
 uint256 constant MAX_COMMITTED = 2 ** 20 - 1;
-/// @dev The most that a round can hold, 2.4e9 ether.
-uint256 constant MAX_ESCROW = 2 ** 91 - 1;
+/// @dev The most that a round can hold: over a million locks of the largest kind, so that no cap, bond or points can reach it.
+uint256 constant MAX_ESCROW = 2 ** 128 - 1;
 
 library LedgerLibrary {
     using Bits for uint256;
 
     uint256 private constant COMMIT_AFTER = 40;
-    uint256 private constant MAX_MODELS = 65;
-    uint256 private constant THRESHOLD = 72;
-    uint256 private constant OWNERS = 86;
-    uint256 private constant STATIONS = 106;
-    uint256 private constant SETTLED = 126;
-    uint256 private constant ESCROW = 147;
-    uint256 private constant WEIGHTED = 238;
+    uint256 private constant OWNERS = 65;
+    uint256 private constant STATIONS = 85;
+    uint256 private constant SETTLED = 105;
+    uint256 private constant WEIGHTED = 126;
+    uint256 private constant ESCROW = 128;
 
-    function pack(
-        uint256 joinDeadline_,
-        uint256 commitDeadline_,
-        uint256 maxModels_,
-        uint256 thresholdBps_,
-        bool ownersWeighted,
-        bool baseWeighted
-    ) internal pure returns (Ledger) {
-        uint256 word = joinDeadline_ | ((commitDeadline_ - joinDeadline_) << COMMIT_AFTER)
-            | (maxModels_ << MAX_MODELS) | (thresholdBps_ << THRESHOLD);
+    function pack(uint256 joinDeadline_, uint256 commitDeadline_, bool ownersWeighted, bool baseWeighted)
+        internal
+        pure
+        returns (Ledger)
+    {
+        uint256 word = joinDeadline_ | ((commitDeadline_ - joinDeadline_) << COMMIT_AFTER);
         if (ownersWeighted) word = word.raise(WEIGHTED);
         if (baseWeighted) word = word.raise(WEIGHTED + 1);
         return Ledger.wrap(word);
@@ -59,14 +53,6 @@ library LedgerLibrary {
         return self.joinDeadline() + Ledger.unwrap(self).get(COMMIT_AFTER, 25);
     }
 
-    function maxModels(Ledger self) internal pure returns (uint256) {
-        return Ledger.unwrap(self).get(MAX_MODELS, 7);
-    }
-
-    function thresholdBps(Ledger self) internal pure returns (uint256) {
-        return Ledger.unwrap(self).get(THRESHOLD, 14);
-    }
-
     function committed(Ledger self, Role role) internal pure returns (uint256) {
         return Ledger.unwrap(self).get(role == Role.Owner ? OWNERS : STATIONS, 20);
     }
@@ -76,7 +62,7 @@ library LedgerLibrary {
     }
 
     function escrow(Ledger self) internal pure returns (uint256) {
-        return Ledger.unwrap(self).get(ESCROW, 91);
+        return Ledger.unwrap(self).get(ESCROW, 128);
     }
 
     function weighted(Ledger self, Role role) internal pure returns (bool) {
@@ -100,6 +86,6 @@ library LedgerLibrary {
 
     /// @dev The caller has checked that the amount fits.
     function withEscrow(Ledger self, uint256 amount) internal pure returns (Ledger) {
-        return Ledger.wrap(Ledger.unwrap(self).set(ESCROW, 91, amount));
+        return Ledger.wrap(Ledger.unwrap(self).set(ESCROW, 128, amount));
     }
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {Policy, Role} from "../interfaces/IHCFL.sol";
 import {Lanes} from "../Lanes.sol";
+import {Policy, Role} from "../interfaces/IHCFL.sol";
 import {Bits} from "./Bits.sol";
 
 /// @dev What bids are held to: all that a reveal reads of a round. Written by `createRound`, `propose` and a cancellation.

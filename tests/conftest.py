@@ -1,0 +1,146 @@
+"""For every test, hypothesis' profile; for those of the contract a node, the contract, actors, rounds."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+from eth_utils import keccak, to_checksum_address
+from hypothesis import settings
+
+from fl.market.membership import Entry
+from fl.market.terms import GWEI, Deadlines, Policy, Role, RoundTerms
+from tests.support.assertions import assert_conserved
+from tests.support.chain import Chain
+from tests.support.codec import Codec
+from tests.support.market import Market
+from tests.support.rounds import LiveRound, Opening, Seat
+from tests.support.rounds import create_round as create_on_chain
+
+# An example that goes through the node has no steady duration.
+settings.register_profile("hcfl", deadline=None)
+settings.load_profile("hcfl")
+
+OWNERS = ("alice", "bob", "carol", "dave", "erin", "frank")
+STATIONS = ("north", "south", "east", "west", "harbour", "airport")
+FUNDS = 10**30  # wei of each actor
+
+# The round that most tests play, gwei a model. With theta 1/2 model 1, bob's, is selected (margins 42 and 60,
+# pool 60); carol and north are pivotal. `test_settle.py` has every amount, worked out by hand.
+OWNER_BIDS = ((30, 20), (30, 10), (12, 60))
+STATION_BIDS = ((28, 2), (1, 14), (1, 14))
+HALF = 2**63  # numerator of theta 1/2
+PHASE_SECONDS = 100
+
+
+def actor(name: str) -> str:
+    """The account of that name."""
+    return to_checksum_address(keccak(text=f"HCFL test actor {name}")[-20:])
+
+
+@pytest.fixture(scope="module")
+def node(chain: Any) -> Chain:
+    """The node that ape runs."""
+    node = Chain(str(chain.provider.web3.provider.endpoint_uri))
+    node.impersonate_anyone()
+    return node
+
+
+@pytest.fixture(scope="module")
+def deployment(node: Chain, project: Any, accounts: Any) -> Market:
+    """The contract, deployed through ape; `market` takes back what a test does to it."""
+    deployed = accounts[0].deploy(project.HCFL)
+    abi = [entry.model_dump(by_alias=True, mode="json") for entry in project.HCFL.contract_type.abi]
+    market = Market(node, deployed.address, Codec(abi))
+    named = {name: actor(name) for name in (*OWNERS, *STATIONS, "stranger")}
+    market.introduce(**named)
+    for account in named.values():
+        node.set_balance(account, FUNDS)
+    return market
+
+
+@pytest.fixture
+def market(deployment: Market) -> Iterator[Market]:
+    """The contract without rounds; time passes by `travel_to` alone.
+
+    After the test every wei must be accounted for.
+    """
+    with deployment.chain.snapshot():
+        deployment.chain.freeze_clock()
+        try:
+            yield deployment
+            assert_conserved(deployment)
+        finally:
+            deployment.chain.release_clock()
+
+
+@pytest.fixture
+def create_round(market: Market) -> Callable[..., LiveRound]:
+    """Creates rounds: `create_round(owner_bids=..., base_policy=...)`. Nobody has joined yet."""
+
+    def create(
+        owner_bids: Sequence[Sequence[int]] = OWNER_BIDS,
+        station_bids: Sequence[Sequence[int]] = STATION_BIDS,
+        *,
+        owner_points: Sequence[int] | None = None,
+        station_points: Sequence[int] | None = None,
+        proposers: Sequence[int] = (0, 1),
+        owner_policy: Policy = Policy.EQUAL,
+        base_policy: Policy = Policy.EQUAL,
+        max_owner_bid: int = 100,
+        max_base_bid: int = 50,
+        bond: int = 200 * GWEI,
+        punish_threshold_bps: int = 5_000,
+        max_models: int = 64,
+        theta: int | None = HALF,
+        strangers: Sequence[Entry] = (),
+        rooted: bool | None = None,
+        opening: Opening | None = None,
+    ) -> LiveRound:
+        terms = RoundTerms(
+            max_owner_bid=max_owner_bid,
+            max_base_bid=max_base_bid,
+            bond=bond,
+            deadlines=Deadlines.after(market.chain.now, PHASE_SECONDS),
+            owner_policy=owner_policy,
+            base_policy=base_policy,
+            punish_threshold_bps=punish_threshold_bps,
+            max_models=max_models,
+        )
+        if rooted is None:
+            rooted = owner_policy is not Policy.EQUAL or base_policy is not Policy.EQUAL
+        return create_on_chain(
+            market,
+            seats(market, Role.OWNER, OWNERS, owner_bids, owner_points),
+            seats(market, Role.BASE_STATION, STATIONS, station_bids, station_points),
+            terms,
+            proposers=proposers,
+            theta=theta,
+            strangers=strangers,
+            rooted=rooted,
+            opening=opening,
+        )
+
+    return create
+
+
+def seats(
+    market: Market,
+    role: Role,
+    names: Sequence[str],
+    bids: Sequence[Sequence[int]],
+    points: Sequence[int] | None,
+) -> list[Seat]:
+    """Members with these bids and the first of these names; for more of them names are made up."""
+    members = []
+    for index, row in enumerate(bids):
+        name = names[index] if index < len(names) else f"{role.name.lower()} {index}"
+        if index >= len(names):
+            market.chain.set_balance(actor(name), FUNDS)
+        members.append(Seat(name, actor(name), role, tuple(row), points[index] if points else 1))
+    return members
+
+
+@pytest.fixture
+def stranger() -> str:
+    """Somebody with ether who is no member of any round."""
+    return actor("stranger")

@@ -1,0 +1,149 @@
+"""The deployed contract: its calls as values that are sent, or expected to revert."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tests.support.chain import TRANSACTION_GAS, Chain, Receipt, Reverted, RpcError
+from tests.support.codec import Codec, Event, Failure
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call to the contract, not sent yet."""
+
+    market: "Market"
+    function: str
+    arguments: tuple[Any, ...]
+    sender: str
+    value: int = 0
+
+    def send(self) -> Receipt:
+        """Mine it in a block of its own.
+
+        Raises:
+            Reverted: it failed.
+        """
+        return self.market.send(self)
+
+    def returns(self) -> Any:
+        """What it would return if it were sent now.
+
+        Raises:
+            Reverted: it would fail.
+        """
+        return self.market.simulate(self)
+
+    def reverts_with(self, error: str, **values: Any) -> None:
+        """Assert that it would fail with that custom error and exactly these values."""
+        named = self.market.codec.parameters_of(error)
+        assert set(values) == set(named), f"{error} carries {named}, the test names {tuple(values)}"
+        try:
+            self.returns()
+        except Reverted as reverted:
+            expected = Failure(error, {name: values[name] for name in named})
+            assert reverted.failure == expected, f"{self} reverted with {reverted.failure}, not {expected}"
+        else:
+            raise AssertionError(f"{self} succeeded, it should revert with {error}")
+
+    def __str__(self) -> str:
+        return f"{self.function}{self.arguments} by {self.market.name_of(self.sender)} with {self.value} wei"
+
+
+class Market:
+    """The contract `HCFL` on a chain."""
+
+    def __init__(self, chain: Chain, address: str, codec: Codec) -> None:
+        self.chain = chain
+        self.address = address
+        self.codec = codec
+        self.chain_id = chain.chain_id
+        self._names: dict[str, str] = {}
+
+    def introduce(self, **actors: str) -> None:
+        """Give accounts a name, for failure messages."""
+        self._names |= {account: name for name, account in actors.items()}
+
+    def name_of(self, account: str) -> str:
+        return self._names.get(account, account)
+
+    # ── calls ──
+
+    def call(self, function: str, *arguments: Any, sender: str, value: int = 0) -> Call:
+        return Call(self, function, arguments, sender, value)
+
+    def send_all(self, calls: Sequence[Call]) -> list[Receipt]:
+        """Send many calls one after the other, each in a block of its own.
+
+        Raises:
+            Reverted: one of them failed; those after it are not sent.
+        """
+        return [self.send(call) for call in calls]
+
+    def send(self, call: Call) -> Receipt:
+        transaction = {**self._transaction(call), "gasPrice": "0x0"}
+        mined = self.chain.rpc("eth_sendTransactionSync", transaction)
+        if mined["status"] != "0x1":
+            self.simulate(call)
+            raise RpcError(f"{call} reverted on chain but not when it was called again")
+        return Receipt(int(mined["gasUsed"], 16), tuple(self.codec.event(log) for log in mined["logs"]))
+
+    def simulate(self, call: Call) -> Any:
+        return self._results([call])[0]
+
+    def view(self, function: str, *arguments: Any) -> Any:
+        """The result of a view.
+
+        Raises:
+            Reverted: it failed.
+        """
+        return self.views([(function, arguments)])[0]
+
+    def views(self, calls: Sequence[tuple[str, tuple[Any, ...]]]) -> list[Any]:
+        """Many views in one request."""
+        return self._results([Call(self, name, arguments, self.address) for name, arguments in calls])
+
+    def _results(self, calls: Sequence[Call]) -> list[Any]:
+        answers = self.chain.raw_batch([("eth_call", (self._transaction(call), "latest")) for call in calls])
+        return [self._result(call, answer) for call, answer in zip(calls, answers, strict=True)]
+
+    def _result(self, call: Call, answer: dict[str, Any]) -> Any:
+        if "error" in answer:
+            raise Reverted(self._failure(answer["error"]), str(call))
+        return self.codec.result(call.function, answer["result"])
+
+    def _failure(self, error: dict[str, Any]) -> Failure:
+        if "data" not in error:
+            raise RpcError(str(error))
+        return self.codec.failure(error["data"])
+
+    def _transaction(self, call: Call) -> dict[str, str]:
+        return {
+            "from": call.sender,
+            "to": self.address,
+            "value": hex(call.value),
+            "data": self.codec.call(call.function, call.arguments),
+            "gas": hex(TRANSACTION_GAS),
+        }
+
+    # ── what it holds ──
+
+    def free(self, account: str) -> int:
+        """The account's free balance, wei."""
+        balance: int = self.view("freeBalance", account)
+        return balance
+
+    @property
+    def held(self) -> int:
+        """The ether that the contract holds, wei."""
+        return self.chain.balance_of(self.address)
+
+    def logs(self, *topics: str | None) -> list[Event]:
+        """All events of the contract so far with those topics, oldest first."""
+        query = {"address": self.address, "fromBlock": "0x0", "toBlock": "latest", "topics": list(topics)}
+        return [self.codec.event(log) for log in self.chain.rpc("eth_getLogs", query)]
+
+    def logs_of(self, round_id: int) -> list[Event]:
+        """All events of a round so far, oldest first."""
+        rounds = [event for event in self.logs(None, f"0x{round_id:064x}") if "roundId" in event.values]
+        return rounds
