@@ -4,12 +4,11 @@
 #   make PYTHON=python3.12 setup                          another Python than python3
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-export PYTHON
 .DEFAULT_GOAL := help
 
 # Expands to nothing once all is set up. If something is missing it ends make with the set-up's one line, where a failed
 # recipe would add make's own.
-ready = $(call stop_if,$(shell scripts/_setup.sh))
+ready = $(call stop_if,$(shell PYTHON="$(PYTHON)" scripts/_setup.sh))
 stop_if = $(if $(1),$(error $(1)))
 
 .PHONY: help

@@ -1,1 +1,1 @@
-"""What the members of a crowdfunding round run: `fl.training` (knows no chain), `fl.market` (knows no torch), `fl.artefacts`."""
+"""What the members of a round run: `training` knows no chain, `market` no torch, `artefacts` neither."""

@@ -1,4 +1,4 @@
-"""A store of artefacts (models, updates, encrypted views) addressed by their SHA-256, the digest that goes on chain.
+"""A store of artefacts (models, updates) addressed by their SHA-256, the digest that goes on chain.
 
 Knows neither chain nor torch: bytes in, digest out. Whoever holds a digest can check what it reads, whoever
 stored it.
@@ -29,13 +29,13 @@ class CorruptArtefact(ArtefactError):
 
 
 def digest_of(data: bytes) -> str:
-    """SHA-256 of `data`, as 0x and 64 lower-case hexadecimal digits: the form in events, calls and round.json."""
+    """SHA-256 of `data` as 0x and 64 lower-case hexadecimal digits, as in round.json."""
     return "0x" + hashlib.sha256(data).hexdigest()
 
 
 @dataclass(frozen=True)
 class ArtefactStore:
-    """A folder in which each file is named by the SHA-256 of its content (64 hexadecimal digits, no extension).
+    """A folder in which each file is named by the SHA-256 of its content in hexadecimal.
 
     The folder is made by the first `put`. Several processes may use one folder at once.
 
@@ -46,7 +46,7 @@ class ArtefactStore:
     root: Path
 
     def put(self, data: bytes) -> str:
-        """Stores `data` and returns its digest. Atomic: a reader or a crash never sees half a file.
+        """Store `data` and return its digest. Atomic: a reader or a crash never sees half a file.
 
         Putting what is stored already costs one read; a stored file that has become corrupt is replaced.
         """
@@ -94,7 +94,7 @@ class ArtefactStore:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(temporary, path)
+            Path(temporary).replace(path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise

@@ -16,6 +16,7 @@ say() { printf 'HCFL set-up: %s\n' "$1" >&2; }
 stop() {
     printf 'HCFL set-up: %s\n' "$1"
     trap - EXIT
+    [ "$(cat .cache/setup.pid 2>/dev/null)" != $$ ] || rm -f .cache/setup.pid
     exit 1
 }
 trap 'stop "stopped half-way; call it again to go on (log: $log)"' EXIT
@@ -39,6 +40,21 @@ place() {
     cat >"$1.new"
     chmod "$2" "$1.new"
     mv -f "$1.new" "$1"
+}
+
+# Lets no two set-ups of this checkout run at once; one that was killed holds nothing.
+lock() {
+    local holder told="" file=.cache/setup.pid
+    until (set -o noclobber && echo $$ >"$file") 2>/dev/null; do
+        holder=$(cat "$file" 2>/dev/null) || continue
+        if ps -o args= -p "${holder:-0}" 2>/dev/null | grep -qF _setup.sh; then
+            [ -n "$told" ] || say "waiting for the one that is running (process $holder)"
+            told=yes
+            sleep 0.5
+        else
+            rm -f "$file"
+        fi
+    done
 }
 
 # What stamp files hold: a folder is complete if it was made here, from the lock files "$@" as they are.
@@ -77,8 +93,13 @@ python_packages() {
     is_complete "$stamp" requirements.txt && .venv/bin/python -c '' 2>/dev/null && return
 
     # The ceiling is numpy's: ape asks for numpy 1, which has no wheels beyond Python 3.12.
-    python=$(find_python) || stop "no Python 3.11 or 3.12 found: install one, or name it as make PYTHON=/path/to/python3.12"
+    python=$(find_python) || stop "no Python 3.11 or 3.12 (${PYTHON:-python3} is $("${PYTHON:-python3}" -V 2>/dev/null ||
+        echo missing)): install one, or name it as make PYTHON=/path/to/python3.12"
     "$python" -c 'import ensurepip, venv' 2>/dev/null || stop "$python has no venv module: install it (Debian, Ubuntu: apt install python3-venv)"
+
+    # Wheels of this size may not fit into /tmp. Pip asks rustc for its version, and a rustup without settings writes some.
+    local -x TMPDIR=$root/.cache/tmp RUSTUP_HOME=$root/.cache/tmp
+    rm -rf "$TMPDIR" && mkdir -p "$TMPDIR"
 
     # A half-installed package can look whole to pip, so only an environment that was complete is added to.
     if [ "$(head -n 1 "$stamp" 2>/dev/null)" != "$root" ] || ! .venv/bin/python -c '' 2>/dev/null; then
@@ -86,10 +107,9 @@ python_packages() {
     fi
     rm -f "$stamp"
     say "Python packages (6 GB with PyTorch: some minutes)"
-    mkdir -p .cache/tmp
-    TMPDIR=$root/.cache/tmp logged "pip install" .venv/bin/python -m pip install --no-cache-dir --no-input \
-        --disable-pip-version-check --retries 3 -r requirements.txt
-    rm -rf .cache/tmp
+    logged "pip install" .venv/bin/python -m pip install --no-cache-dir --no-input --disable-pip-version-check \
+        --retries 3 -r requirements.txt
+    rm -rf "$TMPDIR"
     state_of requirements.txt >"$stamp"
 }
 
@@ -136,14 +156,17 @@ if [ "\$1" = --version ]; then
     exit
 fi
 command -v node >/dev/null || { echo "solc here needs node: install Node 20 or newer" >&2; exit 1; }
-exec node $(printf %q "$root/scripts/_solc.js")
+exec node "\${0%/*}/../../scripts/_solc.js"
 END
+    "$binary" --version | grep -qF "Version: $solc_version+" || stop "the npm solc does not run (see $binary)"
 }
 
 mkdir -p .cache
+lock
 node_packages
 python_packages
 environment
 foundry
 solc
+rm -f .cache/setup.pid
 trap - EXIT

@@ -3,7 +3,7 @@
 import click
 from ape.cli import ConnectedProviderCommand, network_option
 
-# `ape run` has the project on Python's path only while it loads this file: what is imported later comes from these packages.
+# `ape run` has the project on Python's path only while it loads this file; these packages then find their own modules.
 import analysis  # noqa: F401
 import fl  # noqa: F401
 
@@ -31,8 +31,8 @@ import fl  # noqa: F401
 @click.option("--model", help="Architecture, by name in fl/training/models.py.  [default: the data set's]")
 @click.option("--train-images", type=int, help="Training images of each model's labels.  [default: all]")
 @click.option("--rounds", type=int, default=3, show_default=True, help="Global rounds of training.")
-@click.option("--local-epochs", type=int, default=2, show_default=True, help="κ1: a client's epochs between averages.")
-@click.option("--edge-rounds", type=int, default=1, show_default=True, help="κ2: averages at the base station a round.")
+@click.option("--local-epochs", type=int, help="κ1: a client's epochs between averages.  [default: the data set's]")
+@click.option("--edge-rounds", type=int, help="κ2: averages at a base station a round.  [default: the data set's]")
 @click.option("--alpha", type=float, help="Dirichlet concentration of the clients' data.  [default: IID]")
 @click.option("--claim", type=float, help="Accuracy that proposals claim, 0 … 1.  [default: the data set's]")
 @click.option("--non-revealer", is_flag=True, help="The last owner seals its bids and never reveals them.")
@@ -45,9 +45,9 @@ import fl  # noqa: F401
 def cli(**options: object) -> None:
     """Play a whole crowdfunding round.
 
-    Owners and base stations fund a round, propose models, bid under seal, train the selected model, vote and are paid. The
-    finished round is written as round.json and checked: contract against reference, the books to the wei, every artefact
-    against its digest. Exits with 1 if anything is off.
+    Owners and base stations fund a round, propose models, bid under seal, train the selected model, vote and are paid.
+    The finished round is written as round.json and checked: contract against reference, the books to the wei, every
+    artefact against its digest. Exits with 1 if anything is off.
     """
     from fl.crowdfunding.command import run
 

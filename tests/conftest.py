@@ -1,6 +1,7 @@
 """For every test, hypothesis' profile; for those of the contract a node, the contract, actors, rounds."""
 
 from collections.abc import Callable, Iterator, Sequence
+from enum import Enum
 from typing import Any
 
 import pytest
@@ -30,6 +31,11 @@ OWNER_BIDS = ((30, 20), (30, 10), (12, 60))
 STATION_BIDS = ((28, 2), (1, 14), (1, 14))
 HALF = 2**63  # numerator of theta 1/2
 PHASE_SECONDS = 100
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Names policies and statuses in the tests' names by word, not by number."""
+    return val.name.lower() if isinstance(val, Enum) else None
 
 
 def actor(name: str) -> str:

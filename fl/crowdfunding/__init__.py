@@ -1,1 +1,1 @@
-"""A whole crowdfunding round in one process: every member played by its own code, on a real node, with real training."""
+"""A whole round in one process: every member played by its own code, on a real node, with real training."""

@@ -15,8 +15,11 @@ DUST_PER_MEMBER = 4
 
 
 def check_books(market: Market, played: Played) -> list[str]:
-    """The contract holds exactly its free balances and escrows, the round ends with dust, and every balance moved by what its
-    settlement and rebate say. One line a discrepancy."""
+    """Hold the contract's ether against all balances and escrows, and every balance against its settlement and rebate.
+
+    Returns:
+        One line a discrepancy.
+    """
     found = []
     if unaccounted := market.unaccounted():
         found.append(f"the contract holds {unaccounted} wei more than all balances and escrows")
@@ -34,9 +37,13 @@ def check_books(market: Market, played: Played) -> list[str]:
 
 
 def check_artefacts(played: Played, store: ArtefactStore) -> list[str]:
-    """Every digest on chain names an artefact that is there and intact, and every global model is the average of the updates
-    whose root the winner recorded. One line a discrepancy."""
-    record, found = played.record, []
+    """Hold artefacts against their digests on chain, and global models against the average of the recorded updates.
+
+    Returns:
+        One line a discrepancy.
+    """
+    record = played.record
+    found: list[str] = []
     if played.federation is None:
         return found
     for epoch, (model_digest, root) in sorted(record.global_rounds.items()):

@@ -26,7 +26,6 @@ from fl.market.client import Market
 from fl.market.refusals import MarketError
 from fl.market.terms import Policy
 from fl.market.views import ViewError
-from fl.training.config import StationConfig
 from fl.training.errors import TrainingError
 
 FUNDS = 100 * 10**18
@@ -74,7 +73,7 @@ def _settings(options: Mapping[str, Any]) -> RoundSettings:
     }
     raised = [name for name in flags if options[name]]
     if len(raised) > 1:
-        raise SettingsError("one member misbehaves a round: choose one of --non-revealer, --bad-winner, --absent-station")
+        raise SettingsError("one member misbehaves: choose one of --non-revealer, --bad-winner, --absent-station")
     policy = Policy[options["policy"].upper()]
     claim = options["claim"]
     return RoundSettings(
@@ -94,7 +93,8 @@ def _settings(options: Mapping[str, Any]) -> RoundSettings:
         misbehaviour=flags[raised[0]] if raised else Misbehaviour.NONE,
         phase_seconds=options["phase_seconds"],
         claim_bps=None if claim is None else round(claim * 10_000),
-        station=StationConfig(local_epochs=options["local_epochs"], edge_aggregations=options["edge_rounds"]),
+        local_epochs=options["local_epochs"],
+        edge_rounds=options["edge_rounds"],
     )
 
 
@@ -115,8 +115,8 @@ def _accounts(count: int, provider: ProviderAPI) -> list[AccountAPI]:
     test_accounts = accounts.test_accounts
     if provider.network.name not in ("local",) and not provider.network.is_adhoc:
         _refuse(
-            f"this command plays every member with the test accounts of a development node, and {provider.network.name} is "
-            "none: choose --network ethereum:local:foundry, or the address of an anvil node"
+            "this command plays every member with the test accounts of a development node, and "
+            f"{provider.network.name} is none: choose --network ethereum:local:foundry, or the address of an anvil node"
         )
     have = len(test_accounts)
     members = [test_accounts[index] for index in range(min(count, have))]

@@ -161,7 +161,7 @@ class Play:
         return before
 
     def _propose(self) -> None:
-        self.watcher.phase("Propose", "digests on chain; the texts encrypted to each member of the side that may read them")
+        self.watcher.phase("Propose", "digests on chain, the texts encrypted to the members of each side")
         owners = [owner.address for owner in self.owners]
         stations = [station.address for station in self.base_stations]
         self.claims = []
@@ -174,8 +174,8 @@ class Play:
                 label_count=len(view.targets),
                 parameters=sum(tensor.numel() for tensor in federation.initial_state().values()),
                 training_rounds=config.rounds,
-                local_epochs=config.station.local_epochs,
-                edge_rounds=config.station.edge_aggregations,
+                local_epochs=federation.stations[0].config.local_epochs,
+                edge_rounds=federation.stations[0].config.edge_aggregations,
             )
             model = owner.propose(view, stations_view, owners, stations)
             self.claims.append(view)

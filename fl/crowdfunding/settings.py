@@ -1,12 +1,12 @@
 """What a round is played with."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
 from fl.market.bids import MAX_MODELS
 from fl.market.terms import Policy
-from fl.training.config import StationConfig, TrainingConfig
+from fl.training.config import DEFAULTS, TrainingConfig
 
 VALUE_MEAN = 10
 COST_MEAN = 5
@@ -43,6 +43,8 @@ class RoundSettings:
         seed: of every draw but θ, which the chain draws.
         misbehaviour: of one member.
         phase_seconds: length of each phase.
+        local_epochs: κ1; None: the data set's default.
+        edge_rounds: κ2; None: the data set's default.
         claim_bps: accuracy that each proposal claims, 1/10,000; None: the data set's default.
 
     Raises:
@@ -65,7 +67,8 @@ class RoundSettings:
     misbehaviour: Misbehaviour = Misbehaviour.NONE
     phase_seconds: int = 3_600
     claim_bps: int | None = None
-    station: StationConfig = field(default_factory=StationConfig)
+    local_epochs: int | None = None
+    edge_rounds: int | None = None
 
     def __post_init__(self) -> None:
         for name, count in (("owners", self.owners), ("base stations", self.base_stations)):
@@ -96,6 +99,8 @@ class RoundSettings:
 
     def training(self, targets: tuple[str, ...]) -> TrainingConfig:
         """The training of a model with these target labels."""
+        station = DEFAULTS[self.dataset].station
+        given = {"local_epochs": self.local_epochs, "edge_aggregations": self.edge_rounds}
         return TrainingConfig(
             dataset=self.dataset,
             data_dir=self.data_dir,
@@ -107,5 +112,5 @@ class RoundSettings:
             alpha=self.alpha,
             rounds=self.rounds,
             seed=self.seed,
-            station=self.station,
+            station=replace(station, **{name: value for name, value in given.items() if value is not None}),
         )

@@ -63,7 +63,12 @@ def train(
     """Train and record every global round.
 
     Args:
+        market: where everything is recorded.
+        federation: the parties' data and the model.
+        winner: the owner of the model.
         stations: the base stations that take part, with their index in the federation.
+        store: of the artefacts.
+        watcher: told of every global round.
         honest: False: the winner reports a freshly drawn model instead of the trained one.
 
     Raises:
@@ -86,7 +91,8 @@ def train(
             root = updates_root(recorded)
             market.record_global_round(winner.account, winner.round_id, epoch, _bytes(digest), root)
             epochs.append(Epoch(epoch, digest, federation.evaluate(state, None, workspace), root))
-            watcher.did(winner.name, f"averaged global round {epoch + 1}: accuracy {epochs[-1].evaluation.accuracy:.1%}")
+            accuracy = epochs[-1].evaluation.accuracy
+            watcher.did(winner.name, f"averaged global round {epoch + 1}: accuracy {accuracy:.1%}")
     if not honest:
         seed = derive_seed(federation.config.seed + 1, Stream.MODEL)
         digest = store.put(save_model(federation.model, federation.model.initial_state(seed)))

@@ -38,8 +38,8 @@ class Valuations:
 def draw(settings: RoundSettings, labels: Sequence[str]) -> Valuations:
     """Draw every member's numbers from the seed.
 
-    Owners share an intersection of 2 to 4 labels, each extends it by 1 to 3 of its own (section V-B); a label is worth 10 gwei on
-    average to who wants it and costs a base station 5 on average (V-C).
+    Owners share an intersection of 2 to 4 labels, each extends it by 1 to 3 of its own (section V-B); a label is worth
+    10 gwei on average to who wants it and costs a base station 5 on average (V-C).
 
     Raises:
         SettingsError: the data set has fewer than 2 labels.

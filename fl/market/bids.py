@@ -1,7 +1,7 @@
 """Bid vectors: packed as the contract takes them, and sealed by a commitment.
 
-The layout is that of `contracts/Lanes.sol`: four 64-bit lanes a word, lane 0 of word 0 empty, the bid for model m in lane
-``(m + 1) % 4`` of word ``(m + 1) // 4``.
+The layout is that of `contracts/Lanes.sol`: four 64-bit lanes a word, lane 0 of word 0 empty, the bid for model m in
+lane ``(m + 1) % 4`` of word ``(m + 1) // 4``.
 """
 
 import secrets
@@ -46,9 +46,7 @@ def unpack_bids(words: Sequence[int], models: int) -> list[int]:
     return [(words[word] >> (LANE_BITS * lane)) & mask for word, lane in places]
 
 
-def commitment_of(
-    chain_id: int, contract: str, round_id: int, member: str, words: Sequence[int], salt: bytes
-) -> bytes:
+def commitment_of(chain_id: int, contract: str, round_id: int, member: str, words: Sequence[int], salt: bytes) -> bytes:
     """`keccak256(abi.encode(chainid, contract, roundId, member, bids, salt))`, 32 bytes, as `IHCFL.commitmentOf`."""
     return keccak(
         encode(

@@ -1,7 +1,7 @@
 """The typed client of the HCFL contract; the only module that talks to it.
 
-One method for each call of `IHCFL`, one frozen value for each of its views. Addresses are checksummed strings, amounts wei unless
-a name says gwei, digests 32 bytes.
+One method for each call of `IHCFL`, one frozen value for each of its views. Addresses are checksummed strings, amounts
+wei unless a name says gwei, digests 32 bytes.
 """
 
 from collections.abc import Callable, Sequence
@@ -87,7 +87,8 @@ class ModelState:
 class Market:
     """One deployment of HCFL.
 
-    Every call that changes something takes the account that sends it, waits for the receipt, and notes it in `transactions`.
+    Every call that changes something takes the account that sends it, waits for the receipt and notes it in
+    `transactions`.
 
     Raises:
         MarketError: (every method) the contract or the node refused, with the reason in words.
@@ -128,7 +129,7 @@ class Market:
         rebates: Sequence[int] = (),
         value: int = 0,
     ) -> ReceiptAPI:
-        """Join a round and lock funds: the value sent first, then the free balance; `rebates` are earlier rounds to credit."""
+        """Join a round and lock funds: the value sent, then the free balance; `rebates` are rounds to credit first."""
         return self._send("join", sender, round_id, int(role), points, list(proof), list(rebates), value=value)
 
     def propose(
@@ -189,7 +190,7 @@ class Market:
         points: Sequence[int],
         words: Sequence[int] = (),
     ) -> ReceiptAPI:
-        """List base stations with their points; `words` are their packed bids one after the other (contribution policy)."""
+        """List base stations with their points; `words` are their packed bids in a row (contribution policy)."""
         return self._send("reportContributions", sender, round_id, list(stations), list(points), list(words))
 
     def report_result(
@@ -267,9 +268,7 @@ class Market:
     def model_state(self, round_id: int, model: int) -> ModelState:
         """A proposed model."""
         view = self._read("modelOf", round_id, model)
-        return ModelState(
-            str(view.proposer), view.trainingRounds, bytes(view.ownersDigest), bytes(view.stationsDigest)
-        )
+        return ModelState(str(view.proposer), view.trainingRounds, bytes(view.ownersDigest), bytes(view.stationsDigest))
 
     def sums(self, round_id: int) -> tuple[list[int], list[int]]:
         """Values and costs of each model, gwei."""
@@ -320,7 +319,7 @@ class Market:
         return self.free_balance(account) + locked
 
     def unaccounted(self) -> int:
-        """Wei that the contract holds beyond all free balances and all rounds' escrows: 0, unless ether was forced on it."""
+        """Wei that the contract holds beyond all free balances and escrows: 0, unless ether was forced on it."""
         abis = [self.contract.contract_type.events[name] for name in ("Deposited", "Joined", "MemberSettled")]
         accounts = set()
         for log in self._logs(abis, topics=[]):

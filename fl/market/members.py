@@ -66,9 +66,7 @@ class Member:
     def commit(self, models: int) -> SealedBid:
         """Bid the truth for every model, sealed."""
         self.sealed = SealedBid(tuple(self.estimate(model) for model in range(models)))
-        commitment = self.sealed.commitment(
-            self.market.chain_id, self.market.address, self.round_id, self.address
-        )
+        commitment = self.sealed.commitment(self.market.chain_id, self.market.address, self.round_id, self.address)
         self.market.commit_bid(self.account, self.round_id, commitment)
         return self.sealed
 

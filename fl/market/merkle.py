@@ -1,8 +1,8 @@
 """OpenZeppelin's standard Merkle tree, over any tuples.
 
-The layout is that of `@openzeppelin/merkle-tree`'s StandardMerkleTree, so either side can be made with that tool: leaves are
-``keccak(keccak(abi.encode(...)))``, sorted; the tree is a complete binary heap with the leaves at its end in reverse; a node is
-the hash of its children in ascending order.
+The layout is that of `@openzeppelin/merkle-tree`'s StandardMerkleTree, so either side can be made with that tool:
+leaves are ``keccak(keccak(abi.encode(...)))``, sorted; the tree is a complete binary heap with the leaves at its end in
+reverse; a node is the hash of its children in ascending order.
 """
 
 from collections.abc import Sequence

@@ -56,8 +56,8 @@ _WORDS: dict[str, str] = {
     "NotAnElector": "{account} has no vote: electors are the committed owners but the winner",
     "AlreadyVoted": "{account} has voted already",
     "AlreadySettled": "{account} is settled in round {roundId} already",
-    "RebateNotDue": "no rebate of round {roundId} is due to {account}: not all members are settled yet, it has been paid, "
-    "or the account did not commit",
+    "RebateNotDue": "no rebate of round {roundId} is due to {account}: not all members are settled yet, "
+    "it has been paid, or the account did not commit",
     "InsufficientBalance": "{available} wei are free and {required} are needed; deposit the difference",
     "TransferFailed": "{account} did not accept {amount} wei",
 }
@@ -84,5 +84,3 @@ def explain(name: str, values: Mapping[str, Any]) -> str:
     if "role" in shown:
         shown["role"] = _ROLES[Role(shown["role"])]
     return words.format(**shown)
-
-

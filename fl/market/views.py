@@ -1,6 +1,7 @@
 """What a proposal tells each side, and how it is told: digests on chain, texts off chain, encrypted to each member.
 
-Paper, section III-C.3: a proposal m(ω, M, acc, t, y) shows acc and y to the other owners, and ω, M and t to the base stations.
+Paper, section III-C.3: a proposal m(ω, M, acc, t, y) shows acc and y to the other owners, and ω, M and t to the base
+stations.
 """
 
 import json

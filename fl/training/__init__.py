@@ -1,4 +1,4 @@
-"""Hierarchical federated averaging (HierFAVG): clients, base stations, global model; usable without any chain.
+"""Hierarchical federated averaging (HierFAVG): clients, base stations, global model; without any chain.
 
     from fl.training.cloud import train
     from fl.training.config import TrainingConfig

@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from fl.artefacts import ArtefactStore, digest_of
 from fl.training.config import DEFAULTS, StationConfig, TrainingConfig
@@ -23,133 +24,7 @@ def parse(arguments: list[str] | None = None) -> tuple[TrainingConfig, Path | No
     parser = argparse.ArgumentParser(
         prog="python -m fl.training",
         description="Hierarchical federated averaging: clients, base stations, global model.",
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-        epilog="What is not given is what suits the data set.
-        Example: python -m fl.training --targets 3,5,8 --seed 1",
+        epilog="What is not given suits the data set. Example: python -m fl.training --targets 3,5 --seed 1",
     )
     add, base = parser.add_argument, TrainingConfig()
     add("--dataset", choices=list(DEFAULTS), default=base.dataset, help=f"what to train on ({base.dataset})")
@@ -189,7 +64,7 @@ def _labels(text: str) -> tuple[str, ...]:
 
 
 def run(config: TrainingConfig, out: Path | None, console: Console) -> None:
-    """Trains, showing progress, then a table of rounds and one of base stations."""
+    """Train, showing progress, then show a table of rounds and one of base stations."""
     from fl.training.cloud import train
     from fl.training.federation import build_federation
     from fl.training.state import save_model
@@ -230,12 +105,12 @@ def run(config: TrainingConfig, out: Path | None, console: Console) -> None:
 
 
 def main() -> int:
-    """Runs the command; bad input ends it with one line."""
+    """Run the command; bad input ends it with one line."""
     console = Console()
     try:
         run(*parse(), console)
     except TrainingError as error:
-        Console(stderr=True).print(f"[red]error:[/] {error}", highlight=False)
+        Console(stderr=True).print(Text.assemble(("error: ", "red"), str(error)), soft_wrap=True)
         return 1
     return 0
 

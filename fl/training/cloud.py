@@ -38,7 +38,7 @@ class GlobalRound:
 
 
 def aggregate(updates: Iterable[Update]) -> State:
-    """The next global model: the average of the updates, weighted by samples (HierFAVG, Algorithm 1: CloudAggregation).
+    """The next global model: the average of the updates weighted by samples (HierFAVG: CloudAggregation).
 
     Weights are over those present, and the order of the updates does not matter: they are summed by base
     station.
@@ -66,7 +66,7 @@ def train(
     present: Callable[[int, int], bool] = lambda epoch, station: True,
     on_update: Callable[[Update], None] = lambda update: None,
 ) -> Iterator[GlobalRound]:
-    """Runs the global rounds of the federation, one each time the next is asked for.
+    """Run the global rounds of the federation, one each time the next is asked for.
 
     Args:
         federation: the parties.

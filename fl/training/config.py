@@ -10,6 +10,11 @@ from pathlib import Path
 from fl.training.errors import TrainingError
 
 
+def _at_least(name: str, value: int, least: int) -> None:
+    if value < least:
+        raise TrainingError(f"{name} must be at least {least}, not {value}")
+
+
 @dataclass(frozen=True)
 class StationConfig:
     """How a base station trains one global round with its clients (HierFAVG, Liu et al. 2020, Algorithm 1).
@@ -98,8 +103,3 @@ class TrainingConfig:
                 _at_least(name, getattr(self, name), 1)
         if self.alpha is not None and not (self.alpha > 0 and math.isfinite(self.alpha)):
             raise TrainingError(f"alpha must be positive, not {self.alpha}")
-
-
-def _at_least(name: str, value: int, least: int) -> None:
-    if value < least:
-        raise TrainingError(f"{name} must be at least {least}, not {value}")

@@ -40,7 +40,7 @@ def measure_margins(
 
 
 def total_margins(rounds: Iterable[Mapping[int, Fraction]]) -> dict[int, Fraction]:
-    """Each base station's margins added up over the global rounds, a negative sum as 0; by index, ascending."""
+    """Each base station's margins added up over the global rounds, a negative sum as 0; by index."""
     sums: dict[int, Fraction] = {}
     for margins in rounds:
         for station, margin in margins.items():

@@ -77,8 +77,8 @@ class Dataset:
         seed: int = 0,
     ) -> Dataset:
         """What `load_dataset` with the same arguments loads, from what is loaded already."""
-        parts = (Part(part.labels.numpy(), part.images.__getitem__) for part in (self.train, self.test))
-        return _load(self.name, self.label_names, *parts, targets, train_images, test_images, seed)
+        train, test = (Part(part.labels.numpy(), part.images.__getitem__) for part in (self.train, self.test))
+        return _load(self.name, self.label_names, train, test, targets, train_images, test_images, seed)
 
 
 def labels_of(dataset: str, data_dir: Path | None = None) -> tuple[str, ...]:
@@ -115,11 +115,11 @@ def load_dataset(
     seed: int = 0,
     download_dir: Path = DOWNLOAD_DIR,
 ) -> Dataset:
-    """Loads a data set, or the part of it that is needed, into memory.
+    """Load a data set, or the part of it that is needed, into memory.
 
     Args:
         name: "digits": scikit-learn's 1,797 digits, a fixed fifth of each label for testing; no download.
-            "cifar10": CIFAR-10, 50,000 and 10,000 images, downloaded by torchvision unless it lies there already.
+            "cifar10": CIFAR-10, 50,000 and 10,000 images, downloaded by torchvision unless it is there.
         data_dir: for "cifar10", read this folder of images instead of downloading: torchvision's
             `ImageFolder` layout with `train/<label>/` and `test/<label>/`, all images of one size.
         targets: keep the images of these labels only, which get the numbers 0 … len(targets) − 1 in the order

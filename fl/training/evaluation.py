@@ -49,7 +49,7 @@ class Evaluation:
 
 
 def evaluate(module: nn.Module, state: State, samples: Samples, threads: int = 1) -> Evaluation:
-    """Judges the model on the samples.
+    """Judge the model on the samples.
 
     Args:
         module: to compute in; its parameters are overwritten.

@@ -1,4 +1,4 @@
-"""Puts the parties of a run together: data split over base stations, a model, a judge."""
+"""Put the parties of a run together: data split over base stations, a model, a judge."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Federation:
     def evaluate(
         self, state: State, labels: Sequence[str] | None = None, workspace: nn.Module | None = None
     ) -> Evaluation:
-        """Judges a model on the test images of the target labels, or of some of them.
+        """Judge a model on the test images of the target labels, or of some of them.
 
         Args:
             state: the model's parameters.
@@ -68,7 +68,7 @@ class Federation:
 
 
 def build_federation(config: TrainingConfig, dataset: Dataset | None = None) -> Federation:
-    """Loads the images of the target labels and splits the training images over base stations and clients.
+    """Load the images of the target labels and split the training images over base stations and clients.
 
     Args:
         config: what to build.

@@ -18,7 +18,7 @@ ImageShape: TypeAlias = tuple[int, int, int]
 
 
 def small_cnn(image_shape: ImageShape, classes: int) -> nn.Module:
-    """Two 3×3 convolutions (16 and 32), one pooling, two dense layers: for images about 8×8 (38,000 parameters)."""
+    """Two 3×3 convolutions (16 and 32), one pooling, two dense layers; 38,000 parameters at 8×8."""
     from torch import nn
 
     channels, height, width = image_shape
@@ -36,7 +36,7 @@ def small_cnn(image_shape: ImageShape, classes: int) -> nn.Module:
 
 
 def cnn(image_shape: ImageShape, classes: int) -> nn.Module:
-    """Two 5×5 convolutions (32 and 64), each pooled, two dense layers (McMahan et al. 2017): 2.2 M parameters at 32×32."""
+    """Two pooled 5×5 convolutions (32 and 64), two dense layers (McMahan et al. 2017); 2.2 M at 32×32."""
     from torch import nn
 
     channels, height, width = image_shape
@@ -98,7 +98,7 @@ class ModelSpec:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             module = MODELS[self.name](self.image_shape, self.classes)
-        return module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return module.to(memory_format=torch.channels_last)
 
     def initial_state(self, seed: int) -> State:
         """The parameters that training starts from."""

@@ -10,7 +10,7 @@ import torch
 
 @contextmanager
 def use_threads(count: int) -> Iterator[None]:
-    """Computes with this many of torch's threads; puts back the number there was."""
+    """Compute with this many of torch's threads; put back the number there was."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:

@@ -1,4 +1,4 @@
-"""Independent seeds for each part of a run, so that a base station draws the same whoever trains before or beside it."""
+"""Independent seeds for each part of a run: a base station draws the same whoever trains before it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,6 @@ class Stream(IntEnum):
 
 
 def derive_seed(seed: int, stream: Stream, *path: int) -> int:
-    """A 63-bit seed that depends on every number given (numpy's SeedSequence with the path as its spawn key)."""
+    """A 63-bit seed that depends on every number given (numpy's SeedSequence, the path as spawn key)."""
     sequence = np.random.SeedSequence(seed, spawn_key=(stream, *path))
     return int(sequence.generate_state(1, np.uint64)[0]) >> 1

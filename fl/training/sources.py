@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fl.training.errors import DataError
 from fl.training.splits import Indices
@@ -100,7 +101,7 @@ def _open_download(folder: Path, *, train: bool) -> Part:
     except (OSError, RuntimeError) as error:
         raise DataError(
             f"CIFAR-10 could not be downloaded to {folder} ({error}): "
-            "name a folder of its images instead (--data-dir, with train/<label>/*.jpg and test/<label>/*.jpg)"
+            "name a folder of its images instead (--data-dir: train/<label>/*.jpg and test/<label>/*.jpg)"
         ) from error
     images = torch.from_numpy(source.data).permute(0, 3, 1, 2).contiguous()
     return Part(np.array(source.targets, dtype=np.int64), images.__getitem__)
@@ -125,7 +126,6 @@ def _folder_labels(folder: Path) -> tuple[str, ...]:
 def _open_folder(folder: Path) -> Part:
     import torch
     from torchvision.datasets import ImageFolder
-    from torchvision.io import ImageReadMode, decode_image
 
     try:
         source = ImageFolder(str(folder))
@@ -133,17 +133,17 @@ def _open_folder(folder: Path) -> Part:
         raise DataError(f"images in {folder} cannot be read: {error}") from error
 
     def images(indices: Indices) -> torch.Tensor:
-        decoded: list[torch.Tensor] = []
+        pixels: list[NDArray[np.uint8]] = []
         for index in indices:
             path = source.samples[index][0]
             try:
-                decoded.append(decode_image(path, mode=ImageReadMode.RGB))
-            except (OSError, RuntimeError) as error:
+                pixels.append(np.asarray(source.loader(path)))
+            except OSError as error:
                 raise DataError(f"not an image that can be read: {path}") from error
-            if (size := decoded[-1].shape) != (first := decoded[0].shape):
-                sizes = f"{size[2]}×{size[1]} and {first[2]}×{first[1]}"
+            if (size := pixels[-1].shape) != (first := pixels[0].shape):
+                sizes = f"{size[1]}×{size[0]} and {first[1]}×{first[0]}"
                 raise DataError(f"images in {folder} differ in size: {sizes} pixels ({path})")
-        return torch.stack(decoded)
+        return torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).contiguous()
 
     return Part(np.array(source.targets, dtype=np.int64), images)
 

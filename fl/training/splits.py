@@ -1,4 +1,4 @@
-"""Splits of the training images over base stations and their clients."""
+"""Split of the training images over base stations and their clients."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Indices: TypeAlias = NDArray[np.int64]
 
 
 def split_iid(count: int, parts: int, seed: int) -> list[Indices]:
-    """Splits `count` images evenly and at random: sizes differ by at most one.
+    """Split `count` images evenly and at random: sizes differ by at most one.
 
     Returns:
         `parts` arrays of sorted indices, each of 0 … count − 1 in exactly one of them, none empty.
@@ -27,7 +27,7 @@ def split_iid(count: int, parts: int, seed: int) -> list[Indices]:
 
 
 def split_dirichlet(labels: NDArray[np.int64], parts: int, alpha: float, seed: int) -> list[Indices]:
-    """Splits each label over the parts in proportions drawn from Dirichlet(α, …, α) (Hsu, Qi and Brown 2019).
+    """Split each label over the parts in proportions drawn from Dirichlet(α, …, α) (Hsu, Qi and Brown 2019).
 
     A part that drew nothing gets one image of the largest part, so that every client trains.
 
@@ -63,7 +63,7 @@ def split_dirichlet(labels: NDArray[np.int64], parts: int, alpha: float, seed: i
 def split_hierarchy(
     labels: NDArray[np.int64], stations: int, clients: int, alpha: float | None, seed: int
 ) -> list[list[Indices]]:
-    """Splits the training images over `stations` base stations of `clients` clients each.
+    """Split the training images over `stations` base stations of `clients` clients each.
 
     Args:
         labels: label of each image, shape [n].

@@ -26,7 +26,7 @@ _ENTRY = "hcfl"
 
 
 def save_state(state: Mapping[str, torch.Tensor], metadata: Mapping[str, Any] | None = None) -> bytes:
-    """A safetensors file of the tensors and of any metadata that JSON can hold; the same bytes in every process."""
+    """A safetensors file of tensors and of any metadata that JSON holds; the same bytes in every process."""
     entry = {_ENTRY: json.dumps(dict(metadata), sort_keys=True)} if metadata else None
     return save({name: state[name].detach().cpu().contiguous() for name in sorted(state)}, entry)
 
@@ -81,7 +81,7 @@ def load_model(data: bytes) -> tuple[ModelSpec, State]:
 
 
 def put_state(module: nn.Module, state: Mapping[str, torch.Tensor]) -> None:
-    """Copies the tensors into the module.
+    """Copy the tensors into the module.
 
     Raises:
         ModelError: names or shapes are not the module's.

@@ -130,7 +130,7 @@ def rounds(draw: st.DrawFn) -> Round:
     owner_policy = draw(st.sampled_from(get_args(OwnerPolicy)))
     base_policy = draw(st.sampled_from(get_args(BasePolicy)))
     max_owner_bid, max_base_bid = draw(caps()), draw(caps())
-    owners = draw(st.integers(1, 6))
+    owners = draw(st.integers(1, 8))  # one proposal each: up to 8 models
     proposers = tuple(draw(st.permutations(range(owners)))[: draw(st.integers(1, owners))])
 
     def member(cap: int, policy: str, records: bool) -> Member:

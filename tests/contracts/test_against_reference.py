@@ -1,4 +1,4 @@
-"""Random rounds on chain against the reference, to the wei: every policy, silence, absence, abort, punishment, cancellation."""
+"""Random rounds on chain against the reference, to the wei: all policies, silence, absence, abort, punishment."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -36,9 +36,7 @@ def test_any_round__played_on_chain__settles_like_the_reference(deployment: Mark
 
 @through_the_node
 @given(round_=rounds(), data=st.data())
-def test_any_member__any_misreport__gains_nothing(
-    deployment: Market, round_: Round, data: st.DataObject
-) -> None:
+def test_any_member__any_misreport__gains_nothing(deployment: Market, round_: Round, data: st.DataObject) -> None:
     """The rest of the round stays as it is; the member keeps its word after the auction, whatever it bid."""
     honest = as_agreed(round_)
     side = data.draw(st.sampled_from(("owners", "base_stations")), "side")
@@ -63,14 +61,15 @@ def untouched(deployment: Market) -> Iterator[None]:
 
 
 def as_agreed(round_: Round) -> Round:
-    """The same bids with at least two committed members a side, all honest; equal weights instead of contribution, under which
-    truth is dominant in expectation only (mechanism.md, "Base stations' rewards")."""
+    """The same bids with at least two committed members a side, all honest.
+
+    Equal weights instead of contribution, under which truth is dominant in expectation only (mechanism.md, "Base
+    stations' rewards").
+    """
 
     def side(members: Sequence[Member], cap: int, station: bool) -> tuple[Member, ...]:
         models = len(round_.proposers)
-        rows = [
-            member if member.revealed else replace(member, bids=(cap // 3,) * models) for member in members
-        ]
+        rows = [member if member.revealed else replace(member, bids=(cap // 3,) * models) for member in members]
         rows += [rows[0]] * (2 - len(rows))
         return tuple(replace(member, committed=True, revealed=True, recorded=station) for member in rows)
 
@@ -155,9 +154,7 @@ def play(market: Market, round_: Round) -> LiveRound:
     return live.voted(punish=live.electors if round_.punished else ())
 
 
-def _seats(
-    market: Market, role: Role, names: Sequence[str], members: Sequence[Member], models: int
-) -> list[Seat]:
+def _seats(market: Market, role: Role, names: Sequence[str], members: Sequence[Member], models: int) -> list[Seat]:
     rows = [member.bids if member.revealed else (1,) * models for member in members]
     seated = seats(market, role, names, rows, [member.points for member in members])
     for seat in seated:

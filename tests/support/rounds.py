@@ -207,7 +207,7 @@ class LiveRound:
         )
 
     def equal_contributions(self) -> dict[Seat, int]:
-        """A million points, divided evenly among the base stations that committed; the first gets the rest."""
+        """A million points divided evenly among the base stations that committed, the rest to the first."""
         listed = [seat for seat in self.stations if self.stage(seat) >= Stage.COMMITTED]
         points = dict.fromkeys(listed, 1_000_000 // len(listed))
         points[listed[0]] += 1_000_000 % len(listed)

@@ -1,0 +1,69 @@
+"""Options of a round: what is refused, and what is drawn from them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fl.crowdfunding.settings import RoundSettings, SettingsError
+from fl.crowdfunding.valuations import MAX_COST, MAX_VALUE, draw, terms_of
+from fl.market.terms import GWEI, Policy
+
+LABELS = tuple("0123456789")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"owners": 1}, "at least 2 owners"),
+        ({"base_stations": 0}, "at least 2 base stations"),
+        ({"models": 5}, "1 … 4"),
+        ({"models": 0}, "1 … 4"),
+        ({"owners": 80, "models": 65}, "1 … 64"),
+        ({"owner_policy": Policy.CONTRIBUTION}, "equal or capability"),
+        ({"rounds": 0}, "1 … 256"),
+        ({"rounds": 257}, "1 … 256"),
+        ({"phase_seconds": 0}, "at least 1 second"),
+        ({"claim_bps": 10_001}, "0 … 10,000"),
+    ],
+)
+def test_settings__that_do_not_fit__say_why(options: dict, words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
+        RoundSettings(**options)
+
+
+@given(seed=st.integers(0, 10_000), owners=st.integers(2, 12), stations=st.integers(2, 12))
+def test_draw__any_seed__bids_stay_within_the_caps(seed: int, owners: int, stations: int) -> None:
+    settings = RoundSettings(owners=owners, base_stations=stations, seed=seed, base_policy=Policy.CAPABILITY)
+    drawn = draw(settings, LABELS)
+    terms = terms_of(settings, LABELS, 0, bytes(32))
+    everything = {label for owner in range(owners) for label in drawn.targets(owner)}
+    for values in drawn.values:
+        assert all(1 <= value <= MAX_VALUE for value in values.values())
+        assert sum(values.get(label, 0) for label in everything) <= terms.max_owner_bid
+    for cost in drawn.costs:
+        assert 1 <= cost <= MAX_COST
+        assert cost * len(everything) <= terms.max_base_bid
+    assert terms.bond >= terms.max_base_bid * GWEI
+    common = set.intersection(*(set(values) for values in drawn.values))
+    assert len(common) >= 2, "owners share an intersection (paper, section V-B)"
+    assert all(points >= 1 for points in drawn.base_points)
+
+
+def test_draw__means__are_those_of_the_paper() -> None:
+    values, costs = [], []
+    for seed in range(300):
+        drawn = draw(RoundSettings(seed=seed), LABELS)
+        values += [value for owner in drawn.values for value in owner.values()]
+        costs += drawn.costs
+    assert sum(values) / len(values) == pytest.approx(10, abs=0.5)
+    assert sum(costs) / len(costs) == pytest.approx(5, abs=0.5)
+
+
+def test_draw__same_seed__same_numbers() -> None:
+    assert draw(RoundSettings(seed=3), LABELS) == draw(RoundSettings(seed=3), LABELS)
+    assert draw(RoundSettings(seed=3), LABELS) != draw(RoundSettings(seed=4), LABELS)
+
+
+def test_draw__one_label__refused() -> None:
+    with pytest.raises(SettingsError, match="at least 2 labels"):
+        draw(RoundSettings(), ("cat",))

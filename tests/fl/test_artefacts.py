@@ -1,0 +1,92 @@
+"""The content-addressed store: what is read is what its digest says, or an error."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fl.artefacts import ArtefactError, ArtefactStore, CorruptArtefact, MissingArtefact, digest_of
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ArtefactStore:
+    return ArtefactStore(tmp_path / "artefacts")
+
+
+def test_digest__known_bytes__is_their_sha256() -> None:
+    assert digest_of(b"abc") == "0x" + hashlib.sha256(b"abc").hexdigest()
+    assert digest_of(b"") == "0xe3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+
+@given(st.binary(max_size=2000))
+def test_put__any_bytes__are_read_back(data: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        store = ArtefactStore(Path(folder))
+        digest = store.put(data)
+        assert (digest, store.get(digest), digest in store) == (digest_of(data), data, True)
+
+
+def test_put__twice__stores_one_file_and_leaves_no_temporary(store: ArtefactStore) -> None:
+    assert store.put(b"model") == store.put(b"model")
+    assert [entry.name for entry in store.root.iterdir()] == [digest_of(b"model")[2:]]
+
+
+@pytest.mark.parametrize("damage", [b"modeL", b"mode", b"model\0", b""])
+def test_get__corrupted_artefact__is_detected(store: ArtefactStore, damage: bytes) -> None:
+    digest = store.put(b"model")
+    assert store.get(digest) == b"model"
+    store.path(digest).write_bytes(damage)
+    with pytest.raises(
+        CorruptArtefact, match=f"{digest} in .* is corrupt: its content hashes to {digest_of(damage)}"
+    ):
+        store.get(digest)
+
+
+def test_put__over_a_corrupted_artefact__replaces_it(store: ArtefactStore) -> None:
+    digest = store.put(b"model")
+    store.path(digest).write_bytes(b"damage")
+    assert store.put(b"model") == digest
+    assert store.get(digest) == b"model"
+
+
+def test_get__unknown_digest__says_which_and_where(store: ArtefactStore) -> None:
+    digest = digest_of(b"never stored")
+    assert digest not in store
+    with pytest.raises(MissingArtefact, match=f"no artefact {digest} in {store.root}"):
+        store.get(digest)
+
+
+@pytest.mark.parametrize(
+    "digest", ["", "0x12", "../../etc/passwd", "ab" * 32, "0x" + "AB" * 32, "0x" + "ab" * 32 + "\n"]
+)
+def test_get__not_a_digest__is_refused(store: ArtefactStore, digest: str) -> None:
+    with pytest.raises(ArtefactError, match="not a digest"):
+        store.get(digest)
+
+
+def test_put__interrupted__leaves_nothing_behind(
+    store: ArtefactStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        store.put(b"model")
+    assert list(store.root.iterdir()) == []
+
+
+def test_import__artefacts_and_light_modules__do_not_load_torch() -> None:
+    modules = [
+        "fl.artefacts",
+        *(f"fl.training.{name}" for name in ("config", "contribution", "data", "models", "splits")),
+    ]
+    check = f"import sys, {', '.join(modules)}; sys.exit('torch' in sys.modules or 'ape' in sys.modules)"
+    subprocess.run([sys.executable, "-c", check], check=True)

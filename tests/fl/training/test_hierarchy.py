@@ -1,0 +1,343 @@
+"""HierFAVG from clients to the global model: by hand, by other routes to the same result, by seed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+import torch
+
+from fl.artefacts import digest_of
+from fl.training.average import average
+from fl.training.client import train_client
+from fl.training.cloud import GlobalRound, aggregate, train
+from fl.training.config import StationConfig, TrainingConfig
+from fl.training.contribution import contribution_points, total_margins
+from fl.training.data import Dataset, Samples, to_float
+from fl.training.edge import Station, save_update
+from fl.training.errors import DataError, DivergedError, ModelError, TrainingError
+from fl.training.evaluation import Evaluation
+from fl.training.federation import Federation, build_federation
+from fl.training.models import ModelSpec
+from fl.training.seeds import Stream, derive_seed
+from fl.training.state import State, copy_state, put_state, save_model
+
+CreateFederation = Callable[..., Federation]
+
+
+def digests(federation: Federation, rounds: list[GlobalRound]) -> list[str]:
+    """Of every update and global model, in order."""
+    return [
+        digest
+        for done in rounds
+        for digest in (
+            *(digest_of(save_update(update)) for update in done.updates),
+            digest_of(save_model(federation.model, done.state, epoch=done.epoch)),
+        )
+    ]
+
+
+def equal(one: State, other: State) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+# Clients
+
+
+def test_client__one_batch__takes_the_step_of_gradient_descent(digits: Dataset) -> None:
+    samples = digits.train.take(digits.train.labels.numpy()[:10].argsort())
+    module = ModelSpec("small-cnn", (1, 8, 8), 10).build(seed=1)
+    before = copy_state(module)
+    loss = torch.nn.functional.cross_entropy(module(to_float(samples.images)), samples.labels)
+    gradients = torch.autograd.grad(loss, list(module.parameters()))
+    mean = train_client(module, samples, StationConfig(1, 1, 10, learning_rate=0.1, momentum=0.5), seed=0)
+    assert mean == pytest.approx(loss.item(), rel=1e-5)
+    for (name, parameter), gradient in zip(module.named_parameters(), gradients, strict=True):
+        torch.testing.assert_close(parameter.detach(), before[name] - 0.1 * gradient, rtol=1e-4, atol=1e-6)
+
+
+def test_client__several_steps__are_those_of_torchs_sgd(digits: Dataset) -> None:
+    samples = Samples(digits.train.images[:16], digits.train.labels[:16])
+    module, expected = (ModelSpec("small-cnn", (1, 8, 8), 10).build(seed=1) for _ in range(2))
+    config = StationConfig(local_epochs=5, batch_size=16, learning_rate=0.1, momentum=0.9)
+    train_client(module, samples, config, seed=0)
+    sgd = torch.optim.SGD(expected.parameters(), lr=0.1, momentum=0.9)
+    for _ in range(5):
+        sgd.zero_grad()
+        torch.nn.functional.cross_entropy(expected(to_float(samples.images)), samples.labels).backward()
+        sgd.step()
+    for name, tensor in expected.state_dict().items():
+        torch.testing.assert_close(module.state_dict()[name], tensor, rtol=1e-3, atol=1e-5)
+
+
+def test_client__diverging__says_where_and_what_to_change(create_federation: CreateFederation) -> None:
+    federation = create_federation(learning_rate=1e6, local_epochs=3)
+    text = r"global round 0, base station 0, client 0: the loss became (nan|inf) in local epoch \d"
+    with pytest.raises(DivergedError, match=text):
+        list(train(federation))
+
+
+# Base stations
+
+
+def test_station__one_edge_aggregation__averages_its_clients(create_federation: CreateFederation) -> None:
+    federation = create_federation(local_epochs=2)
+    start, station = federation.initial_state(), federation.stations[1]
+    trained = []
+    for number, samples in enumerate(station.clients):
+        module = federation.model.build()
+        put_state(module, start)
+        train_client(
+            module, samples, station.config, derive_seed(station.seed, Stream.CLIENT, 5, 0, 1, number)
+        )
+        trained.append((copy_state(module), len(samples)))
+    update = station.train_round(start, epoch=5)
+    torch.testing.assert_close(update.state, average(trained), rtol=1e-4, atol=1e-6)
+    assert (update.station, update.epoch, update.samples) == (1, 5, sum(len(c) for c in station.clients))
+
+
+def test_station__more_edge_aggregations__go_on_from_the_edge_model(
+    create_federation: CreateFederation,
+) -> None:
+    once, twice = (create_federation(edge_aggregations=count).stations[0] for count in (1, 2))
+    start = create_federation().initial_state()
+    first = once.train_round(start, 0).state
+    second = twice.train_round(start, 0).state
+    assert not equal(first, second)
+    assert equal(twice.train_round(start, 0).state, second)
+    # a second aggregation with learning rate 0+ would be `first`: it starts there, not at the global model
+    idle = replace(twice, config=replace(twice.config, learning_rate=1e-30))
+    torch.testing.assert_close(idle.train_round(start, 0).state, start)
+
+
+def test_station__training__leaves_the_global_model_and_torch_as_they_were(
+    create_federation: CreateFederation,
+) -> None:
+    federation = create_federation()
+    state = federation.initial_state()
+    before = {name: tensor.clone() for name, tensor in state.items()}
+    settings = (torch.get_num_threads(), torch.get_rng_state().tolist())
+    update = federation.stations[0].train_round(state, 0)
+    federation.evaluate(update.state)
+    assert equal(state, before)
+    assert settings == (torch.get_num_threads(), torch.get_rng_state().tolist())
+
+
+def test_station__trained_alone_and_in_any_order__returns_the_same(
+    create_federation: CreateFederation,
+) -> None:
+    federation = create_federation()
+    state, workspace = federation.initial_state(), federation.model.build(seed=9)
+    inside = [station.train_round(state, 0, workspace).state for station in federation.stations]
+    for station, expected in reversed(list(zip(federation.stations, inside, strict=True))):
+        assert equal(station.train_round(state, 0).state, expected)
+
+
+def test_station__empty_client_or_none__says_which(create_federation: CreateFederation) -> None:
+    station = create_federation().stations[2]
+    empty = Samples(station.clients[0].images[:0], station.clients[0].labels[:0])
+    with pytest.raises(DataError, match="client 1 of base station 2 has no training image"):
+        replace(station, clients=(station.clients[0], empty))
+    with pytest.raises(DataError, match="base station 2 has no client"):
+        replace(station, clients=())
+
+
+def test_station__model_of_another_run__is_refused(create_federation: CreateFederation) -> None:
+    other = create_federation(targets=("0", "1")).initial_state()
+    with pytest.raises(ModelError, match="of another model"):
+        create_federation().stations[0].train_round(other, 0)
+
+
+# Global rounds
+
+
+def test_train__stepped_by_hand__is_the_same(create_federation: CreateFederation) -> None:
+    federation = create_federation(edge_aggregations=2)
+    rounds = list(train(federation))
+    state = federation.initial_state()
+    before = federation.evaluate(state)
+    for done in rounds:
+        updates = [station.train_round(state, done.epoch) for station in federation.stations]
+        state = aggregate(reversed(updates))
+        assert equal(done.state, state)
+        assert done.evaluation == federation.evaluate(state)
+        for update in updates:
+            local = federation.evaluate(update.state)
+            assert done.margins[update.station] == local.exact_accuracy - before.exact_accuracy
+        before = done.evaluation
+
+
+def test_train__one_station_of_all_clients__equals_two_levels(create_federation: CreateFederation) -> None:
+    """With κ2 = 1 the hierarchy is FedAvg: which base station a client belongs to makes no difference."""
+    two_levels = create_federation(stations=3, clients=2, rounds=1)
+    start = two_levels.initial_state()
+    module, trained = two_levels.model.build(), []
+    for station in two_levels.stations:
+        for number, samples in enumerate(station.clients):
+            seed = derive_seed(station.seed, Stream.CLIENT, 0, 0, station.index, number)
+            put_state(module, start)
+            train_client(module, samples, station.config, seed)
+            trained.append((copy_state(module), len(samples)))
+    (done,) = train(two_levels)
+    torch.testing.assert_close(done.state, average(trained), rtol=1e-4, atol=1e-6)
+
+
+def test_train__same_seed__gives_the_same_digests_and_another_seed_others(
+    create_federation: CreateFederation,
+) -> None:
+    runs = []
+    for seed in (3, 3, 4):
+        federation = create_federation(seed=seed, alpha=0.5)
+        runs.append(digests(federation, list(train(federation))))
+    assert runs[0] == runs[1]
+    assert not set(runs[0]) & set(runs[2])
+
+
+def test_train__continued_after_a_round__ends_with_the_same_digests(
+    create_federation: CreateFederation,
+) -> None:
+    federation = create_federation(rounds=3)
+    whole = list(train(federation))
+    rest = list(train(federation, state=whole[0].state, first_epoch=1))
+    assert digests(federation, rest) == digests(federation, whole[1:])
+
+
+def test_train__missing_station__weighs_those_present(create_federation: CreateFederation) -> None:
+    federation = create_federation()
+    seen = []
+    rounds = list(
+        train(federation, present=lambda e, s: (e, s) != (0, 1), on_update=lambda u: seen.append(u))
+    )
+    assert [[update.station for update in done.updates] for done in rounds] == [[0, 2], [0, 1, 2]]
+    assert [(update.epoch, update.station) for update in seen] == [(0, 0), (0, 2), (1, 0), (1, 1), (1, 2)]
+    assert set(rounds[0].margins) == {0, 2}
+    expected = average((update.state, update.samples) for update in rounds[0].updates)
+    assert equal(rounds[0].state, expected)
+
+
+def test_train__nobody_present__says_so(create_federation: CreateFederation) -> None:
+    with pytest.raises(TrainingError, match="no base station returned an update in this global round"):
+        list(train(create_federation(), present=lambda epoch, station: False))
+
+
+def test_train__rounds__are_logged_not_printed(
+    create_federation: CreateFederation, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.INFO, "fl.training")
+    rounds = list(train(create_federation()))
+    assert [record.args[0] for record in caplog.records] == [done.epoch for done in rounds]
+    assert capsys.readouterr() == ("", "")
+
+
+# What an honest run reaches
+
+
+def test_default_round__on_digits__reaches_85_percent(digits: Dataset) -> None:
+    *_, last = train(build_federation(TrainingConfig(), digits))
+    assert last.evaluation.accuracy >= 0.85
+    assert last.evaluation.samples == 360
+
+
+@pytest.mark.parametrize(("targets", "alpha"), [("17", None), ("358", 0.5), ("02389", None), ("035689", 0.5)])
+def test_default_round__on_some_targets__reaches_85_percent(
+    digits: Dataset, targets: str, alpha: float | None
+) -> None:
+    *_, last = train(build_federation(TrainingConfig(targets=tuple(targets), alpha=alpha, seed=7), digits))
+    assert last.evaluation.accuracy >= 0.85
+
+
+def test_contribution__station_with_wrong_labels__gets_the_least(digits: Dataset) -> None:
+    """Measured, not assumed: a base station whose clients' labels are shuffled is told apart."""
+    federation = build_federation(TrainingConfig(targets=("0", "1", "4", "6"), rounds=2), digits)
+    station = federation.stations[2]
+    random = torch.Generator().manual_seed(0)
+    clients = tuple(
+        Samples(c.images, c.labels[torch.randperm(len(c), generator=random)]) for c in station.clients
+    )
+    stations = tuple(replace(s, clients=clients) if s is station else s for s in federation.stations)
+    totals = total_margins(done.margins for done in train(replace(federation, stations=stations)))
+    points = contribution_points(list(totals.values()))
+    assert min(range(4), key=points.__getitem__) == 2
+    assert points[2] < min(point for index, point in enumerate(points) if index != 2) / 2
+
+
+# Judging
+
+
+def test_evaluate__on_some_labels__counts_their_images_only(create_federation: CreateFederation) -> None:
+    federation = create_federation(targets=("0", "1", "7"))
+    *_, last = train(federation)
+    parts = [federation.evaluate(last.state, [label]) for label in ("0", "1", "7")]
+    whole = federation.evaluate(last.state)
+    assert sum(part.correct for part in parts) == whole.correct
+    assert sum(part.samples for part in parts) == whole.samples == len(federation.dataset.test)
+    assert sum(part.loss * part.samples for part in parts) == pytest.approx(whole.loss * whole.samples)
+
+
+def test_evaluation__of_counts__is_exact() -> None:
+    result = Evaluation(correct=2, samples=3, loss=0.5)
+    assert (result.exact_accuracy, result.accuracy_bps) == (Fraction(2, 3), 6666)
+    assert result.accuracy == pytest.approx(2 / 3)
+
+
+def test_evaluate__bad_input__says_what(create_federation: CreateFederation) -> None:
+    federation = create_federation()
+    state = federation.initial_state()
+    with pytest.raises(DataError, match="not target labels of this model: 9 "):
+        federation.evaluate(state, ["1", "9"])
+    with pytest.raises(DataError, match="no test image to judge a model by"):
+        federation.evaluate(state, [])
+    with pytest.raises(DivergedError, match="the model's test loss is nan"):
+        federation.evaluate({name: tensor * float("nan") for name, tensor in state.items()})
+
+
+# Configurations
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"stations": 0}, "stations must be at least 1, not 0"),
+        ({"clients": 0}, "clients must be at least 1, not 0"),
+        ({"rounds": 0}, "rounds must be at least 1, not 0"),
+        ({"seed": -1}, "seed must be at least 0, not -1"),
+        ({"train_images": 0}, "train_images must be at least 1, not 0"),
+        ({"test_images": 0}, "test_images must be at least 1, not 0"),
+        ({"alpha": 0.0}, "alpha must be positive, not 0.0"),
+        ({"dataset": "mnist"}, "unknown data set 'mnist'"),
+        ({"model": "transformer"}, "unknown model 'transformer'"),
+        ({"targets": ("0", "ten")}, "unknown target labels ten"),
+        ({"train_images": 7}, "7 training images cannot be split over 8 clients"),
+    ],
+)
+def test_build__bad_configuration__says_what(settings: dict, text: str) -> None:
+    with pytest.raises(TrainingError, match=text):
+        build_federation(TrainingConfig(**settings))
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"local_epochs": 0}, "local_epochs must be at least 1, not 0"),
+        ({"edge_aggregations": 0}, "edge_aggregations must be at least 1, not 0"),
+        ({"batch_size": 0}, "batch_size must be at least 1, not 0"),
+        ({"threads": 0}, "threads must be at least 1, not 0"),
+        ({"learning_rate": 0.0}, "learning_rate must be positive, not 0.0"),
+        ({"learning_rate": float("nan")}, "learning_rate must be positive, not nan"),
+        ({"momentum": 1.0}, r"momentum must be in \[0, 1\), not 1.0"),
+    ],
+)
+def test_station_config__bad_setting__says_what(settings: dict, text: str) -> None:
+    with pytest.raises(TrainingError, match=text):
+        StationConfig(**settings)
+
+
+def test_station__of_the_default_configuration__is_what_suits_the_data_set(digits: Dataset) -> None:
+    federation = build_federation(TrainingConfig(), digits)
+    assert all(isinstance(station, Station) for station in federation.stations)
+    assert (len(federation.stations), federation.model.name) == (4, "small-cnn")
+    assert federation.stations[0].config == StationConfig()
+    assert sum(station.samples for station in federation.stations) == 1437
