@@ -71,9 +71,7 @@ class ArtefactStore:
         except FileNotFoundError:
             raise MissingArtefact(f"no artefact {digest} in {self.root}") from None
         if (found := digest_of(data)) != digest:
-            raise CorruptArtefact(
-                f"artefact {digest} in {self.root} is corrupt: its content hashes to {found}"
-            )
+            raise CorruptArtefact(f"artefact {digest} in {self.root} is corrupt: its content hashes to {found}")
         return data
 
     def path(self, digest: str) -> Path:

@@ -1,6 +1,7 @@
 """For every test, hypothesis' profile; for those of the contract a node, the contract, actors, rounds."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from enum import Enum
 from typing import Any
 
@@ -14,7 +15,7 @@ from tests.support.assertions import assert_conserved
 from tests.support.chain import Chain
 from tests.support.codec import Codec
 from tests.support.market import Market
-from tests.support.rounds import LiveRound, Opening, Seat
+from tests.support.rounds import CreateRound, LiveRound, Opening, Seat
 from tests.support.rounds import create_round as create_on_chain
 
 # An example that goes through the node has no steady duration.
@@ -70,18 +71,30 @@ def market(deployment: Market) -> Iterator[Market]:
 
     After the test every wei must be accounted for.
     """
+    with untouched(deployment):
+        yield deployment
+        assert_conserved(deployment)
+
+
+@contextmanager
+def untouched(deployment: Market) -> Iterator[None]:
+    """Takes back what is done to the contract inside; the clock stands still there."""
     with deployment.chain.snapshot():
         deployment.chain.freeze_clock()
         try:
-            yield deployment
-            assert_conserved(deployment)
+            yield
         finally:
             deployment.chain.release_clock()
 
 
 @pytest.fixture
-def create_round(market: Market) -> Callable[..., LiveRound]:
+def create_round(market: Market) -> CreateRound:
     """Creates rounds: `create_round(owner_bids=..., base_policy=...)`. Nobody has joined yet."""
+    return rounds_on(market)
+
+
+def rounds_on(market: Market) -> CreateRound:
+    """What `create_round` is, for a fixture of wider scope; the default terms of all rounds are here."""
 
     def create(
         owner_bids: Sequence[Sequence[int]] = OWNER_BIDS,

@@ -1,9 +1,12 @@
 """Waiting for a deadline: a development node is moved ahead, on any other the time has to pass."""
 
+import logging
 import time
 
-from ape.api import ProviderAPI, TestProviderAPI
+from ape.api import ProviderAPI
 from ape.managers.chain import ChainManager
+
+log = logging.getLogger("hcfl")
 
 
 class Clock:
@@ -12,18 +15,21 @@ class Clock:
     def __init__(self, chain: ChainManager, provider: ProviderAPI):
         self._chain = chain
         self._provider = provider
+        self._movable = "anvil" in str(provider.make_request("web3_clientVersion", [])).lower()
 
     @property
     def now(self) -> int:
-        """Unix time of the block that a call would be mined in."""
+        """Unix time of the block that a call would be mined in, or a little less."""
         return int(self._chain.pending_timestamp)
 
     def wait_until(self, deadline: int) -> None:
-        """Return once a block at or after the deadline can be mined."""
-        if self.now >= deadline:
+        """Return once a call would be mined at or after the deadline."""
+        if (left := deadline - self.now) <= 0:
             return
-        if isinstance(self._provider, TestProviderAPI):
-            self._chain.mine(timestamp=deadline)
+        if self._movable:
+            self._provider.make_request("evm_setNextBlockTimestamp", [deadline])
+            self._provider.make_request("evm_mine", [])
             return
+        log.info("waiting %d s for a deadline", left)
         while (left := deadline - self.now) > 0:
             time.sleep(min(left, 5))

@@ -53,9 +53,7 @@ def parse(arguments: list[str] | None = None) -> tuple[TrainingConfig, Path | No
     given = {name: value for name, value in vars(parser.parse_args(arguments)).items() if value is not None}
     out = given.pop("out", None)
     names = {setting.name for setting in fields(StationConfig)}
-    station = replace(
-        DEFAULTS[given["dataset"]].station, **{name: given.pop(name) for name in names & given.keys()}
-    )
+    station = replace(DEFAULTS[given["dataset"]].station, **{name: given.pop(name) for name in names & given.keys()})
     return TrainingConfig(station=station, **given), out
 
 
@@ -99,9 +97,7 @@ def run(config: TrainingConfig, out: Path | None, console: Console) -> None:
         stations.add_row(str(station.index), *counts, f"{float(totals[station.index]):.4f}", share)
     console.print(stations)
     labels = ", ".join(federation.dataset.label_names)
-    console.print(
-        f"{federation.model.name} on {config.dataset}, target labels {labels}; last global model {digest}"
-    )
+    console.print(f"{federation.model.name} on {config.dataset}, target labels {labels}; last global model {digest}")
 
 
 def main() -> int:

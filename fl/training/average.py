@@ -35,9 +35,7 @@ def average(states: Iterable[tuple[State, int]]) -> State:
         if total == 0:
             kinds = {name: tensor.dtype for name, tensor in state.items()}
             sums = {name: torch.zeros_like(tensor, dtype=torch.float64) for name, tensor in state.items()}
-        if {name: tensor.shape for name, tensor in state.items()} != {
-            name: s.shape for name, s in sums.items()
-        }:
+        if {name: tensor.shape for name, tensor in state.items()} != {name: s.shape for name, s in sums.items()}:
             raise ModelError("models of different names or shapes of tensors cannot be averaged")
         for name, tensor in state.items():
             sums[name].add_(tensor.double(), alpha=samples)

@@ -30,9 +30,7 @@ def train_client(module: nn.Module, samples: Samples, config: StationConfig, see
         DivergedError: the loss is not a finite number.
     """
     random = torch.Generator().manual_seed(seed)
-    parameters: list[torch.Tensor] = [
-        parameter for parameter in module.parameters() if parameter.requires_grad
-    ]
+    parameters: list[torch.Tensor] = [parameter for parameter in module.parameters() if parameter.requires_grad]
     velocities: list[torch.Tensor | None] = [None] * len(parameters)
     module.train()
     mean = math.nan
@@ -59,7 +57,6 @@ def train_client(module: nn.Module, samples: Samples, config: StationConfig, see
         mean = float(total) / len(samples)
         if not math.isfinite(mean):
             raise DivergedError(
-                f"the loss became {mean} in local epoch {epoch + 1}: "
-                f"lower the learning rate ({config.learning_rate})"
+                f"the loss became {mean} in local epoch {epoch + 1}: lower the learning rate ({config.learning_rate})"
             )
     return mean

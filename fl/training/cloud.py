@@ -92,9 +92,7 @@ def train(
             if present(epoch, station.index):
                 updates.append(station.train_round(state, epoch, workspace))
                 on_update(updates[-1])
-        margins = measure_margins(
-            before, updates, lambda local: federation.evaluate(local, workspace=workspace)
-        )
+        margins = measure_margins(before, updates, lambda local: federation.evaluate(local, workspace=workspace))
         state = aggregate(updates)
         before = federation.evaluate(state, workspace=workspace)
         log.info("global round %d: accuracy %.4f, loss %.4f", epoch, before.accuracy, before.loss)

@@ -31,8 +31,8 @@ class StationConfig:
 
     local_epochs: int = 2
     edge_aggregations: int = 2
-    batch_size: int = 8
-    learning_rate: float = 0.05
+    batch_size: int = 16
+    learning_rate: float = 0.1
     momentum: float = 0.8
     threads: int = 1
 
@@ -55,7 +55,7 @@ class Defaults:
 
 DEFAULTS: Mapping[str, Defaults] = {
     "digits": Defaults("small-cnn", StationConfig()),
-    "cifar10": Defaults("cnn", StationConfig(edge_aggregations=1, batch_size=25, momentum=0.9)),
+    "cifar10": Defaults("cnn", StationConfig(2, 1, batch_size=25, learning_rate=0.05, momentum=0.9)),
 }
 """By name of the data set."""
 

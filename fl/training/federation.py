@@ -58,9 +58,7 @@ class Federation:
         if labels is not None:
             names = self.dataset.label_names
             if unknown := [label for label in labels if label not in names]:
-                raise DataError(
-                    f"not target labels of this model: {', '.join(unknown)} (it has {', '.join(names)})"
-                )
+                raise DataError(f"not target labels of this model: {', '.join(unknown)} (it has {', '.join(names)})")
             kept = [names.index(label) for label in labels]
             test = test.take(np.flatnonzero(np.isin(test.labels.numpy(), kept)))
         module = self.model.build() if workspace is None else workspace

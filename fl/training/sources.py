@@ -75,9 +75,7 @@ def _open_digits(folder: Path | None, download_dir: Path) -> tuple[Part, Part]:
     images = torch.from_numpy((digits.images[:, None] * (255 // _DIGITS_DEPTH)).astype(np.uint8))
     labels = digits.target.astype(np.int64)
     # the same test images for every party and seed
-    parts = train_test_split(
-        np.arange(len(labels)), test_size=_DIGITS_TEST_SHARE, stratify=labels, random_state=0
-    )
+    parts = train_test_split(np.arange(len(labels)), test_size=_DIGITS_TEST_SHARE, stratify=labels, random_state=0)
     train, test = (Part(labels[part], images[part].__getitem__) for part in parts)
     return train, test
 

@@ -1,4 +1,4 @@
-"""Split of the training images over base stations and their clients."""
+"""Splits of the training images over base stations and their clients."""
 
 from __future__ import annotations
 
@@ -89,6 +89,4 @@ def split_hierarchy(
 
 def _enough(images: int, clients: int) -> None:
     if images < clients:
-        raise DataError(
-            f"{images} training images cannot be split over {clients} clients: some would have none"
-        )
+        raise DataError(f"{images} training images cannot be split over {clients} clients: some would have none")

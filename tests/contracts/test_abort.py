@@ -132,9 +132,7 @@ def test_abort__not_in_training__reverts(create_round: CreateRound, status: Stat
         Status.NOTHING_TRAINED: round_.selected,
     }[status]()
     round_.wait_for("report")
-    round_.abort(bids=[0]).reverts_with(
-        "WrongStatus", roundId=round_.id, actual=status, required=Status.TRAINING
-    )
+    round_.abort(bids=[0]).reverts_with("WrongStatus", roundId=round_.id, actual=status, required=Status.TRAINING)
 
 
 def test_abort__never_called__settlement_stays_shut_until_it_is(create_round: CreateRound) -> None:

@@ -77,9 +77,7 @@ def test_cannot_be_held__settled_without_a_selection__cancellation_is_announced_
     first = round_.settle(round_.members[0]).send()
     assert first.names == ["RoundCancelled", "MemberSettled"]
     assert round_.settle(round_.members[1]).send().names == ["MemberSettled"]
-    round_.select().reverts_with(
-        "WrongStatus", roundId=round_.id, actual=Status.CANCELLED, required=Status.OPEN
-    )
+    round_.select().reverts_with("WrongStatus", roundId=round_.id, actual=Status.CANCELLED, required=Status.OPEN)
 
 
 def test_two_a_side_and_a_live_model__can_be_held(create_round: CreateRound) -> None:

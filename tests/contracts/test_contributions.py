@@ -58,9 +58,7 @@ def test_contributions__same_station_twice_in_a_call__the_later_entry_counts(
     north, south, _ = round_.stations
     words = north.sealed.words * 2 + south.sealed.words
     accounts = [north.account, north.account, south.account]
-    round_.call(
-        "reportContributions", accounts, [900_000, 400_000, 600_000], words, sender=round_.winner
-    ).send()
+    round_.call("reportContributions", accounts, [900_000, 400_000, 600_000], words, sender=round_.winner).send()
     assert round_.member(north).points == 400_000
     round_.report_result().send()
 
@@ -87,9 +85,7 @@ def test_report__nobody_recorded__contributions_need_not_add_up(create_round: Cr
 
 @pytest.mark.parametrize("policy", Policy)
 @pytest.mark.parametrize("points", [ALL, ALL + 1, 2**32 - 1])
-def test_contributions__all_of_it_or_more__reverts(
-    create_round: CreateRound, policy: Policy, points: int
-) -> None:
+def test_contributions__all_of_it_or_more__reverts(create_round: CreateRound, policy: Policy, points: int) -> None:
     round_ = trained(create_round, policy)
     north = round_.stations[0]
     round_.report_contributions({north: points}).reverts_with(
@@ -129,9 +125,9 @@ def test_contributions__silent_station__listed_with_zeros(create_round: CreateRo
     round_ = create_round(base_policy=Policy.CONTRIBUTION).committed()
     north = round_.stations[0]
     round_.revealed(but=[north]).trained()
-    round_.call(
-        "reportContributions", [north.account], [5], north.sealed.words, sender=round_.winner
-    ).reverts_with("WrongBids", member=north.account)
+    round_.call("reportContributions", [north.account], [5], north.sealed.words, sender=round_.winner).reverts_with(
+        "WrongBids", member=north.account
+    )
     round_.report_contributions({north: 5}).send()
     assert round_.member(north).points == 5
 
@@ -140,9 +136,7 @@ def test_contributions__station_that_never_committed__reverts(create_round: Crea
     round_ = create_round(base_policy=Policy.CONTRIBUTION).joined()
     east = round_.stations[2]
     round_.committed(but=[east]).trained()
-    round_.report_contributions({east: 5}).reverts_with(
-        "NotCommitted", roundId=round_.id, account=east.account
-    )
+    round_.report_contributions({east: 5}).reverts_with("NotCommitted", roundId=round_.id, account=east.account)
 
 
 def test_contributions__an_owner__reverts(create_round: CreateRound) -> None:

@@ -112,15 +112,13 @@ def test_create_round__contribution_bond_below_twice_the_cap__reverts(market: Ma
 
 @pytest.mark.parametrize("bond", [MAX_BOND + 1, 2**256 - 1])
 def test_create_round__bond_beyond_its_field__reverts(market: Market, stranger: str, bond: int) -> None:
-    creation(market, stranger, bond=bond).reverts_with(
-        "BondOutOfRange", bond=bond, minimum=50 * GWEI, maximum=MAX_BOND
-    )
+    creation(market, stranger, bond=bond).reverts_with("BondOutOfRange", bond=bond, minimum=50 * GWEI, maximum=MAX_BOND)
 
 
 def test_create_round__owners_by_contribution__reverts(market: Market, stranger: str) -> None:
-    creation(
-        market, stranger, owner_policy=Policy.CONTRIBUTION, membership_root=keccak(text="root")
-    ).reverts_with("InvalidPolicy", role=Role.OWNER, policy=Policy.CONTRIBUTION)
+    creation(market, stranger, owner_policy=Policy.CONTRIBUTION, membership_root=keccak(text="root")).reverts_with(
+        "InvalidPolicy", role=Role.OWNER, policy=Policy.CONTRIBUTION
+    )
 
 
 @pytest.mark.parametrize(
@@ -134,9 +132,7 @@ def test_create_round__owners_by_contribution__reverts(market: Market, stranger:
 def test_create_round__weights_without_a_root__reverts(
     market: Market, stranger: str, side: str, role: Role, policy: Policy
 ) -> None:
-    creation(market, stranger, **{side: policy}).reverts_with(
-        "MembershipRootRequired", role=role, policy=policy
-    )
+    creation(market, stranger, **{side: policy}).reverts_with("MembershipRootRequired", role=role, policy=policy)
 
 
 @pytest.mark.parametrize("bps", [10_000, 10_001, 2**16 - 1])
@@ -152,18 +148,14 @@ def test_create_round__models_out_of_range__reverts(market: Market, stranger: st
 def test_create_round__join_deadline_not_in_the_future__reverts(market: Market, stranger: str) -> None:
     now = market.chain.now
     deadlines = replace(Deadlines.after(now, 100), join=now)
-    creation(market, stranger, deadlines=deadlines).reverts_with(
-        "InvalidDeadline", index=0, deadline=now, after_=now
-    )
+    creation(market, stranger, deadlines=deadlines).reverts_with("InvalidDeadline", index=0, deadline=now, after_=now)
 
 
 NAMES = ("join", "commit", "reveal", "select", "train", "report", "vote")
 
 
 @pytest.mark.parametrize("index", range(1, 7))
-def test_create_round__deadline_not_after_the_one_before__reverts(
-    market: Market, stranger: str, index: int
-) -> None:
+def test_create_round__deadline_not_after_the_one_before__reverts(market: Market, stranger: str, index: int) -> None:
     deadlines = Deadlines.after(market.chain.now, 100)
     before = getattr(deadlines, NAMES[index - 1])
     creation(market, stranger, deadlines=replace(deadlines, **{NAMES[index]: before})).reverts_with(
@@ -177,9 +169,7 @@ def test_create_round__deadlines_a_second_apart__accepted(market: Market, strang
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_create_round__ends_within_a_year__no_deadline_is_cut_short(
-    market: Market, stranger: str, name: str
-) -> None:
+def test_create_round__ends_within_a_year__no_deadline_is_cut_short(market: Market, stranger: str, name: str) -> None:
     """Each gap in turn is nearly a year: the packed differences hold it. Later ones: `test_deadlines.py`."""
     now = market.chain.now
     moved = NAMES.index(name)

@@ -18,8 +18,7 @@ def withdraw_again(market: Market, amount: int) -> bytes:
     return bytes.fromhex(
         f"63{selector}60e01b600052"  # memory 0: the selector
         f"7f{amount:064x}600452"  # memory 4: the amount
-        f"6000600060246000600073{market.address[2:]}5af1"  # call it with 36 bytes
-        + "5000"  # drop the result, stop
+        f"6000600060246000600073{market.address[2:]}5af1" + "5000"  # call it with 36 bytes  # drop the result, stop
     )
 
 
@@ -46,17 +45,13 @@ def test_withdraw__part__paid_to_its_owner(market: Market, stranger: str) -> Non
 @pytest.mark.parametrize("amount", [11, 2**256 - 1])
 def test_withdraw__more_than_is_free__reverts(market: Market, stranger: str, amount: int) -> None:
     market.call("deposit", sender=stranger, value=10).send()
-    market.call("withdraw", amount, sender=stranger).reverts_with(
-        "InsufficientBalance", available=10, required=amount
-    )
+    market.call("withdraw", amount, sender=stranger).reverts_with("InsufficientBalance", available=10, required=amount)
 
 
 def test_withdraw__locked_funds__reverts(create_round: CreateRound) -> None:
     round_ = create_round().joined()
     alice = round_.owners[0]
-    round_.market.call("withdraw", 1, sender=alice.account).reverts_with(
-        "InsufficientBalance", available=0, required=1
-    )
+    round_.market.call("withdraw", 1, sender=alice.account).reverts_with("InsufficientBalance", available=0, required=1)
 
 
 def test_withdraw__somebody_elses__no_such_thing(market: Market, stranger: str) -> None:

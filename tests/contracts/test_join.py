@@ -67,9 +67,7 @@ def test_join__station_with_points__lock_does_not_grow(create_round: CreateRound
 
 @pytest.mark.parametrize("role", Role)
 @pytest.mark.parametrize("policy", Policy)
-def test_lock_of__every_policy__as_joining_takes(
-    create_round: CreateRound, role: Role, policy: Policy
-) -> None:
+def test_lock_of__every_policy__as_joining_takes(create_round: CreateRound, role: Role, policy: Policy) -> None:
     round_ = create_round(base_policy=policy)
     assert round_.market.view("lockOf", round_.id, role, 5) == round_.terms.lock(role, 5)
 
@@ -103,9 +101,7 @@ def test_join__neither_value_nor_balance__reverts(create_round: CreateRound) -> 
 
 def test_join__unknown_round__reverts(market: Market, stranger: str) -> None:
     market.call("join", 1, 0, 1, [], [], sender=stranger).reverts_with("UnknownRound", roundId=1)
-    market.call("joinAndCommit", 9, 0, 1, [], [], bytes(32), sender=stranger).reverts_with(
-        "UnknownRound", roundId=9
-    )
+    market.call("joinAndCommit", 9, 0, 1, [], [], bytes(32), sender=stranger).reverts_with("UnknownRound", roundId=9)
 
 
 @pytest.mark.parametrize("role", Role)

@@ -139,7 +139,7 @@ def test_contribution__paid_by_points_from_the_others_claims(create_round: Creat
     north, south, east = round_.stations
     round_.reported({north: 500_000, south: 300_000, east: 200_000}).voted()
     rewards = [settlement(round_, name)["reward"] for name in ("north", "south", "east")]
-    assert rewards == [31.875 * GWEI, 16.725 * GWEI, 11.4 * GWEI]
+    assert rewards == [31_875_000_000, 16_725_000_000, 11_400_000_000]
     assert sum(rewards) == 60 * GWEI
     assert_settles_like_reference(round_)
 
@@ -213,9 +213,7 @@ def never_commits(*places: tuple[str, int]) -> Callable[[LiveRound], None]:
     return play
 
 
-def listed(
-    points: tuple[int, ...], *, guided: bool = True, punished: bool = False
-) -> Callable[[LiveRound], None]:
+def listed(points: tuple[int, ...], *, guided: bool = True, punished: bool = False) -> Callable[[LiveRound], None]:
     def play(round_: LiveRound) -> None:
         round_.trained(guided=guided).reported(dict(zip(round_.stations, points, strict=False)))
         round_.voted(punish=round_.electors if punished else ())

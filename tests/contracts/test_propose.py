@@ -57,9 +57,7 @@ def test_propose__last_second__open_then_closed(create_round: CreateRound) -> No
 
 
 def test_propose__unknown_round__reverts(market: Market, stranger: str) -> None:
-    market.call("propose", 1, (bytes(32), bytes(32), 1), sender=stranger).reverts_with(
-        "UnknownRound", roundId=1
-    )
+    market.call("propose", 1, (bytes(32), bytes(32), 1), sender=stranger).reverts_with("UnknownRound", roundId=1)
 
 
 def test_propose__not_a_member__reverts(create_round: CreateRound, stranger: str) -> None:
@@ -93,9 +91,7 @@ def test_propose__more_than_the_round_takes__reverts(create_round: CreateRound, 
 
 
 @pytest.mark.parametrize("training_rounds", [0, 257, 2**16 - 1])
-def test_propose__training_rounds_out_of_range__reverts(
-    create_round: CreateRound, training_rounds: int
-) -> None:
+def test_propose__training_rounds_out_of_range__reverts(create_round: CreateRound, training_rounds: int) -> None:
     round_ = joined(create_round)
     round_.propose(round_.owners[0], training_rounds).reverts_with(
         "InvalidTrainingRounds", trainingRounds=training_rounds
@@ -103,9 +99,7 @@ def test_propose__training_rounds_out_of_range__reverts(
 
 
 @pytest.mark.parametrize("training_rounds", [1, 256])
-def test_propose__training_rounds_at_the_edge__accepted(
-    create_round: CreateRound, training_rounds: int
-) -> None:
+def test_propose__training_rounds_at_the_edge__accepted(create_round: CreateRound, training_rounds: int) -> None:
     round_ = joined(create_round)
     round_.propose(round_.owners[0], training_rounds).send()
     assert round_.market.view("modelOf", round_.id, 0).trainingRounds == training_rounds

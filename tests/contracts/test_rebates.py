@@ -81,9 +81,7 @@ def test_claim__not_settled_oneself_or_no_member__reverts(create_round: CreateRo
     round_ = create_round().voted()
     alice = round_.owners[0]
     for account in (alice.account, stranger):
-        round_.call("claimRebate", sender=account).reverts_with(
-            "RebateNotDue", roundId=round_.id, account=account
-        )
+        round_.call("claimRebate", sender=account).reverts_with("RebateNotDue", roundId=round_.id, account=account)
 
 
 def test_claim__joined_and_never_committed__nothing_is_due(create_round: CreateRound) -> None:
@@ -145,9 +143,7 @@ def test_join__rebate_that_cannot_be_paid__reverts(create_round: CreateRound, ki
     alice = first.owners[0]
     rebates = {"not due": [first.id], "listed twice": [first.id] * 2, "the joined round itself": [second.id]}
     refused = second.id if kind == "the joined round itself" else first.id
-    second.join(alice, rebates=rebates[kind]).reverts_with(
-        "RebateNotDue", roundId=refused, account=alice.account
-    )
+    second.join(alice, rebates=rebates[kind]).reverts_with("RebateNotDue", roundId=refused, account=alice.account)
 
 
 def test_join__rebate_of_an_unknown_round__reverts(create_round: CreateRound) -> None:

@@ -137,9 +137,7 @@ def test_record__to_the_second__open_then_closed(create_round: CreateRound) -> N
     assert round_.state.phase == Phase.REPORT
     deadline = round_.terms.deadlines.train
     round_.record_global_round(epoch=1).reverts_with("DeadlinePassed", roundId=round_.id, deadline=deadline)
-    round_.record_update(round_.stations[1]).reverts_with(
-        "DeadlinePassed", roundId=round_.id, deadline=deadline
-    )
+    round_.record_update(round_.stations[1]).reverts_with("DeadlinePassed", roundId=round_.id, deadline=deadline)
 
 
 def test_record__before_a_selection__reverts(create_round: CreateRound) -> None:

@@ -45,9 +45,7 @@ def test_report__to_the_second__open_then_closed(create_round: CreateRound) -> N
         round_.report_result().send()
         assert round_.state.phase == Phase.VOTE
     round_.wait_for("report")
-    round_.report_result().reverts_with(
-        "DeadlinePassed", roundId=round_.id, deadline=round_.terms.deadlines.report
-    )
+    round_.report_result().reverts_with("DeadlinePassed", roundId=round_.id, deadline=round_.terms.deadlines.report)
 
 
 @pytest.mark.parametrize(
@@ -59,9 +57,7 @@ def test_report__to_the_second__open_then_closed(create_round: CreateRound) -> N
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_report__claim_other_than_sealed__reverts(
-    create_round: CreateRound, change: dict[str, object]
-) -> None:
+def test_report__claim_other_than_sealed__reverts(create_round: CreateRound, change: dict[str, object]) -> None:
     round_ = create_round().trained()
     false = replace(round_.opening, **change)  # type: ignore[arg-type]
     digest = false.digest(round_.market, round_.id, round_.winner.account)

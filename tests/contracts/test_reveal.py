@@ -14,9 +14,7 @@ SALT = keccak(text="salt")
 
 def reveal_words(round_: LiveRound, seat: Seat, words: list[int]) -> Call:
     """Commit to these words as they are, well formed or not; the reveal of all others comes first."""
-    commitment = commitment_of(
-        round_.market.chain_id, round_.market.address, round_.id, seat.account, words, SALT
-    )
+    commitment = commitment_of(round_.market.chain_id, round_.market.address, round_.id, seat.account, words, SALT)
     round_.call("commitBid", commitment, sender=seat).send()
     round_.committed(but=[seat]).revealed(but=[seat])
     return round_.call("revealBid", words, SALT, sender=seat)
@@ -69,9 +67,7 @@ def test_reveal__largest_bids_in_every_lane__no_lane_spills(create_round: Create
 def test_reveal__to_the_second__open_then_closed(create_round: CreateRound) -> None:
     round_ = create_round().committed().wait_for("commit", -1)
     alice, bob, _ = round_.owners
-    round_.reveal_bid(alice).reverts_with(
-        "PhaseNotOpen", roundId=round_.id, opensAt=round_.terms.deadlines.commit
-    )
+    round_.reveal_bid(alice).reverts_with("PhaseNotOpen", roundId=round_.id, opensAt=round_.terms.deadlines.commit)
     round_.wait_for("commit")
     round_.reveal_bid(alice).send()
     round_.wait_for("reveal", -1)
@@ -88,9 +84,7 @@ def test_reveal__unknown_round__reverts(market: Market, stranger: str) -> None:
 
 def test_reveal__not_a_member__reverts(create_round: CreateRound, stranger: str) -> None:
     round_ = create_round().committed().wait_for("commit")
-    round_.call("revealBid", [0], SALT, sender=stranger).reverts_with(
-        "NotAMember", roundId=round_.id, account=stranger
-    )
+    round_.call("revealBid", [0], SALT, sender=stranger).reverts_with("NotAMember", roundId=round_.id, account=stranger)
 
 
 def test_reveal__joined_but_not_committed__reverts(create_round: CreateRound) -> None:
@@ -158,9 +152,7 @@ def test_reveal__bid_a_gwei_over_the_cap__reverts_and_names_it(
     create_round: CreateRound, side: int, model: int
 ) -> None:
     caps = (100, 50)
-    round_ = create_round(
-        owner_bids=((1,) * 9,) * 9, station_bids=((1,) * 9,) * 2, proposers=range(9)
-    ).joined()
+    round_ = create_round(owner_bids=((1,) * 9,) * 9, station_bids=((1,) * 9,) * 2, proposers=range(9)).joined()
     seat = (round_.owners, round_.stations)[side][0]
     bids = [caps[side]] * 9
     bids[model] += 1

@@ -50,9 +50,7 @@ def test_select__tie__lowest_index(create_round: CreateRound, values: tuple[int,
 @pytest.mark.parametrize("cost", [60, 61])
 def test_select__no_positive_margin__nothing_trained(create_round: CreateRound, cost: int) -> None:
     """A margin of 0 is not positive."""
-    round_ = create_round(
-        owner_bids=((30,), (30,)), station_bids=((cost - 20,), (20,)), proposers=(0,)
-    ).revealed()
+    round_ = create_round(owner_bids=((30,), (30,)), station_bids=((cost - 20,), (20,)), proposers=(0,)).revealed()
     receipt = round_.select().send()
     assert receipt.names == ["NothingSelected"]
     assert receipt.event("NothingSelected") == {"roundId": round_.id}

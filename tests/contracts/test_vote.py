@@ -78,16 +78,12 @@ def test_vote__owner_that_never_committed__reverts(create_round: CreateRound) ->
 def test_vote__base_station__reverts(create_round: CreateRound) -> None:
     round_ = create_round().reported()
     north = round_.stations[0]
-    round_.vote(north).reverts_with(
-        "WrongRole", account=north.account, actual=Role.BASE_STATION, required=Role.OWNER
-    )
+    round_.vote(north).reverts_with("WrongRole", account=north.account, actual=Role.BASE_STATION, required=Role.OWNER)
 
 
 def test_vote__stranger__reverts(create_round: CreateRound, stranger: str) -> None:
     round_ = create_round().reported()
-    round_.call("vote", True, 0, sender=stranger).reverts_with(
-        "NotAMember", roundId=round_.id, account=stranger
-    )
+    round_.call("vote", True, 0, sender=stranger).reverts_with("NotAMember", roundId=round_.id, account=stranger)
 
 
 def test_vote__twice__reverts(create_round: CreateRound) -> None:

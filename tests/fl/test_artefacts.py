@@ -43,9 +43,7 @@ def test_get__corrupted_artefact__is_detected(store: ArtefactStore, damage: byte
     digest = store.put(b"model")
     assert store.get(digest) == b"model"
     store.path(digest).write_bytes(damage)
-    with pytest.raises(
-        CorruptArtefact, match=f"{digest} in .* is corrupt: its content hashes to {digest_of(damage)}"
-    ):
+    with pytest.raises(CorruptArtefact, match=f"{digest} in .* is corrupt: its content hashes to {digest_of(damage)}"):
         store.get(digest)
 
 
@@ -71,9 +69,7 @@ def test_get__not_a_digest__is_refused(store: ArtefactStore, digest: str) -> Non
         store.get(digest)
 
 
-def test_put__interrupted__leaves_nothing_behind(
-    store: ArtefactStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_put__interrupted__leaves_nothing_behind(store: ArtefactStore, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 

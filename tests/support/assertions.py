@@ -60,9 +60,7 @@ def assert_settles_like_reference(round_: LiveRound) -> None:
     assert_recycles_like_reference(round_, result, statements)
 
 
-def assert_recycles_like_reference(
-    round_: LiveRound, result: RoundResult, statements: Mapping[str, Statement]
-) -> None:
+def assert_recycles_like_reference(round_: LiveRound, result: RoundResult, statements: Mapping[str, Statement]) -> None:
     """Every settled member claims its rebate; each is the reference's, and only dust is left."""
     claiming = [seat for seat in round_.members if round_.stage(seat) is Stage.SETTLED]
     due = {seat: statements[seat.account].rebate for seat in claiming}

@@ -1,6 +1,7 @@
 """The deployed contract: its calls as values that are sent, or expected to revert."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,6 +60,7 @@ class Market:
         self.codec = codec
         self.chain_id = chain.chain_id
         self._names: dict[str, str] = {}
+        self._recordings: list[list[tuple[str, Receipt]]] = []
 
     def introduce(self, **actors: str) -> None:
         """Give accounts a name, for failure messages."""
@@ -86,7 +88,20 @@ class Market:
         if mined["status"] != "0x1":
             self.simulate(call)
             raise RpcError(f"{call} reverted on chain but not when it was called again")
-        return Receipt(int(mined["gasUsed"], 16), tuple(self.codec.event(log) for log in mined["logs"]))
+        receipt = Receipt(int(mined["gasUsed"], 16), tuple(self.codec.event(log) for log in mined["logs"]))
+        for recording in self._recordings:
+            recording.append((call.function, receipt))
+        return receipt
+
+    @contextmanager
+    def recording(self) -> Iterator[list[tuple[str, Receipt]]]:
+        """Every call that is mined inside, with its receipt."""
+        receipts: list[tuple[str, Receipt]] = []
+        self._recordings.append(receipts)
+        try:
+            yield receipts
+        finally:
+            self._recordings.remove(receipts)
 
     def simulate(self, call: Call) -> Any:
         return self._results([call])[0]

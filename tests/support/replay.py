@@ -31,8 +31,7 @@ def replay(market: Market, round_id: int) -> Replay:
     proposers = [proposed["proposer"] for proposed in by_name.get("ModelProposed", [])]
     committed = {event["member"] for event in by_name.get("BidCommitted", [])}
     revealed = {
-        event["member"]: tuple(unpack_bids(event["bids"], len(proposers)))
-        for event in by_name.get("BidRevealed", [])
+        event["member"]: tuple(unpack_bids(event["bids"], len(proposers))) for event in by_name.get("BidRevealed", [])
     }
     recorded = {event["station"] for event in by_name.get("UpdateRecorded", [])}
     joined: dict[Role, dict[str, Member]] = {Role.OWNER: {}, Role.BASE_STATION: {}}

@@ -166,9 +166,7 @@ class LiveRound:
 
     def join_and_commit(self, seat: Seat, *, value: int | None = None, rebates: Sequence[int] = ()) -> Call:
         arguments = (seat.role, seat.points, self.proof(seat), list(rebates), self.commitment(seat))
-        return self.call(
-            "joinAndCommit", *arguments, sender=seat, value=self.lock(seat) if value is None else value
-        )
+        return self.call("joinAndCommit", *arguments, sender=seat, value=self.lock(seat) if value is None else value)
 
     def proposal(self, seat: Seat, training_rounds: int = TRAINING_ROUNDS) -> tuple[bytes, bytes, int]:
         digest = self.opening.digest(self.market, self.id, seat.account)
@@ -343,11 +341,7 @@ class LiveRound:
 
     def _at(self, stage: Stage, but: Collection[Seat] = ()) -> list[Seat]:
         views = self.market.views([("memberOf", (self.id, seat.account)) for seat in self.members])
-        return [
-            seat
-            for seat, view in zip(self.members, views, strict=True)
-            if view.stage == stage and seat not in but
-        ]
+        return [seat for seat, view in zip(self.members, views, strict=True) if view.stage == stage and seat not in but]
 
 
 # The fixture `create_round`: makes rounds from keyword arguments (see `tests/conftest.py`).

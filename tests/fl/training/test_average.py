@@ -63,9 +63,7 @@ def test_average__one_model__is_returned_exactly() -> None:
 def test_average__two_levels__equal_flat_average(groups: list[list[tuple[list[float], int]]]) -> None:
     """With κ2 = 1, averaging at base stations and then globally is FedAvg over all clients."""
     edges = [
-        update(
-            index, average((state(*weights), samples) for weights, samples in group), sum(n for _, n in group)
-        )
+        update(index, average((state(*weights), samples) for weights, samples in group), sum(n for _, n in group))
         for index, group in enumerate(groups)
     ]
     flat = average((state(*weights), samples) for group in groups for weights, samples in group)

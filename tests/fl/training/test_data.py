@@ -42,9 +42,7 @@ def test_restricted__to_any_targets__keeps_their_images_and_numbers_them_in_orde
     for whole, part in ((digits.train, task.train), (digits.test, task.test)):
         kept = np.isin(whole.labels.numpy(), [int(target) for target in targets])
         assert torch.equal(part.images, whole.images[torch.from_numpy(kept)])
-        assert [task.label_names[label] for label in part.labels] == [
-            str(int(label)) for label in whole.labels[kept]
-        ]
+        assert [task.label_names[label] for label in part.labels] == [str(int(label)) for label in whole.labels[kept]]
 
 
 def test_restricted__to_some_images__draws_training_images_by_seed_and_test_images_alike(
@@ -111,9 +109,7 @@ def test_load__digits_from_a_folder__says_that_they_need_none(tmp_path: Path) ->
         load_dataset("digits", tmp_path)
 
 
-def test_load__cifar10_without_network__points_to_a_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_load__cifar10_without_network__points_to_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def unreachable(*_: object, **__: object) -> None:
         raise OSError("network is unreachable")
 
@@ -124,12 +120,8 @@ def test_load__cifar10_without_network__points_to_a_folder(
 
 
 @pytest.mark.parametrize("parts", [(), ("train",), ("test",)])
-def test_folder__without_train_and_test__says_the_layout(
-    create_folder: CreateFolder, parts: tuple[str, ...]
-) -> None:
-    with pytest.raises(
-        DataError, match=r"no folder .*: a data folder holds train/<label>/.* and test/<label>/"
-    ):
+def test_folder__without_train_and_test__says_the_layout(create_folder: CreateFolder, parts: tuple[str, ...]) -> None:
+    with pytest.raises(DataError, match=r"no folder .*: a data folder holds train/<label>/.* and test/<label>/"):
         load_dataset("cifar10", create_folder(parts=parts))
 
 

@@ -90,9 +90,7 @@ def test_station__one_edge_aggregation__averages_its_clients(create_federation: 
     for number, samples in enumerate(station.clients):
         module = federation.model.build()
         put_state(module, start)
-        train_client(
-            module, samples, station.config, derive_seed(station.seed, Stream.CLIENT, 5, 0, 1, number)
-        )
+        train_client(module, samples, station.config, derive_seed(station.seed, Stream.CLIENT, 5, 0, 1, number))
         trained.append((copy_state(module), len(samples)))
     update = station.train_round(start, epoch=5)
     torch.testing.assert_close(update.state, average(trained), rtol=1e-4, atol=1e-6)
@@ -208,9 +206,7 @@ def test_train__continued_after_a_round__ends_with_the_same_digests(
 def test_train__missing_station__weighs_those_present(create_federation: CreateFederation) -> None:
     federation = create_federation()
     seen = []
-    rounds = list(
-        train(federation, present=lambda e, s: (e, s) != (0, 1), on_update=lambda u: seen.append(u))
-    )
+    rounds = list(train(federation, present=lambda e, s: (e, s) != (0, 1), on_update=lambda u: seen.append(u)))
     assert [[update.station for update in done.updates] for done in rounds] == [[0, 2], [0, 1, 2]]
     assert [(update.epoch, update.station) for update in seen] == [(0, 0), (0, 2), (1, 0), (1, 1), (1, 2)]
     assert set(rounds[0].margins) == {0, 2}
@@ -242,9 +238,7 @@ def test_default_round__on_digits__reaches_85_percent(digits: Dataset) -> None:
 
 
 @pytest.mark.parametrize(("targets", "alpha"), [("17", None), ("358", 0.5), ("02389", None), ("035689", 0.5)])
-def test_default_round__on_some_targets__reaches_85_percent(
-    digits: Dataset, targets: str, alpha: float | None
-) -> None:
+def test_default_round__on_some_targets__reaches_85_percent(digits: Dataset, targets: str, alpha: float | None) -> None:
     *_, last = train(build_federation(TrainingConfig(targets=tuple(targets), alpha=alpha, seed=7), digits))
     assert last.evaluation.accuracy >= 0.85
 
@@ -254,9 +248,7 @@ def test_contribution__station_with_wrong_labels__gets_the_least(digits: Dataset
     federation = build_federation(TrainingConfig(targets=("0", "1", "4", "6"), rounds=2), digits)
     station = federation.stations[2]
     random = torch.Generator().manual_seed(0)
-    clients = tuple(
-        Samples(c.images, c.labels[torch.randperm(len(c), generator=random)]) for c in station.clients
-    )
+    clients = tuple(Samples(c.images, c.labels[torch.randperm(len(c), generator=random)]) for c in station.clients)
     stations = tuple(replace(s, clients=clients) if s is station else s for s in federation.stations)
     totals = total_margins(done.margins for done in train(replace(federation, stations=stations)))
     points = contribution_points(list(totals.values()))

@@ -24,9 +24,7 @@ shapes = st.tuples(st.sampled_from([1, 3]), st.integers(4, 33), st.integers(4, 3
 
 @settings(max_examples=30)
 @given(st.sampled_from(sorted(MODELS)), shapes, st.integers(2, 12))
-def test_build__any_model_shape_and_classes__gives_logits(
-    name: str, shape: tuple[int, int, int], classes: int
-) -> None:
+def test_build__any_model_shape_and_classes__gives_logits(name: str, shape: tuple[int, int, int], classes: int) -> None:
     module = ModelSpec(name, shape, classes).build()
     assert module(torch.zeros(2, *shape)).shape == (2, classes)
 

@@ -39,9 +39,7 @@ def test_split_iid__any__sizes_differ_by_one_at_most(count: int, parts: int, see
 
 def test_split_dirichlet__smaller_alpha__is_less_even() -> None:
     labels = np.repeat(np.arange(10), 200)
-    measured = [
-        unevenness(labels, split_dirichlet(labels, 8, alpha, seed=3)) for alpha in (0.05, 0.5, 5.0, 1e4)
-    ]
+    measured = [unevenness(labels, split_dirichlet(labels, 8, alpha, seed=3)) for alpha in (0.05, 0.5, 5.0, 1e4)]
     assert measured == sorted(measured, reverse=True)
     assert measured[0] > 0.5
     assert measured[-1] < 0.15
@@ -58,9 +56,7 @@ def test_split_dirichlet__mean_share__is_that_of_the_distribution() -> None:
 def test_split__same_seed__is_the_same_and_another_seed_is_not(alpha: float | None) -> None:
     labels = np.arange(300) % 3
     first, again, other = (split_hierarchy(labels, 3, 2, alpha, seed) for seed in (7, 7, 8))
-    flat = [
-        np.concatenate([part for station in split for part in station]) for split in (first, again, other)
-    ]
+    flat = [np.concatenate([part for station in split for part in station]) for split in (first, again, other)]
     assert np.array_equal(flat[0], flat[1])
     assert not np.array_equal(flat[0], flat[2])
 
