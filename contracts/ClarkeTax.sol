@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Lanes} from "./Lanes.sol";
+import {Words} from "./Words.sol";
 import {Role} from "./interfaces/IHCFL.sol";
 
 /// @title Shares and Clarke taxes
@@ -30,64 +31,67 @@ import {Role} from "./interfaces/IHCFL.sol";
 ///
 /// u: own claim (+value, −cost), s: own share (+c, −r), D = V − K.
 library ClarkeTax {
+    using Words for uint256[];
+
     uint256 internal constant Q = 2 ** 64;
     /// @dev "Nothing is selected".
     uint256 internal constant NONE = type(uint256).max;
 
     /// @notice What one side's shares and taxes are worked out from.
-    /// @param models number of models M
+    /// @param owners whether it is the owners' side
+    /// @param weighted whether `own` is a term, not a claim
     /// @param live bit m: model m takes part
     /// @param selected the selected model, or NONE
-    /// @param weighted whether `own` is a term, not a claim
-    /// @param margins D of each model, int256[M]
-    /// @param bases the share's base of each model, uint256[M]
-    /// @param points Σp of the side
+    /// @param points Σp of the side, n under equal weights
     /// @param capPerPoint the largest share a point (owners), so that a bounded lock is enough
+    /// @param rounding of shares: `denominator − 1` to round up (owners), 0 to round down
+    /// @param rows for each model the side's sum less the other's (int256) and the base of its shares, uint256[2 M]
     struct Book {
-        Role role;
+        bool owners;
         bool weighted;
-        uint256 models;
         uint256 live;
         uint256 selected;
         uint256 coefficient;
         uint256 denominator;
+        uint256 rounding;
         uint256 points;
         uint256 capPerPoint;
-        int256[] margins;
-        uint256[] bases;
+        uint256[] rows;
     }
 
     /// @notice The term of a claim: `claim · total / (total − points)`, rounded up for owners, down for base stations.
     /// @dev The side has a second member, so `points < total`. Below 2^107 for a claim below 2^74.
-    function term(Role role, uint256 claim, uint256 points, uint256 total) internal pure returns (uint256) {
+    function term(bool up, uint256 claim, uint256 points, uint256 total) internal pure returns (uint256) {
         unchecked {
-            uint256 numerator = claim * total;
             uint256 rest = total - points;
-            return role == Role.Owner ? (numerator + rest - 1) / rest : numerator / rest;
+            return (claim * total + (up ? rest - 1 : 0)) / rest;
         }
     }
 
     /// @notice `points · (base − coefficient · own) / denominator`, rounded up for owners, down for base stations.
+    /// @param rounding `denominator − 1` to round up, 0 to round down
     /// @dev Terms sum to less than 2^127, bases to less than 2^192, points are below 2^32: nothing overflows. `base` contains
     /// `coefficient · own`, as the sums contain the own claim.
-    function share(Role role, uint256 points, uint256 base, uint256 coefficient, uint256 own, uint256 denominator)
-        internal
-        pure
-        returns (uint256)
-    {
+    function share(
+        uint256 points,
+        uint256 base,
+        uint256 coefficient,
+        uint256 own,
+        uint256 denominator,
+        uint256 rounding
+    ) internal pure returns (uint256) {
         unchecked {
-            uint256 numerator = points * (base - coefficient * own);
-            return role == Role.Owner ? (numerator + denominator - 1) / denominator : numerator / denominator;
+            return (points * (base - coefficient * own) + rounding) / denominator;
         }
     }
 
-    /// @notice Fills in a side's coefficients.
+    /// @notice Fills in a side's coefficients, from its `owners` and `weighted`.
     /// @param t θ's numerator
     /// @param members n, at least 2
-    /// @param total Σp, read where `book.weighted`
+    /// @param total Σp, read where the side is weighted
     function setWeights(Book memory book, uint256 t, uint256 members, uint256 total) internal pure {
         unchecked {
-            uint256 own = book.role == Role.Owner ? t : Q - t;
+            uint256 own = book.owners ? t : Q - t;
             if (book.weighted) {
                 book.points = total;
                 book.coefficient = own;
@@ -97,50 +101,77 @@ library ClarkeTax {
                 book.coefficient = own * members;
                 book.denominator = Q * members * (members - 1);
             }
+            if (book.owners) book.rounding = book.denominator - 1;
         }
     }
 
-    /// @notice The base of a model's shares.
-    /// @param ownSum the side's T where weighted, else its sum of claims
-    /// @param otherSum the other side's sum of claims
-    /// @dev `coefficient · ownSum` is the part that one's own claim is taken from; the other side's claims count with the other part
-    /// of θ, times n − 1 under equal weights.
-    function baseOf(Book memory book, uint256 t, uint256 ownSum, uint256 otherSum) internal pure returns (uint256) {
+    /// @notice Fills in a model's row of a book; `rows` has room for it.
+    /// @param coefficient the book's
+    /// @param part the part of θ with which the other side's claims count: `otherPart`
+    /// @param own the side's sum of claims in wei
+    /// @param other the other side's sum of claims in wei
+    /// @param basis T where the side is weighted, else `own`
+    function setRow(
+        uint256[] memory rows,
+        uint256 m,
+        uint256 coefficient,
+        uint256 part,
+        uint256 own,
+        uint256 other,
+        uint256 basis
+    ) internal pure {
         unchecked {
-            uint256 other = book.role == Role.Owner ? Q - t : t;
-            if (!book.weighted) other *= book.points - 1;
-            return book.coefficient * ownSum + other * otherSum;
+            rows.put(2 * m, own - other);
+            rows.put(2 * m + 1, coefficient * basis + part * other);
+        }
+    }
+
+    /// @notice What the other side's claims are multiplied by in a base: `Q−t` or `t`, times n − 1 under equal weights.
+    function otherPart(Book memory book, uint256 t) internal pure returns (uint256 part) {
+        unchecked {
+            part = book.owners ? Q - t : t;
+            if (!book.weighted) part *= book.points - 1;
         }
     }
 
     /// @notice A member's share at the selected model (0 where none is) and its Clarke tax.
     /// @param points p under weights, else 1
     /// @param bids the member's packed bids from `bids[from]` on
+    /// @dev With g = own sum − other sum − own claim + own share, A = D − v + c is g for an owner and A = D + k − r is −g for a base
+    /// station.
     function shareAndTax(Book memory book, uint256 points, uint256[] calldata bids, uint256 from)
         internal
         pure
         returns (uint256 shareAtSelected, uint256 tax)
     {
         unchecked {
-            bool owner = book.role == Role.Owner;
-            uint256 largestShare = points * book.capPerPoint;
+            bool owner = book.owners;
+            uint256 largestShare = owner ? points * book.capPerPoint : type(uint256).max;
+            // What the loop reads is kept on the stack.
+            uint256[] memory rows = book.rows;
+            uint256 live = book.live;
+            uint256 selected = book.selected;
+            uint256 coefficient = book.coefficient;
+            uint256 denominator = book.denominator;
+            uint256 rounding = book.rounding;
+            bool weighted = book.weighted;
+            uint256 models = rows.length / 2;
             int256 best; // max(0, …): the alternative that nothing is trained
             int256 atSelected;
-            uint256 word = bids[from];
-            for (uint256 m; m < book.models; ++m) {
-                if ((m + 1) & 3 == 0) word = bids[from + Lanes.wordOf(m)];
-                if ((book.live >> m) & 1 == 0) continue;
-                uint256 claim = Lanes.lane(word, m) * 1 gwei;
-                uint256 own = book.weighted ? term(book.role, claim, points, book.points) : claim;
-                uint256 amount = share(book.role, points, book.bases[m], book.coefficient, own, book.denominator);
-                if (owner && amount > largestShare) amount = largestShare;
-                if (m == book.selected) shareAtSelected = amount;
-                // A = D − v + c for an owner, D + k − r for a base station.
-                int256 others = owner
-                    ? book.margins[m] - int256(claim) + int256(amount)
-                    : book.margins[m] + int256(claim) - int256(amount);
-                if (m == book.selected) atSelected = others;
+            uint256 word = bids.atCalldata(from) >> 64;
+            for (uint256 m; m < models; ++m) {
+                // A new word of four lanes at m = 3, 7, …
+                if ((m + 1) & 3 == 0) word = bids.atCalldata(++from);
+                uint256 claim = (word & Lanes.LANE) * 1 gwei;
+                word >>= 64;
+                if ((live >> m) & 1 == 0) continue;
+                uint256 own = weighted ? term(owner, claim, points, book.points) : claim;
+                uint256 amount = share(points, rows.get(2 * m + 1), coefficient, own, denominator, rounding);
+                if (amount > largestShare) amount = largestShare;
+                int256 others = int256(rows.get(2 * m) - claim + amount);
+                if (!owner) others = -others;
                 if (others > best) best = others;
+                if (m == selected) (shareAtSelected, atSelected) = (amount, others);
             }
             tax = uint256(best - atSelected);
         }

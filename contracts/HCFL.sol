@@ -8,6 +8,7 @@ import {Escrow} from "./Escrow.sol";
 import {Lanes} from "./Lanes.sol";
 import {Rounds} from "./Rounds.sol";
 import {Settlement} from "./Settlement.sol";
+import {Words} from "./Words.sol";
 import {IHCFL, Policy, Role, Stage, Status} from "./interfaces/IHCFL.sol";
 import {Conduct, ConductLibrary} from "./types/Conduct.sol";
 import {DrawLibrary} from "./types/Draw.sol";
@@ -20,6 +21,8 @@ import {Terms, TermsLibrary} from "./types/Terms.sol";
 /// @dev Read it top to bottom: the calls stand in the order of the protocol. Where the tax is worked out: `ClarkeTax`. What a
 /// member owes: `Settlement`. Who can move ether: `Escrow`, called here by `_join`, `_settle` and `_payRebate` alone.
 contract HCFL is Rounds, Escrow {
+    using Words for uint256[];
+
     // ────────────────────────────────────────── create and join ────────────────────────────────────────
 
     /// @inheritdoc IHCFL
@@ -133,7 +136,7 @@ contract HCFL is Rounds, Escrow {
         Role role = member.role();
         _addToSums(round.sums[uint256(role)], bids, terms.modelCount(), terms.cap(role));
         if (terms.weighted(role)) _addTerms(round, roundId, role, member.points(), bids, terms.modelCount());
-        round.members[msg.sender] = member.withStage(Stage.Revealed).withHash(_hashOf(bids, 0, bids.length));
+        round.members[msg.sender] = member.withStage(Stage.Revealed).withHash(bids.hash(0, bids.length));
         emit BidRevealed(roundId, msg.sender, bids);
     }
 
@@ -286,9 +289,10 @@ contract HCFL is Rounds, Escrow {
         round.conduct = conduct;
         uint256 part;
         if (conduct.recorders() != 0) {
-            Settlement.Statement memory s =
-                Settlement.read(round, roundId, Status.Aborted, round.ledger, terms, conduct);
-            Settlement.Dues memory dues = Settlement.duesOf(s, round, member, winnerBids, 0);
+            Settlement.Statement memory s;
+            Settlement.Dues memory dues;
+            Settlement.read(s, round, roundId, Status.Aborted, round.ledger, terms, conduct);
+            Settlement.duesOf(dues, s, round, member, winnerBids, 0);
             part = (dues.share + (dues.slashedToRecorders ? dues.slashed : 0)) / conduct.recorders();
             round.partPerRecorder = part;
         }
@@ -318,7 +322,8 @@ contract HCFL is Rounds, Escrow {
     /// @inheritdoc IHCFL
     function settle(uint256 roundId, address member, uint256[] calldata bids) external {
         Round storage round = _rounds[roundId];
-        Settlement.Statement memory s = _openSettlement(round, roundId);
+        Settlement.Statement memory s;
+        _openSettlement(s, round, roundId);
         _requireWords(bids, 1, s.terms);
         if (!_settle(round, s, member, bids, 0)) revert AlreadySettled(roundId, member);
         round.ledger = s.ledger;
@@ -327,7 +332,8 @@ contract HCFL is Rounds, Escrow {
     /// @inheritdoc IHCFL
     function settleMany(uint256 roundId, address[] calldata members, uint256[] calldata bids) external {
         Round storage round = _rounds[roundId];
-        Settlement.Statement memory s = _openSettlement(round, roundId);
+        Settlement.Statement memory s;
+        _openSettlement(s, round, roundId);
         _requireWords(bids, members.length, s.terms);
         uint256 words = s.terms.bidWords();
         for (uint256 i; i < members.length; ++i) {
@@ -420,7 +426,7 @@ contract HCFL is Rounds, Escrow {
             uint256 pair;
             for (uint256 half; half < 2 && m + half < models; ++half) {
                 uint256 claim = Lanes.lane(bids[Lanes.wordOf(m + half)], m + half) * 1 gwei;
-                pair |= ClarkeTax.term(role, claim, points, total) << (128 * half);
+                pair |= ClarkeTax.term(role == Role.Owner, claim, points, total) << (128 * half);
             }
             unchecked {
                 if (pair != 0) sums[m >> 1] += pair;
@@ -445,14 +451,14 @@ contract HCFL is Rounds, Escrow {
     }
 
     /// @dev Reads a round for settlement, or says why it is not open. Stores a cancellation that a deadline has brought.
-    function _openSettlement(Round storage round, uint256 roundId) private returns (Settlement.Statement memory) {
+    function _openSettlement(Settlement.Statement memory s, Round storage round, uint256 roundId) private {
         Ledger ledger = _ledgerOf(round, roundId);
         Conduct conduct = round.conduct;
         Terms terms = round.terms;
         Status status = _statusOf(ledger, conduct);
         if (!_settlementOpen(ledger, conduct, status)) revert SettlementNotOpen(roundId, status);
         if (status == Status.Cancelled && conduct.status() == Status.Open) _cancel(round, roundId, terms, conduct);
-        return Settlement.read(round, roundId, status, ledger, terms, conduct);
+        Settlement.read(s, round, roundId, status, ledger, terms, conduct);
     }
 
     /// @dev Settles one member: counts it in the statement's ledger, which the caller stores. False if it was settled before.
@@ -468,11 +474,11 @@ contract HCFL is Rounds, Escrow {
         if (stage == Stage.Settled || stage == Stage.Closed) return false;
         Settlement.Dues memory dues;
         if (stage == Stage.Joined) {
-            dues = Settlement.duesOfAbsentee(s, member);
+            Settlement.duesOfAbsentee(dues, s, member);
             round.members[account] = member.withStage(Stage.Closed);
         } else {
             _checkBids(member, account, bids, from, s.terms.bidWords());
-            dues = Settlement.duesOf(s, round, member, bids, from);
+            Settlement.duesOf(dues, s, round, member, bids, from);
             uint256 putIn = dues.tax + dues.forfeited;
             Pot[2] storage pots = round.pots;
             uint256 side = uint256(member.role());

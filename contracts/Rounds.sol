@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {Lanes} from "./Lanes.sol";
 import {Settlement} from "./Settlement.sol";
+import {Words} from "./Words.sol";
 import {IHCFL, Phase, Policy, Role, Stage, Status} from "./interfaces/IHCFL.sol";
 import {Conduct} from "./types/Conduct.sol";
 import {Draw} from "./types/Draw.sol";
@@ -13,6 +14,8 @@ import {MAX_BOND, MAX_CAP, Terms} from "./types/Terms.sol";
 
 /// @title The rounds: their storage, what guards it, and what can be read of it
 abstract contract Rounds is IHCFL {
+    using Words for uint256[];
+
     /// @inheritdoc IHCFL
     uint256 public roundCount;
 
@@ -192,14 +195,9 @@ abstract contract Rounds is IHCFL {
             for (uint256 i = from; i < from + words; ++i) {
                 if (bids[i] != 0) revert WrongBids(account);
             }
-        } else if (!member.holds(_hashOf(bids, from, words))) {
+        } else if (!member.holds(bids.hash(from, words))) {
             revert WrongBids(account);
         }
-    }
-
-    /// @dev keccak256 of `words` packed bid words from `from` on.
-    function _hashOf(uint256[] calldata bids, uint256 from, uint256 words) internal pure returns (bytes32) {
-        return keccak256(abi.encodePacked(bids[from:from + words]));
     }
 
     // ──────────────────────────────────────────── the clock ────────────────────────────────────────────

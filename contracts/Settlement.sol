@@ -20,7 +20,7 @@ library Settlement {
     /// @param punished whether the winner's bond is slashed by vote
     /// @param lenient whether explicit zeros and absence are forgiven: the winner is punished or recorded no global round
     /// @param silenceSlashed whether a bid that was never revealed costs the bond
-    /// @param books each side's book, by role; built when its first member comes
+    /// @param books each side's book, by role; without rows until its first member comes
     struct Statement {
         uint256 roundId;
         Status status;
@@ -32,7 +32,6 @@ library Settlement {
         Terms terms;
         Conduct conduct;
         ClarkeTax.Book[2] books;
-        bool[2] built;
     }
 
     /// @notice What is collected from a member and paid to it, wei.
@@ -55,11 +54,15 @@ library Settlement {
     }
 
     /// @notice Reads what is common to all members.
-    function read(Round storage round, uint256 roundId, Status status, Ledger ledger, Terms terms, Conduct conduct)
-        internal
-        view
-        returns (Statement memory s)
-    {
+    function read(
+        Statement memory s,
+        Round storage round,
+        uint256 roundId,
+        Status status,
+        Ledger ledger,
+        Terms terms,
+        Conduct conduct
+    ) internal view {
         s.roundId = roundId;
         s.status = status;
         s.ledger = ledger;
@@ -74,50 +77,54 @@ library Settlement {
         }
     }
 
-    /// @notice One side's book, from the sums of both.
-    /// @dev O(models).
-    function bookOf(Statement memory s, Round storage round, Role role)
-        internal
-        view
-        returns (ClarkeTax.Book memory book)
-    {
-        if (s.built[uint256(role)]) return s.books[uint256(role)];
+    /// @notice One side's book, from the sums of both; read when its first member comes.
+    /// @dev O(models). Structs are filled in, not returned: a returned one is allocated and zeroed once more.
+    function openBook(Statement memory s, Round storage round, Role role) internal view {
+        ClarkeTax.Book memory book = s.books[uint256(role)];
+        if (book.rows.length != 0) return;
         Draw draw = round.draw;
-        uint256 t = draw.theta();
-        book.role = role;
+        book.owners = role == Role.Owner;
         book.weighted = s.terms.weighted(role);
-        book.models = s.terms.modelCount();
         book.live = s.conduct.live();
         book.selected = s.status == Status.NothingTrained ? ClarkeTax.NONE : s.conduct.selected();
         book.capPerPoint = s.terms.cap(role) * 1 gwei;
-        ClarkeTax.setWeights(book, t, s.ledger.committed(role), draw.points(role));
-        book.margins = new int256[](book.models);
-        book.bases = new uint256[](book.models);
-        uint256 valueWord = round.sums[uint256(Role.Owner)][0];
-        uint256 costWord = round.sums[uint256(Role.BaseStation)][0];
-        for (uint256 m; m < book.models; ++m) {
-            if ((m + 1) & 3 == 0) {
-                valueWord = round.sums[uint256(Role.Owner)][Lanes.wordOf(m)];
-                costWord = round.sums[uint256(Role.BaseStation)][Lanes.wordOf(m)];
+        ClarkeTax.setWeights(book, draw.theta(), s.ledger.committed(role), draw.points(role));
+        uint256 part = ClarkeTax.otherPart(book, draw.theta());
+        uint256 models = s.terms.modelCount();
+        uint256[17] storage ownSums = round.sums[uint256(role)];
+        uint256[17] storage otherSums = round.sums[1 - uint256(role)];
+        unchecked {
+            uint256[] memory rows = new uint256[](2 * models);
+            uint256 coefficient = book.coefficient;
+            bool weighted = book.weighted;
+            uint256 ownWord = ownSums[0] >> 64;
+            uint256 otherWord = otherSums[0] >> 64;
+            for (uint256 m; m < models; ++m) {
+                // New words of four lanes at m = 3, 7, …
+                if ((m + 1) & 3 == 0) {
+                    ownWord = ownSums[Lanes.wordOf(m)];
+                    otherWord = otherSums[Lanes.wordOf(m)];
+                }
+                uint256 own = (ownWord & Lanes.LANE) * 1 gwei;
+                uint256 basis = weighted ? Lanes.wide(round.terms128[uint256(role)][m >> 1], m) : own;
+                ClarkeTax.setRow(rows, m, coefficient, part, own, (otherWord & Lanes.LANE) * 1 gwei, basis);
+                ownWord >>= 64;
+                otherWord >>= 64;
             }
-            uint256 value = Lanes.lane(valueWord, m) * 1 gwei;
-            uint256 cost = Lanes.lane(costWord, m) * 1 gwei;
-            book.margins[m] = int256(value) - int256(cost);
-            (uint256 own, uint256 other) = role == Role.Owner ? (value, cost) : (cost, value);
-            if (book.weighted) own = Lanes.wide(round.terms128[uint256(role)][m >> 1], m);
-            book.bases[m] = ClarkeTax.baseOf(book, t, own, other);
+            book.rows = rows;
         }
-        s.books[uint256(role)] = book;
-        s.built[uint256(role)] = true;
     }
 
     /// @notice What a committed member owes and is owed.
     /// @param bids its packed bids from `bids[from]` on; zeros if it never revealed
-    function duesOf(Statement memory s, Round storage round, Member member, uint256[] calldata bids, uint256 from)
-        internal
-        view
-        returns (Dues memory dues)
-    {
+    function duesOf(
+        Dues memory dues,
+        Statement memory s,
+        Round storage round,
+        Member member,
+        uint256[] calldata bids,
+        uint256 from
+    ) internal view {
         Role role = member.role();
         bool silent = member.stage() == Stage.Committed;
         bool winner = s.status >= Status.Training && member.proposed(s.conduct.selected());
@@ -127,7 +134,8 @@ library Settlement {
         if (s.status == Status.NothingTrained || s.status == Status.Reported || (s.status == Status.Aborted && winner))
         {
             uint256 points = s.terms.weighted(role) ? member.points() : 1;
-            (dues.share, dues.tax) = ClarkeTax.shareAndTax(bookOf(s, round, role), points, bids, from);
+            openBook(s, round, role);
+            (dues.share, dues.tax) = ClarkeTax.shareAndTax(s.books[uint256(role)], points, bids, from);
         }
         if (role == Role.Owner) {
             bool owesShare = s.trained || (s.status == Status.Aborted && winner && s.conduct.recorders() != 0);
@@ -155,20 +163,22 @@ library Settlement {
 
     /// @notice What a member that joined and never committed owes: a proposer its bond, unless its side has no committed member.
     /// @dev Its share of the rebates' outside is counted by `rebateOf`, so that it does not matter when it is settled.
-    function duesOfAbsentee(Statement memory s, Member member) internal pure returns (Dues memory dues) {
+    function duesOfAbsentee(Dues memory dues, Statement memory s, Member member) internal pure {
         if (member.isProposer() && s.ledger.committed(Role.Owner) != 0) dues.slashed = s.terms.bond();
         collect(dues, s.terms.lockOf(member.role(), member.role() == Role.Owner ? member.points() : 1));
     }
 
     /// @dev Collects from the lock and the reward, in this order and never more: share, slashed bond, tax.
     function collect(Dues memory dues, uint256 lock) internal pure {
-        uint256 left = lock + dues.reward;
-        if (dues.share > left) dues.share = left;
-        left -= dues.share;
-        if (dues.slashed > left) dues.slashed = left;
-        left -= dues.slashed;
-        if (dues.tax > left) dues.tax = left;
-        dues.released = left - dues.tax;
+        unchecked {
+            uint256 left = lock + dues.reward; // below 2^109
+            if (dues.share > left) dues.share = left;
+            left -= dues.share;
+            if (dues.slashed > left) dues.slashed = left;
+            left -= dues.slashed;
+            if (dues.tax > left) dues.tax = left;
+            dues.released = left - dues.tax;
+        }
     }
 
     /// @dev A base station's reward from the points that the winner reported, at the selected model.

@@ -14,9 +14,10 @@ solc_version=$(sed -n 's/^ *"solc": "\(.*\)".*/\1/p' package.json)
 say() { printf 'HCFL set-up: %s\n' "$1" >&2; }
 
 stop() {
-    printf 'HCFL set-up: %s\n' "$1"
     trap - EXIT
+    [ -z "${child:-}" ] || kill "$child" 2>/dev/null || true
     [ "$(cat .cache/setup.pid 2>/dev/null)" != $$ ] || rm -f .cache/setup.pid
+    printf 'HCFL set-up: %s\n' "$1"
     exit 1
 }
 trap 'stop "stopped half-way; call it again to go on (log: $log)"' EXIT
@@ -26,7 +27,14 @@ trap 'stop "interrupted; call it again to go on"' INT TERM
 logged() {
     local what=$1 cause="see $log"
     shift
-    "$@" >"$log" 2>&1 </dev/null && return
+    # In the background, as bash would put a signal off until the command ends.
+    "$@" >"$log" 2>&1 </dev/null &
+    child=$!
+    if wait "$child"; then
+        child=""
+        return
+    fi
+    child=""
     if grep -qi 'no space left' "$log"; then
         cause="the disk is full; about 8 GB are needed"
     elif grep -qiE 'name resolution|name or service not known|nodename nor servname|EAI_AGAIN|ENOTFOUND|NewConnectionError|ENETUNREACH|EHOSTUNREACH|network is unreachable|ECONNREFUSED|ETIMEDOUT|timed out|ProxyError' "$log"; then

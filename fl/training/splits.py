@@ -80,10 +80,7 @@ def split_hierarchy(
         DataError: there are fewer images than clients.
     """
     parts = stations * clients
-    if alpha is None:
-        flat = split_iid(len(labels), parts, seed)
-    else:
-        flat = split_dirichlet(labels, parts, alpha, seed)
+    flat = split_iid(len(labels), parts, seed) if alpha is None else split_dirichlet(labels, parts, alpha, seed)
     return [flat[first : first + clients] for first in range(0, parts, clients)]
 
 

@@ -15,8 +15,8 @@ MODELS = 10
 LISTED = 2_000  # lines of the membership list: proofs have 11 hashes
 LARGEST_CODE = 24_576
 
-# Gas a call, ten models, equal policies. Settling: "first" where the account never had a free balance, "returning" where
-# its slot is in use.
+# Gas a call, ten models, equal policies. Settling: "first" where the account never had a free balance,
+# "returning" where its slot is in use.
 TARGETS = {
     "commit": 40_000,
     "join and commit": 80_000,

@@ -172,12 +172,14 @@ def test_settle__before_its_time__reverts_in_every_phase(create_round: CreateRou
         ):
             call.reverts_with("SettlementNotOpen", roundId=round_.id, status=status)
 
-    for play in (lambda: round_, round_.joined, round_.committed, round_.revealed):
+    refused(Status.OPEN)
+    for play in (round_.joined, round_.committed, round_.revealed):
         play()
         refused(Status.OPEN)
-    for play in (round_.selected, round_.trained):
-        play()
-        refused(Status.TRAINING)
+    round_.selected()
+    refused(Status.TRAINING)
+    round_.trained()
+    refused(Status.TRAINING)
     round_.reported()
     refused(Status.REPORTED)
     round_.voted().settle(alice).send()

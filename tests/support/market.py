@@ -153,8 +153,8 @@ class Market:
         """The ether that the contract holds, wei."""
         return self.chain.balance_of(self.address)
 
-    def logs(self, *topics: str | None) -> list[Event]:
-        """All events of the contract so far with those topics, oldest first."""
+    def logs(self, *topics: str | list[str] | None) -> list[Event]:
+        """The contract's events so far, oldest first: by each topic, one of several, or any (None)."""
         query = {"address": self.address, "fromBlock": "0x0", "toBlock": "latest", "topics": list(topics)}
         return [self.codec.event(log) for log in self.chain.rpc("eth_getLogs", query)]
 

@@ -24,8 +24,8 @@ class Replay:
 def replay(market: Market, round_id: int) -> Replay:
     """Read a round's events. Theta is read from its state, since tests may replace what was drawn."""
     by_name: dict[str, list[dict[str, Any]]] = {}
-    for event in market.logs_of(round_id):
-        by_name.setdefault(event.name, []).append(event.values)
+    for log in market.logs_of(round_id):
+        by_name.setdefault(log.name, []).append(log.values)
 
     params = by_name["RoundCreated"][0]["params"]
     proposers = [proposed["proposer"] for proposed in by_name.get("ModelProposed", [])]

@@ -124,7 +124,8 @@ class LiveRound:
     @property
     def winner(self) -> Seat:
         """The proposer of the selected model."""
-        return self.proposers[self.state.selected]
+        selected: int = self.state.selected
+        return self.proposers[selected]
 
     @property
     def electors(self) -> tuple[Seat, ...]:
