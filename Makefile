@@ -48,7 +48,7 @@ setup: ## only set up
 .PHONY: lock
 lock: ## pin anew what requirements.in and package.json ask for
 	$(ready)
-	python scripts/_lock.py
+	TMPDIR=$(CURDIR)/.cache RUSTUP_HOME=$(CURDIR)/.cache python scripts/_lock.py
 	npm install --package-lock-only --cache .cache/npm
 
 .PHONY: clean

@@ -83,9 +83,7 @@ def read_round(document: Document) -> Round:
         if _account(model["proposer"]) not in places:
             raise ValueError(f"proposer {model['proposer']} is not an owner")
     epochs = (document.get("training") or {}).get("epochs") or []
-    contributions = tuple(
-        None if points is None else _int(points) for points in document["contributions"] or ()
-    )
+    contributions = tuple(None if points is None else _int(points) for points in document["contributions"] or ())
     return Round(
         owners=tuple(_read_member(entry, len(models)) for entry in document["owners"]),
         base_stations=base_stations,
@@ -158,9 +156,7 @@ def _check_members(entries: Sequence[Document], role: str, statements: Sequence[
 def _check_collected(document: Document, result: RoundResult) -> list[str]:
     found = []
     for key, side in (("owners", result.owner_side), ("base_stations", result.base_side)):
-        found += _differs(
-            f"collected {key}", _int(document["collected"][key] or 0), side.inside + side.outside
-        )
+        found += _differs(f"collected {key}", _int(document["collected"][key] or 0), side.inside + side.outside)
     return found
 
 

@@ -112,10 +112,7 @@ def settle(
     claims = values + [[-cost for cost in row] for row in costs]
     shares_by_model = [
         _owner_shares([row[model] for row in values], cost_sums[model], theta, owner_weights)
-        + [
-            -reward
-            for reward in _rewards([row[model] for row in costs], value_sums[model], theta, base_weights)
-        ]
+        + [-reward for reward in _rewards([row[model] for row in costs], value_sums[model], theta, base_weights)]
         for model in range(models)
     ]
     caps = _share_caps(max_owner_bid, owner_weights, len(values)) + [None] * len(costs)
@@ -168,9 +165,7 @@ def contribution_rewards(
     if len(weights) != len(costs):
         raise ValueError(f"{len(weights)} contribution points for {len(costs)} base stations")
     if any(not 0 <= p < CONTRIBUTION_ONE for p in weights) or sum(weights) != CONTRIBUTION_ONE:
-        raise ValueError(
-            f"contribution points must each be below {CONTRIBUTION_ONE} and add up to it: {weights}"
-        )
+        raise ValueError(f"contribution points must each be below {CONTRIBUTION_ONE} and add up to it: {weights}")
     return _rewards([row[selected] for row in costs], sum(row[selected] for row in values), theta, weights)
 
 
@@ -205,8 +200,7 @@ def _owner_shares(claims: list[int], cost: int, theta: int, points: list[int] | 
     terms = [_ceil_div(claim * total, total - p) for claim, p in zip(claims, points, strict=True)]
     terms_sum, scale = sum(terms), THETA_ONE * total
     return [
-        _ceil_div(p * (rest * cost + theta * (terms_sum - term)), scale)
-        for p, term in zip(points, terms, strict=True)
+        _ceil_div(p * (rest * cost + theta * (terms_sum - term)), scale) for p, term in zip(points, terms, strict=True)
     ]
 
 
@@ -224,10 +218,7 @@ def _rewards(claims: list[int], value: int, theta: int, points: list[int] | None
     total = sum(points)
     terms = [claim * total // (total - p) for claim, p in zip(claims, points, strict=True)]
     terms_sum, scale = sum(terms), THETA_ONE * total
-    return [
-        p * (rest * (terms_sum - term) + theta * value) // scale
-        for p, term in zip(points, terms, strict=True)
-    ]
+    return [p * (rest * (terms_sum - term) + theta * value) // scale for p, term in zip(points, terms, strict=True)]
 
 
 def _others_enjoy(margins: list[int], claims: list[int], shares: list[int]) -> list[int]:

@@ -88,14 +88,10 @@ class Round:
             raise ValueError(f"theta_numerator {self.theta_numerator} is not in 0 ... 2**64 - 1")
         if self.bond < self.base_liability:
             raise ValueError(f"bond {self.bond} is below its minimum {self.base_liability}")
-        if len(set(self.proposers)) != len(self.proposers) or not set(self.proposers) <= set(
-            range(len(self.owners))
-        ):
+        if len(set(self.proposers)) != len(self.proposers) or not set(self.proposers) <= set(range(len(self.owners))):
             raise ValueError(f"proposers {self.proposers} are not different owners of {len(self.owners)}")
         if self.contributions and len(self.contributions) != len(self.base_stations):
-            raise ValueError(
-                f"{len(self.contributions)} contributions for {len(self.base_stations)} base stations"
-            )
+            raise ValueError(f"{len(self.contributions)} contributions for {len(self.base_stations)} base stations")
         for name, members, policy, cap in (
             ("owner", self.owners, self.owner_policy, self.max_owner_bid),
             ("base station", self.base_stations, self.base_policy, self.max_base_bid),
@@ -103,9 +99,7 @@ class Round:
             for number, member in enumerate(members):
                 _check_member(f"{name} {number}", member, policy, cap, len(self.proposers))
         for number, listed in enumerate(self.contributions):
-            if listed is not None and not (
-                0 <= listed < CONTRIBUTION_ONE and self.base_stations[number].committed
-            ):
+            if listed is not None and not (0 <= listed < CONTRIBUTION_ONE and self.base_stations[number].committed):
                 raise ValueError(f"base station {number} cannot be listed with {listed} points")
 
     @property

@@ -132,16 +132,12 @@ def _winner(round_: Round, settlement: Settlement | None) -> int | None:
     return round_.proposers[settlement.selected]
 
 
-def _owner_dues(
-    round_: Round, status: Status, settlement: Settlement | None, winner: int | None
-) -> list[Dues]:
+def _owner_dues(round_: Round, status: Status, settlement: Settlement | None, winner: int | None) -> list[Dues]:
     slashes = [_owner_slash(round_, status, number, winner) for number in range(len(round_.owners))]
     if settlement is None:
         return [Dues(slash=slash) for slash in slashes]
     committed = _committed(round_.owners)
-    shares, taxes = (
-        _spread(round_.owners, amounts[:committed]) for amounts in (settlement.shares, settlement.taxes)
-    )
+    shares, taxes = (_spread(round_.owners, amounts[:committed]) for amounts in (settlement.shares, settlement.taxes))
     dues = []
     for number, slash in enumerate(slashes):
         excused = status == "aborted" and number != winner
@@ -176,11 +172,7 @@ def _base_dues(round_: Round, status: Status, settlement: Settlement | None) -> 
     for number, station in enumerate(round_.base_stations):
         paid = due[number] if station.recorded and not absent[number] else 0
         slash: Slash | None = "silence" if silent[number] else "absence" if absent[number] else None
-        dues.append(
-            Dues(
-                share=-due[number], tax=taxes[number], reward=paid, forfeited=due[number] - paid, slash=slash
-            )
-        )
+        dues.append(Dues(share=-due[number], tax=taxes[number], reward=paid, forfeited=due[number] - paid, slash=slash))
     return dues
 
 
@@ -269,9 +261,7 @@ def _collect(lock: int, bond: int, dues: Dues) -> Statement:
 def _with_rebates(members: Sequence[Member], statements: Sequence[Statement], side: Side) -> list[Statement]:
     committed = _committed(members)
     return [
-        replace(statement, rebate=rebate(side, statement.put_in, committed))
-        if member.committed
-        else statement
+        replace(statement, rebate=rebate(side, statement.put_in, committed)) if member.committed else statement
         for member, statement in zip(members, statements, strict=True)
     ]
 

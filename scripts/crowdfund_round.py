@@ -30,6 +30,7 @@ import fl  # noqa: F401
 )
 @click.option("--model", help="Architecture, by name in fl/training/models.py.  [default: the data set's]")
 @click.option("--train-images", type=int, help="Training images of each model's labels.  [default: all]")
+@click.option("--test-images", type=int, help="Test images to judge each model by.  [default: all]")
 @click.option("--rounds", type=int, default=3, show_default=True, help="Global rounds of training.")
 @click.option("--local-epochs", type=int, help="κ1: a client's epochs between averages.  [default: the data set's]")
 @click.option("--edge-rounds", type=int, help="κ2: averages at a base station a round.  [default: the data set's]")

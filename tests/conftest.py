@@ -9,6 +9,7 @@ import pytest
 from eth_utils import keccak, to_checksum_address
 from hypothesis import settings
 
+from fl.market.deployment import compiled as compile_sources
 from fl.market.membership import Entry
 from fl.market.terms import GWEI, Deadlines, Policy, Role, RoundTerms
 from tests.support.assertions import assert_conserved
@@ -54,18 +55,8 @@ def node(chain: Any) -> Chain:
 
 @pytest.fixture(scope="session")
 def compiled(project: Any) -> Any:
-    """`HCFL` as its sources stand.
-
-    Ape keeps the old contract where only a file that it imports has changed: compiled anew if any source or setting
-    is not what it was when this fixture last compiled.
-    """
-    sources = sorted(project.contracts_folder.rglob("*.sol")) + [project.path / "ape-config.yaml"]
-    state = keccak(b"".join(source.read_bytes() for source in sources)).hex()
-    stamp = project.path / ".build" / "sources.keccak"
-    if not stamp.exists() or stamp.read_text() != state:
-        project.load_contracts(use_cache=False)
-        stamp.write_text(state)
-    return project.HCFL
+    """`HCFL` as its sources stand."""
+    return compile_sources(project)
 
 
 @pytest.fixture(scope="module")

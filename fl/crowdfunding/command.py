@@ -10,7 +10,6 @@ from typing import Any, NoReturn
 import click
 from ape import accounts, chain, networks, project
 from ape.api import AccountAPI, ProviderAPI, TestProviderAPI
-from ape.exceptions import ApeException
 from ape.logging import LogLevel, logger
 from rich.console import Console
 
@@ -22,7 +21,7 @@ from fl.crowdfunding.document import document_of, write
 from fl.crowdfunding.play import Play, Played
 from fl.crowdfunding.settings import Misbehaviour, RoundSettings, SettingsError
 from fl.crowdfunding.show import RichWatcher, show_tables
-from fl.market.client import Market
+from fl.market.deployment import deploy
 from fl.market.refusals import MarketError
 from fl.market.terms import Policy
 from fl.market.views import ViewError
@@ -88,6 +87,7 @@ def _settings(options: Mapping[str, Any]) -> RoundSettings:
         data_dir=None if options["data_dir"] is None else Path(options["data_dir"]),
         model=options["model"],
         train_images=options["train_images"],
+        test_images=options["test_images"],
         rounds=options["rounds"],
         alpha=options["alpha"],
         misbehaviour=flags[raised[0]] if raised else Misbehaviour.NONE,
@@ -101,13 +101,9 @@ def _settings(options: Mapping[str, Any]) -> RoundSettings:
 def _stage(settings: RoundSettings, folder: Path, console: Console) -> Play:
     """Everything is in place: accounts, a deployment, the data."""
     provider = networks.provider
-    try:
-        members = _accounts(1 + settings.owners + settings.base_stations, provider)
-        contract = members[0].deploy(project.HCFL)
-    except ApeException as error:
-        _refuse(f"the contract cannot be deployed: {error}")
-    clock = Clock(chain, provider)
-    return Play(settings, Market(contract), members, clock, folder, RichWatcher(console))
+    members = _accounts(1 + settings.owners + settings.base_stations, provider)
+    market = deploy(project, members[0])
+    return Play(settings, market, members, Clock(chain, provider), folder, RichWatcher(console))
 
 
 def _accounts(count: int, provider: ProviderAPI) -> list[AccountAPI]:

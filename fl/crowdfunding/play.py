@@ -20,7 +20,7 @@ from fl.market.membership import Entry, tree_of
 from fl.market.terms import GWEI, Role, RoundTerms, Status
 from fl.market.views import OwnersView, StationsView
 from fl.training.contribution import contribution_points
-from fl.training.data import load_dataset
+from fl.training.data import labels_of, load_dataset
 from fl.training.federation import Federation, build_federation
 
 
@@ -79,11 +79,12 @@ class Play:
         self.store = ArtefactStore(folder / "artefacts")
         self.mailbox = Mailbox(folder / "mailbox")
         self.watcher = watcher
-        self.dataset = load_dataset(settings.dataset, settings.data_dir)
-        self.valuations = draw(settings, self.dataset.label_names)
-        # A model that cannot be trained is noticed before anybody locks funds.
+        self.labels = labels_of(settings.dataset, settings.data_dir)
+        self.valuations = draw(settings, self.labels)
+        # A model that cannot be trained is noticed before anybody locks funds. Only images that are needed are read.
+        whole = load_dataset(settings.dataset, settings.data_dir) if settings.train_images is None else None
         self.federations = [
-            build_federation(settings.training(self.valuations.targets(owner)), self.dataset)
+            build_federation(settings.training(self.valuations.targets(owner)), whole)
             for owner in range(settings.proposals)
         ]
 
@@ -120,7 +121,7 @@ class Play:
             for (side, _), account, each in zip(names, self.accounts, points, strict=True)
         ]
         tree = tree_of(entries)
-        self.terms = terms_of(settings, self.dataset.label_names, self.clock.now, tree.root)
+        self.terms = terms_of(settings, self.labels, self.clock.now, tree.root)
         self.round_id = self.market.create_round(self.creator, self.terms)
         theta = self.market.round_state(self.round_id).theta_numerator / 2**64
         self.watcher.phase(

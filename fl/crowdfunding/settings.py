@@ -13,7 +13,7 @@ COST_MEAN = 5
 """Gwei a label that owners gain and base stations spend on average (paper, section V-C)."""
 
 CLAIMS_BPS = {"digits": 8_500, "cifar10": 2_500}
-"""Accuracy that an honest proposer expects of the default training, 1/10,000 (measured: see `fl/training`)."""
+"""Accuracy that an honest proposer can promise of the default training, whatever the labels, 1/10,000."""
 
 
 class SettingsError(ValueError):
@@ -62,6 +62,7 @@ class RoundSettings:
     data_dir: Path | None = None
     model: str | None = None
     train_images: int | None = None
+    test_images: int | None = None
     rounds: int = 3
     alpha: float | None = None
     misbehaviour: Misbehaviour = Misbehaviour.NONE
@@ -106,6 +107,7 @@ class RoundSettings:
             data_dir=self.data_dir,
             targets=targets,
             train_images=self.train_images,
+            test_images=self.test_images,
             model=self.model,
             stations=self.base_stations,
             clients=self.clients,

@@ -109,7 +109,7 @@ def _members(
 
 
 def _true_worth(member: Member, entry: Document, document: Document) -> int:
-    """What the outcome is worth to a member by its own numbers, gwei: its value of the model, less its cost of training."""
+    """What the outcome is worth to a member by its own numbers, gwei: its value of the model, or less its cost."""
     if document["selected"] is None or document["status"] != "settled" or member.sealed is None:
         return 0
     truth = member.sealed.bids[document["selected"]]

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from torch import nn
+
 from fl.artefacts import ArtefactStore
 from fl.crowdfunding.watcher import Watcher
 from fl.market.client import Market
@@ -81,7 +83,7 @@ def train(
     workspace = federation.model.build()
     with watcher.progress("training", federation.config.rounds * len(stations)) as advance:
         for epoch in range(federation.config.rounds):
-            recorded = _train_stations(market, federation, stations, store, digest, epoch, advance)
+            recorded = _train_stations(market, federation, stations, store, digest, epoch, advance, workspace)
             # The winner's part: it reads the updates that the chain names, judges them, averages them.
             start = epochs[-1].evaluation if epochs else federation.evaluate(load_model(store.get(digest))[1])
             updates = [load_update(store.get("0x" + each.hex())) for _, each in recorded]
@@ -108,12 +110,13 @@ def _train_stations(
     global_digest: str,
     epoch: int,
     advance: Callable[[], None],
+    workspace: nn.Module,
 ) -> list[tuple[str, bytes]]:
     """Each base station trains from the recorded global model and records its update: (account, digest) of each."""
     recorded = []
     for index, station in stations:
         _, state = load_model(store.get(global_digest))
-        update = federation.stations[index].train_round(state, epoch)
+        update = federation.stations[index].train_round(state, epoch, workspace)
         digest = _bytes(store.put(save_update(update)))
         market.record_update(station.account, station.round_id, epoch, digest)
         recorded.append((station.address, digest))

@@ -146,9 +146,7 @@ def rounds(draw: st.DrawFn) -> Round:
 
     somebody_records = draw(usually)
     owner_side = tuple(member(max_owner_bid, owner_policy, False) for _ in range(owners))
-    base_side = tuple(
-        member(max_base_bid, base_policy, somebody_records) for _ in range(draw(st.integers(1, 6)))
-    )
+    base_side = tuple(member(max_base_bid, base_policy, somebody_records) for _ in range(draw(st.integers(1, 6))))
     minimum = max_base_bid * WEI_PER_GWEI * (2 if base_policy == "contribution" else 1)
     return Round(
         owners=owner_side,

@@ -55,9 +55,7 @@ def _sum(side: tuple[Member, ...], model: int) -> int:
     return sum(member.bids[model] for member in side if member.revealed) * WEI_PER_GWEI
 
 
-def _entries(
-    prefix: str, side: tuple[Member, ...], statements: tuple[Statement, ...]
-) -> list[dict[str, Any]]:
+def _entries(prefix: str, side: tuple[Member, ...], statements: tuple[Statement, ...]) -> list[dict[str, Any]]:
     return [
         {
             "account": f"{prefix}{number}",

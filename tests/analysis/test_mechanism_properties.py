@@ -151,8 +151,7 @@ def _others(
     if points is not None:
         terms = [Fraction(rounding(term)) for term in terms]
     return [
-        (w, sum((term for other, term in enumerate(terms) if other != i), Fraction(0)))
-        for i, w in enumerate(weights)
+        (w, sum((term for other, term in enumerate(terms) if other != i), Fraction(0))) for i, w in enumerate(weights)
     ]
 
 

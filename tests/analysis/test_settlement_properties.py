@@ -101,9 +101,7 @@ def test_settle_round__truthful_owner_turns_silent__gains_nothing(round_: Round,
 
 @examples
 @given(rounds(), st.data())
-def test_settle_round__honest_station_turns_silent_or_absent__gains_nothing(
-    round_: Round, data: st.DataObject
-) -> None:
+def test_settle_round__honest_station_turns_silent_or_absent__gains_nothing(round_: Round, data: st.DataObject) -> None:
     """As long as somebody else records an update and the winner does its part."""
     round_ = replace(round_, global_round_recorded=True, reported=True, punished=False)
     honest = [

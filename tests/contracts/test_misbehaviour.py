@@ -76,6 +76,24 @@ def test_absent_station__forfeits_reward_and_bond(create_round: CreateRound, how
     assert_settles_like_reference(round_)
 
 
+def test_absent_station__pivotal_beyond_its_lock__tax_is_cut_to_what_is_left(create_round: CreateRound) -> None:
+    """V = 100, 101, K = 50 + 0, 0 + 50: north turns the choice. With n = 2, r = (K - k) / 2 + V / 4 = 25, 50.25.
+
+    Tax (50 + 50 - 25) - (51 + 0 - 50.25) = 74.25, but the lock holds 50 beside the bond, the reward is gone.
+    """
+    round_ = create_round(((60, 60), (40, 41)), ((50, 0), (0, 50))).selected()
+    assert round_.state.selected == 1
+    round_.trained(but=round_.stations[:1]).voted()
+    assert settlement(round_, "north") == {
+        "share": 0,
+        "tax": 50 * GWEI,
+        "slashed": BOND,
+        "reward": 0,
+        "forfeited": 50_250_000_000,
+    }
+    assert_settles_like_reference(round_)
+
+
 def test_absent_station__winner_recorded_no_global_round__keeps_its_bond(create_round: CreateRound) -> None:
     round_ = create_round().selected()
     round_.trained(but=[round_.stations[2]], guided=False).voted()

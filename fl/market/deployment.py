@@ -1,0 +1,42 @@
+"""The contract as its sources stand, and its deployment."""
+
+import hashlib
+from typing import Any
+
+from ape.api import AccountAPI
+from ape.contracts import ContractContainer
+from ape.exceptions import ApeException
+
+from fl.market.client import Market
+from fl.market.refusals import MarketError
+
+
+def compiled(project: Any) -> ContractContainer:
+    """`HCFL`, compiled anew if any source or setting has changed since it last was.
+
+    Ape keeps a contract's old code where only a file that it imports has changed.
+
+    Args:
+        project: ape's local project.
+    """
+    settings = (project.path / name for name in ("ape-config.yaml", "foundry.toml"))
+    sources = [*sorted(project.contracts_folder.rglob("*.sol")), *settings]
+    state = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
+    stamp = project.path / ".build" / "sources.sha256"
+    if not stamp.exists() or stamp.read_text(encoding="utf-8") != state:
+        project.load_contracts(use_cache=False)
+        stamp.parent.mkdir(exist_ok=True)
+        stamp.write_text(state, encoding="utf-8")
+    return project.HCFL
+
+
+def deploy(project: Any, account: AccountAPI) -> Market:
+    """Deploy HCFL.
+
+    Raises:
+        MarketError: the account cannot, with the reason.
+    """
+    try:
+        return Market(account.deploy(compiled(project)))
+    except ApeException as error:
+        raise MarketError(f"the contract cannot be deployed: {error}") from error
