@@ -134,7 +134,7 @@ contract HCFL is Rounds, Escrow {
         if (!member.holds(opening)) revert WrongOpening(msg.sender, opening);
 
         Role role = member.role();
-        _addToSums(round.sums[uint256(role)], bids, terms.modelCount(), terms.cap(role));
+        Lanes.add(round.sums[uint256(role)], bids, terms.modelCount(), terms.cap(role));
         if (terms.weighted(role)) _addTerms(round, roundId, role, member.points(), bids, terms.modelCount());
         round.members[msg.sender] = member.withStage(Stage.Revealed).withHash(bids.hash(0, bids.length));
         emit BidRevealed(roundId, msg.sender, bids);
@@ -375,7 +375,7 @@ contract HCFL is Rounds, Escrow {
         uint256 escrow = ledger.escrow() + lock;
         if (escrow > MAX_ESCROW) revert RoundFull(roundId);
         _collectLock(lock);
-        emit Joined(roundId, msg.sender, role, points, lock);
+        emit Joined(roundId, msg.sender, role, points, msg.value);
         // Under Contribution a base station's points are those that the winner will report.
         bool unlisted = role == Role.BaseStation && terms.byContribution();
         return (ledger.withEscrow(escrow), MemberLibrary.pack(role, unlisted ? 0 : points));
@@ -389,24 +389,6 @@ contract HCFL is Rounds, Escrow {
         round.ledger = ledger.withCommitted(role);
         round.members[msg.sender] = member.withStage(Stage.Committed).withHash(commitment);
         emit BidCommitted(roundId, msg.sender, commitment);
-    }
-
-    /// @dev Adds a member's bids and 1 for the counter to its side's sums, word by word.
-    function _addToSums(uint256[17] storage sums, uint256[] calldata bids, uint256 models, uint256 cap) private {
-        for (uint256 w; w < bids.length; ++w) {
-            if (!Lanes.within(bids[w], Lanes.capWord(w, models, cap))) _refuseBids(bids[w], w, models, cap);
-            unchecked {
-                sums[w] += bids[w] + (w == 0 ? 1 : 0);
-            }
-        }
-    }
-
-    /// @dev Says which bid is over the cap, or that the word has a lane that holds no bid.
-    function _refuseBids(uint256 word, uint256 w, uint256 models, uint256 cap) private pure {
-        for (uint256 m = w == 0 ? 0 : 4 * w - 1; m < models && Lanes.wordOf(m) == w; ++m) {
-            if (Lanes.lane(word, m) > cap) revert BidOverCap(m, Lanes.lane(word, m), cap);
-        }
-        revert MalformedBids(w, word);
     }
 
     /// @dev Adds a member's weighted terms (Capability) to its side's.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {IHCFL} from "./interfaces/IHCFL.sol";
+
 /// @title Packed sums
 /// @notice Bids travel and are summed four to a word. Lane l of a word is its bits `64 l … 64 l + 63`. Lane 0 of word 0 counts the
 /// vectors that were added (bids carry 0 there); the bid for model m is lane `(m + 1) % 4` of word `(m + 1) / 4`.
@@ -57,5 +59,23 @@ library Lanes {
         unchecked {
             return word & TOP == 0 && ((caps | TOP) - word) & TOP == TOP;
         }
+    }
+
+    /// @dev Adds a member's bids, and 1 for the counter, to its side's sums, word by word.
+    function add(uint256[17] storage sums, uint256[] calldata bids, uint256 models, uint256 cap) internal {
+        for (uint256 w; w < bids.length; ++w) {
+            if (!within(bids[w], capWord(w, models, cap))) refuse(bids[w], w, models, cap);
+            unchecked {
+                sums[w] += bids[w] + (w == 0 ? 1 : 0);
+            }
+        }
+    }
+
+    /// @dev Says which bid is over the cap, or that the word has something in a lane that holds no bid.
+    function refuse(uint256 word, uint256 w, uint256 models, uint256 cap) private pure {
+        for (uint256 m = w == 0 ? 0 : 4 * w - 1; m < models && wordOf(m) == w; ++m) {
+            if (lane(word, m) > cap) revert IHCFL.BidOverCap(m, lane(word, m), cap);
+        }
+        revert IHCFL.MalformedBids(w, word);
     }
 }

@@ -50,6 +50,7 @@ def cli(**options: object) -> None:
     The finished round is written as round.json and checked: contract against reference, the books to the wei, every
     artefact against its digest. Exits with 1 if anything is off.
     """
+    click.echo("Setting the stage ...")  # PyTorch takes some seconds to load
     from fl.crowdfunding.command import run
 
     run(options)

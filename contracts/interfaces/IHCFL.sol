@@ -166,7 +166,9 @@ interface IHCFL {
     // ───────────────────────────────────────────── events ──────────────────────────────────────────────
 
     event RoundCreated(uint256 indexed roundId, address indexed creator, uint64 thetaNumerator, RoundParams params);
-    event Joined(uint256 indexed roundId, address indexed member, Role role, uint32 points, uint256 lock);
+    /// @notice A member locked `lockOf(roundId, role, points)` wei: the value it sent, and the rest out of its free balance; a surplus
+    /// became free. With deposits, withdrawals, settlements and rebates this tells every free balance.
+    event Joined(uint256 indexed roundId, address indexed member, Role role, uint32 points, uint256 value);
     event ModelProposed(uint256 indexed roundId, address indexed proposer, uint256 model, Proposal proposal);
     event BidCommitted(uint256 indexed roundId, address indexed member, bytes32 commitment);
     event BidRevealed(uint256 indexed roundId, address indexed member, uint256[] bids);
@@ -288,6 +290,8 @@ interface IHCFL {
     ) external payable;
 
     /// @notice Opens the caller's commitment, from the commit to the reveal deadline.
+    /// @dev In a round that cannot be held (see `selectModel`) a reveal tells the bids for nothing: call `selectModel` first, which
+    /// cancels it. Reveals are refused only once that is stored; reading it each time would cost every reveal 4,200 gas.
     /// @param bids packed bids
     function revealBid(uint256 roundId, uint256[] calldata bids, bytes32 salt) external;
 
@@ -322,6 +326,7 @@ interface IHCFL {
 
     /// @notice Reports the trained model and opens the claim made at proposal time; opens the vote. Winner only, until the report
     /// deadline, and before the train deadline only if every base station that revealed has recorded an update.
+    /// @dev A claim beyond 10,000 is accepted, so that a careless proposal does not end in an abort; no accuracy can reach it.
     function reportResult(uint256 roundId, bytes32 modelDigest, Opening calldata opening) external;
 
     /// @notice Ends a round whose winner has not reported by the report deadline. Anyone may.

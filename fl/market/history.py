@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fl.market.bids import unpack_bids
-from fl.market.terms import Policy, Role
+from fl.market.terms import Policy, Role, lock_of
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,10 @@ class RoundRecord:
         """The members of a side, in the order in which they joined."""
         return [member for member in self.members.values() if member.role is role]
 
+    def lock(self, role: Role, points: int) -> int:
+        """What a member locks, wei (`IHCFL.lockOf`)."""
+        return lock_of(role, points, self.max_owner_bid, self.max_base_bid, self.bond, self.base_policy)
+
     @property
     def winner(self) -> str | None:
         """The proposer of the selected model."""
@@ -156,7 +160,8 @@ def _created(v: Mapping[str, Any]) -> RoundRecord:
 def _apply(record: RoundRecord, name: str, v: Mapping[str, Any]) -> None:
     match name:
         case "Joined":
-            record.members[v["member"]] = MemberRecord(v["member"], Role(v["role"]), v["points"], v["lock"])
+            role, points = Role(v["role"]), v["points"]
+            record.members[v["member"]] = MemberRecord(v["member"], role, points, record.lock(role, points))
         case "ModelProposed":
             record.models.append(ModelRecord(v["proposer"], v["proposal"]["trainingRounds"]))
         case "BidCommitted":

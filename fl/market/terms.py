@@ -112,8 +112,13 @@ class RoundTerms:
         )
 
     def lock(self, role: Role, points: int = 1) -> int:
-        """What a member locks, wei (mechanism: locks and what can be collected)."""
-        if role is Role.OWNER:
-            return self.max_owner_bid * GWEI * (1 + points) + self.bond
-        times = 2 if self.base_policy is Policy.CONTRIBUTION else 1
-        return self.max_base_bid * GWEI * times + self.bond
+        """What a member locks, wei (`IHCFL.lockOf`)."""
+        return lock_of(role, points, self.max_owner_bid, self.max_base_bid, self.bond, self.base_policy)
+
+
+def lock_of(role: Role, points: int, max_owner_bid: int, max_base_bid: int, bond: int, base_policy: Policy) -> int:
+    """What a member locks, wei (mechanism.md, "Locks and what can be collected"); caps in gwei, the bond in wei."""
+    if role is Role.OWNER:
+        return max_owner_bid * GWEI * (1 + points) + bond
+    times = 2 if base_policy is Policy.CONTRIBUTION else 1
+    return max_base_bid * GWEI * times + bond

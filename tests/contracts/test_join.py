@@ -26,7 +26,7 @@ def test_join__owner_with_exact_value__locked(create_round: CreateRound) -> None
         "member": alice.account,
         "role": Role.OWNER,
         "points": 1,
-        "lock": OWNER_LOCK,
+        "value": OWNER_LOCK,
     }
     member = round_.member(alice)
     assert (member.stage, member.role, member.points) == (Stage.JOINED, Role.OWNER, 1)
@@ -39,7 +39,7 @@ def test_join__owner_with_exact_value__locked(create_round: CreateRound) -> None
 def test_join__base_station__locks_its_cap_and_the_bond(create_round: CreateRound) -> None:
     round_ = create_round()
     north = round_.stations[0]
-    assert round_.join(north).send().event("Joined")["lock"] == STATION_LOCK
+    assert round_.join(north).send().event("Joined")["value"] == STATION_LOCK
     assert round_.member(north).role == Role.BASE_STATION
     assert round_.state.escrow == STATION_LOCK
 
@@ -48,7 +48,7 @@ def test_join__station_under_contribution__locks_twice_its_cap(create_round: Cre
     round_ = create_round(base_policy=Policy.CONTRIBUTION)
     north = round_.stations[0]
     receipt = round_.join(north).send()
-    assert receipt.event("Joined")["lock"] == 300 * GWEI
+    assert receipt.event("Joined")["value"] == 300 * GWEI
     assert receipt.event("Joined")["points"] == 1
     assert round_.member(north).points == 0, "points by contribution are the winner's to report"
 
@@ -56,13 +56,13 @@ def test_join__station_under_contribution__locks_twice_its_cap(create_round: Cre
 def test_join__owner_with_points__locks_its_cap_a_point(create_round: CreateRound) -> None:
     round_ = create_round(owner_policy=Policy.CAPABILITY, owner_points=(7, 1, 1))
     alice = round_.owners[0]
-    assert round_.join(alice).send().event("Joined")["lock"] == 8 * 100 * GWEI + 200 * GWEI
+    assert round_.join(alice).send().event("Joined")["value"] == 8 * 100 * GWEI + 200 * GWEI
     assert round_.member(alice).points == 7
 
 
 def test_join__station_with_points__lock_does_not_grow(create_round: CreateRound) -> None:
     round_ = create_round(base_policy=Policy.CAPABILITY, station_points=(9, 1, 1))
-    assert round_.join(round_.stations[0]).send().event("Joined")["lock"] == STATION_LOCK
+    assert round_.join(round_.stations[0]).send().event("Joined")["value"] == STATION_LOCK
 
 
 @pytest.mark.parametrize("role", Role)
@@ -225,7 +225,7 @@ def test_join__largest_lock_there_is__fits(create_round: CreateRound) -> None:
     )
     alice = round_.owners[0]
     round_.market.chain.set_balance(alice.account, 2**107)
-    lock = round_.join(alice).send().event("Joined")["lock"]
+    lock = round_.join(alice).send().event("Joined")["value"]
     assert lock == (2**44 - 1) * GWEI * 2**32 + 2**89 - 1
     assert round_.state.escrow == lock
 

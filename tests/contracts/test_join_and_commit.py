@@ -13,7 +13,7 @@ def test_join_and_commit__in_the_commit_phase__member_with_commitment(create_rou
     round_.wait_for("join")
     receipt = round_.join_and_commit(carol, value=OWNER_LOCK + 3).send()
     assert receipt.names == ["Joined", "BidCommitted"]
-    assert receipt.event("Joined")["lock"] == OWNER_LOCK
+    assert receipt.event("Joined")["value"] == OWNER_LOCK + 3
     assert receipt.event("BidCommitted") == {
         "roundId": round_.id,
         "member": carol.account,

@@ -96,5 +96,5 @@ def test_rounds_of_different_terms__side_by_side__each_keeps_its_own(create_roun
     second = create_round(theta=2**64 - 1, bond=999 * GWEI, max_owner_bid=500)
     assert (first.state.thetaNumerator, second.state.thetaNumerator) == (1, 2**64 - 1)
     alice = first.owners[0]
-    assert first.join(alice).send().event("Joined")["lock"] == 400 * GWEI
-    assert second.join(alice).send().event("Joined")["lock"] == (2 * 500 + 999) * GWEI
+    assert first.join(alice).send().event("Joined")["value"] == 400 * GWEI
+    assert second.join(alice).send().event("Joined")["value"] == (2 * 500 + 999) * GWEI
