@@ -1,7 +1,6 @@
 """Random rounds on chain against the reference, to the wei: all policies, silence, absence, abort, punishment."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from hypothesis import HealthCheck, given, settings
@@ -11,7 +10,7 @@ from analysis.mechanism import WEI_PER_GWEI
 from analysis.round_facts import Member, Round
 from fl.market.terms import Deadlines, Policy, Role, RoundTerms, Status
 from tests.analysis.round_strategies import bids, rounds
-from tests.conftest import OWNERS, PHASE_SECONDS, STATIONS, seats
+from tests.conftest import OWNERS, PHASE_SECONDS, STATIONS, seats, untouched
 from tests.support.assertions import assert_conserved, assert_settles_like_reference
 from tests.support.market import Market
 from tests.support.rounds import LiveRound, Seat, create_round
@@ -47,17 +46,6 @@ def test_any_member__any_misreport__gains_nothing(deployment: Market, round_: Ro
     told = utility_on_chain(deployment, honest, side, number, truth)
     lied = utility_on_chain(deployment, with_bids(honest, side, number, lie), side, number, truth)
     assert lied <= told, f"{side}[{number}] gains {lied - told} wei by claiming {lie} instead of {truth}"
-
-
-@contextmanager
-def untouched(deployment: Market) -> Iterator[None]:
-    """Takes back what is done to the contract inside, example by example."""
-    with deployment.chain.snapshot():
-        deployment.chain.freeze_clock()
-        try:
-            yield
-        finally:
-            deployment.chain.release_clock()
 
 
 def as_agreed(round_: Round) -> Round:
