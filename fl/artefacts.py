@@ -33,6 +33,16 @@ def digest_of(data: bytes) -> str:
     return "0x" + hashlib.sha256(data).hexdigest()
 
 
+def to_chain(digest: str) -> bytes:
+    """A digest as calls take it, 32 bytes."""
+    return bytes.fromhex(digest.removeprefix("0x"))
+
+
+def from_chain(digest: bytes) -> str:
+    """A digest of a call or an event as the store takes it."""
+    return "0x" + digest.hex()
+
+
 @dataclass(frozen=True)
 class ArtefactStore:
     """A folder in which each file is named by the SHA-256 of its content in hexadecimal.

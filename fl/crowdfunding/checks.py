@@ -1,6 +1,6 @@
 """What a round is held against once it is finished: the chain's books and the artefacts that its digests name."""
 
-from fl.artefacts import ArtefactError, ArtefactStore
+from fl.artefacts import ArtefactError, ArtefactStore, from_chain
 from fl.crowdfunding.play import Played
 from fl.market.client import Market
 from fl.market.merkle import updates_root
@@ -55,15 +55,15 @@ def check_artefacts(played: Played, store: ArtefactStore) -> list[str]:
         if updates_root(list(updates.items())) != root:
             found.append(f"global round {epoch}: its updates root is not that of the recorded updates")
         try:
-            state = aggregate(load_update(store.get("0x" + digest.hex())) for digest in updates.values())
+            state = aggregate(load_update(store.get(from_chain(digest))) for digest in updates.values())
             average = store.put(save_model(played.federation.model, state, epoch=epoch))
-            if average != "0x" + model_digest.hex():
+            if average != from_chain(model_digest):
                 found.append(f"global round {epoch}: its model is not the average of the recorded updates")
         except (ArtefactError, TrainingError) as error:
             found.append(f"global round {epoch}: {error}")
     if record.result is not None:
         try:
-            store.get("0x" + record.result[0].hex())
+            store.get(from_chain(record.result[0]))
         except ArtefactError as error:
             found.append(f"the reported model: {error}")
     return found

@@ -14,7 +14,7 @@ from ape.logging import LogLevel, logger
 from rich.console import Console
 
 from analysis.check_round import check
-from fl.artefacts import ArtefactError, ArtefactStore
+from fl.artefacts import ArtefactError
 from fl.crowdfunding.checks import check_artefacts, check_books
 from fl.crowdfunding.clock import Clock
 from fl.crowdfunding.document import document_of, write
@@ -131,7 +131,7 @@ def _verify(play: Play, played: Played, document: dict[str, Any]) -> list[str]:
     checks: tuple[tuple[str, Callable[[], list[str]]], ...] = (
         ("reference", lambda: check(document)),
         ("books", lambda: check_books(play.market, played)),
-        ("artefacts", lambda: check_artefacts(played, ArtefactStore(play.store.root))),
+        ("artefacts", lambda: check_artefacts(played, play.store)),
     )
     return [f"{name}: {line}" for name, held in checks for line in held()]
 

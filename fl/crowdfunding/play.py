@@ -6,18 +6,18 @@ from pathlib import Path
 
 from ape.api import AccountAPI
 
-from fl.artefacts import ArtefactStore
+from fl.artefacts import ArtefactStore, to_chain
 from fl.crowdfunding.clock import Clock
 from fl.crowdfunding.settings import Misbehaviour, RoundSettings
 from fl.crowdfunding.training import Training, measure, train
-from fl.crowdfunding.valuations import Valuations, draw, terms_of
+from fl.crowdfunding.valuations import draw, terms_of
 from fl.crowdfunding.watcher import Watcher
 from fl.market.client import Market
 from fl.market.history import RoundRecord, rebuild
 from fl.market.mailbox import Mailbox
 from fl.market.members import BaseStation, Member, Owner
 from fl.market.membership import Entry, tree_of
-from fl.market.terms import GWEI, Role, RoundTerms, Status
+from fl.market.terms import GWEI, Role, Status
 from fl.market.views import OwnersView, StationsView
 from fl.training.contribution import contribution_points
 from fl.training.data import labels_of, load_dataset
@@ -39,8 +39,6 @@ class Played:
         escrow_left: wei that the round still holds.
     """
 
-    terms: RoundTerms
-    valuations: Valuations
     owners: tuple[Owner, ...]
     base_stations: tuple[BaseStation, ...]
     record: RoundRecord
@@ -149,6 +147,11 @@ class Play:
         """Owners, then base stations."""
         return (*self.owners, *self.base_stations)
 
+    @property
+    def _silent(self) -> Owner | None:
+        """Who never reveals."""
+        return self.owners[-1] if self.settings.misbehaviour is Misbehaviour.NON_REVEALER else None
+
     def _fund_and_join(self) -> dict[str, int]:
         self.watcher.phase("Fund and join", "everybody locks the same for every bid")
         before = {}
@@ -192,15 +195,14 @@ class Play:
     def _reveal(self) -> None:
         self.clock.wait_until(self.terms.deadlines.commit)
         self.watcher.phase("Reveal", "the seals are opened, the contract sums values and costs")
-        silent = self.owners[-1] if self.settings.misbehaviour is Misbehaviour.NON_REVEALER else None
         for member in self.members:
-            if member is silent:
+            if member is self._silent:
                 self.watcher.did(member.name, "withholds its bids")
                 continue
             member.reveal()
             bids = () if member.sealed is None else member.sealed.bids
             self.watcher.did(member.name, f"bid {', '.join(map(str, bids))} gwei")
-        if silent is not None:
+        if self._silent is not None:
             self.clock.wait_until(self.terms.deadlines.reveal)
 
     def _select(self) -> Status:
@@ -238,7 +240,7 @@ class Play:
         self.watcher.phase("Report", "contributions as measured, and the claim made at proposal time is opened")
         listed = sorted(training.margins)
         if len(listed) == 1:  # points must stay below the total: somebody absent gets the one that is left
-            listed = sorted({*listed, len(self.base_stations) - 1 - listed[0]})
+            listed.append(next(index for index in range(len(self.base_stations)) if index not in listed))
         points = contribution_points([training.margins.get(index, 0) for index in listed])
         stations = [self.base_stations[index] for index in listed]
         words = [word for station in stations for word in self._words(station)]
@@ -246,14 +248,14 @@ class Play:
         self.market.report_contributions(winner.account, self.round_id, addresses, points, words)
         for station, each in zip(stations, points, strict=True):
             self.watcher.did(winner.name, f"credits {station.name} with {each / 10_000:.1f} % of the contribution")
-        digest = bytes.fromhex(training.result_digest.removeprefix("0x"))
+        digest = to_chain(training.result_digest)
         self.market.report_result(winner.account, self.round_id, digest, self.claims[self.selected].opening)
         claimed = self.claims[self.selected].claimed_accuracy_bps
         self.watcher.did(winner.name, f"reported its model; it had claimed {claimed / 100:.1f} %")
 
     def _vote(self, training: Training) -> None:
         self.watcher.phase("Vote", "every other owner measures the shared model and votes")
-        digest = bytes.fromhex(training.result_digest.removeprefix("0x"))
+        digest = to_chain(training.result_digest)
         claimed = self.claims[self.selected].claimed_accuracy_bps
         for owner in self.owners:
             if owner is not self.owners[self.selected]:
@@ -276,8 +278,6 @@ class Play:
 
     def _finish(self, training: Training | None, before: dict[str, int], rebates: dict[str, int]) -> Played:
         return Played(
-            terms=self.terms,
-            valuations=self.valuations,
             owners=self.owners,
             base_stations=self.base_stations,
             record=rebuild(self.market.events(self.round_id)),
@@ -293,7 +293,6 @@ class Play:
 
     def _words(self, member: Member) -> Sequence[int]:
         """A member's packed bids as revealed: zeros if it never did."""
-        silent = self.settings.misbehaviour is Misbehaviour.NON_REVEALER and member is self.owners[-1]
-        if silent or member.sealed is None:
+        if member is self._silent or member.sealed is None:
             return self.market.zero_words(len(self.claims))
         return member.sealed.words

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from torch import nn
 
-from fl.artefacts import ArtefactStore
+from fl.artefacts import ArtefactStore, from_chain, to_chain
 from fl.crowdfunding.watcher import Watcher
 from fl.market.client import Market
 from fl.market.members import BaseStation, Owner
@@ -86,12 +86,12 @@ def train(
             recorded = _train_stations(market, federation, stations, store, digest, epoch, advance, workspace)
             # The winner's part: it reads the updates that the chain names, judges them, averages them.
             start = epochs[-1].evaluation if epochs else federation.evaluate(load_model(store.get(digest))[1])
-            updates = [load_update(store.get("0x" + each.hex())) for _, each in recorded]
+            updates = [load_update(store.get(from_chain(each))) for _, each in recorded]
             margins.append(measure_margins(start, updates, lambda state: federation.evaluate(state, None, workspace)))
             state = aggregate(updates)
             digest = store.put(save_model(federation.model, state, epoch=epoch))
             root = updates_root(recorded)
-            market.record_global_round(winner.account, winner.round_id, epoch, _bytes(digest), root)
+            market.record_global_round(winner.account, winner.round_id, epoch, to_chain(digest), root)
             epochs.append(Epoch(epoch, digest, federation.evaluate(state, None, workspace), root))
             accuracy = epochs[-1].evaluation.accuracy
             watcher.did(winner.name, f"averaged global round {epoch + 1}: accuracy {accuracy:.1%}")
@@ -117,7 +117,7 @@ def _train_stations(
     for index, station in stations:
         _, state = load_model(store.get(global_digest))
         update = federation.stations[index].train_round(state, epoch, workspace)
-        digest = _bytes(store.put(save_update(update)))
+        digest = to_chain(store.put(save_update(update)))
         market.record_update(station.account, station.round_id, epoch, digest)
         recorded.append((station.address, digest))
         advance()
@@ -126,8 +126,4 @@ def _train_stations(
 
 def measure(federation: Federation, store: ArtefactStore, digest: bytes) -> int:
     """The accuracy that an owner measures of the shared model, 1/10,000; reads it by the digest on chain."""
-    return federation.evaluate(load_model(store.get("0x" + digest.hex()))[1]).accuracy_bps
-
-
-def _bytes(digest: str) -> bytes:
-    return bytes.fromhex(digest.removeprefix("0x"))
+    return federation.evaluate(load_model(store.get(from_chain(digest)))[1]).accuracy_bps

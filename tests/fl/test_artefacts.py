@@ -12,7 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fl.artefacts import ArtefactError, ArtefactStore, CorruptArtefact, MissingArtefact, digest_of
+from fl.artefacts import (
+    ArtefactError,
+    ArtefactStore,
+    CorruptArtefact,
+    MissingArtefact,
+    digest_of,
+    from_chain,
+    to_chain,
+)
 
 
 @pytest.fixture
@@ -86,3 +94,10 @@ def test_import__artefacts_and_light_modules__do_not_load_torch() -> None:
     ]
     check = f"import sys, {', '.join(modules)}; sys.exit('torch' in sys.modules or 'ape' in sys.modules)"
     subprocess.run([sys.executable, "-c", check], check=True)
+
+
+@given(data=st.binary())
+def test_digest__to_the_chain_and_back__is_the_same(data: bytes) -> None:
+    digest = digest_of(data)
+    assert len(to_chain(digest)) == 32
+    assert from_chain(to_chain(digest)) == digest
