@@ -9,15 +9,15 @@ import pytest
 from eth_utils import keccak, to_checksum_address
 from hypothesis import settings
 
+from fl.devnode.chain import Chain
+from fl.devnode.codec import Codec
+from fl.devnode.market import Market
+from fl.devnode.rounds import CreateRound, LiveRound, Opening, Seat
+from fl.devnode.rounds import create_round as create_on_chain
 from fl.market.deployment import compiled as compile_sources
 from fl.market.membership import Entry
 from fl.market.terms import GWEI, Deadlines, Policy, Role, RoundTerms
 from tests.support.assertions import assert_conserved
-from tests.support.chain import Chain
-from tests.support.codec import Codec
-from tests.support.market import Market
-from tests.support.rounds import CreateRound, LiveRound, Opening, Seat
-from tests.support.rounds import create_round as create_on_chain
 
 # An example that goes through the node has no steady duration.
 settings.register_profile("hcfl", deadline=None)

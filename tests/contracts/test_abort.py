@@ -2,11 +2,11 @@
 
 import pytest
 
+from fl.devnode.market import Market
+from fl.devnode.rounds import CreateRound
 from fl.market.bids import pack_bids
 from fl.market.terms import GWEI, Phase, Policy, Stage, Status
 from tests.support.assertions import assert_settles_like_reference
-from tests.support.market import Market
-from tests.support.rounds import CreateRound
 
 # Bob wins; he owes a share of 25 gwei (see test_settle.py) and the bond of 200.
 SHARE_AND_BOND = 225 * GWEI

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from analysis.mechanism import WEI_PER_GWEI
 from analysis.round_facts import Member, Round
+from fl.devnode.market import Market
+from fl.devnode.rounds import LiveRound, Seat, create_round
 from fl.market.terms import Deadlines, Policy, Role, RoundTerms, Status
 from tests.analysis.round_strategies import bids, rounds
 from tests.conftest import OWNERS, PHASE_SECONDS, STATIONS, seats, untouched
 from tests.support.assertions import assert_conserved, assert_settles_like_reference
-from tests.support.market import Market
-from tests.support.rounds import LiveRound, Seat, create_round
 
 POLICIES = {"equal": Policy.EQUAL, "capability": Policy.CAPABILITY, "contribution": Policy.CONTRIBUTION}
 

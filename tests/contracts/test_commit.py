@@ -3,9 +3,9 @@
 import pytest
 from eth_utils import keccak
 
+from fl.devnode.market import Market
+from fl.devnode.rounds import CreateRound
 from fl.market.terms import GWEI, Phase, Policy, Stage
-from tests.support.market import Market
-from tests.support.rounds import CreateRound
 
 
 def test_commit__joined_member__stored_and_counted(create_round: CreateRound) -> None:

@@ -2,10 +2,10 @@
 
 import pytest
 
+from fl.devnode.market import Market
+from fl.devnode.rounds import CreateRound, LiveRound
 from fl.market.bids import pack_bids
 from fl.market.terms import Phase, Policy, Role, Status
-from tests.support.market import Market
-from tests.support.rounds import CreateRound, LiveRound
 
 ALL = 1_000_000
 

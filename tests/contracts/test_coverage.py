@@ -8,7 +8,7 @@ import ast
 from functools import cache
 from pathlib import Path
 
-from tests.support.market import Market
+from fl.devnode.market import Market
 
 FOLDER = Path(__file__).parent
 SOURCES = sorted(path for path in FOLDER.glob("test_*.py") if path.name != Path(__file__).name)

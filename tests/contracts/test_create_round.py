@@ -6,8 +6,8 @@ import pytest
 from eth_abi import encode
 from eth_utils import keccak
 
+from fl.devnode.market import Call, Market
 from fl.market.terms import GWEI, Deadlines, Phase, Policy, Role, RoundTerms, Status
-from tests.support.market import Call, Market
 
 MAX_CAP = 2**44 - 1
 MAX_BOND = 2**89 - 1

@@ -3,10 +3,10 @@
 import pytest
 from eth_utils import keccak
 
+from fl.devnode.chain import RpcError
+from fl.devnode.market import Market
+from fl.devnode.rounds import CreateRound
 from fl.market.terms import GWEI
-from tests.support.chain import RpcError
-from tests.support.market import Market
-from tests.support.rounds import CreateRound
 
 # Contract code as bytes: PUSH1 0 PUSH1 0 REVERT, for an account that refuses ether.
 REFUSES_ETHER = bytes.fromhex("60006000fd")

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from fl.devnode.chain import TRANSACTION_GAS
+from fl.devnode.market import Call, Market
+from fl.devnode.rounds import CreateRound, LiveRound
 from fl.market.membership import Entry
 from fl.market.terms import Policy, Role
 from tests.conftest import actor, rounds_on, untouched
-from tests.support.chain import TRANSACTION_GAS
-from tests.support.market import Call, Market
-from tests.support.rounds import CreateRound, LiveRound
 
 MODELS = 10
 LISTED = 2_000  # lines of the membership list: proofs have 11 hashes

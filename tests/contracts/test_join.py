@@ -3,10 +3,10 @@
 import pytest
 from eth_utils import keccak
 
+from fl.devnode.market import Market
+from fl.devnode.rounds import CreateRound, round_slot
 from fl.market.membership import Entry
 from fl.market.terms import GWEI, Policy, Role, Stage
-from tests.support.market import Market
-from tests.support.rounds import CreateRound, round_slot
 
 # With the default terms an owner locks 2 * 100 gwei, a base station 50 gwei, both 200 gwei of bond on top.
 OWNER_LOCK = 400 * GWEI

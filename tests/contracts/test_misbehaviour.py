@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
+from fl.devnode.rounds import CreateRound, LiveRound
 from fl.market.terms import GWEI, Policy, Status
 from tests.support.assertions import assert_settles_like_reference
-from tests.support.rounds import CreateRound, LiveRound
 
 BOND = 200 * GWEI
 

@@ -1,7 +1,7 @@
 """One round without any early end: the phase to the second at every deadline, and what opens with it."""
 
+from fl.devnode.rounds import CreateRound, LiveRound
 from fl.market.terms import Phase, Status
-from tests.support.rounds import CreateRound, LiveRound
 
 
 def assert_turns(round_: LiveRound, deadline: str, before: Phase, after: Phase) -> None:

@@ -3,9 +3,9 @@
 import pytest
 from eth_utils import keccak
 
+from fl.devnode.market import Market
+from fl.devnode.rounds import CreateRound, LiveRound, Opening
 from fl.market.terms import Role
-from tests.support.market import Market
-from tests.support.rounds import CreateRound, LiveRound, Opening
 
 
 def joined(create_round: CreateRound, **terms: object) -> LiveRound:

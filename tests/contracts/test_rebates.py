@@ -2,9 +2,9 @@
 
 import pytest
 
+from fl.devnode.market import Market
+from fl.devnode.rounds import CreateRound, LiveRound
 from fl.market.terms import GWEI, Stage
-from tests.support.market import Market
-from tests.support.rounds import CreateRound, LiveRound
 
 # Carol's tax of 37.5 gwei to the two other owners, north's of 17.5 to the two other base stations.
 REBATES = {"alice": 18.75, "bob": 18.75, "carol": 0, "north": 0, "south": 8.75, "east": 8.75}

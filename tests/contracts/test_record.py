@@ -3,9 +3,9 @@
 import pytest
 from eth_utils import keccak
 
+from fl.devnode.market import Market
+from fl.devnode.rounds import TRAINING_ROUNDS, CreateRound, LiveRound
 from fl.market.terms import Phase, Role, Status
-from tests.support.market import Market
-from tests.support.rounds import TRAINING_ROUNDS, CreateRound, LiveRound
 
 
 def training(create_round: CreateRound, **terms: object) -> LiveRound:

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from eth_utils import keccak
 
+from fl.devnode.market import Market
+from fl.devnode.rounds import CreateRound, Opening
 from fl.market.terms import Phase, Status
-from tests.support.market import Market
-from tests.support.rounds import CreateRound, Opening
 
 
 def test_report__everybody_recorded__ends_train_and_opens_the_vote(create_round: CreateRound) -> None:

@@ -3,10 +3,10 @@
 import pytest
 from eth_utils import keccak
 
+from fl.devnode.market import Call, Market
+from fl.devnode.rounds import CreateRound, LiveRound, Seat
 from fl.market.bids import commitment_of, pack_bids
 from fl.market.terms import Phase, Policy, Stage, Status
-from tests.support.market import Call, Market
-from tests.support.rounds import CreateRound, LiveRound, Seat
 
 MAX_CAP = 2**44 - 1
 SALT = keccak(text="salt")

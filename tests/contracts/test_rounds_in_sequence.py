@@ -1,8 +1,8 @@
 """Rounds one after the other and side by side: rebates lower the next price; every wei comes out again."""
 
+from fl.devnode.rounds import CreateRound, LiveRound
 from fl.market.terms import GWEI, Role, Stage
 from tests.support.assertions import assert_conserved, assert_settles_like_reference
-from tests.support.rounds import CreateRound, LiveRound
 
 
 def join_with_rebates(round_: LiveRound, earlier: LiveRound) -> None:

@@ -2,9 +2,9 @@
 
 import pytest
 
+from fl.devnode.market import Market
+from fl.devnode.rounds import CreateRound
 from fl.market.terms import GWEI, Phase, Status
-from tests.support.market import Market
-from tests.support.rounds import CreateRound
 
 
 def test_select__everybody_revealed__model_of_the_largest_margin(create_round: CreateRound) -> None:

@@ -20,11 +20,11 @@ The default round at θ = 1/2, all in gwei. With n = 3 on both sides and equal w
 import pytest
 
 from analysis.mechanism import settle as settle_by_reference
+from fl.devnode.market import Market
+from fl.devnode.rounds import CreateRound, Seat
 from fl.market.bids import pack_bids
 from fl.market.terms import GWEI, Phase, Policy, Stage, Status
 from tests.support.assertions import assert_settles_like_reference
-from tests.support.market import Market
-from tests.support.rounds import CreateRound, Seat
 
 SHARES = {"alice": 22.5, "bob": 25, "carol": 12.5}
 REWARDS = {"north": 22, "south": 19, "east": 19}

@@ -2,10 +2,10 @@
 
 import pytest
 
+from fl.devnode.market import Market
+from fl.devnode.rounds import CreateRound
 from fl.market.terms import Phase, Role, Status
 from tests.support.assertions import assert_settles_like_reference
-from tests.support.market import Market
-from tests.support.rounds import CreateRound
 
 
 def test_vote__elector__announced_and_counted(create_round: CreateRound) -> None:

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 from analysis.round_facts import RoundResult, Statement
 from analysis.settlement import settle_round
+from fl.devnode.market import Market
+from fl.devnode.rounds import LiveRound, Seat
 from fl.market.terms import Role, Stage, Status
-from tests.support.market import Market
 from tests.support.replay import replay
-from tests.support.rounds import LiveRound, Seat
 
 STATUS_NAMES = {
     Status.CANCELLED: "cancelled",

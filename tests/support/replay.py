@@ -5,9 +5,9 @@ from typing import Any
 
 from analysis.round_facts import Member, Round
 from analysis.settlement import is_punished
+from fl.devnode.market import Market
 from fl.market.bids import unpack_bids
 from fl.market.terms import Policy, Role
-from tests.support.market import Market
 
 POLICY_NAMES = {Policy.EQUAL: "equal", Policy.CAPABILITY: "capability", Policy.CONTRIBUTION: "contribution"}
 

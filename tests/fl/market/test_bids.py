@@ -5,9 +5,9 @@ from eth_utils import keccak
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fl.devnode.market import Market
+from fl.devnode.rounds import CreateRound
 from fl.market.bids import MAX_BID, SealedBid, commitment_of, pack_bids, unpack_bids, word_count
-from tests.support.market import Market
-from tests.support.rounds import CreateRound
 
 vectors = st.lists(st.integers(0, MAX_BID), max_size=64)
 addresses = st.binary(min_size=20, max_size=20).map(lambda raw: "0x" + raw.hex())

@@ -9,9 +9,9 @@ from eth_utils import keccak, to_checksum_address
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fl.devnode.market import Market
 from fl.market.membership import Entry, MembershipTree, tree_of
 from fl.market.terms import GWEI, Deadlines, Policy, Role, RoundTerms
-from tests.support.market import Market
 
 entries = st.builds(
     Entry,

@@ -8,11 +8,11 @@ from typing import Any
 from eth_abi import encode
 from eth_utils import keccak
 
+from fl.devnode.chain import Receipt
+from fl.devnode.market import Call, Market
 from fl.market.bids import SealedBid, pack_bids
 from fl.market.membership import Entry, MembershipTree
 from fl.market.terms import Phase, Policy, Role, RoundTerms, Stage
-from tests.support.chain import Receipt
-from tests.support.market import Call, Market
 
 TRAINING_ROUNDS = 3
 CLAIMED_ACCURACY_BPS = 9_100

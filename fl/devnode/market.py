@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from tests.support.chain import TRANSACTION_GAS, Chain, Receipt, Reverted, RpcError
-from tests.support.codec import Codec, Event, Failure
+from fl.devnode.chain import TRANSACTION_GAS, Chain, Receipt, Reverted, RpcError
+from fl.devnode.codec import Codec, Event, Failure
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The test node, spoken to directly: ten times as fast as through ape, and its clock stands still."""
+"""A development node, spoken to directly: ten times as fast as through ape, and its clock stands still."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -8,7 +8,7 @@ from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.support.codec import Event, Failure
+from fl.devnode.codec import Event, Failure
 
 # The most gas that a transaction may take (EIP-7825): every call here is sent with no more.
 TRANSACTION_GAS = 2**24
