@@ -39,32 +39,31 @@ library ClarkeTax {
 
     /// @notice What one side's shares and taxes are worked out from.
     /// @param owners whether it is the owners' side
-    /// @param weighted whether `own` is a term, not a claim
-    /// @param live bit m: model m takes part
+    /// @param weighted whether shares are by points
     /// @param selected the selected model, or NONE
-    /// @param points Σp of the side, n under equal weights
+    /// @param total Σp; only read where the side is weighted
     /// @param capPerPoint the largest share a point (owners), so that a bounded lock is enough
-    /// @param rounding of shares: `denominator − 1` to round up (owners), 0 to round down
-    /// @param rows for each model the side's sum less the other's (int256) and the base of its shares, uint256[2 M]
+    /// @param rows for each model the margin D (int256) and the base of the side's shares, uint256[2 M]
     struct Book {
         bool owners;
         bool weighted;
-        uint256 live;
         uint256 selected;
+        uint256 total;
         uint256 coefficient;
         uint256 denominator;
-        uint256 rounding;
-        uint256 points;
         uint256 capPerPoint;
         uint256[] rows;
     }
 
-    /// @notice The term of a claim: `claim · total / (total − points)`, rounded up for owners, down for base stations.
-    /// @dev The side has a second member, so `points < total`. Below 2^107 for a claim below 2^74.
-    function term(bool up, uint256 claim, uint256 points, uint256 total) internal pure returns (uint256) {
+    /// @dev The margin of a model that takes no part: below all others, whatever a share adds to it.
+    int256 internal constant DEAD = -(2 ** 200);
+
+    /// @notice The term of a claim: `claim · total / rest` with `rest = total − points`.
+    /// @param rounding `rest − 1` to round up (owners), 0 to round down (base stations)
+    /// @dev The side has a second member, so `rest` is positive. Below 2^107 for a claim below 2^74.
+    function term(uint256 claim, uint256 total, uint256 rest, uint256 rounding) internal pure returns (uint256) {
         unchecked {
-            uint256 rest = total - points;
-            return (claim * total + (up ? rest - 1 : 0)) / rest;
+            return (claim * total + rounding) / rest;
         }
     }
 
@@ -85,91 +84,56 @@ library ClarkeTax {
         }
     }
 
-    /// @notice Fills in a side's coefficients, from its `owners` and `weighted`.
+    /// @notice Fills in the coefficient and the denominator of a side's shares, from `owners`, `weighted` and `total`.
     /// @param t θ's numerator
     /// @param members n, at least 2
-    /// @param total Σp, read where the side is weighted
-    function setWeights(Book memory book, uint256 t, uint256 members, uint256 total) internal pure {
-        unchecked {
-            uint256 own = book.owners ? t : Q - t;
-            if (book.weighted) {
-                book.points = total;
-                book.coefficient = own;
-                book.denominator = Q * total;
-            } else {
-                book.points = members;
-                book.coefficient = own * members;
-                book.denominator = Q * members * (members - 1);
-            }
-            if (book.owners) book.rounding = book.denominator - 1;
-        }
-    }
-
-    /// @notice Fills in a model's row of a book; `rows` has room for it.
-    /// @param coefficient the book's
-    /// @param part the part of θ with which the other side's claims count: `otherPart`
-    /// @param own the side's sum of claims in wei
-    /// @param other the other side's sum of claims in wei
-    /// @param basis T where the side is weighted, else `own`
-    function setRow(
-        uint256[] memory rows,
-        uint256 m,
-        uint256 coefficient,
-        uint256 part,
-        uint256 own,
-        uint256 other,
-        uint256 basis
-    ) internal pure {
-        unchecked {
-            rows.put(2 * m, own - other);
-            rows.put(2 * m + 1, coefficient * basis + part * other);
-        }
-    }
-
-    /// @notice What the other side's claims are multiplied by in a base: `Q−t` or `t`, times n − 1 under equal weights.
-    function otherPart(Book memory book, uint256 t) internal pure returns (uint256 part) {
+    /// @return part what the other side's sum is multiplied by in the base of a share
+    function setWeights(Book memory book, uint256 t, uint256 members) internal pure returns (uint256 part) {
         unchecked {
             part = book.owners ? Q - t : t;
-            if (!book.weighted) part *= book.points - 1;
+            uint256 own = Q - part;
+            if (book.weighted) {
+                book.coefficient = own;
+                book.denominator = Q * book.total;
+            } else {
+                book.coefficient = own * members;
+                book.denominator = Q * members * (members - 1);
+                part *= members - 1;
+            }
         }
     }
 
     /// @notice A member's share at the selected model (0 where none is) and its Clarke tax.
     /// @param points p under weights, else 1
     /// @param bids the member's packed bids from `bids[from]` on
-    /// @dev With g = own sum − other sum − own claim + own share, A = D − v + c is g for an owner and A = D + k − r is −g for a base
-    /// station.
+    /// @dev A = D − u + s is D + (share − claim) for an owner and D − (share − claim) for a base station.
     function shareAndTax(Book memory book, uint256 points, uint256[] calldata bids, uint256 from)
         internal
         pure
         returns (uint256 shareAtSelected, uint256 tax)
     {
         unchecked {
-            bool owner = book.owners;
-            uint256 largestShare = owner ? points * book.capPerPoint : type(uint256).max;
             // What the loop reads is kept on the stack.
             uint256[] memory rows = book.rows;
-            uint256 live = book.live;
+            uint256 models = rows.length / 2;
             uint256 selected = book.selected;
             uint256 coefficient = book.coefficient;
             uint256 denominator = book.denominator;
-            uint256 rounding = book.rounding;
-            bool weighted = book.weighted;
-            uint256 models = rows.length / 2;
+            bool owner = book.owners;
+            uint256 largestShare = owner ? points * book.capPerPoint : type(uint256).max;
+            uint256 rounding = owner ? denominator - 1 : 0;
+            // Under equal weights a claim is its own term: claim · 1 / 1.
+            (uint256 total, uint256 rest) = book.weighted ? (book.total, book.total - points) : (1, 1);
+            uint256 termRounding = owner ? rest - 1 : 0;
+            uint256 sign = owner ? 1 : type(uint256).max;
             int256 best; // max(0, …): the alternative that nothing is trained
             int256 atSelected;
-            uint256 word = bids.atCalldata(from) >> 64;
             for (uint256 m; m < models; ++m) {
-                // A new word of four lanes at m = 3, 7, …
-                if ((m + 1) & 3 == 0) word = bids.atCalldata(++from);
-                uint256 claim = (word & Lanes.LANE) * 1 gwei;
-                word >>= 64;
-                if ((live >> m) & 1 == 0) continue;
-                uint256 own = weighted ? term(owner, claim, points, book.points) : claim;
+                uint256 claim = Lanes.bidAt(bids, from, m) * 1 gwei;
+                uint256 own = term(claim, total, rest, termRounding);
                 uint256 amount = share(points, rows.get(2 * m + 1), coefficient, own, denominator, rounding);
                 if (amount > largestShare) amount = largestShare;
-                int256 others = int256(rows.get(2 * m) - claim + amount);
-                if (!owner) others = -others;
+                int256 others = int256(rows.get(2 * m) + sign * (amount - claim));
                 if (others > best) best = others;
                 if (m == selected) (shareAtSelected, atSelected) = (amount, others);
             }

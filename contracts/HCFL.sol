@@ -15,6 +15,7 @@ import {DrawLibrary} from "./types/Draw.sol";
 import {Ledger, LedgerLibrary, MAX_COMMITTED, MAX_ESCROW} from "./types/Ledger.sol";
 import {Member, MemberLibrary} from "./types/Member.sol";
 import {Contributions, Pot, Round} from "./types/Round.sol";
+import {OWNERS, STATIONS} from "./types/Side.sol";
 import {Terms, TermsLibrary} from "./types/Terms.sol";
 
 /// @title HCFL: truthful crowdfunding of hierarchical federated learning
@@ -94,7 +95,7 @@ contract HCFL is Rounds, Escrow {
         Ledger ledger = _ledgerOf(round, roundId);
         _requireCommitPhase(roundId, ledger);
         Member member = _memberOf(round, roundId, msg.sender);
-        if (member.stage() != Stage.Joined) revert AlreadyCommitted(roundId, msg.sender);
+        if (!member.isAt(Stage.Joined)) revert AlreadyCommitted(roundId, msg.sender);
         if (member.isProposer()) round.conduct = round.conduct.withLive(member.model());
         _commit(round, roundId, ledger, member, commitment);
     }
@@ -125,17 +126,17 @@ contract HCFL is Rounds, Escrow {
         if (block.timestamp < terms.commitDeadline()) revert PhaseNotOpen(roundId, terms.commitDeadline());
         _requireBefore(roundId, terms.revealDeadline());
         Member member = _memberOf(round, roundId, msg.sender);
-        if (member.stage() != Stage.Committed) {
-            if (member.stage() == Stage.Joined) revert NotCommitted(roundId, msg.sender);
+        if (!member.isAt(Stage.Committed)) {
+            if (member.isAt(Stage.Joined)) revert NotCommitted(roundId, msg.sender);
             revert AlreadyRevealed(roundId, msg.sender);
         }
         if (bids.length != terms.bidWords()) revert WrongBidLength(bids.length, terms.bidWords());
         bytes32 opening = commitmentOf(roundId, msg.sender, bids, salt);
         if (!member.holds(opening)) revert WrongOpening(msg.sender, opening);
 
-        Role role = member.role();
-        Lanes.add(round.sums[uint256(role)], bids, terms.modelCount(), terms.cap(role));
-        if (terms.weighted(role)) _addTerms(round, roundId, role, member.points(), bids, terms.modelCount());
+        uint256 side = member.side();
+        Lanes.add(round.sums[side], bids, terms.modelCount(), terms.cap(side));
+        if (terms.weighted(side)) _addTerms(round, roundId, side, member.points(), bids, terms.modelCount());
         round.members[msg.sender] = member.withStage(Stage.Revealed).withHash(bids.hash(0, bids.length));
         emit BidRevealed(roundId, msg.sender, bids);
     }
@@ -145,19 +146,18 @@ contract HCFL is Rounds, Escrow {
     /// @inheritdoc IHCFL
     function selectModel(uint256 roundId) external {
         Round storage round = _rounds[roundId];
-        Ledger ledger = _ledgerOf(round, roundId);
-        Conduct conduct = round.conduct;
-        _requireStatus(roundId, conduct.status(), Status.Open);
+        Conduct conduct = _conductOf(round, roundId, Status.Open);
+        Ledger ledger = round.ledger;
         if (block.timestamp < ledger.commitDeadline()) revert PhaseNotOpen(roundId, ledger.commitDeadline());
         _requireBefore(roundId, conduct.selectDeadline());
         Terms terms = round.terms;
         if (Settlement.cannotBeHeld(ledger, conduct)) return _cancel(round, roundId, terms, conduct);
 
-        uint256 valueWord = round.sums[uint256(Role.Owner)][0];
-        uint256 costWord = round.sums[uint256(Role.BaseStation)][0];
+        uint256 valueWord = round.sums[OWNERS][0];
+        uint256 costWord = round.sums[STATIONS][0];
         uint256 stationsRevealed = Lanes.count(costWord);
-        bool allRevealed = Lanes.count(valueWord) == ledger.committed(Role.Owner)
-            && stationsRevealed == ledger.committed(Role.BaseStation);
+        bool allRevealed =
+            Lanes.count(valueWord) == ledger.committed(OWNERS) && stationsRevealed == ledger.committed(STATIONS);
         if (!allRevealed && block.timestamp < terms.revealDeadline()) {
             revert PhaseNotOpen(roundId, terms.revealDeadline());
         }
@@ -170,8 +170,8 @@ contract HCFL is Rounds, Escrow {
         uint256 margin;
         for (uint256 m; m < models; ++m) {
             if ((m + 1) & 3 == 0) {
-                valueWord = round.sums[uint256(Role.Owner)][Lanes.wordOf(m)];
-                costWord = round.sums[uint256(Role.BaseStation)][Lanes.wordOf(m)];
+                valueWord = round.sums[OWNERS][Lanes.wordOf(m)];
+                costWord = round.sums[STATIONS][Lanes.wordOf(m)];
             }
             uint256 value = Lanes.lane(valueWord, m);
             uint256 cost = Lanes.lane(costWord, m);
@@ -194,7 +194,7 @@ contract HCFL is Rounds, Escrow {
     /// @inheritdoc IHCFL
     function recordGlobalRound(uint256 roundId, uint256 epoch, bytes32 modelDigest, bytes32 updatesRoot) external {
         Round storage round = _rounds[roundId];
-        Conduct conduct = _trainingOf(round, roundId);
+        Conduct conduct = _conductOf(round, roundId, Status.Training);
         _requireBefore(roundId, conduct.trainDeadline());
         Model storage model = round.models[conduct.selected()];
         _requireWinner(model);
@@ -206,11 +206,11 @@ contract HCFL is Rounds, Escrow {
     /// @inheritdoc IHCFL
     function recordUpdate(uint256 roundId, uint256 epoch, bytes32 updateDigest) external {
         Round storage round = _rounds[roundId];
-        Conduct conduct = _trainingOf(round, roundId);
+        Conduct conduct = _conductOf(round, roundId, Status.Training);
         _requireBefore(roundId, conduct.trainDeadline());
         Member member = _memberOf(round, roundId, msg.sender);
         _requireRole(member, msg.sender, Role.BaseStation);
-        if (member.stage() != Stage.Revealed) revert NotRevealed(roundId, msg.sender);
+        if (!member.isAt(Stage.Revealed)) revert NotRevealed(roundId, msg.sender);
         round.updates[msg.sender] = _record(round.updates[msg.sender], epoch, round.models[conduct.selected()]);
         if (!member.recorded()) {
             round.members[msg.sender] = member.withRecorded();
@@ -227,7 +227,7 @@ contract HCFL is Rounds, Escrow {
         uint256[] calldata bids
     ) external {
         Round storage round = _rounds[roundId];
-        Conduct conduct = _trainingOf(round, roundId);
+        Conduct conduct = _conductOf(round, roundId, Status.Training);
         _requireBefore(roundId, conduct.reportDeadline());
         _requireWinner(round.models[conduct.selected()]);
         if (stations.length != points.length) revert LengthMismatch(stations.length, points.length);
@@ -237,13 +237,12 @@ contract HCFL is Rounds, Escrow {
         for (uint256 i; i < stations.length; ++i) {
             Member member = _memberOf(round, roundId, stations[i]);
             _requireRole(member, stations[i], Role.BaseStation);
-            if (member.stage() == Stage.Joined) revert NotCommitted(roundId, stations[i]);
+            if (member.isAt(Stage.Joined)) revert NotCommitted(roundId, stations[i]);
             if (points[i] >= ClarkeTax.CONTRIBUTION_POINTS) revert InvalidContribution(stations[i], points[i]);
             if (byContribution) {
                 uint256 from = i * terms.bidWords();
                 _checkBids(member, stations[i], bids, from, terms.bidWords());
-                uint256 word = bids[from + Lanes.wordOf(conduct.selected())];
-                _list(round, member.points(), points[i], Lanes.lane(word, conduct.selected()) * 1 gwei);
+                _list(round, member.points(), points[i], Lanes.bidAt(bids, from, conduct.selected()) * 1 gwei);
                 member = member.withPoints(points[i]);
             }
             round.members[stations[i]] = member.withListedZero(points[i] == 0);
@@ -254,12 +253,12 @@ contract HCFL is Rounds, Escrow {
     /// @inheritdoc IHCFL
     function reportResult(uint256 roundId, bytes32 modelDigest, Opening calldata opening) external {
         Round storage round = _rounds[roundId];
-        Conduct conduct = _trainingOf(round, roundId);
+        Conduct conduct = _conductOf(round, roundId, Status.Training);
         _requireBefore(roundId, conduct.reportDeadline());
         Model storage model = round.models[conduct.selected()];
         _requireWinner(model);
         if (block.timestamp < conduct.trainDeadline()) {
-            uint256 revealed = Lanes.count(round.sums[uint256(Role.BaseStation)][0]);
+            uint256 revealed = Lanes.count(round.sums[STATIONS][0]);
             if (conduct.recorders() != revealed) revert UpdatesMissing(conduct.recorders(), revealed);
         }
         if (round.terms.byContribution() && conduct.recorders() != 0) {
@@ -277,7 +276,7 @@ contract HCFL is Rounds, Escrow {
     /// @inheritdoc IHCFL
     function abortTraining(uint256 roundId, uint256[] calldata winnerBids) external {
         Round storage round = _rounds[roundId];
-        Conduct conduct = _trainingOf(round, roundId);
+        Conduct conduct = _conductOf(round, roundId, Status.Training);
         if (block.timestamp < conduct.reportDeadline()) revert PhaseNotOpen(roundId, conduct.reportDeadline());
         address winner = round.models[conduct.selected()].proposer;
         Member member = round.members[winner];
@@ -290,9 +289,10 @@ contract HCFL is Rounds, Escrow {
         uint256 part;
         if (conduct.recorders() != 0) {
             Settlement.Statement memory s;
+            ClarkeTax.Book memory book;
             Settlement.Dues memory dues;
             Settlement.read(s, round, roundId, Status.Aborted, round.ledger, terms, conduct);
-            Settlement.duesOf(dues, s, round, member, winnerBids, 0);
+            Settlement.duesOf(dues, s, book, round, member, winnerBids, 0);
             part = (dues.share + (dues.slashedToRecorders ? dues.slashed : 0)) / conduct.recorders();
             round.partPerRecorder = part;
         }
@@ -304,12 +304,11 @@ contract HCFL is Rounds, Escrow {
     /// @inheritdoc IHCFL
     function vote(uint256 roundId, bool punish, uint16 measuredAccuracyBps) external {
         Round storage round = _rounds[roundId];
-        Conduct conduct = _conductOf(round, roundId);
-        _requireStatus(roundId, conduct.status(), Status.Reported);
+        Conduct conduct = _conductOf(round, roundId, Status.Reported);
         _requireBefore(roundId, conduct.voteDeadline());
         Member member = _memberOf(round, roundId, msg.sender);
         _requireRole(member, msg.sender, Role.Owner);
-        if (member.stage() == Stage.Joined || member.proposed(conduct.selected())) revert NotAnElector(msg.sender);
+        if (member.isAt(Stage.Joined) || member.proposed(conduct.selected())) revert NotAnElector(msg.sender);
         if (member.voted()) revert AlreadyVoted(msg.sender);
         if (measuredAccuracyBps > 10_000) revert InvalidAccuracy(measuredAccuracyBps);
         round.members[msg.sender] = member.withVoted();
@@ -325,7 +324,8 @@ contract HCFL is Rounds, Escrow {
         Settlement.Statement memory s;
         _openSettlement(s, round, roundId);
         _requireWords(bids, 1, s.terms);
-        if (!_settle(round, s, member, bids, 0)) revert AlreadySettled(roundId, member);
+        ClarkeTax.Book memory book;
+        if (!_settle(round, s, book, round.members[member], member, bids, 0)) revert AlreadySettled(roundId, member);
         round.ledger = s.ledger;
     }
 
@@ -336,8 +336,10 @@ contract HCFL is Rounds, Escrow {
         _openSettlement(s, round, roundId);
         _requireWords(bids, members.length, s.terms);
         uint256 words = s.terms.bidWords();
+        ClarkeTax.Book[2] memory books;
         for (uint256 i; i < members.length; ++i) {
-            _settle(round, s, members[i], bids, i * words);
+            Member member = round.members[members[i]];
+            _settle(round, s, books[member.side()], member, members[i], bids, i * words);
         }
         round.ledger = s.ledger;
     }
@@ -359,9 +361,9 @@ contract HCFL is Rounds, Escrow {
         bytes32[] calldata proof,
         uint256[] calldata rebateRounds
     ) private returns (Ledger, Member) {
-        if (round.members[msg.sender].stage() != Stage.None) revert AlreadyJoined(roundId, msg.sender);
+        if (!round.members[msg.sender].isAt(Stage.None)) revert AlreadyJoined(roundId, msg.sender);
         Terms terms = round.terms;
-        if (points == 0 || (points != 1 && !terms.weighted(role))) revert InvalidPoints(points);
+        if (points == 0 || (points != 1 && !terms.weighted(uint256(role)))) revert InvalidPoints(points);
         if (!terms.isOpen()) {
             bytes32 leaf = keccak256(bytes.concat(keccak256(abi.encode(msg.sender, role, points))));
             if (!MerkleProof.verifyCalldata(proof, round.membershipRoot, leaf)) {
@@ -371,22 +373,21 @@ contract HCFL is Rounds, Escrow {
         for (uint256 i; i < rebateRounds.length; ++i) {
             _payRebate(rebateRounds[i]);
         }
-        uint256 lock = terms.lockOf(role, points);
-        uint256 escrow = ledger.escrow() + lock;
-        if (escrow > MAX_ESCROW) revert RoundFull(roundId);
+        uint256 lock = terms.lockOf(uint256(role), points);
+        if (ledger.escrow() + lock > MAX_ESCROW) revert RoundFull(roundId);
         _collectLock(lock);
         emit Joined(roundId, msg.sender, role, points, msg.value);
         // Under Contribution a base station's points are those that the winner will report.
         bool unlisted = role == Role.BaseStation && terms.byContribution();
-        return (ledger.withEscrow(escrow), MemberLibrary.pack(role, unlisted ? 0 : points));
+        return (ledger.plusEscrow(lock), MemberLibrary.pack(uint256(role), unlisted ? 0 : points));
     }
 
     /// @dev Stores the caller's commitment, counts it, and under Capability sums its points.
     function _commit(Round storage round, uint256 roundId, Ledger ledger, Member member, bytes32 commitment) private {
-        Role role = member.role();
-        if (ledger.committed(role) == MAX_COMMITTED) revert RoundFull(roundId);
-        if (ledger.weighted(role)) round.draw = round.draw.withPoints(role, member.points());
-        round.ledger = ledger.withCommitted(role);
+        uint256 side = member.side();
+        if (ledger.committed(side) == MAX_COMMITTED) revert RoundFull(roundId);
+        if (ledger.weighted(side)) round.draw = round.draw.withPoints(side, member.points());
+        round.ledger = ledger.withCommitted(side);
         round.members[msg.sender] = member.withStage(Stage.Committed).withHash(commitment);
         emit BidCommitted(roundId, msg.sender, commitment);
     }
@@ -395,22 +396,26 @@ contract HCFL is Rounds, Escrow {
     function _addTerms(
         Round storage round,
         uint256 roundId,
-        Role role,
+        uint256 side,
         uint256 points,
         uint256[] calldata bids,
         uint256 models
     ) private {
-        uint256 total = round.draw.points(role);
         // A lone member's round cannot be held, and its term has no meaning.
-        if (round.ledger.committed(role) < 2) revert WrongStatus(roundId, Status.Cancelled, Status.Open);
-        uint256[32] storage sums = round.terms128[uint256(role)];
-        for (uint256 m; m < models; m += 2) {
-            uint256 pair;
-            for (uint256 half; half < 2 && m + half < models; ++half) {
-                uint256 claim = Lanes.lane(bids[Lanes.wordOf(m + half)], m + half) * 1 gwei;
-                pair |= ClarkeTax.term(role == Role.Owner, claim, points, total) << (128 * half);
-            }
-            unchecked {
+        if (round.ledger.committed(side) < 2) revert WrongStatus(roundId, Status.Cancelled, Status.Open);
+        uint256 total = round.draw.points(side);
+        uint256 rest = total - points;
+        uint256 rounding = side == OWNERS ? rest - 1 : 0;
+        uint256[32] storage sums = round.terms128[side];
+        unchecked {
+            for (uint256 m; m < models; ++m) {
+                uint256 claim = Lanes.bidAt(bids, 0, m) * 1 gwei;
+                uint256 pair = ClarkeTax.term(claim, total, rest, rounding);
+                // Two to a word; beyond the last model bids are 0 and so are terms.
+                if (++m < models) {
+                    claim = Lanes.bidAt(bids, 0, m) * 1 gwei;
+                    pair |= ClarkeTax.term(claim, total, rest, rounding) << 128;
+                }
                 if (pair != 0) sums[m >> 1] += pair;
             }
         }
@@ -444,35 +449,35 @@ contract HCFL is Rounds, Escrow {
     }
 
     /// @dev Settles one member: counts it in the statement's ledger, which the caller stores. False if it was settled before.
+    /// @param book of its side
     function _settle(
         Round storage round,
         Settlement.Statement memory s,
+        ClarkeTax.Book memory book,
+        Member member,
         address account,
         uint256[] calldata bids,
         uint256 from
     ) private returns (bool) {
-        Member member = _memberOf(round, s.roundId, account);
-        Stage stage = member.stage();
-        if (stage == Stage.Settled || stage == Stage.Closed) return false;
+        if (member.isAt(Stage.None)) revert NotAMember(s.roundId, account);
+        if (member.isAt(Stage.Settled) || member.isAt(Stage.Closed)) return false;
         Settlement.Dues memory dues;
-        if (stage == Stage.Joined) {
+        if (member.isAt(Stage.Joined)) {
             Settlement.duesOfAbsentee(dues, s, member);
             round.members[account] = member.withStage(Stage.Closed);
         } else {
             _checkBids(member, account, bids, from, s.terms.bidWords());
-            Settlement.duesOf(dues, s, round, member, bids, from);
+            Settlement.duesOf(dues, s, book, round, member, bids, from);
             uint256 putIn = dues.tax + dues.forfeited;
-            Pot[2] storage pots = round.pots;
-            uint256 side = uint256(member.role());
             if (dues.slashed != 0) {
-                if (dues.slashedOutside) pots[uint256(Role.BaseStation)].outside += uint128(dues.slashed);
+                if (dues.slashedOutside) round.pots[STATIONS].outside += uint128(dues.slashed);
                 else if (!dues.slashedToRecorders) putIn += dues.slashed;
             }
-            if (putIn != 0) pots[side].inside += uint128(putIn);
+            if (putIn != 0) round.pots[member.side()].inside += uint128(putIn);
             round.members[account] = member.withStage(Stage.Settled).withPutIn(putIn);
-            s.ledger = s.ledger.withSettled(1);
+            s.ledger = s.ledger.withSettled();
         }
-        s.ledger = s.ledger.withEscrow(s.ledger.escrow() - dues.released);
+        s.ledger = s.ledger.minusEscrow(dues.released);
         _credit(account, dues.released);
         emit MemberSettled(s.roundId, account, dues.share, dues.tax, dues.slashed, dues.reward, dues.forfeited);
         return true;
@@ -483,10 +488,10 @@ contract HCFL is Rounds, Escrow {
         Round storage round = _rounds[roundId];
         Ledger ledger = _ledgerOf(round, roundId);
         Member member = round.members[msg.sender];
-        if (member.stage() != Stage.Settled || !ledger.allSettled()) revert RebateNotDue(roundId, msg.sender);
+        if (!member.isAt(Stage.Settled) || !ledger.allSettled()) revert RebateNotDue(roundId, msg.sender);
         uint256 amount = Settlement.rebateOf(round, member);
         round.members[msg.sender] = member.withStage(Stage.Closed);
-        round.ledger = ledger.withEscrow(ledger.escrow() - amount);
+        round.ledger = ledger.minusEscrow(amount);
         _credit(msg.sender, amount);
         emit RebatePaid(roundId, msg.sender, amount);
     }

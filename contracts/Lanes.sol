@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {Words} from "./Words.sol";
 import {IHCFL} from "./interfaces/IHCFL.sol";
 
 /// @title Packed sums
@@ -9,6 +10,9 @@ import {IHCFL} from "./interfaces/IHCFL.sol";
 /// @dev A bid is below 2^44 and at most 2^20 − 1 vectors are added, so no lane can reach 2^64 and whole words can be added.
 /// Weighted terms (wei) need 128 bits: term m is the half `m % 2` of word `m / 2`.
 library Lanes {
+    using Words for uint256[];
+    using Words for uint256[17];
+
     /// @dev The top bit of each lane.
     uint256 internal constant TOP = 0x8000000000000000_8000000000000000_8000000000000000_8000000000000000;
     /// @dev The lowest bit of each lane: times a cap it is the cap in every lane.
@@ -26,6 +30,14 @@ library Lanes {
         return (m + 1) >> 2;
     }
 
+    /// @dev The first of `models` models, or their number, whose bid is not in word w or an earlier one.
+    function firstAfter(uint256 w, uint256 models) internal pure returns (uint256) {
+        unchecked {
+            uint256 first = 4 * w + 3;
+            return first < models ? first : models;
+        }
+    }
+
     /// @dev Model m's bid in its word.
     function lane(uint256 word, uint256 m) internal pure returns (uint256) {
         return (word >> (((m + 1) & 3) << 6)) & LANE;
@@ -41,15 +53,11 @@ library Lanes {
         return (word >> ((m & 1) << 7)) & WIDE;
     }
 
-    /// @dev The cap in the lanes of word w that hold one of `models` bids, 0 in the others.
-    function capWord(uint256 w, uint256 models, uint256 cap) internal pure returns (uint256 caps) {
-        unchecked {
-            // Bids of word w are lanes first … last − 1.
-            uint256 first = w == 0 ? 1 : 0;
-            uint256 last = models + 1 - 4 * w;
-            caps = cap * ONES;
-            if (last < 4) caps &= (1 << (64 * last)) - 1;
-            caps &= type(uint256).max << (64 * first);
+    /// @dev Model m's bid in the vector `a[from], a[from + 1], …`, in bounds.
+    function bidAt(uint256[] calldata a, uint256 from, uint256 m) internal pure returns (uint256 bid) {
+        // With l = m + 1: (a[from + l / 4] >> (64 * (l % 4))) & LANE. Lane l starts at byte 8 (l xor 3): a word's highest lane is its first.
+        assembly ("memory-safe") {
+            bid := shr(192, calldataload(add(add(a.offset, shl(5, from)), shl(3, xor(add(m, 1), 3)))))
         }
     }
 
@@ -57,16 +65,23 @@ library Lanes {
     /// difference `(2^63 + cap) − lane` keeps its top bit exactly if `lane ≤ cap`, and borrows nothing from its neighbour.
     function within(uint256 word, uint256 caps) internal pure returns (bool) {
         unchecked {
-            return word & TOP == 0 && ((caps | TOP) - word) & TOP == TOP;
+            return (word | ~((caps | TOP) - word)) & TOP == 0;
         }
     }
 
-    /// @dev Adds a member's bids, and 1 for the counter, to its side's sums, word by word.
+    /// @dev Adds a member's bids, and 1 for the counter, to its side's sums, word by word. There are `wordsFor(models)` words.
     function add(uint256[17] storage sums, uint256[] calldata bids, uint256 models, uint256 cap) internal {
-        for (uint256 w; w < bids.length; ++w) {
-            if (!within(bids[w], capWord(w, models, cap))) refuse(bids[w], w, models, cap);
-            unchecked {
-                sums[w] += bids[w] + (w == 0 ? 1 : 0);
+        unchecked {
+            uint256 words = bids.length;
+            uint256 caps = cap * ONES - cap; // none for the counter's lane, where bids carry 0
+            uint256 counted = 1;
+            for (uint256 w; w < words; ++w) {
+                // Lanes after the last model carry 0; a full word's mask is 2^256 − 1.
+                if (w + 1 == words) caps &= (1 << (64 * (models + 1 - 4 * w))) - 1;
+                uint256 word = bids.atCalldata(w);
+                if (!within(word, caps)) refuse(word, w, models, cap);
+                sums.increase(w, word + counted);
+                (caps, counted) = (cap * ONES, 0);
             }
         }
     }

@@ -10,6 +10,7 @@ import {Draw} from "./types/Draw.sol";
 import {Ledger} from "./types/Ledger.sol";
 import {Member} from "./types/Member.sol";
 import {Round} from "./types/Round.sol";
+import {OWNERS, STATIONS} from "./types/Side.sol";
 import {MAX_BOND, MAX_CAP, Terms} from "./types/Terms.sol";
 
 /// @title The rounds: their storage, what guards it, and what can be read of it
@@ -42,8 +43,8 @@ abstract contract Rounds is IHCFL {
         v.settled = ledger.settled();
         v.escrow = ledger.escrow();
         for (uint256 i; i < 2; ++i) {
-            v.committed[i] = ledger.committed(Role(i));
-            v.points[i] = round.terms.weighted(Role(i)) ? draw.points(Role(i)) : v.committed[i];
+            v.committed[i] = ledger.committed(i);
+            v.points[i] = round.terms.weighted(i) ? draw.points(i) : v.committed[i];
             v.revealed[i] = Lanes.count(round.sums[i][0]);
         }
     }
@@ -76,21 +77,21 @@ abstract contract Rounds is IHCFL {
         values = new uint256[](models);
         costs = new uint256[](models);
         for (uint256 m; m < models; ++m) {
-            values[m] = Lanes.lane(round.sums[uint256(Role.Owner)][Lanes.wordOf(m)], m);
-            costs[m] = Lanes.lane(round.sums[uint256(Role.BaseStation)][Lanes.wordOf(m)], m);
+            values[m] = Lanes.lane(round.sums[OWNERS][Lanes.wordOf(m)], m);
+            costs[m] = Lanes.lane(round.sums[STATIONS][Lanes.wordOf(m)], m);
         }
     }
 
     /// @inheritdoc IHCFL
     function lockOf(uint256 roundId, Role role, uint32 points) external view returns (uint256) {
-        return _rounds[roundId].terms.lockOf(role, points);
+        return _rounds[roundId].terms.lockOf(uint256(role), points);
     }
 
     /// @inheritdoc IHCFL
     function rebateOf(uint256 roundId, address account) external view returns (uint256) {
         Round storage round = _rounds[roundId];
         Member member = round.members[account];
-        if (member.stage() != Stage.Settled || !round.ledger.allSettled()) return 0;
+        if (!member.isAt(Stage.Settled) || !round.ledger.allSettled()) return 0;
         return Settlement.rebateOf(round, member);
     }
 
@@ -139,19 +140,18 @@ abstract contract Rounds is IHCFL {
         if (!ledger.exists()) revert UnknownRound(roundId);
     }
 
-    function _conductOf(Round storage round, uint256 roundId) internal view returns (Conduct conduct) {
+    /// @dev The conduct of a round that has this status.
+    function _conductOf(Round storage round, uint256 roundId, Status required) internal view returns (Conduct conduct) {
         conduct = round.conduct;
-        if (conduct.status() == Status.None) revert UnknownRound(roundId);
-    }
-
-    function _trainingOf(Round storage round, uint256 roundId) internal view returns (Conduct conduct) {
-        conduct = _conductOf(round, roundId);
-        _requireStatus(roundId, conduct.status(), Status.Training);
+        if (!conduct.isAt(required)) {
+            if (conduct.isAt(Status.None)) revert UnknownRound(roundId);
+            revert WrongStatus(roundId, conduct.status(), required);
+        }
     }
 
     function _memberOf(Round storage round, uint256 roundId, address account) internal view returns (Member member) {
         member = round.members[account];
-        if (member.stage() == Stage.None) revert NotAMember(roundId, account);
+        if (member.isAt(Stage.None)) revert NotAMember(roundId, account);
     }
 
     function _requireBefore(uint256 roundId, uint256 deadline) internal view {
@@ -163,12 +163,8 @@ abstract contract Rounds is IHCFL {
         _requireBefore(roundId, ledger.commitDeadline());
     }
 
-    function _requireStatus(uint256 roundId, Status actual, Status required) internal pure {
-        if (actual != required) revert WrongStatus(roundId, actual, required);
-    }
-
     function _requireRole(Member member, address account, Role required) internal pure {
-        if (member.role() != required) revert WrongRole(account, member.role(), required);
+        if (member.side() != uint256(required)) revert WrongRole(account, member.role(), required);
     }
 
     function _requireWinner(Model storage model) internal view {
@@ -191,7 +187,7 @@ abstract contract Rounds is IHCFL {
         internal
         pure
     {
-        if (member.stage() == Stage.Committed) {
+        if (member.isAt(Stage.Committed)) {
             for (uint256 i = from; i < from + words; ++i) {
                 if (bids[i] != 0) revert WrongBids(account);
             }
@@ -215,7 +211,7 @@ abstract contract Rounds is IHCFL {
     /// @dev After a report the vote comes first, until all electors have voted or its deadline.
     function _settlementOpen(Ledger ledger, Conduct conduct, Status status) internal view returns (bool) {
         if (status == Status.Reported) {
-            return conduct.votesCast() == ledger.committed(Role.Owner) - 1 || block.timestamp >= conduct.voteDeadline();
+            return conduct.votesCast() == ledger.committed(OWNERS) - 1 || block.timestamp >= conduct.voteDeadline();
         }
         return status == Status.Cancelled || status == Status.NothingTrained || status == Status.Aborted;
     }
@@ -230,7 +226,7 @@ abstract contract Rounds is IHCFL {
         if (block.timestamp < ledger.commitDeadline()) return Phase.Commit;
         bool allRevealed = true;
         for (uint256 i; i < 2; ++i) {
-            if (Lanes.count(round.sums[i][0]) != ledger.committed(Role(i))) allRevealed = false;
+            if (Lanes.count(round.sums[i][0]) != ledger.committed(i)) allRevealed = false;
         }
         return allRevealed || block.timestamp >= round.terms.revealDeadline() ? Phase.Select : Phase.Reveal;
     }

@@ -10,7 +10,7 @@ import {Bits} from "./Bits.sol";
 ///   115 live 64 | 90 voteAfter 25 | 65 reportAfter 25 | 40 trainAfter 25 | 0 selectDeadline 40
 ///
 /// Bit m of `live`: the proposer of model m has committed. `guided`: the winner has recorded a global round. `recorders`: base
-/// stations that have recorded an update. Each `…After` is seconds after the deadline before.
+/// stations that have recorded an update. Each `…After` is seconds after the deadline before, so that no sum overflows.
 type Conduct is uint256;
 
 using ConductLibrary for Conduct global;
@@ -46,15 +46,21 @@ library ConductLibrary {
     }
 
     function trainDeadline(Conduct self) internal pure returns (uint256) {
-        return self.selectDeadline() + Conduct.unwrap(self).get(TRAIN_AFTER, 25);
+        unchecked {
+            return self.selectDeadline() + Conduct.unwrap(self).get(TRAIN_AFTER, 25);
+        }
     }
 
     function reportDeadline(Conduct self) internal pure returns (uint256) {
-        return self.trainDeadline() + Conduct.unwrap(self).get(REPORT_AFTER, 25);
+        unchecked {
+            return self.trainDeadline() + Conduct.unwrap(self).get(REPORT_AFTER, 25);
+        }
     }
 
     function voteDeadline(Conduct self) internal pure returns (uint256) {
-        return self.reportDeadline() + Conduct.unwrap(self).get(VOTE_AFTER, 25);
+        unchecked {
+            return self.reportDeadline() + Conduct.unwrap(self).get(VOTE_AFTER, 25);
+        }
     }
 
     function live(Conduct self) internal pure returns (uint256) {
@@ -63,6 +69,10 @@ library ConductLibrary {
 
     function status(Conduct self) internal pure returns (Status) {
         return Status(Conduct.unwrap(self).get(STATUS, 3));
+    }
+
+    function isAt(Conduct self, Status status_) internal pure returns (bool) {
+        return Conduct.unwrap(self).get(STATUS, 3) == uint256(status_);
     }
 
     function selected(Conduct self) internal pure returns (uint256) {
@@ -100,11 +110,16 @@ library ConductLibrary {
 
     /// @dev Each base station is added once, each elector votes once: at most MAX_COMMITTED each.
     function withRecorder(Conduct self) internal pure returns (Conduct) {
-        return Conduct.wrap(Conduct.unwrap(self) + (1 << RECORDERS));
+        unchecked {
+            return Conduct.wrap(Conduct.unwrap(self) + (1 << RECORDERS));
+        }
     }
 
     function withVote(Conduct self, bool punish) internal pure returns (Conduct) {
-        return Conduct.wrap(Conduct.unwrap(self) + (1 << VOTES_CAST) + (punish ? 1 << VOTES_FOR : 0));
+        unchecked {
+            return
+                Conduct.wrap(Conduct.unwrap(self) + (punish ? (1 << VOTES_CAST) + (1 << VOTES_FOR) : 1 << VOTES_CAST));
+        }
     }
 
     function withGuided(Conduct self) internal pure returns (Conduct) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {Role} from "../interfaces/IHCFL.sol";
 import {Bits} from "./Bits.sol";
 
 /// @dev What the round is decided by beside the bids: θ, under Capability the sums of the committed members' points, and two limits.
@@ -16,8 +15,8 @@ using DrawLibrary for Draw global;
 library DrawLibrary {
     using Bits for uint256;
 
-    uint256 private constant OWNER_POINTS = 64;
-    uint256 private constant BASE_POINTS = 116;
+    uint256 private constant POINTS = 64;
+    uint256 private constant POINTS_WIDTH = 52;
     uint256 private constant THRESHOLD = 168;
     uint256 private constant MAX_MODELS = 182;
 
@@ -29,8 +28,8 @@ library DrawLibrary {
         return Draw.unwrap(self).get(0, 64);
     }
 
-    function points(Draw self, Role role) internal pure returns (uint256) {
-        return Draw.unwrap(self).get(role == Role.Owner ? OWNER_POINTS : BASE_POINTS, 52);
+    function points(Draw self, uint256 side) internal pure returns (uint256) {
+        return Draw.unwrap(self).get(POINTS + POINTS_WIDTH * side, POINTS_WIDTH);
     }
 
     function thresholdBps(Draw self) internal pure returns (uint256) {
@@ -42,7 +41,9 @@ library DrawLibrary {
     }
 
     /// @dev At most 2^20 − 1 members of at most 2^32 − 1 points each are added.
-    function withPoints(Draw self, Role role, uint256 points_) internal pure returns (Draw) {
-        return Draw.wrap(Draw.unwrap(self) + (points_ << (role == Role.Owner ? OWNER_POINTS : BASE_POINTS)));
+    function withPoints(Draw self, uint256 side, uint256 points_) internal pure returns (Draw) {
+        unchecked {
+            return Draw.wrap(Draw.unwrap(self) + (points_ << (POINTS + POINTS_WIDTH * side)));
+        }
     }
 }

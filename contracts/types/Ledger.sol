@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {Role} from "../interfaces/IHCFL.sol";
 import {Bits} from "./Bits.sol";
+import {OWNERS, STATIONS} from "./Side.sol";
 
 /// @dev Who is in, and what the round holds: all of a round that a join, a commit and a rebate write.
 ///
@@ -24,8 +24,8 @@ library LedgerLibrary {
     using Bits for uint256;
 
     uint256 private constant COMMIT_AFTER = 40;
-    uint256 private constant OWNERS = 65;
-    uint256 private constant STATIONS = 85;
+    uint256 private constant COMMITTED = 65;
+    uint256 private constant COMMITTED_WIDTH = 20;
     uint256 private constant SETTLED = 105;
     uint256 private constant WEIGHTED = 126;
     uint256 private constant ESCROW = 128;
@@ -50,11 +50,13 @@ library LedgerLibrary {
     }
 
     function commitDeadline(Ledger self) internal pure returns (uint256) {
-        return self.joinDeadline() + Ledger.unwrap(self).get(COMMIT_AFTER, 25);
+        unchecked {
+            return self.joinDeadline() + Ledger.unwrap(self).get(COMMIT_AFTER, 25);
+        }
     }
 
-    function committed(Ledger self, Role role) internal pure returns (uint256) {
-        return Ledger.unwrap(self).get(role == Role.Owner ? OWNERS : STATIONS, 20);
+    function committed(Ledger self, uint256 side) internal pure returns (uint256) {
+        return Ledger.unwrap(self).get(COMMITTED + COMMITTED_WIDTH * side, COMMITTED_WIDTH);
     }
 
     function settled(Ledger self) internal pure returns (uint256) {
@@ -65,27 +67,36 @@ library LedgerLibrary {
         return Ledger.unwrap(self).get(ESCROW, 128);
     }
 
-    function weighted(Ledger self, Role role) internal pure returns (bool) {
-        return Ledger.unwrap(self).flag(WEIGHTED + uint256(role));
+    function weighted(Ledger self, uint256 side) internal pure returns (bool) {
+        return Ledger.unwrap(self).flag(WEIGHTED + side);
     }
 
     /// @dev Whether all committed members are settled, so that rebates are due.
     function allSettled(Ledger self) internal pure returns (bool) {
-        return self.settled() == self.committed(Role.Owner) + self.committed(Role.BaseStation);
+        return self.settled() == self.committed(OWNERS) + self.committed(STATIONS);
     }
 
     /// @dev The caller has checked that the side is below MAX_COMMITTED.
-    function withCommitted(Ledger self, Role role) internal pure returns (Ledger) {
-        return Ledger.wrap(Ledger.unwrap(self) + (1 << (role == Role.Owner ? OWNERS : STATIONS)));
+    function withCommitted(Ledger self, uint256 side) internal pure returns (Ledger) {
+        unchecked {
+            return Ledger.wrap(Ledger.unwrap(self) + (1 << (COMMITTED + COMMITTED_WIDTH * side)));
+        }
     }
 
     /// @dev Each committed member is settled once: at most 2^21 − 2 are added.
-    function withSettled(Ledger self, uint256 members) internal pure returns (Ledger) {
-        return Ledger.wrap(Ledger.unwrap(self) + (members << SETTLED));
+    function withSettled(Ledger self) internal pure returns (Ledger) {
+        unchecked {
+            return Ledger.wrap(Ledger.unwrap(self) + (1 << SETTLED));
+        }
     }
 
-    /// @dev The caller has checked that the amount fits.
-    function withEscrow(Ledger self, uint256 amount) internal pure returns (Ledger) {
-        return Ledger.wrap(Ledger.unwrap(self).set(ESCROW, 128, amount));
+    /// @dev Reverts if the escrow would pass MAX_ESCROW: it is the word's top field. `amount` is below 2^128.
+    function plusEscrow(Ledger self, uint256 amount) internal pure returns (Ledger) {
+        return Ledger.wrap(Ledger.unwrap(self) + (amount << ESCROW));
+    }
+
+    /// @dev Reverts if the escrow holds less: it is the word's top field. `amount` is below 2^128.
+    function minusEscrow(Ledger self, uint256 amount) internal pure returns (Ledger) {
+        return Ledger.wrap(Ledger.unwrap(self) - (amount << ESCROW));
     }
 }

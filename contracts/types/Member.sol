@@ -28,8 +28,8 @@ library MemberLibrary {
     uint256 private constant VOTED = 45;
     uint256 private constant PAYLOAD = 48;
 
-    function pack(Role role_, uint256 points_) internal pure returns (Member) {
-        return Member.wrap(points_ | (uint256(Stage.Joined) << STAGE) | (uint256(role_) << ROLE));
+    function pack(uint256 side_, uint256 points_) internal pure returns (Member) {
+        return Member.wrap(points_ | (uint256(Stage.Joined) << STAGE) | (side_ << ROLE));
     }
 
     function points(Member self) internal pure returns (uint256) {
@@ -38,6 +38,15 @@ library MemberLibrary {
 
     function stage(Member self) internal pure returns (Stage) {
         return Stage(Member.unwrap(self).get(STAGE, 3));
+    }
+
+    function isAt(Member self, Stage stage_) internal pure returns (bool) {
+        return Member.unwrap(self).get(STAGE, 3) == uint256(stage_);
+    }
+
+    /// @dev Its role as an index.
+    function side(Member self) internal pure returns (uint256) {
+        return Member.unwrap(self).get(ROLE, 1);
     }
 
     function role(Member self) internal pure returns (Role) {

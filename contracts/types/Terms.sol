@@ -2,8 +2,9 @@
 pragma solidity 0.8.37;
 
 import {Lanes} from "../Lanes.sol";
-import {Policy, Role} from "../interfaces/IHCFL.sol";
+import {Policy} from "../interfaces/IHCFL.sol";
 import {Bits} from "./Bits.sol";
+import {OWNERS} from "./Side.sol";
 
 /// @dev What bids are held to: all that a reveal reads of a round. Written by `createRound`, `propose` and a cancellation.
 ///
@@ -24,12 +25,12 @@ library TermsLibrary {
     using Bits for uint256;
 
     uint256 private constant REVEAL_AFTER = 40;
-    uint256 private constant MAX_OWNER_BID = 65;
-    uint256 private constant MAX_BASE_BID = 109;
+    uint256 private constant CAPS = 65;
+    uint256 private constant CAP_WIDTH = 44;
     uint256 private constant BOND = 153;
     uint256 private constant MODEL_COUNT = 242;
-    uint256 private constant OWNER_POLICY = 249;
-    uint256 private constant BASE_POLICY = 251;
+    uint256 private constant POLICIES = 249;
+    uint256 private constant POLICY_WIDTH = 2;
     uint256 private constant OPEN = 253;
     uint256 private constant CANCELLED = 254;
 
@@ -43,9 +44,9 @@ library TermsLibrary {
         Policy basePolicy,
         bool open
     ) internal pure returns (Terms) {
-        uint256 word = commitDeadline_ | ((revealDeadline_ - commitDeadline_) << REVEAL_AFTER)
-            | (maxOwnerBid_ << MAX_OWNER_BID) | (maxBaseBid_ << MAX_BASE_BID) | (bond_ << BOND)
-            | (uint256(ownerPolicy) << OWNER_POLICY) | (uint256(basePolicy) << BASE_POLICY);
+        uint256 word = commitDeadline_ | ((revealDeadline_ - commitDeadline_) << REVEAL_AFTER) | (maxOwnerBid_ << CAPS)
+            | (maxBaseBid_ << (CAPS + CAP_WIDTH)) | (bond_ << BOND) | (uint256(ownerPolicy) << POLICIES)
+            | (uint256(basePolicy) << (POLICIES + POLICY_WIDTH));
         return Terms.wrap(open ? word.raise(OPEN) : word);
     }
 
@@ -58,12 +59,14 @@ library TermsLibrary {
     }
 
     function revealDeadline(Terms self) internal pure returns (uint256) {
-        return self.commitDeadline() + Terms.unwrap(self).get(REVEAL_AFTER, 25);
+        unchecked {
+            return self.commitDeadline() + Terms.unwrap(self).get(REVEAL_AFTER, 25);
+        }
     }
 
     /// @dev Largest bid of a side, gwei.
-    function cap(Terms self, Role role) internal pure returns (uint256) {
-        return Terms.unwrap(self).get(role == Role.Owner ? MAX_OWNER_BID : MAX_BASE_BID, 44);
+    function cap(Terms self, uint256 side) internal pure returns (uint256) {
+        return Terms.unwrap(self).get(CAPS + CAP_WIDTH * side, CAP_WIDTH);
     }
 
     function bond(Terms self) internal pure returns (uint256) {
@@ -79,16 +82,12 @@ library TermsLibrary {
         return Lanes.wordsFor(self.modelCount());
     }
 
-    function policy(Terms self, Role role) internal pure returns (Policy) {
-        return Policy(Terms.unwrap(self).get(role == Role.Owner ? OWNER_POLICY : BASE_POLICY, 2));
-    }
-
-    function weighted(Terms self, Role role) internal pure returns (bool) {
-        return self.policy(role) == Policy.Capability;
+    function weighted(Terms self, uint256 side) internal pure returns (bool) {
+        return Terms.unwrap(self).get(POLICIES + POLICY_WIDTH * side, POLICY_WIDTH) == uint256(Policy.Capability);
     }
 
     function byContribution(Terms self) internal pure returns (bool) {
-        return self.policy(Role.BaseStation) == Policy.Contribution;
+        return Terms.unwrap(self).get(POLICIES + POLICY_WIDTH, POLICY_WIDTH) == uint256(Policy.Contribution);
     }
 
     function isOpen(Terms self) internal pure returns (bool) {
@@ -110,8 +109,10 @@ library TermsLibrary {
 
     /// @dev What a member locks, wei (mechanism: locks and what can be collected): `maxOwnerBid (1 + p) + bond` or
     /// `maxBaseBid + bond`, twice the former part under Contribution. Below 2^107.
-    function lockOf(Terms self, Role role, uint256 points) internal pure returns (uint256) {
-        uint256 times = role == Role.Owner ? 1 + points : (self.byContribution() ? 2 : 1);
-        return self.cap(role) * 1 gwei * times + self.bond();
+    function lockOf(Terms self, uint256 side, uint256 points) internal pure returns (uint256) {
+        unchecked {
+            uint256 times = side == OWNERS ? 1 + points : (self.byContribution() ? 2 : 1);
+            return self.cap(side) * 1 gwei * times + self.bond();
+        }
     }
 }
