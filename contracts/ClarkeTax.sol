@@ -3,7 +3,6 @@ pragma solidity 0.8.37;
 
 import {Lanes} from "./Lanes.sol";
 import {Words} from "./Words.sol";
-import {Role} from "./interfaces/IHCFL.sol";
 
 /// @title Shares and Clarke taxes
 /// @notice The arithmetic of the mechanism, pure. Everything is wei; Q = 2^64 and θ = t / Q.

@@ -14,7 +14,7 @@ import {Conduct, ConductLibrary} from "./types/Conduct.sol";
 import {DrawLibrary} from "./types/Draw.sol";
 import {Ledger, LedgerLibrary, MAX_COMMITTED, MAX_ESCROW} from "./types/Ledger.sol";
 import {Member, MemberLibrary} from "./types/Member.sol";
-import {Contributions, Pot, Round} from "./types/Round.sol";
+import {Contributions, Round} from "./types/Round.sol";
 import {OWNERS, STATIONS} from "./types/Side.sol";
 import {Terms, TermsLibrary} from "./types/Terms.sol";
 
@@ -401,10 +401,10 @@ contract HCFL is Rounds, Escrow {
         uint256[] calldata bids,
         uint256 models
     ) private {
-        // A lone member's round cannot be held, and its term has no meaning.
-        if (round.ledger.committed(side) < 2) revert WrongStatus(roundId, Status.Cancelled, Status.Open);
         uint256 total = round.draw.points(side);
         uint256 rest = total - points;
+        // A lone member's round cannot be held, and its term has no meaning. Every other member has a point or more.
+        if (rest == 0) revert WrongStatus(roundId, Status.Cancelled, Status.Open);
         uint256 rounding = side == OWNERS ? rest - 1 : 0;
         uint256[32] storage sums = round.terms128[side];
         unchecked {
