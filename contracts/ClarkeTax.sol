@@ -33,14 +33,20 @@ library ClarkeTax {
     using Words for uint256[];
 
     uint256 internal constant Q = 2 ** 64;
+    /// @dev What all contributions add up to.
+    uint256 internal constant CONTRIBUTION_POINTS = 1_000_000;
     /// @dev "Nothing is selected".
     uint256 internal constant NONE = type(uint256).max;
+    /// @dev The margin of a model that takes no part: below all others, whatever a share adds to it.
+    int256 internal constant DEAD = -(2 ** 200);
 
     /// @notice What one side's shares and taxes are worked out from.
     /// @param owners whether it is the owners' side
     /// @param weighted whether shares are by points
     /// @param selected the selected model, or NONE
     /// @param total Σp; only read where the side is weighted
+    /// @param coefficient what an own claim or term is multiplied by in a share (see above)
+    /// @param denominator of a share (see above)
     /// @param capPerPoint the largest share a point (owners), so that a bounded lock is enough
     /// @param rows for each model the margin D (int256) and the base of the side's shares, uint256[2 M]
     struct Book {
@@ -53,9 +59,6 @@ library ClarkeTax {
         uint256 capPerPoint;
         uint256[] rows;
     }
-
-    /// @dev The margin of a model that takes no part: below all others, whatever a share adds to it.
-    int256 internal constant DEAD = -(2 ** 200);
 
     /// @notice The term of a claim: `claim · total / rest` with `rest = total − points`.
     /// @param rounding `rest − 1` to round up (owners), 0 to round down (base stations)
@@ -86,18 +89,18 @@ library ClarkeTax {
     /// @notice Fills in the coefficient and the denominator of a side's shares, from `owners`, `weighted` and `total`.
     /// @param t θ's numerator
     /// @param members n, at least 2
-    /// @return part what the other side's sum is multiplied by in the base of a share
-    function setWeights(Book memory book, uint256 t, uint256 members) internal pure returns (uint256 part) {
+    /// @return otherFactor what the other side's sum is multiplied by in the base of a share
+    function setWeights(Book memory book, uint256 t, uint256 members) internal pure returns (uint256 otherFactor) {
         unchecked {
-            part = book.owners ? Q - t : t;
-            uint256 own = Q - part;
+            otherFactor = book.owners ? Q - t : t;
+            uint256 own = Q - otherFactor;
             if (book.weighted) {
                 book.coefficient = own;
                 book.denominator = Q * book.total;
             } else {
                 book.coefficient = own * members;
                 book.denominator = Q * members * (members - 1);
-                part *= members - 1;
+                otherFactor *= members - 1;
             }
         }
     }
@@ -159,7 +162,4 @@ library ClarkeTax {
             return claim * CONTRIBUTION_POINTS / (CONTRIBUTION_POINTS - points);
         }
     }
-
-    /// @dev What all contributions add up to.
-    uint256 internal constant CONTRIBUTION_POINTS = 1_000_000;
 }

@@ -1,26 +1,22 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {IHCFL} from "./interfaces/IHCFL.sol";
+
 /// @title Accounts and the only code that moves ether
 /// @notice Every account has one free balance. Rounds take locks out of it and give settlements back to it; ether leaves by
 /// `withdraw` alone, to its owner alone, so that no receiver can hold up anybody else.
-abstract contract Escrow {
-    /// @notice Wei of each account that no round holds.
+abstract contract Escrow is IHCFL {
+    /// @inheritdoc IHCFL
     mapping(address account => uint256 amount) public freeBalance;
 
-    event Deposited(address indexed account, uint256 amount);
-    event Withdrawn(address indexed account, uint256 amount);
-
-    error InsufficientBalance(uint256 available, uint256 required);
-    error TransferFailed(address account, uint256 amount);
-
-    /// @notice Adds the value sent to the caller's free balance.
+    /// @inheritdoc IHCFL
     function deposit() external payable {
         freeBalance[msg.sender] += msg.value;
         emit Deposited(msg.sender, msg.value);
     }
 
-    /// @notice Sends the caller part of its free balance.
+    /// @inheritdoc IHCFL
     function withdraw(uint256 amount) external {
         _debit(msg.sender, amount);
         emit Withdrawn(msg.sender, amount);

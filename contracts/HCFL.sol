@@ -8,19 +8,21 @@ import {Escrow} from "./Escrow.sol";
 import {Lanes} from "./Lanes.sol";
 import {Rounds} from "./Rounds.sol";
 import {Settlement} from "./Settlement.sol";
+import {WeightedTerms} from "./WeightedTerms.sol";
 import {Words} from "./Words.sol";
 import {IHCFL, Policy, Role, Stage, Status} from "./interfaces/IHCFL.sol";
 import {Conduct, ConductLibrary} from "./types/Conduct.sol";
 import {DrawLibrary} from "./types/Draw.sol";
 import {Ledger, LedgerLibrary, MAX_COMMITTED, MAX_ESCROW} from "./types/Ledger.sol";
 import {Member, MemberLibrary} from "./types/Member.sol";
-import {Contributions, Round} from "./types/Round.sol";
+import {Round} from "./types/Round.sol";
 import {OWNERS, STATIONS} from "./types/Side.sol";
 import {Terms, TermsLibrary} from "./types/Terms.sol";
 
 /// @title HCFL: truthful crowdfunding of hierarchical federated learning
 /// @dev Read it top to bottom: the calls stand in the order of the protocol. Where the tax is worked out: `ClarkeTax`. What a
 /// member owes: `Settlement`. Who can move ether: `Escrow`, called here by `_join`, `_settle` and `_payRebate` alone.
+/// Storage: slot 0 `roundCount`, 1 the rounds (`types/Round.sol`), 2 `freeBalance`.
 contract HCFL is Rounds, Escrow {
     using Words for uint256[];
 
@@ -136,7 +138,12 @@ contract HCFL is Rounds, Escrow {
 
         uint256 side = member.side();
         Lanes.add(round.sums[side], bids, terms.modelCount(), terms.cap(side));
-        if (terms.weighted(side)) _addTerms(round, roundId, side, member.points(), bids, terms.modelCount());
+        if (terms.weighted(side)) {
+            uint256 total = round.draw.points(side);
+            // A lone member's round cannot be held, and its terms have no meaning. Every other member has a point or more.
+            if (total == member.points()) revert WrongStatus(roundId, Status.Cancelled, Status.Open);
+            WeightedTerms.add(round.terms128[side], bids, terms.modelCount(), member.points(), total, side == OWNERS);
+        }
         round.members[msg.sender] = member.withStage(Stage.Revealed).withHash(bids.hash(0, bids.length));
         emit BidRevealed(roundId, msg.sender, bids);
     }
@@ -242,7 +249,8 @@ contract HCFL is Rounds, Escrow {
             if (byContribution) {
                 uint256 from = i * terms.bidWords();
                 _checkBids(member, stations[i], bids, from, terms.bidWords());
-                _list(round, member.points(), points[i], Lanes.bidAt(bids, from, conduct.selected()) * 1 gwei);
+                uint256 claim = Lanes.bidAt(bids, from, conduct.selected()) * 1 gwei;
+                round.contributions.list(claim, member.points(), points[i]);
                 member = member.withPoints(points[i]);
             }
             round.members[stations[i]] = member.withListedZero(points[i] == 0);
@@ -392,44 +400,6 @@ contract HCFL is Rounds, Escrow {
         emit BidCommitted(roundId, msg.sender, commitment);
     }
 
-    /// @dev Adds a member's weighted terms (Capability) to its side's.
-    function _addTerms(
-        Round storage round,
-        uint256 roundId,
-        uint256 side,
-        uint256 points,
-        uint256[] calldata bids,
-        uint256 models
-    ) private {
-        uint256 total = round.draw.points(side);
-        uint256 rest = total - points;
-        // A lone member's round cannot be held, and its term has no meaning. Every other member has a point or more.
-        if (rest == 0) revert WrongStatus(roundId, Status.Cancelled, Status.Open);
-        uint256 rounding = side == OWNERS ? rest - 1 : 0;
-        uint256[32] storage sums = round.terms128[side];
-        unchecked {
-            for (uint256 m; m < models; ++m) {
-                uint256 claim = Lanes.bidAt(bids, 0, m) * 1 gwei;
-                uint256 pair = ClarkeTax.term(claim, total, rest, rounding);
-                // Two to a word; beyond the last model bids are 0 and so are terms.
-                if (++m < models) {
-                    claim = Lanes.bidAt(bids, 0, m) * 1 gwei;
-                    pair |= ClarkeTax.term(claim, total, rest, rounding) << 128;
-                }
-                if (pair != 0) sums[m >> 1] += pair;
-            }
-        }
-    }
-
-    /// @dev Enters a base station's points in the winner's list in place of its earlier ones; `claim` at the selected model, wei.
-    function _list(Round storage round, uint256 earlier, uint256 points, uint256 claim) private {
-        Contributions memory listed = round.contributions;
-        listed.points = listed.points + uint128(points) - uint128(earlier);
-        listed.excess = listed.excess + uint128(ClarkeTax.contributionTerm(claim, points))
-            - uint128(ClarkeTax.contributionTerm(claim, earlier));
-        round.contributions = listed;
-    }
-
     /// @dev Cancels a round for good; its funds can be settled at once.
     function _cancel(Round storage round, uint256 roundId, Terms terms, Conduct conduct) private {
         round.conduct = conduct.withStatus(Status.Cancelled);
@@ -468,6 +438,8 @@ contract HCFL is Rounds, Escrow {
         } else {
             _checkBids(member, account, bids, from, s.terms.bidWords());
             Settlement.duesOf(dues, s, book, round, member, bids, from);
+            // What is collected is below 2^109 wei. A pot is part of what the round took in, at most MAX_ESCROW: these sums
+            // cannot revert and so hold up the others' rebates.
             uint256 putIn = dues.tax + dues.forfeited;
             if (dues.slashed != 0) {
                 if (dues.slashedOutside) round.pots[STATIONS].outside += uint128(dues.slashed);

@@ -8,7 +8,6 @@ import {IHCFL} from "./interfaces/IHCFL.sol";
 /// @notice Bids travel and are summed four to a word. Lane l of a word is its bits `64 l … 64 l + 63`. Lane 0 of word 0 counts the
 /// vectors that were added (bids carry 0 there); the bid for model m is lane `(m + 1) % 4` of word `(m + 1) / 4`.
 /// @dev A bid is below 2^44 and at most 2^20 − 1 vectors are added, so no lane can reach 2^64 and whole words can be added.
-/// Weighted terms (wei) need 128 bits: term m is the half `m % 2` of word `m / 2`.
 library Lanes {
     using Words for uint256[];
     using Words for uint256[17];
@@ -18,7 +17,6 @@ library Lanes {
     /// @dev The lowest bit of each lane: times a cap it is the cap in every lane.
     uint256 internal constant ONES = 0x0000000000000001_0000000000000001_0000000000000001_0000000000000001;
     uint256 internal constant LANE = type(uint64).max;
-    uint256 internal constant WIDE = type(uint128).max;
 
     /// @dev Words of 64-bit lanes for `models` bids and the counter.
     function wordsFor(uint256 models) internal pure returns (uint256) {
@@ -46,11 +44,6 @@ library Lanes {
     /// @dev The counter in word 0.
     function count(uint256 word0) internal pure returns (uint256) {
         return word0 & LANE;
-    }
-
-    /// @dev Model m's half of a word of 128-bit terms.
-    function wide(uint256 word, uint256 m) internal pure returns (uint256) {
-        return (word >> ((m & 1) << 7)) & WIDE;
     }
 
     /// @dev Model m's bid in the vector `a[from], a[from + 1], …`, in bounds.

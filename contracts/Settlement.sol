@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {ClarkeTax} from "./ClarkeTax.sol";
 import {Lanes} from "./Lanes.sol";
+import {WeightedTerms} from "./WeightedTerms.sol";
 import {Words} from "./Words.sol";
 import {Stage, Status} from "./interfaces/IHCFL.sol";
 import {Conduct} from "./types/Conduct.sol";
@@ -20,6 +21,8 @@ library Settlement {
     using Words for uint256[17];
 
     /// @notice A round as its settlement sees it.
+    /// @param conduct as it was read; its status may still be Open in a round that a deadline has just cancelled
+    /// @param draw not read in a cancelled round
     /// @param selected the selected model, or NONE
     /// @param taxed whether everybody's share and tax are worked out: reported, or nothing trained
     /// @param trained whether shares and rewards move: reported, and somebody recorded an update
@@ -42,7 +45,14 @@ library Settlement {
         bool silenceSlashed;
     }
 
-    /// @notice What is collected from a member and paid to it, wei.
+    /// @notice What is collected from a member and paid to it, wei. `share`, `slashed` and `tax` are what it owes until `collect`
+    /// cuts them to what its lock and reward hold.
+    /// @param share its share of the total payment (owners)
+    /// @param tax its Clarke tax
+    /// @param slashed its bond, where it is lost
+    /// @param reward what it earns (base stations)
+    /// @param forfeited the reward that it lost
+    /// @param released what becomes free of its lock and reward
     /// @param slashedOutside whether the slashed bond goes to the other side's rebates
     /// @param slashedToRecorders whether it goes to those who recorded an update, with the share (the winner of an aborted round)
     struct Dues {
@@ -137,8 +147,8 @@ library Settlement {
     function addTerms(ClarkeTax.Book memory book, uint256[32] storage sums, uint256 models) internal view {
         unchecked {
             for (uint256 m; m < models; ++m) {
-                uint256 term = Lanes.wide(sums[m >> 1], m);
-                book.rows.put(2 * m + 1, book.rows.get(2 * m + 1) + book.coefficient * term);
+                uint256 base = book.rows.get(2 * m + 1) + book.coefficient * WeightedTerms.sumOf(sums, m);
+                book.rows.put(2 * m + 1, base);
             }
         }
     }

@@ -17,8 +17,9 @@ enum Policy {
 }
 
 /// @notice What has become of a round.
-/// @dev A round whose select deadline passed, or that can no longer be selected, counts as Cancelled from that moment;
-/// the first call that touches it afterwards stores it.
+/// @dev A round whose select deadline passed, or that can no longer be selected, counts as Cancelled from that moment: `roundOf`
+/// says so. The first settlement (or `selectModel`, before its deadline) stores it and emits RoundCancelled; until then the errors of
+/// other calls name the status that is stored, Open.
 enum Status {
     None,
     Open,
@@ -41,6 +42,7 @@ enum Stage {
 }
 
 /// @notice The step of the protocol that a round is in now.
+/// @dev Report lasts until the report or `abortTraining`, also beyond its deadline.
 enum Phase {
     Join,
     Commit,
@@ -63,7 +65,9 @@ enum Phase {
 interface IHCFL {
     // ───────────────────────────────────────────── structs ─────────────────────────────────────────────
 
-    /// @notice Unix times, each strictly later than the one before. A phase is open while `block.timestamp` is below its own.
+    /// @notice Unix times, each strictly later than the one before, the first later than now, the last within 365 days. A phase is
+    /// open while `block.timestamp` is below its own.
+    /// @dev Nothing checks that a phase is long enough for a block: a member reads them before it joins.
     struct Deadlines {
         uint40 join;
         uint40 commit;
@@ -121,8 +125,13 @@ interface IHCFL {
         bytes32 stationsDigest;
     }
 
-    /// @notice The state of a round, for readers off chain.
+    /// @notice The state of a round, for readers off chain. Pairs are owners, base stations.
     /// @param thetaNumerator θ = thetaNumerator / 2^64
+    /// @param modelCount number of proposed models, live or not
+    /// @param committed numbers of committed members
+    /// @param points Σp of the committed members under Capability, else their number
+    /// @param votesFor number of votes for punishment
+    /// @param votesCast number of all votes
     /// @param live bit m is set when the proposer of model m has committed
     /// @param selected index of the selected model; meaningful from status Training on
     /// @param revealed numbers of owners and base stations that have revealed
@@ -150,6 +159,7 @@ interface IHCFL {
 
     /// @notice A member of a round, for readers off chain.
     /// @param points its allocation points; for a base station under Contribution the points that the winner has reported
+    /// @param model the index of its model, where it is a proposer
     /// @param payload commitment, then hash of the revealed bids (top 208 bits each), then wei that it put into the recycling
     struct MemberView {
         Stage stage;
@@ -165,13 +175,18 @@ interface IHCFL {
 
     // ───────────────────────────────────────────── events ──────────────────────────────────────────────
 
+    event Deposited(address indexed account, uint256 amount);
+    event Withdrawn(address indexed account, uint256 amount);
+
     event RoundCreated(uint256 indexed roundId, address indexed creator, uint64 thetaNumerator, RoundParams params);
     /// @notice A member locked `lockOf(roundId, role, points)` wei: the value it sent, and the rest out of its free balance; a surplus
     /// became free. With deposits, withdrawals, settlements and rebates this tells every free balance.
     event Joined(uint256 indexed roundId, address indexed member, Role role, uint32 points, uint256 value);
     event ModelProposed(uint256 indexed roundId, address indexed proposer, uint256 model, Proposal proposal);
     event BidCommitted(uint256 indexed roundId, address indexed member, bytes32 commitment);
+    /// @param bids packed bids, gwei
     event BidRevealed(uint256 indexed roundId, address indexed member, uint256[] bids);
+    /// @param margin V − K, wei
     event ModelSelected(uint256 indexed roundId, address indexed winner, uint256 model, uint256 margin);
     event NothingSelected(uint256 indexed roundId);
     event RoundCancelled(uint256 indexed roundId);
@@ -181,6 +196,7 @@ interface IHCFL {
     event UpdateRecorded(uint256 indexed roundId, address indexed station, uint256 epoch, bytes32 updateDigest);
     event ContributionReported(uint256 indexed roundId, address indexed station, uint32 points);
     event ResultReported(uint256 indexed roundId, address indexed winner, bytes32 modelDigest, Opening opening);
+    /// @param partPerRecorder wei that each base station gets which revealed and recorded an update
     event TrainingAborted(uint256 indexed roundId, address indexed winner, uint256 partPerRecorder);
     event Voted(uint256 indexed roundId, address indexed elector, bool punish, uint16 measuredAccuracyBps);
     /// @notice What a settlement collected from a member and what it earned, wei; its lock less these and plus the reward is free.
@@ -198,12 +214,18 @@ interface IHCFL {
         uint256 reward,
         uint256 forfeited
     );
+    /// @param amount wei
     event RebatePaid(uint256 indexed roundId, address indexed member, uint256 amount);
 
     // ───────────────────────────────────────────── errors ──────────────────────────────────────────────
 
+    error InsufficientBalance(uint256 available, uint256 required);
+    error TransferFailed(address account, uint256 amount);
+
     error UnknownRound(uint256 roundId);
+    /// @param cap gwei
     error InvalidCap(uint256 cap);
+    /// @notice All three in wei.
     error BondOutOfRange(uint256 bond, uint256 minimum, uint256 maximum);
     error InvalidPolicy(Role role, Policy policy);
     error MembershipRootRequired(Role role, Policy policy);
@@ -233,6 +255,7 @@ interface IHCFL {
     error NotCommitted(uint256 roundId, address account);
     error AlreadyRevealed(uint256 roundId, address account);
     error WrongBidLength(uint256 length, uint256 required);
+    /// @notice Bid and cap in gwei.
     error BidOverCap(uint256 model, uint256 bid, uint256 cap);
     error MalformedBids(uint256 wordIndex, uint256 word);
     error WrongOpening(address member, bytes32 commitment);
@@ -253,6 +276,17 @@ interface IHCFL {
     error AlreadyVoted(address account);
     error AlreadySettled(uint256 roundId, address account);
     error RebateNotDue(uint256 roundId, address account);
+
+    // ───────────────────────────────────────────── accounts ────────────────────────────────────────────
+
+    /// @notice Wei of an account that no round holds.
+    function freeBalance(address account) external view returns (uint256 amount);
+
+    /// @notice Adds the value sent to the caller's free balance.
+    function deposit() external payable;
+
+    /// @notice Sends the caller part of its free balance.
+    function withdraw(uint256 amount) external;
 
     // ────────────────────────────────────────── create and join ────────────────────────────────────────
 
@@ -291,15 +325,17 @@ interface IHCFL {
 
     /// @notice Opens the caller's commitment, from the commit to the reveal deadline.
     /// @dev In a round that cannot be held (see `selectModel`) a reveal tells the bids for nothing: call `selectModel` first, which
-    /// cancels it. Reveals are refused only once that is stored; reading it each time would cost every reveal 4,200 gas.
+    /// cancels it. Reveals are refused only once that is stored; reading it each time would cost every reveal 4,200 gas. (A lone member
+    /// of a side under Capability is refused at once, with WrongStatus(Cancelled, Open).)
     /// @param bids packed bids
     function revealBid(uint256 roundId, uint256[] calldata bids, bytes32 salt) external;
 
     // ────────────────────────────────────────────── select ─────────────────────────────────────────────
 
     /// @notice Selects the model with the largest positive margin, the lowest index on a tie; or finds that nothing is worth
-    /// training; or cancels the round. From the end of reveal (at once from the commit deadline, where a side has fewer than two
-    /// committed members or no model is live) to the select deadline. Anyone may.
+    /// training; or cancels the round, where no base station has revealed. From the reveal deadline, or once every commitment is
+    /// revealed, to the select deadline; cancels at once from the commit deadline where a side has fewer than two committed members
+    /// or no model is live. Anyone may.
     function selectModel(uint256 roundId) external;
 
     // ─────────────────────────────────────────── train and report ──────────────────────────────────────
@@ -342,8 +378,9 @@ interface IHCFL {
 
     // ────────────────────────────────────────────── settle ─────────────────────────────────────────────
 
-    /// @notice Releases a member's lock and moves its share, tax, reward and slashed bond. Anyone may, for anyone.
-    /// @param bids the member's packed bids, zeros if it never revealed
+    /// @notice Releases a member's lock and moves its share, tax, reward and slashed bond. Anyone may, for anyone: from a cancellation,
+    /// NothingSelected or an abort on; after a report once all electors have voted, else from the vote deadline.
+    /// @param bids the member's packed bids, zeros if it never revealed; not looked at if it never committed
     function settle(uint256 roundId, address member, uint256[] calldata bids) external;
 
     /// @notice Settles many members; skips those who are settled already.
@@ -358,16 +395,20 @@ interface IHCFL {
     /// @notice Number of rounds created; the newest round's number.
     function roundCount() external view returns (uint256);
 
+    /// @notice A round's state now. Reverts with UnknownRound; the views below return zeros for what does not exist.
     function roundOf(uint256 roundId) external view returns (RoundView memory);
 
+    /// @notice A proposed model.
     function modelOf(uint256 roundId, uint256 model) external view returns (Model memory);
 
+    /// @notice A member of a round.
     function memberOf(uint256 roundId, address account) external view returns (MemberView memory);
 
     /// @notice A round's sums over the revealed bids, gwei: `V^m` and `K^m`.
     function sumsOf(uint256 roundId) external view returns (uint256[] memory values, uint256[] memory costs);
 
-    /// @notice The lock of a member with that role and those points, wei.
+    /// @notice The lock of a member with that role and those points, wei: `maxOwnerBid · (1 + points) + bond` for an owner,
+    /// `maxBaseBid + bond` for a base station (twice the cap under Contribution).
     function lockOf(uint256 roundId, Role role, uint32 points) external view returns (uint256);
 
     /// @notice What `claimRebate` would pay; 0 where nothing is due.

@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {Status} from "../interfaces/IHCFL.sol";
 import {Bits} from "./Bits.sol";
 
-/// @dev How the round goes: all of it that recording, the report and the vote write.
+/// @dev How the round goes: the word that a proposer's commit, the selection, recording, the report and the vote write.
 ///
 ///   249 free 7 | 248 guided | 228 votesCast 20 | 208 votesFor 20 | 188 recorders 20 | 182 selected 6 | 179 status 3 |
 ///   115 live 64 | 90 voteAfter 25 | 65 reportAfter 25 | 40 trainAfter 25 | 0 selectDeadline 40
@@ -29,6 +29,7 @@ library ConductLibrary {
     uint256 private constant VOTES_CAST = 228;
     uint256 private constant GUIDED = 248;
 
+    /// @dev Deadlines increase and end within a year: differences are below 2^25.
     function pack(uint256 selectDeadline_, uint256 trainDeadline_, uint256 reportDeadline_, uint256 voteDeadline_)
         internal
         pure

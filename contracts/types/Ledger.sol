@@ -4,7 +4,8 @@ pragma solidity 0.8.37;
 import {Bits} from "./Bits.sol";
 import {OWNERS, STATIONS} from "./Side.sol";
 
-/// @dev Who is in, and what the round holds: all of a round that a join, a commit and a rebate write.
+/// @dev Who is in, and what the round holds: the word that joins, commits, settlements and rebates share. (A proposer's commit also
+/// writes Conduct, one under Capability Draw.)
 ///
 ///   128 escrow 128 | 127 baseWeighted | 126 ownersWeighted | 105 settled 21 | 85 stations 20 | 65 owners 20 |
 ///   40 commitAfter 25 | 0 joinDeadline 40
@@ -30,6 +31,7 @@ library LedgerLibrary {
     uint256 private constant WEIGHTED = 126;
     uint256 private constant ESCROW = 128;
 
+    /// @dev Deadlines increase and end within a year: the difference is below 2^25.
     function pack(uint256 joinDeadline_, uint256 commitDeadline_, bool ownersWeighted, bool baseWeighted)
         internal
         pure

@@ -6,7 +6,7 @@ import {Policy} from "../interfaces/IHCFL.sol";
 import {Bits} from "./Bits.sol";
 import {OWNERS} from "./Side.sol";
 
-/// @dev What bids are held to: all that a reveal reads of a round. Written by `createRound`, `propose` and a cancellation.
+/// @dev What bids are held to: all that a reveal reads of a round (under Capability also the points, in Draw). Written by `createRound`, `propose` and a cancellation.
 ///
 ///   255 free | 254 cancelled | 253 open | 251 basePolicy 2 | 249 ownerPolicy 2 | 242 modelCount 7 | 153 bond 89 |
 ///   109 maxBaseBid 44 | 65 maxOwnerBid 44 | 40 revealAfter 25 | 0 commitDeadline 40
