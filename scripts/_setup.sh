@@ -132,17 +132,27 @@ environment() {
 
 # Native anvil, forge and cast for .venv/bin (what npm links starts Node first). Ape passes no flags of ours to anvil, so
 # its command does: the limit on a transaction's gas that the main net has, and no more than the newest states kept, in
-# memory (else it leaves gigabytes in the home directory).
+# memory (else it leaves gigabytes in the home directory). And it leaves out a flag of ape's that makes anvil keep every
+# step of every transaction, some twenty times as slow; traces are made when they are asked for.
 foundry() {
-    local os arch tool binary flags
+    local os arch tool binary
     os=$(uname -s | tr '[:upper:]' '[:lower:]')
     case $(uname -m) in x86_64 | amd64) arch=amd64 ;; *) arch=arm64 ;; esac
     for tool in anvil forge cast; do
         binary=$root/node_modules/@foundry-rs/$tool-$os-$arch/bin/$tool
         [ -x "$binary" ] || stop "npm brought no $tool for $os-$arch: Linux and macOS on amd64 and arm64 have one"
-        flags=""
-        [ $tool != anvil ] || flags="--enable-tx-gas-limit --prune-history 64"
-        printf '#!/bin/sh\nexec %q %s "$@"\n' "$binary" "$flags" | place ".venv/bin/$tool" 755
+        if [ $tool = anvil ]; then
+            place .venv/bin/anvil 755 <<END
+#!/bin/sh
+for argument; do
+    shift
+    [ "\$argument" = --steps-tracing ] || set -- "\$@" "\$argument"
+done
+exec $(printf %q "$binary") --enable-tx-gas-limit --prune-history 64 "\$@"
+END
+        else
+            printf '#!/bin/sh\nexec %q "$@"\n' "$binary" | place ".venv/bin/$tool" 755
+        fi
     done
 }
 

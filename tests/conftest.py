@@ -6,13 +6,13 @@ from enum import Enum
 from typing import Any
 
 import pytest
-from eth_utils import keccak, to_checksum_address
 from hypothesis import settings
 
+from fl.devnode.actors import FUNDS, actor, seats
 from fl.devnode.chain import Chain
 from fl.devnode.codec import Codec
 from fl.devnode.market import Market
-from fl.devnode.rounds import CreateRound, LiveRound, Opening, Seat
+from fl.devnode.rounds import CreateRound, LiveRound, Opening
 from fl.devnode.rounds import create_round as create_on_chain
 from fl.market.deployment import compiled as compile_sources
 from fl.market.membership import Entry
@@ -25,7 +25,6 @@ settings.load_profile("hcfl")
 
 OWNERS = ("alice", "bob", "carol", "dave", "erin", "frank")
 STATIONS = ("north", "south", "east", "west", "harbour", "airport")
-FUNDS = 10**30  # wei of each actor
 
 # The round that most tests play, gwei a model. With theta 1/2 model 1, bob's, is selected (margins 42 and 60,
 # pool 60); carol and north are pivotal. `test_settle.py` has every amount, worked out by hand.
@@ -38,11 +37,6 @@ PHASE_SECONDS = 100
 def pytest_make_parametrize_id(val: object) -> str | None:
     """Names policies and statuses in the tests' names by word, not by number."""
     return val.name.lower() if isinstance(val, Enum) else None
-
-
-def actor(name: str) -> str:
-    """The account of that name."""
-    return to_checksum_address(keccak(text=f"HCFL test actor {name}")[-20:])
 
 
 @pytest.fixture(scope="module")
@@ -147,23 +141,6 @@ def rounds_on(market: Market) -> CreateRound:
         )
 
     return create
-
-
-def seats(
-    market: Market,
-    role: Role,
-    names: Sequence[str],
-    bids: Sequence[Sequence[int]],
-    points: Sequence[int] | None,
-) -> list[Seat]:
-    """Members with these bids and the first of these names; for more of them names are made up."""
-    members = []
-    for index, row in enumerate(bids):
-        name = names[index] if index < len(names) else f"{role.name.lower()} {index}"
-        if index >= len(names):
-            market.chain.set_balance(actor(name), FUNDS)
-        members.append(Seat(name, actor(name), role, tuple(row), points[index] if points else 1))
-    return members
 
 
 @pytest.fixture

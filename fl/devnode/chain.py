@@ -1,6 +1,7 @@
 """A development node, spoken to directly: ten times as fast as through ape, and its clock stands still."""
 
 import json
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from fl.devnode.codec import Event, Failure
 
 # The most gas that a transaction may take (EIP-7825): every call here is sent with no more.
 TRANSACTION_GAS = 2**24
+POOL_SECONDS = 5
 
 
 class Reverted(Exception):
@@ -53,6 +55,7 @@ class Chain:
     """An anvil node. Between `freeze_clock` and `release_clock` time passes by `travel_to` alone."""
 
     def __init__(self, uri: str) -> None:
+        self.uri = uri
         self._connection = HTTPConnection(urlsplit(uri).netloc, timeout=60)
 
     def rpc(self, method: str, *params: Any) -> Any:
@@ -74,8 +77,12 @@ class Chain:
 
     def _post(self, body: Any) -> Any:
         # A client with less comfort than `requests` takes a quarter of the time, and tests do little else.
-        self._connection.request("POST", "/", json.dumps(body), {"Content-Type": "application/json"})
-        return json.loads(self._connection.getresponse().read())
+        try:
+            self._connection.request("POST", "/", json.dumps(body), {"Content-Type": "application/json"})
+            return json.loads(self._connection.getresponse().read())
+        except OSError:
+            self._connection.close()  # else it would refuse every further request
+            raise
 
     # ── time ──
 
@@ -105,7 +112,17 @@ class Chain:
         try:
             yield
         finally:
+            self._wait_for_pool()
             assert self.rpc("evm_revert", identifier), f"snapshot {identifier} is gone"
+
+    def _wait_for_pool(self) -> None:
+        """Wait until the node has taken what it mined out of its pool, which it does a moment after it has answered.
+
+        Going back before that, it would drop the next transaction of the same sender and nonce as mined already.
+        """
+        end = time.monotonic() + POOL_SECONDS
+        while int(self.rpc("txpool_status")["pending"], 16) and time.monotonic() < end:
+            time.sleep(0.0005)
 
     def balance_of(self, account: str) -> int:
         return int(self.rpc("eth_getBalance", account, "latest"), 16)

@@ -8,6 +8,8 @@ from typing import Any
 from fl.devnode.chain import TRANSACTION_GAS, Chain, Receipt, Reverted, RpcError
 from fl.devnode.codec import Codec, Event, Failure
 
+TOGETHER = 100  # calls a request
+
 
 @dataclass(frozen=True)
 class Call:
@@ -54,8 +56,10 @@ class Call:
 class Market:
     """The contract `HCFL` on a chain."""
 
-    def __init__(self, chain: Chain, address: str, codec: Codec) -> None:
+    def __init__(self, chain: Chain, address: str, codec: Codec, gas: int = TRANSACTION_GAS) -> None:
+        """`gas` is what every transaction is sent with: more than 2^24 needs a node that allows it."""
         self.chain = chain
+        self.gas = gas
         self.address = address
         self.codec = codec
         self.chain_id = chain.chain_id
@@ -82,9 +86,42 @@ class Market:
         """
         return [self.send(call) for call in calls]
 
+    def send_together(self, calls: Sequence[Call]) -> list[Receipt]:
+        """Send many calls that do not depend on each other's order, several a block.
+
+        Raises:
+            Reverted: one of them failed.
+            RpcError: likewise, or the node refused one.
+        """
+        receipts = []
+        self.chain.rpc("evm_setAutomine", False)  # a node that mines at once can trip over many at once
+        try:
+            for start in range(0, len(calls), TOGETHER):
+                receipts += self._mined_together(calls[start : start + TOGETHER])
+        finally:
+            self.chain.rpc("evm_setAutomine", True)
+        return receipts
+
+    def _mined_together(self, calls: Sequence[Call]) -> list[Receipt]:
+        answers = self.chain.raw_batch([("eth_sendTransaction", (self._paid(call),)) for call in calls])
+        for call, answer in zip(calls, answers, strict=True):
+            if "error" in answer:
+                raise RpcError(f"{call}: {answer['error']}")
+        asked = [("eth_getTransactionReceipt", (answer["result"],)) for answer in answers]
+        for _ in calls:  # a block takes at least one
+            self.chain.rpc("evm_mine")
+            mined = [answer["result"] for answer in self.chain.raw_batch(asked)]
+            if all(mined):
+                return [self._receipt(call, receipt) for call, receipt in zip(calls, mined, strict=True)]
+        raise RpcError(f"{mined.count(None)} of {len(calls)} calls are not mined")
+
     def send(self, call: Call) -> Receipt:
-        transaction = {**self._transaction(call), "gasPrice": "0x0"}
-        mined = self.chain.rpc("eth_sendTransactionSync", transaction)
+        return self._receipt(call, self.chain.rpc("eth_sendTransactionSync", self._paid(call)))
+
+    def _paid(self, call: Call) -> dict[str, str]:
+        return {**self._transaction(call), "gasPrice": "0x0"}
+
+    def _receipt(self, call: Call, mined: dict[str, Any]) -> Receipt:
         if mined["status"] != "0x1":
             self.simulate(call)
             raise RpcError(f"{call} reverted on chain but not when it was called again")
@@ -138,7 +175,7 @@ class Market:
             "to": self.address,
             "value": hex(call.value),
             "data": self.codec.call(call.function, call.arguments),
-            "gas": hex(TRANSACTION_GAS),
+            "gas": hex(self.gas),
         }
 
     # ── what it holds ──

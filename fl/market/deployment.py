@@ -20,13 +20,9 @@ def compiled(project: Any) -> ContractContainer:
         project: ape's local project.
     """
     settings = [project.path / name for name in ("ape-config.yaml", "foundry.toml", "package-lock.json")]
-    # Ape leaves copies of what is imported in a hidden folder among the sources.
-    ours = (
-        path
-        for path in project.contracts_folder.rglob("*.sol")
-        if ".cache" not in path.relative_to(project.contracts_folder).parts
-    )
-    state = hashlib.sha256(b"".join(source.read_bytes() for source in [*sorted(ours), *settings])).hexdigest()
+    # Without what `ape-config.yaml` leaves out, and the copies of imports that ape keeps among the sources.
+    ours = sorted(project.sources.paths)
+    state = hashlib.sha256(b"".join(source.read_bytes() for source in [*ours, *settings])).hexdigest()
     stamp = project.path / ".build" / "sources.sha256"
     if not stamp.exists() or stamp.read_text(encoding="utf-8") != state:
         project.load_contracts(use_cache=False)

@@ -11,8 +11,8 @@ from pathlib import Path
 from fl.devnode.market import Market
 
 FOLDER = Path(__file__).parent
-SOURCES = sorted(path for path in FOLDER.glob("test_*.py") if path.name != Path(__file__).name)
-DRIVER = FOLDER.parent / "support" / "rounds.py"
+SOURCES = sorted(path for path in FOLDER.rglob("test_*.py") if path.name != Path(__file__).name)
+DRIVER = FOLDER.parents[1] / "fl" / "devnode" / "rounds.py"
 
 
 @cache

@@ -174,6 +174,13 @@ def test_reveal__bid_beyond_44_bits__reverts(create_round: CreateRound, bit: int
     call.reverts_with("BidOverCap", model=0, bid=1 << bit, cap=MAX_CAP)
 
 
+def test_reveal__bid_that_borrows_from_its_neighbour__reverts(create_round: CreateRound) -> None:
+    """2^64 - 1 in lane 1: cap + 2^63 less this leaves the lane's top bit as it was, and lane 2 one less."""
+    round_ = create_round().joined().wait_for("join")
+    call = reveal_words(round_, round_.owners[0], [(2**64 - 1) << 64])
+    call.reverts_with("BidOverCap", model=0, bid=2**64 - 1, cap=100)
+
+
 @pytest.mark.parametrize(
     "word", [1, 1 << 63, 1 << 192, 1 << 255, 2**64 - 1], ids=lambda word: f"bit {word.bit_length() - 1}"
 )

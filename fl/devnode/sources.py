@@ -1,0 +1,93 @@
+"""Compiles contracts that are no part of the product: attackers, peers and floors under `contracts/test`.
+
+Ape leaves that folder out, so that neither `ape compile` nor a deployment of HCFL waits for it or sees it.
+"""
+
+import hashlib
+import json
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import solcx
+
+ROOT = Path(__file__).resolve().parents[2]
+IMPORT = re.compile(r'^\s*import\s+(?:[^"\';]*\sfrom\s+)?["\']([^"\']+)["\']', re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """A compiled contract: its ABI and the code that deploys it."""
+
+    name: str
+    abi: tuple[dict[str, Any], ...]
+    code: bytes
+
+
+def compile_contract(path: str, name: str | None = None) -> Artefact:
+    """Compile a contract with ape's settings; what was compiled before from the same sources is read again.
+
+    Args:
+        path: its file, relative to the repository.
+        name: the contract, if it is not called like its file.
+
+    Raises:
+        FileNotFoundError: the file, or one that it imports, is not there.
+        solcx.exceptions.SolcError: it does not compile.
+    """
+    request = _request(path)
+    text = json.dumps(request, sort_keys=True)
+    kept = ROOT / ".build" / "test" / f"{hashlib.sha256(text.encode()).hexdigest()}.json"
+    if not kept.exists():
+        version = Path(_settings()["solc"]).name.removeprefix("solc-v")
+        answer = solcx.compile_standard(request, solc_version=version)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(json.dumps(answer["contracts"][path]), encoding="utf-8")
+    name = name or Path(path).stem
+    compiled = json.loads(kept.read_text(encoding="utf-8"))[name]
+    return Artefact(name, tuple(compiled["abi"]), bytes.fromhex(compiled["evm"]["bytecode"]["object"]))
+
+
+def _settings() -> dict[str, Any]:
+    """Those of `foundry.toml`, which are ape's too."""
+    settings: dict[str, Any] = tomllib.loads((ROOT / "foundry.toml").read_text(encoding="utf-8"))["profile"]["default"]
+    return settings
+
+
+def _request(path: str) -> dict[str, Any]:
+    """The compiler's input: the file, all that it imports, and output for the file alone."""
+    settings = _settings()
+    sources: dict[str, str] = {}
+    waiting = [path]
+    while waiting:
+        source = waiting.pop()
+        if source in sources:
+            continue
+        where = ROOT / source if (ROOT / source).exists() else ROOT / "node_modules" / source
+        sources[source] = where.read_text(encoding="utf-8")
+        waiting += [_resolved(imported, source) for imported in IMPORT.findall(sources[source])]
+    return {
+        "language": "Solidity",
+        "sources": {source: {"content": text} for source, text in sources.items()},
+        "settings": {
+            "evmVersion": settings["evm_version"],
+            "viaIR": settings["via_ir"],
+            "optimizer": {"enabled": settings["optimizer"], "runs": settings["optimizer_runs"]},
+            "outputSelection": {path: {"*": ["abi", "evm.bytecode.object"]}},
+        },
+    }
+
+
+def _resolved(imported: str, importer: str) -> str:
+    """The source name of an import: relative to its importer, or a package's."""
+    if not imported.startswith("."):
+        return imported
+    parts = list(Path(importer).parent.parts)
+    for part in Path(imported).parts:
+        if part == "..":
+            parts.pop()
+        elif part != ".":
+            parts.append(part)
+    return "/".join(parts)

@@ -1,0 +1,100 @@
+"""A round's storage, read and placed word by word, for states that no test can reach call by call."""
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from eth_abi import encode
+from eth_utils import keccak
+
+from fl.devnode.rounds import LiveRound, Seat, round_slot
+from tests.contracts.attacks.layout import Field, fields_of
+
+# Slots within a round (contracts/types/Round.sol).
+LEDGER, TERMS, CONDUCT, DRAW = 0, 1, 2, 3
+POTS, CONTRIBUTIONS = 5, 7
+SUMS, SUMS_A_SIDE = 10, 17
+TERMS_128, TERMS_128_A_SIDE = 44, 32
+MEMBERS = 109
+
+
+@dataclass
+class Word:
+    """One storage word of a round; `fields` where its type draws them."""
+
+    round_: LiveRound
+    slot: int
+    fields: dict[str, Field]
+
+    @property
+    def value(self) -> int:
+        return self.round_.market.chain.read_slot(self.round_.market.address, self.slot)
+
+    @value.setter
+    def value(self, word: int) -> None:
+        self.round_.market.chain.write_slot(self.round_.market.address, self.slot, word)
+
+    def __getitem__(self, name: str) -> int:
+        return self.fields[name].of(self.value)
+
+    def place(self, **values: int) -> None:
+        """Set fields, each within its width."""
+        word = self.value
+        for name, value in values.items():
+            word = self.fields[name].put(word, value)
+        self.value = word
+
+    @contextmanager
+    def changes_only(self, names: Collection[str]) -> Iterator[None]:
+        """What happens inside changes these fields, each of them, and not a bit of the others."""
+        before = self.value
+        yield
+        after = self.value
+        changed = {name for name, field in self.fields.items() if field.of(before) != field.of(after)}
+        assert changed == set(names), f"changed {sorted(changed)}, expected {sorted(names)}"
+        drawn = sum(field.mask for field in self.fields.values())
+        assert (before ^ after) & ~drawn == 0, "bits outside all fields changed"
+
+
+def ledger_of(round_: LiveRound) -> Word:
+    return Word(round_, round_slot(round_.id) + LEDGER, fields_of("Ledger"))
+
+
+def terms_of(round_: LiveRound) -> Word:
+    return Word(round_, round_slot(round_.id) + TERMS, fields_of("Terms"))
+
+
+def conduct_of(round_: LiveRound) -> Word:
+    return Word(round_, round_slot(round_.id) + CONDUCT, fields_of("Conduct"))
+
+
+def draw_of(round_: LiveRound) -> Word:
+    return Word(round_, round_slot(round_.id) + DRAW, fields_of("Draw"))
+
+
+def member_of(round_: LiveRound, seat: Seat) -> Word:
+    key = encode(["address", "uint256"], [seat.account, round_slot(round_.id) + MEMBERS])
+    return Word(round_, int.from_bytes(keccak(key), "big"), fields_of("Member"))
+
+
+def halves(low: str, high: str) -> dict[str, Field]:
+    """The two 128-bit fields of a struct that fills a word."""
+    return {low: Field(low, 0, 128), high: Field(high, 128, 128)}
+
+
+def pot_of(round_: LiveRound, side: int) -> Word:
+    return Word(round_, round_slot(round_.id) + POTS + side, halves("inside", "outside"))
+
+
+def contributions_of(round_: LiveRound) -> Word:
+    return Word(round_, round_slot(round_.id) + CONTRIBUTIONS, halves("excess", "points"))
+
+
+def sums_of(round_: LiveRound, side: int, word: int) -> Word:
+    lanes = {f"lane {lane}": Field(f"lane {lane}", 64 * lane, 64) for lane in range(4)}
+    return Word(round_, round_slot(round_.id) + SUMS + SUMS_A_SIDE * side + word, lanes)
+
+
+def terms128_of(round_: LiveRound, side: int, word: int) -> Word:
+    slot = round_slot(round_.id) + TERMS_128 + TERMS_128_A_SIDE * side + word
+    return Word(round_, slot, halves("even", "odd"))

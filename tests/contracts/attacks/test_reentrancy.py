@@ -1,0 +1,171 @@
+"""Re-entrancy: ether leaves by `withdraw` alone, and whoever is paid by it can call back as it likes.
+
+Each call of the contract is made from within a withdrawal and, in the same state, right after one: if the state
+afterwards is not the same to the wei and the bit, the withdrawal was not over when its receiver was called.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from fl.devnode.codec import Failure
+from fl.devnode.market import Call, Market
+from fl.devnode.rounds import CreateRound, LiveRound, Seat
+from fl.market.terms import GWEI, Role
+from tests.contracts.attacks.contract_member import ContractMember
+from tests.contracts.attacks.scenes import (
+    OWNER_LOCK,
+    SCENES,
+    Scene,
+    owner,
+    to_claim,
+    to_join_with_a_rebate,
+    to_settle_oneself,
+)
+from tests.support.assertions import assert_conserved
+
+FREE = 1_000 * GWEI  # what the member that calls back has free
+TAKEN = 999 * GWEI  # what it withdraws
+
+MakeContract = Callable[[str], ContractMember]
+
+
+def prepared(make_contract: MakeContract, seat: Seat, market: Market) -> tuple[ContractMember, Call]:
+    """The member as a contract with `FREE` wei of its own, and its withdrawal of `TAKEN`."""
+    free = market.free(seat.account)
+    if free > FREE:
+        market.call("withdraw", free - FREE, sender=seat.account).send()
+    else:
+        market.call("deposit", sender=seat.account, value=FREE - free).send()
+    return make_contract(seat.account), market.call("withdraw", TAKEN, sender=seat.account)
+
+
+def everything(round_: LiveRound) -> Any:
+    """All that can be read of the contract: rounds, members, balances; and what its members hold outside of it.
+
+    But for thetas, which depend on the block that draws them.
+    """
+    market, numbers = round_.market, range(1, round_.market.view("roundCount") + 1)
+    rounds = [vars(state) for state in market.views([("roundOf", (number,)) for number in numbers])]
+    return (
+        [{name: value for name, value in state.items() if name != "thetaNumerator"} for state in rounds],
+        market.views([("sumsOf", (number,)) for number in numbers]),
+        market.views([("memberOf", (number, seat.account)) for number in numbers for seat in round_.members]),
+        market.views([("rebateOf", (number, seat.account)) for number in numbers for seat in round_.members]),
+        market.views([("freeBalance", (seat.account,)) for seat in round_.members]),
+        [market.chain.balance_of(seat.account) for seat in round_.members],
+        market.held,
+        [event.name for event in market.logs()],
+    )
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.__name__)
+def test_withdraw__receiver_calls_back__same_as_calling_afterwards(
+    create_round: CreateRound, make_contract: MakeContract, scene: Callable[[CreateRound], Scene]
+) -> None:
+    round_, seat, call = scene(create_round)
+    member, withdrawal = prepared(make_contract, seat, round_.market)
+    with round_.market.chain.snapshot():
+        withdrawal.send()
+        before = everything(round_)
+        call.send()
+        afterwards = everything(round_)
+        assert afterwards != before, f"{call} does nothing here: the comparison would prove nothing"
+    member.arm([call])
+    withdrawal.send()
+    assert [outcome.failure for outcome in member.outcomes] == [None], str(call)
+    assert everything(round_) == afterwards
+    assert_conserved(round_.market)
+
+
+def test_withdraw__receiver_withdraws_again__finds_only_what_is_left(
+    create_round: CreateRound, make_contract: MakeContract
+) -> None:
+    """The classic: also in pieces, and while others' ether is there to be taken."""
+    round_ = create_round().joined()
+    market, bob = round_.market, owner(round_)
+    member, withdrawal = prepared(make_contract, bob, market)
+    before = market.chain.balance_of(bob.account)
+    amounts = (TAKEN, FREE - TAKEN + 1, FREE - TAKEN, 1)
+    member.arm([market.call("withdraw", amount, sender=bob.account) for amount in amounts])
+    withdrawal.send()
+
+    def refused(available: int, required: int) -> Failure:
+        return Failure("InsufficientBalance", {"available": available, "required": required})
+
+    left = FREE - TAKEN
+    told = [outcome.failure for outcome in member.outcomes]
+    assert told == [refused(left, TAKEN), refused(left, left + 1), None, refused(0, 1)]
+    assert (market.free(bob.account), market.held) == (0, round_.state.escrow)
+    assert market.chain.balance_of(bob.account) - before == FREE
+
+
+@pytest.mark.parametrize("function", ["join", "joinAndCommit"])
+def test_withdraw__receiver_joins_with_what_it_takes_out__is_refused(
+    create_round: CreateRound, make_contract: MakeContract, function: str
+) -> None:
+    """Funds that are on their way out lock nothing."""
+    round_ = create_round()
+    if function == "joinAndCommit":
+        round_.wait_for("join")
+    bob = owner(round_)
+    member, withdrawal = prepared(make_contract, bob, round_.market)
+    from_balance = round_.join if function == "join" else round_.join_and_commit
+    member.arm([from_balance(bob, value=0)])
+    withdrawal.send()
+    left = FREE - TAKEN
+    assert member.outcomes[0].failure == Failure("InsufficientBalance", {"available": left, "required": OWNER_LOCK})
+
+
+@pytest.mark.parametrize(
+    "scene", [to_settle_oneself, to_claim, to_join_with_a_rebate], ids=lambda scene: scene.__name__
+)
+def test_withdraw__receiver_takes_what_is_due_twice__gets_it_once(
+    create_round: CreateRound, make_contract: MakeContract, scene: Callable[[CreateRound], Scene]
+) -> None:
+    round_, seat, call = scene(create_round)
+    member, withdrawal = prepared(make_contract, seat, round_.market)
+    member.arm([call, call])
+    withdrawal.send()
+    first, second = (outcome.failure for outcome in member.outcomes)
+    assert first is None
+    assert second is not None and second.error in ("AlreadySettled", "RebateNotDue", "AlreadyJoined")
+    assert_conserved(round_.market)
+
+
+def test_withdraw__in_the_middle_of_it__everything_adds_up_already(
+    create_round: CreateRound, make_contract: MakeContract
+) -> None:
+    """A reader that is called by the receiver, say a price, must not be told of ether that has left."""
+    round_ = create_round().joined()
+    market, bob = round_.market, owner(round_)
+    member, withdrawal = prepared(make_contract, bob, market)
+    views: Sequence[Call] = [
+        market.call("freeBalance", bob.account, sender=bob.account),
+        market.call("withdraw", FREE - TAKEN, sender=bob.account),
+    ]
+    member.arm(views)
+    held = market.held
+    withdrawal.send()
+    assert [outcome.failure for outcome in member.outcomes] == [None, None]
+    # The inner withdrawal came last; both amounts were gone when it paid.
+    assert member.payments == 2
+    assert member.held_when_paid == held - FREE == round_.state.escrow
+
+
+def test_every_call__made_by_a_contract__pays_nobody_but_a_withdrawal(
+    create_round: CreateRound, make_contract: MakeContract
+) -> None:
+    """A whole round and its rebates among contracts only: none of them ever gets a chance to call back."""
+    round_ = create_round()
+    contracts = {seat: make_contract(seat.account) for seat in round_.members}
+    round_.voted().settled()
+    for seat in round_.members:
+        round_.claim_rebate(seat).send()
+    assert [contract.payments for contract in contracts.values()] == [0] * len(contracts)
+    for seat, contract in contracts.items():
+        round_.market.call("withdraw", round_.market.free(seat.account), sender=seat.account).send()
+        assert contract.payments == 1
+    assert round_.market.held == round_.state.escrow == 0
+    assert {seat.role for seat in contracts} == set(Role)
