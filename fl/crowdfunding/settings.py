@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 from fl.market.bids import MAX_MODELS
 from fl.market.terms import Policy
@@ -101,7 +102,7 @@ class RoundSettings:
     def training(self, targets: tuple[str, ...]) -> TrainingConfig:
         """The training of a model with these target labels."""
         station = DEFAULTS[self.dataset].station
-        given = {"local_epochs": self.local_epochs, "edge_aggregations": self.edge_rounds}
+        given: dict[str, Any] = {"local_epochs": self.local_epochs, "edge_aggregations": self.edge_rounds}
         return TrainingConfig(
             dataset=self.dataset,
             data_dir=self.data_dir,

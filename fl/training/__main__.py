@@ -2,112 +2,104 @@
 
 from __future__ import annotations
 
-import argparse
+import logging
+import os
 import sys
-from dataclasses import fields, replace
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.logging import RichHandler
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from fl.artefacts import ArtefactStore, digest_of
-from fl.training.config import DEFAULTS, StationConfig, TrainingConfig
+from fl.artefacts import ArtefactError
 from fl.training.contribution import contribution_points, total_margins
 from fl.training.errors import TrainingError
-from fl.training.models import MODELS
+from fl.training.options import Options, parse
+
+if TYPE_CHECKING:
+    from fl.training.federation import Federation
 
 
-def parse(arguments: list[str] | None = None) -> tuple[TrainingConfig, Path | None]:
-    """The configuration that the command line asks for, and the folder for artefacts if it names one."""
-    parser = argparse.ArgumentParser(
-        prog="python -m fl.training",
-        description="Hierarchical federated averaging: clients, base stations, global model.",
-        epilog="What is not given suits the data set. Example: python -m fl.training --targets 3,5 --seed 1",
-    )
-    add, base = parser.add_argument, TrainingConfig()
-    add("--dataset", choices=list(DEFAULTS), default=base.dataset, help=f"what to train on ({base.dataset})")
-    add(
-        "--data-dir",
-        type=Path,
-        metavar="DIR",
-        help="cifar10 from a folder: train/<label>/*.jpg and test/<label>/*.jpg",
-    )
-    add("--targets", type=_labels, metavar="A,B,…", help="target labels, comma-separated (all)")
-    add("--train-images", type=int, metavar="N", help="use only N training images")
-    add("--test-images", type=int, metavar="N", help="judge by only N test images")
-    add("--model", choices=list(MODELS), help="the data set's own if not given")
-    add("--stations", type=int, metavar="N", help=f"base stations ({base.stations})")
-    add("--clients", type=int, metavar="N", help=f"clients of each base station ({base.clients})")
-    add("--alpha", type=float, metavar="A", help="split by Dirichlet(A); IID if not given")
-    add("--rounds", type=int, metavar="N", help=f"global rounds ({base.rounds})")
-    add("--seed", type=int, metavar="N", help=f"same seed, same digests ({base.seed})")
-    add("--local-epochs", type=int, metavar="N", help="κ1, local epochs between two edge aggregations")
-    add("--edge-aggregations", type=int, metavar="N", help="κ2, edge aggregations in a global round")
-    add("--batch-size", type=int, metavar="N", help="images in a step of the clients' SGD")
-    add("--learning-rate", type=float, metavar="R", help="of the clients' SGD")
-    add("--momentum", type=float, metavar="M", help="of the clients' SGD")
-    add("--threads", type=int, metavar="N", help="torch's threads (1)")
-    add("--out", type=Path, metavar="DIR", help="store the global models in this folder, by SHA-256")
-    given = {name: value for name, value in vars(parser.parse_args(arguments)).items() if value is not None}
-    out = given.pop("out", None)
-    names = {setting.name for setting in fields(StationConfig)}
-    station = replace(DEFAULTS[given["dataset"]].station, **{name: given.pop(name) for name in names & given.keys()})
-    return TrainingConfig(station=station, **given), out
-
-
-def _labels(text: str) -> tuple[str, ...]:
-    return tuple(label.strip() for label in text.split(","))
-
-
-def run(config: TrainingConfig, out: Path | None, console: Console) -> None:
+def show(options: Options, console: Console) -> None:
     """Train, showing progress, then show a table of rounds and one of base stations."""
-    from fl.training.cloud import train
     from fl.training.federation import build_federation
-    from fl.training.state import save_model
+    from fl.training.metrics import contributions_of
+    from fl.training.run import run
 
+    config = options.config
     with console.status(f"loading {config.dataset}"):
         federation = build_federation(config)
-    rounds = Table("global round", "accuracy", "loss", "global model")
-    margins = []
+    records: list[Mapping[str, Any]] = []
     columns = (
-        TextColumn("training"),
+        TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("updates"),
+        TextColumn("base station rounds"),
         TimeElapsedColumn(),
+        TimeRemainingColumn(),
     )
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("training", total=config.rounds * config.stations)
-        for done in train(federation, on_update=lambda update: progress.advance(task)):
-            artefact = save_model(federation.model, done.state, epoch=done.epoch)
-            digest = digest_of(artefact) if out is None else ArtefactStore(out).put(artefact)
-            accuracy, loss = f"{done.evaluation.accuracy:.2%}", f"{done.evaluation.loss:.4f}"
-            rounds.add_row(str(done.epoch), accuracy, loss, digest[:18] + "…")
-            margins.append(done.margins)
-    console.print(rounds)
-
-    totals = total_margins(margins)
-    points = contribution_points(list(totals.values())) if len(totals) > 1 else [None]
-    stations = Table("base station", "clients", "images", "margin in accuracy", "contribution points")
-    for station, point in zip(federation.stations, points, strict=True):
-        share = "" if point is None else f"{point:,}"
-        counts = (str(len(station.clients)), f"{station.samples:,}")
-        stations.add_row(str(station.index), *counts, f"{float(totals[station.index]):.4f}", share)
-    console.print(stations)
+        for record in run(federation, options, lambda played: progress.advance(task)):
+            records.append(record)
+            done = len(records)
+            accuracy = f"training, accuracy {record['accuracy']:.1%}"
+            progress.update(task, completed=done * config.stations, description=accuracy)
+    console.print(_rounds(records))
+    if config.contribution != "none":
+        console.print(_stations(federation, [contributions_of(record) for record in records]))
     labels = ", ".join(federation.dataset.label_names)
-    console.print(f"{federation.model.name} on {config.dataset}, target labels {labels}; last global model {digest}")
+    console.print(
+        f"{federation.model.name} on {config.dataset}, target labels {labels}; last global model {records[-1]['model']}"
+    )
+
+
+def _rounds(records: Sequence[Mapping[str, Any]]) -> Table:
+    simulated = any("simulated_seconds" in record for record in records)
+    table = Table("global round", "accuracy", "loss", "absent", "MB sent", *["simulated s"] * simulated, "global model")
+    for record in records:
+        tiers = record["traffic"].values()
+        sent = sum(tier["down_bytes"] + tier["up_bytes"] for tier in tiers) / 1e6
+        seconds = [f"{record['simulated_seconds']:.2f}" if "simulated_seconds" in record else ""] * simulated
+        measured = (f"{record['accuracy']:.2%}", f"{record['loss']:.4f}", ", ".join(record["absent"]), f"{sent:,.1f}")
+        table.add_row(str(record["epoch"]), *measured, *seconds, record["model"][:18] + "…")
+    return table
+
+
+def _stations(federation: Federation, contributions: Sequence[Mapping[int, Any]]) -> Table:
+    totals = total_margins(contributions)
+    points = dict(zip(totals, contribution_points(list(totals.values())), strict=True)) if len(totals) > 1 else {}
+    method = federation.config.contribution
+    table = Table("base station", "clients", "images", f"contribution ({method})", "contribution points")
+    for station in federation.stations:
+        counts = (str(len(station.clients)), f"{station.samples:,}")
+        total = f"{float(totals[station.index]):.4f}" if station.index in totals else "absent"
+        table.add_row(str(station.index), *counts, total, f"{points.get(station.index, ''):,}" if points else "")
+    return table
 
 
 def main() -> int:
     """Run the command; bad input ends it with one line."""
-    console = Console()
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts: the same bits again
+    console, errors = Console(), Console(stderr=True)
+    handler, package = RichHandler(logging.WARNING, errors, show_path=False), logging.getLogger("fl.training")
+    package.addHandler(handler)
+    options = None
     try:
-        run(*parse(), console)
-    except TrainingError as error:
-        Console(stderr=True).print(Text.assemble(("error: ", "red"), str(error)), soft_wrap=True)
+        options = parse()
+        show(options, console)
+    except (TrainingError, ArtefactError) as error:
+        errors.print(Text.assemble(("error: ", "red"), str(error)), soft_wrap=True)
         return 1
+    except KeyboardInterrupt:
+        again = "" if options is None or options.out is None else ": the same command goes on from the last checkpoint"
+        errors.print(f"stopped{again}")
+        return 130
+    finally:
+        package.removeHandler(handler)
     return 0
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import torch
 
-from fl.training.errors import ModelError, TrainingError
+from fl.training.errors import ModelError, TooFewError, TrainingError
 from fl.training.state import State
 
 
@@ -23,7 +23,8 @@ def average(states: Iterable[tuple[State, int]]) -> State:
         Tensors of the same names, shapes and types (whole numbers are rounded).
 
     Raises:
-        TrainingError: there is nothing to average, or a number of samples is not positive.
+        TooFewError: there is nothing to average.
+        TrainingError: a number of samples is not positive.
         ModelError: the states are not of one model.
     """
     sums: State = {}
@@ -35,15 +36,25 @@ def average(states: Iterable[tuple[State, int]]) -> State:
         if total == 0:
             kinds = {name: tensor.dtype for name, tensor in state.items()}
             sums = {name: torch.zeros_like(tensor, dtype=torch.float64) for name, tensor in state.items()}
-        if {name: tensor.shape for name, tensor in state.items()} != {name: s.shape for name, s in sums.items()}:
-            raise ModelError("models of different names or shapes of tensors cannot be averaged")
+        check_alike(state, sums)
         for name, tensor in state.items():
-            sums[name].add_(tensor.double(), alpha=samples)
+            sums[name].add_(tensor, alpha=samples)
         total += samples
     if total == 0:
-        raise TrainingError("nothing to average: no model was given")
-    return {name: _cast(sums[name] / total, kind) for name, kind in kinds.items()}
+        raise TooFewError("nothing to average: no model was given")
+    return {name: cast(sums[name].div_(total), kind) for name, kind in kinds.items()}
 
 
-def _cast(tensor: torch.Tensor, kind: torch.dtype) -> torch.Tensor:
+def check_alike(one: State, other: State) -> None:
+    """Check that two states are of one model.
+
+    Raises:
+        ModelError: a name or a shape differs.
+    """
+    if {name: tensor.shape for name, tensor in one.items()} != {name: t.shape for name, t in other.items()}:
+        raise ModelError("models of different names or shapes of tensors cannot be averaged")
+
+
+def cast(tensor: torch.Tensor, kind: torch.dtype) -> torch.Tensor:
+    """The tensor in another type; to whole numbers it is rounded."""
     return (tensor if kind.is_floating_point else tensor.round()).to(kind)

@@ -9,10 +9,50 @@ from pathlib import Path
 
 from fl.training.errors import TrainingError
 
+METHODS = ("none", "margin", "leave-one-out", "shapley")
+"""How the contribution of base stations can be measured (see `fl.training.contribution`)."""
+
 
 def _at_least(name: str, value: int, least: int) -> None:
     if value < least:
         raise TrainingError(f"{name} must be at least {least}, not {value}")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How models are combined into one, at a base station or globally (see `fl.training.rules`).
+
+    Attributes:
+        name: "mean" (weighted by samples), "median", "trimmed-mean" or "multi-krum".
+        tolerate: f, how many arbitrarily wrong models the last two are to withstand.
+    """
+
+    name: str = "mean"
+    tolerate: int = 0
+
+    def __post_init__(self) -> None:
+        if self.name not in _LEAST:
+            raise TrainingError(f"unknown aggregation rule {self.name!r}: choose one of {', '.join(_LEAST)}")
+        if self.name in ("mean", "median"):
+            if self.tolerate != 0:
+                raise TrainingError(f"the {self.name} takes no number of wrong models to tolerate")
+        elif self.tolerate < 1:
+            raise TrainingError(f"{self.name} must tolerate at least 1 wrong model, not {self.tolerate}")
+
+    def __str__(self) -> str:
+        return f"{self.name} tolerating {self.tolerate}" if self.tolerate else self.name
+
+    @property
+    def least(self) -> int:
+        """The fewest models that it can combine."""
+        slope, offset = _LEAST[self.name]
+        return slope * self.tolerate + offset
+
+
+_LEAST: Mapping[str, tuple[int, int]] = {"mean": (0, 1), "median": (0, 1), "trimmed-mean": (2, 1), "multi-krum": (2, 3)}
+"""Each rule's fewest models as slope · f + offset."""
+
+RULES = tuple(_LEAST)
 
 
 @dataclass(frozen=True)
@@ -27,6 +67,16 @@ class StationConfig:
         momentum: of the clients' SGD; starts at rest at each edge aggregation.
         threads: torch's threads while it computes. One is fastest for models this small, and never waits for
             a core that something else holds.
+        proximal: μ of FedProx (Li et al. 2020): a client's loss gains μ/2 · ‖w − w₀‖², w₀ being the model that
+            it received; 0: plain SGD.
+        augment: shift each training image by up to 4 pixels and mirror it at random, at every step.
+        client_fraction: share of the clients drawn for each edge aggregation (McMahan et al. 2017's C); at
+            least one is.
+        client_dropout: probability that a drawn client receives the model and never returns one.
+        stragglers: probability that a drawn client gets through some of its local epochs only, 1 … κ1 with
+            equal probability (Li et al. 2020, section 5.2).
+        drop_stragglers: leave stragglers out, as FedAvg does, instead of using what they did, as FedProx does.
+        rule: how the clients' models are combined.
     """
 
     local_epochs: int = 2
@@ -35,6 +85,13 @@ class StationConfig:
     learning_rate: float = 0.1
     momentum: float = 0.8
     threads: int = 1
+    proximal: float = 0.0
+    augment: bool = False
+    client_fraction: float = 1.0
+    client_dropout: float = 0.0
+    stragglers: float = 0.0
+    drop_stragglers: bool = False
+    rule: Rule = Rule()
 
     def __post_init__(self) -> None:
         for name in ("local_epochs", "edge_aggregations", "batch_size", "threads"):
@@ -43,6 +100,14 @@ class StationConfig:
             raise TrainingError(f"learning_rate must be positive, not {self.learning_rate}")
         if not 0 <= self.momentum < 1:
             raise TrainingError(f"momentum must be in [0, 1), not {self.momentum}")
+        if not (self.proximal >= 0 and math.isfinite(self.proximal)):
+            raise TrainingError(f"proximal must be at least 0, not {self.proximal}")
+        if not 0 < self.client_fraction <= 1:
+            raise TrainingError(f"client_fraction must be in (0, 1], not {self.client_fraction}")
+        if not 0 <= self.client_dropout < 1:
+            raise TrainingError(f"client_dropout must be in [0, 1), not {self.client_dropout}")
+        if not 0 <= self.stragglers <= 1:
+            raise TrainingError(f"stragglers must be in [0, 1], not {self.stragglers}")
 
 
 @dataclass(frozen=True)
@@ -64,21 +129,31 @@ DEFAULTS: Mapping[str, Defaults] = {
 class TrainingConfig:
     """A whole hierarchical training run; equal configurations give equal digests on one machine.
 
+    FedAvg is one base station with one edge aggregation, or several with one each.
+
     Attributes:
         dataset: "digits" (8×8, ships with scikit-learn) or "cifar10".
-        data_dir: a folder of images to read instead (`train/<label>/*.jpg`, `test/<label>/*.jpg`), for
-            "cifar10" only.
+        data_dir: for "cifar10", a folder to read it from instead of downloading: of images
+            (`train/<label>/*.jpg`, `test/<label>/*.jpg`) or what torchvision downloads (`cifar-10-batches-py`).
         targets: the target labels, what the model is trained on and judged by; None: all.
         train_images: how many training images of the target labels to use, drawn by the seed; None: all.
         test_images: how many test images of the target labels to judge by, the same for every seed; None:
             all.
-        model: a name in `fl.training.models.MODELS`; None: what suits the data set (`DEFAULTS`).
+        model: a name in `fl.training.models.MODELS`, or the dotted path of a factory of one's own
+            (`package.module:factory`); None: what suits the data set (`DEFAULTS`).
         stations: number of base stations.
         clients: number of clients of each base station.
-        alpha: concentration of the Dirichlet split of each label over all clients (small: uneven); None: IID.
+        alpha: concentration of the Dirichlet split of each label over all clients (small: uneven).
+        shards: shards a client of the split by label (McMahan et al. 2017: 2). Without `alpha` and `shards` the
+            split is IID.
         rounds: number of global rounds.
-        seed: of the split, the initial model and every client's order of images.
+        seed: of the split, the initial model, every client's order of images, and who is missing when.
         station: how a base station trains one global round; None: what suits the data set (`DEFAULTS`).
+        rule: how the base stations' models are combined.
+        server_momentum: β of FedAvgM (Hsu, Qi and Brown 2019); 0: FedAvg.
+        station_dropout: probability that a base station is missing in a global round.
+        contribution: how the contribution of base stations is measured, one of `METHODS`.
+        device: where to compute: "cpu", "cuda", "cuda:1", or "auto" for a GPU where there is one.
     """
 
     dataset: str = "digits"
@@ -90,16 +165,29 @@ class TrainingConfig:
     stations: int = 4
     clients: int = 2
     alpha: float | None = None
+    shards: int | None = None
     rounds: int = 3
     seed: int = 0
     station: StationConfig | None = None
+    rule: Rule = Rule()
+    server_momentum: float = 0.0
+    station_dropout: float = 0.0
+    contribution: str = "margin"
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
         for name in ("stations", "clients", "rounds"):
             _at_least(name, getattr(self, name), 1)
         _at_least("seed", self.seed, 0)
-        for name in ("train_images", "test_images"):
+        for name in ("train_images", "test_images", "shards"):
             if getattr(self, name) is not None:
                 _at_least(name, getattr(self, name), 1)
         if self.alpha is not None and not (self.alpha > 0 and math.isfinite(self.alpha)):
             raise TrainingError(f"alpha must be positive, not {self.alpha}")
+        if self.alpha is not None and self.shards is not None:
+            raise TrainingError("alpha and shards are two ways to split: give one of them")
+        for name in ("server_momentum", "station_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise TrainingError(f"{name} must be in [0, 1), not {getattr(self, name)}")
+        if self.contribution not in METHODS:
+            raise TrainingError(f"unknown contribution {self.contribution!r}: choose one of {', '.join(METHODS)}")

@@ -6,6 +6,7 @@ statistics of the data to agree on between parties.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,8 +44,17 @@ class Samples:
         """The samples at these indices, in their order."""
         import torch
 
-        chosen = torch.from_numpy(indices)
+        chosen = torch.from_numpy(indices).to(self.labels.device)
         return Samples(self.images[chosen], self.labels[chosen])
+
+    def cut(self, sizes: Sequence[int]) -> tuple[Samples, ...]:
+        """Consecutive parts of these sizes; views, which hold no image twice."""
+        parts = zip(self.images.split(list(sizes)), self.labels.split(list(sizes)), strict=True)
+        return tuple(Samples(images, labels) for images, labels in parts)
+
+    def to(self, device: str | torch.device) -> Samples:
+        """The samples on a device; themselves if they are there."""
+        return Samples(self.images.to(device), self.labels.to(device))
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +79,15 @@ class Dataset:
         channels, height, width = self.train.images.shape[1:]
         return (channels, height, width)
 
+    def digest(self) -> str:
+        """SHA-256 over label names, images and labels, in their order: equal data give equal digests."""
+        total = hashlib.sha256("\0".join(self.label_names).encode())
+        for part in (self.train, self.test):
+            for tensor in (part.images, part.labels):
+                total.update(f"{tuple(tensor.shape)}{tensor.dtype}".encode())
+                total.update(tensor.cpu().contiguous().numpy().tobytes())
+        return total.hexdigest()
+
     def restricted_to(
         self,
         targets: Sequence[str] | None = None,
@@ -77,7 +96,9 @@ class Dataset:
         seed: int = 0,
     ) -> Dataset:
         """What `load_dataset` with the same arguments loads, from what is loaded already."""
-        train, test = (Part(part.labels.numpy(), part.images.__getitem__) for part in (self.train, self.test))
+        train, test = (
+            Part(part.labels.cpu().numpy(), part.images.cpu().__getitem__) for part in (self.train, self.test)
+        )
         return _load(self.name, self.label_names, train, test, targets, train_images, test_images, seed)
 
 
@@ -120,8 +141,9 @@ def load_dataset(
     Args:
         name: "digits": scikit-learn's 1,797 digits, a fixed fifth of each label for testing; no download.
             "cifar10": CIFAR-10, 50,000 and 10,000 images, downloaded by torchvision unless it is there.
-        data_dir: for "cifar10", read this folder of images instead of downloading: torchvision's
-            `ImageFolder` layout with `train/<label>/` and `test/<label>/`, all images of one size.
+        data_dir: for "cifar10", read this folder instead of downloading: images in torchvision's `ImageFolder`
+            layout, `train/<label>/` and `test/<label>/`, all of one size; or `cifar-10-batches-py`, as torchvision
+            downloads it.
         targets: keep the images of these labels only, which get the numbers 0 … len(targets) − 1 in the order
             of the data set (a set of targets is one task, in whichever order they are named); None: all.
         train_images: keep only so many of the training images, drawn by the seed (the paper's section V-B

@@ -16,4 +16,12 @@ class ModelError(TrainingError):
 
 
 class DivergedError(TrainingError):
-    """A loss that is not a finite number."""
+    """A loss or a parameter that is not a finite number."""
+
+
+class TooFewError(TrainingError):
+    """Fewer models came back than can be combined: too many clients or base stations are missing."""
+
+
+class CheckpointError(TrainingError):
+    """A run folder that holds another run, is in use, or cannot be read."""

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from torch import nn
 
-from fl.training.config import DEFAULTS, TrainingConfig
+from fl.training.config import DEFAULTS, StationConfig, TrainingConfig
 from fl.training.data import Dataset, load_dataset
 from fl.training.edge import Station
-from fl.training.errors import DataError
+from fl.training.errors import DataError, TrainingError
 from fl.training.evaluation import Evaluation, evaluate
 from fl.training.models import ModelSpec
+from fl.training.participation import count_drawn
+from fl.training.runtime import pick_device
 from fl.training.seeds import Stream, derive_seed
 from fl.training.splits import split_hierarchy
 from fl.training.state import State
@@ -25,7 +27,7 @@ class Federation:
 
     Attributes:
         config: what it was built from.
-        dataset: restricted to the target labels.
+        dataset: restricted to the target labels, on the run's device, the training images client by client.
         model: what is trained.
         stations: the base stations, by index.
     """
@@ -38,6 +40,10 @@ class Federation:
     def initial_state(self) -> State:
         """The global model before the first round: the parameters that its owner proposes."""
         return self.model.initial_state(derive_seed(self.config.seed, Stream.MODEL))
+
+    def workspace(self) -> nn.Module:
+        """A module to train and evaluate in, on the run's device: one serves all parties of a process."""
+        return self.model.build(device=self.dataset.test.labels.device)
 
     def evaluate(
         self, state: State, labels: Sequence[str] | None = None, workspace: nn.Module | None = None
@@ -60,8 +66,8 @@ class Federation:
             if unknown := [label for label in labels if label not in names]:
                 raise DataError(f"not target labels of this model: {', '.join(unknown)} (it has {', '.join(names)})")
             kept = [names.index(label) for label in labels]
-            test = test.take(np.flatnonzero(np.isin(test.labels.numpy(), kept)))
-        module = self.model.build() if workspace is None else workspace
+            test = test.take(np.flatnonzero(np.isin(test.labels.cpu().numpy(), kept)))
+        module = self.workspace() if workspace is None else workspace
         return evaluate(module, state, test, self.stations[0].config.threads)
 
 
@@ -75,6 +81,7 @@ def build_federation(config: TrainingConfig, dataset: Dataset | None = None) -> 
     Raises:
         DataError: the data set, a label, the number of images or the split cannot be had.
         ModelError: the model is unknown or does not fit the images.
+        TrainingError: the device is not there, or a rule needs more models than there are.
     """
     if dataset is None:
         dataset = load_dataset(
@@ -89,11 +96,30 @@ def build_federation(config: TrainingConfig, dataset: Dataset | None = None) -> 
         dataset = dataset.restricted_to(config.targets, config.train_images, config.test_images, config.seed)
     defaults = DEFAULTS[dataset.name]
     station = config.station or defaults.station
+    _check_rules(config, station)
     model = ModelSpec(config.model or defaults.model, dataset.image_shape, len(dataset.label_names))
+    if model.is_own:
+        model.check()
+    device = pick_device(config.device)
     seed = derive_seed(config.seed, Stream.SPLIT)
-    split = split_hierarchy(dataset.train.labels.numpy(), config.stations, config.clients, config.alpha, seed)
+    labels = dataset.train.labels.cpu().numpy()
+    split = split_hierarchy(labels, config.stations, config.clients, config.alpha, seed, config.shards)
+    # One copy of the images, client by client, which are views of it.
+    parts = [part for parts in split for part in parts]
+    train = dataset.train.take(np.concatenate(parts)).to(device)
+    clients = train.cut([len(part) for part in parts])
     stations = tuple(
-        Station(index, model, tuple(dataset.train.take(part) for part in parts), station, config.seed)
-        for index, parts in enumerate(split)
+        Station(index, model, clients[first : first + config.clients], station, config.seed)
+        for index, first in enumerate(range(0, len(clients), config.clients))
     )
-    return Federation(config, dataset, model, stations)
+    return Federation(config, replace(dataset, train=train, test=dataset.test.to(device)), model, stations)
+
+
+def _check_rules(config: TrainingConfig, station: StationConfig) -> None:
+    drawn = count_drawn(station, config.clients)
+    for rule, models, what in (
+        (station.rule, drawn, "clients drawn by a base station"),
+        (config.rule, config.stations, "base stations"),
+    ):
+        if models < rule.least:
+            raise TrainingError(f"{rule} needs at least {rule.least} models; there are {models} {what}")

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 import torch
 
+from fl.training.errors import TrainingError
+
 
 @contextmanager
 def use_threads(count: int) -> Iterator[None]:
@@ -17,3 +19,40 @@ def use_threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def reproducible(seed: int, device: torch.device) -> Iterator[None]:
+    """Seed what a module draws itself (dropout), and let cuDNN choose only algorithms that give the same bits again.
+
+    Puts back torch's random state and cuDNN's settings. cuBLAS gives the same bits while it works on one stream.
+    """
+    cudnn = torch.backends.cudnn
+    before = (cudnn.deterministic, cudnn.benchmark)
+    cudnn.deterministic, cudnn.benchmark = True, False
+    try:
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            torch.manual_seed(seed)
+            yield
+    finally:
+        cudnn.deterministic, cudnn.benchmark = before
+
+
+def pick_device(name: str) -> torch.device:
+    """The device of this name; "auto" is the first GPU, or the CPU where there is none.
+
+    Raises:
+        TrainingError: there is no such device, or it is of another kind.
+    """
+    count = torch.cuda.device_count()
+    if name == "auto":
+        return torch.device("cuda:0" if count else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        device = None
+    if device is None or device.type not in ("cpu", "cuda"):
+        raise TrainingError(f"unknown device {name!r}: choose cpu, cuda, cuda:<number> or auto")
+    if device.type == "cuda" and (device.index or 0) >= count:
+        raise TrainingError(f"device {name} is not there: torch finds {count} GPUs on this machine")
+    return torch.device("cuda", device.index or 0) if device.type == "cuda" else torch.device("cpu")

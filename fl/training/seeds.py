@@ -14,6 +14,9 @@ class Stream(IntEnum):
     SUBSET = 1
     SPLIT = 2
     CLIENT = 3
+    CLIENTS_PRESENT = 4
+    STATIONS_PRESENT = 5
+    PERMUTATIONS = 6
 
 
 def derive_seed(seed: int, stream: Stream, *path: int) -> int:

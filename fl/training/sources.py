@@ -22,6 +22,7 @@ DOWNLOAD_DIR = Path(".cache/data")
 _DIGITS_TEST_SHARE = 0.2
 _DIGITS_DEPTH = 16
 _DIGITS = tuple("0123456789")
+_BATCHES = "cifar-10-batches-py"
 _CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 Images: TypeAlias = "Callable[[Indices], torch.Tensor]"
@@ -81,22 +82,36 @@ def _open_digits(folder: Path | None, download_dir: Path) -> tuple[Part, Part]:
 
 
 def _cifar10_labels(folder: Path | None) -> tuple[str, ...]:
-    return _CIFAR10 if folder is None else _folder_labels(folder)
+    if folder is None or _parent_of_batches(folder) is not None:
+        return _CIFAR10
+    return _folder_labels(folder)
 
 
 def _open_cifar10(folder: Path | None, download_dir: Path) -> tuple[Part, Part]:
-    if folder is not None:
-        return _open_folder(folder / "train"), _open_folder(folder / "test")
-    return _open_download(download_dir, train=True), _open_download(download_dir, train=False)
+    if folder is None:
+        return _open_batches(download_dir, train=True, download=True), _open_batches(download_dir, train=False)
+    if parent := _parent_of_batches(folder):
+        return _open_batches(parent, train=True), _open_batches(parent, train=False)
+    return _open_folder(folder / "train"), _open_folder(folder / "test")
 
 
-def _open_download(folder: Path, *, train: bool) -> Part:
+def _parent_of_batches(folder: Path) -> Path | None:
+    """The folder that holds torchvision's `cifar-10-batches-py`, where `folder` is that or the batches themselves."""
+    if (folder / _BATCHES).is_dir():
+        return folder
+    return folder.parent if folder.name == _BATCHES and folder.is_dir() else None
+
+
+def _open_batches(folder: Path, *, train: bool, download: bool = False) -> Part:
+    """CIFAR-10 as its authors publish it; torchvision checks each file against its published digest."""
     import torch
     from torchvision.datasets import CIFAR10
 
     try:
-        source = CIFAR10(str(folder), train=train, download=True)
+        source = CIFAR10(str(folder), train=train, download=download)
     except (OSError, RuntimeError) as error:
+        if not download:
+            raise DataError(f"{folder / _BATCHES} is incomplete or not CIFAR-10's Python version: {error}") from error
         raise DataError(
             f"CIFAR-10 could not be downloaded to {folder} ({error}): "
             "name a folder of its images instead (--data-dir: train/<label>/*.jpg and test/<label>/*.jpg)"
@@ -110,7 +125,8 @@ def _folder_labels(folder: Path) -> tuple[str, ...]:
     for part in ("train", "test"):
         if not (folder / part).is_dir():
             raise DataError(
-                f"no folder {folder / part}: a data folder holds train/<label>/*.jpg and test/<label>/*.jpg"
+                f"no folder {folder / part}: a data folder holds train/<label>/*.jpg and test/<label>/*.jpg, "
+                f"or {_BATCHES}"
             )
         found.append(tuple(sorted(entry.name for entry in (folder / part).iterdir() if entry.is_dir())))
     if not found[0]:

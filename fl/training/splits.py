@@ -60,8 +60,43 @@ def split_dirichlet(labels: NDArray[np.int64], parts: int, alpha: float, seed: i
     return [np.sort(part) for part in split]
 
 
+def split_shards(labels: NDArray[np.int64], parts: int, shards: int, seed: int) -> list[Indices]:
+    """Sort by label, cut into `parts · shards` runs, give each part `shards` of them at random (McMahan et al. 2017).
+
+    With 2 shards most parts see two labels only. Which images of a label lie in which run is drawn too.
+
+    Args:
+        labels: label of each image, shape [n].
+        parts: number of parts.
+        shards: runs of each part.
+        seed: of the draw.
+
+    Returns:
+        `parts` arrays of sorted indices, each of 0 … n − 1 in exactly one of them, none empty.
+
+    Raises:
+        DataError: there are fewer images than shards.
+    """
+    if len(labels) < parts * shards:
+        raise DataError(
+            f"{len(labels)} training images cannot be cut into {shards} shards for each of {parts} clients: "
+            "some would be empty"
+        )
+    random = np.random.default_rng(seed)
+    shuffled = random.permutation(len(labels))
+    by_label = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    pieces = np.array_split(by_label, parts * shards)
+    dealt = random.permutation(parts * shards).reshape(parts, shards)
+    return [np.sort(np.concatenate([pieces[piece] for piece in hand])) for hand in dealt]
+
+
 def split_hierarchy(
-    labels: NDArray[np.int64], stations: int, clients: int, alpha: float | None, seed: int
+    labels: NDArray[np.int64],
+    stations: int,
+    clients: int,
+    alpha: float | None,
+    seed: int,
+    shards: int | None = None,
 ) -> list[list[Indices]]:
     """Split the training images over `stations` base stations of `clients` clients each.
 
@@ -69,18 +104,23 @@ def split_hierarchy(
         labels: label of each image, shape [n].
         stations: number of base stations.
         clients: number of clients of each.
-        alpha: None for IID, else the concentration of the Dirichlet split over all clients of all base
-            stations.
+        alpha: concentration of the Dirichlet split over all clients of all base stations.
         seed: of the draw.
+        shards: shards a client of the split by label; without it and `alpha` the split is IID.
 
     Returns:
         For each base station, for each of its clients, sorted indices; each image has exactly one client.
 
     Raises:
-        DataError: there are fewer images than clients.
+        DataError: there are fewer images than clients or shards.
     """
     parts = stations * clients
-    flat = split_iid(len(labels), parts, seed) if alpha is None else split_dirichlet(labels, parts, alpha, seed)
+    if alpha is not None:
+        flat = split_dirichlet(labels, parts, alpha, seed)
+    elif shards is not None:
+        flat = split_shards(labels, parts, shards, seed)
+    else:
+        flat = split_iid(len(labels), parts, seed)
     return [flat[first : first + clients] for first in range(0, parts, clients)]
 
 

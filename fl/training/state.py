@@ -63,21 +63,66 @@ def save_model(spec: ModelSpec, state: Mapping[str, torch.Tensor], **fields: Any
     return save_state(state, {"model": model, **fields})
 
 
-def load_model(data: bytes) -> tuple[ModelSpec, State]:
+def load_model(data: bytes, expected: ModelSpec | None = None) -> tuple[ModelSpec, State]:
     """A model saved by `save_model`.
 
+    Whoever made the artefact chose the name in it. So a factory outside this package is imported only where
+    `expected` names it: give it wherever it is known.
+
+    Args:
+        data: the artefact.
+        expected: the model that it must hold; None: any of `fl.training.models.MODELS`.
+
     Raises:
-        ModelError: `data` is not one, or its tensors are not those of the model that it names.
+        ModelError: `data` is not one, it holds another model than expected, or its tensors are not those of the
+            model that it names.
     """
     state = load_state(data)
     try:
         model = load_metadata(data)["model"]
         channels, height, width = (int(size) for size in model["image_shape"])
-        spec = ModelSpec(model["name"], (channels, height, width), int(model["classes"]))
+        spec = ModelSpec(str(model["name"]), (channels, height, width), int(model["classes"]))
+    except ModelError:
+        raise
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"the artefact does not say which model it holds: {error}") from error
-    put_state(spec.build(), state)
+    if expected is not None and spec != expected:
+        raise ModelError(f"the artefact holds {_words(spec)}, not {_words(expected)}")
+    if expected is None and spec.is_own:
+        raise ModelError(f"the artefact names the factory {spec.name}, which is not imported unless it is expected")
+    check_state(spec, state)
     return spec, state
+
+
+def check_state(spec: ModelSpec, state: Mapping[str, torch.Tensor]) -> None:
+    """Check that these are the tensors of a model, without building it.
+
+    Raises:
+        ModelError: a name, a shape or a type is not the model's.
+    """
+    expected = spec.tensors()
+    found = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in state.items()}
+    for name in (*expected, *found):
+        if found.get(name) != expected.get(name):
+            raise ModelError(
+                f"these parameters are of another model: {name} is {found.get(name, 'missing')}, "
+                f"{_words(spec)} has {expected.get(name, 'none')}"
+            )
+
+
+def _words(spec: ModelSpec) -> str:
+    channels, height, width = spec.image_shape
+    return f"{spec.name} of {spec.classes} classes for images {channels}×{height}×{width}"
+
+
+def is_finite(state: Mapping[str, torch.Tensor]) -> bool:
+    """Whether every parameter is a number."""
+    return all(bool(torch.isfinite(tensor).all()) for tensor in state.values())
+
+
+def size_of(state: Mapping[str, torch.Tensor]) -> int:
+    """Bytes of the tensors: what a model costs to send."""
+    return sum(tensor.numel() * tensor.element_size() for tensor in state.values())
 
 
 def put_state(module: nn.Module, state: Mapping[str, torch.Tensor]) -> None:
@@ -95,3 +140,8 @@ def put_state(module: nn.Module, state: Mapping[str, torch.Tensor]) -> None:
 def copy_state(module: nn.Module) -> State:
     """A copy of the module's tensors, which later steps do not change."""
     return {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
+
+
+def view_state(module: nn.Module) -> State:
+    """The module's tensors themselves, which later steps change."""
+    return {name: tensor.detach() for name, tensor in module.state_dict().items()}

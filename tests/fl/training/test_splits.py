@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fl.training.errors import DataError
-from fl.training.splits import split_dirichlet, split_hierarchy, split_iid
+from fl.training.splits import split_dirichlet, split_hierarchy, split_iid, split_shards
 
 seeds = st.integers(0, 2**63 - 1)
 alphas = st.one_of(st.none(), st.floats(1e-3, 1e3))
@@ -65,3 +65,32 @@ def test_split__same_seed__is_the_same_and_another_seed_is_not(alpha: float | No
 def test_split__fewer_images_than_clients__says_so(alpha: float | None) -> None:
     with pytest.raises(DataError, match="5 training images cannot be split over 6 clients"):
         split_hierarchy(np.zeros(5, dtype=np.int64), 3, 2, alpha, seed=0)
+
+
+@given(st.lists(st.integers(0, 9), min_size=60, max_size=200), st.integers(1, 5), st.integers(1, 4), seeds)
+def test_split_shards__any__partitions_the_images_into_runs_of_labels(
+    labels: list[int], parts: int, shards: int, seed: int
+) -> None:
+    split = split_shards(np.array(labels), parts, shards, seed)
+    assert sorted(np.concatenate(split)) == list(range(len(labels)))
+    sizes = [len(part) for part in split]
+    assert max(sizes) - min(sizes) <= shards
+    # a shard of s images touches the labels of s consecutive places in the sorted list
+    place = np.sort(labels)
+    size = -(-len(labels) // (parts * shards))
+    most = max(len(set(place[first : first + size])) for first in range(len(labels)))
+    assert all(len({labels[index] for index in part}) <= shards * most for part in split)
+
+
+def test_split_shards__two_a_client__leaves_it_two_labels_or_so() -> None:
+    labels = np.random.default_rng(0).integers(0, 10, 6000)
+    split = split_shards(labels, 100, 2, seed=1)
+    counts = [len(set(labels[part])) for part in split]
+    assert max(counts) <= 4 and np.mean(counts) < 2.5
+    assert not np.array_equal(split[0], split_shards(labels, 100, 2, seed=2)[0])
+    assert np.array_equal(split[0], split_hierarchy(labels, 20, 5, None, 1, shards=2)[0][0])
+
+
+def test_split_shards__fewer_images_than_shards__says_so() -> None:
+    with pytest.raises(DataError, match="5 training images cannot be cut into 2 shards for each of 3 clients"):
+        split_hierarchy(np.zeros(5, dtype=np.int64), 3, 1, None, seed=0, shards=2)

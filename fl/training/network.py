@@ -1,0 +1,144 @@
+"""What crosses each tier, and how long it would take over given links.
+
+Counted are models: a base station sends its model to every client that it draws, for each edge aggregation, and gets
+one from each that returns; the cloud sends the global model to every base station, each global round, and gets one
+from each that has an update.
+
+Simulated time is that of synchronous rounds. Every link is its user's own, a message of b bytes takes
+`latency + 8·b / bandwidth`, and who is missing is not waited for:
+
+    edge aggregation = max over clients (client link down + compute + client link up)
+    global round     = max over base stations (cloud link down + Σ edge aggregations + cloud link up)
+
+Flat federated averaging is one base station that is the cloud: all clients under it, their link to the cloud as the
+client link, and `DIRECT` as the cloud link.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from fl.training.edge import ClientWork, Outcome, StationRound
+from fl.training.errors import TrainingError
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Models that crossed a tier, and their bytes; down is towards the clients."""
+
+    down_messages: int = 0
+    down_bytes: int = 0
+    up_messages: int = 0
+    up_bytes: int = 0
+
+    def __add__(self, other: Traffic) -> Traffic:
+        return Traffic(
+            self.down_messages + other.down_messages,
+            self.down_bytes + other.down_bytes,
+            self.up_messages + other.up_messages,
+            self.up_bytes + other.up_bytes,
+        )
+
+
+@dataclass(frozen=True)
+class Tiers:
+    """Traffic between clients and base stations, and between base stations and the cloud."""
+
+    clients: Traffic = Traffic()
+    cloud: Traffic = Traffic()
+
+    def __add__(self, other: Tiers) -> Tiers:
+        return Tiers(self.clients + other.clients, self.cloud + other.cloud)
+
+
+@dataclass(frozen=True)
+class Link:
+    """A link of one party.
+
+    Attributes:
+        bandwidth: bits a second, either way.
+        latency: seconds before the first bit arrives.
+
+    Raises:
+        TrainingError: the bandwidth is not positive, or the latency negative.
+    """
+
+    bandwidth: float
+    latency: float
+
+    def __post_init__(self) -> None:
+        if not self.bandwidth > 0:
+            raise TrainingError(f"a link's bandwidth must be positive, not {self.bandwidth}")
+        if not (self.latency >= 0 and math.isfinite(self.latency)):
+            raise TrainingError(f"a link's latency must be at least 0, not {self.latency}")
+
+    def seconds(self, size: int) -> float:
+        """How long a message of so many bytes takes."""
+        return self.latency + 8 * size / self.bandwidth
+
+
+DIRECT = Link(math.inf, 0.0)
+"""A link that takes no time."""
+
+
+@dataclass(frozen=True)
+class Links:
+    """The links of a federation, all of a tier alike.
+
+    Attributes:
+        client: between a client and its base station.
+        cloud: between a base station and the cloud.
+        seconds_per_image: that a client computes on each image of each local epoch; None: as long as it took on
+            this machine. A straggler takes as long over its fewer epochs as the others over all.
+    """
+
+    client: Link
+    cloud: Link
+    seconds_per_image: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.seconds_per_image is not None and not (
+            self.seconds_per_image >= 0 and math.isfinite(self.seconds_per_image)
+        ):
+            raise TrainingError(f"seconds per image must be at least 0, not {self.seconds_per_image}")
+
+
+def count_traffic(stations: Iterable[StationRound], size: int) -> Tiers:
+    """What a global round sent across each tier.
+
+    Args:
+        stations: what each base station did.
+        size: bytes of a model.
+    """
+    total = Tiers()
+    for played in stations:
+        drawn = sum(len(work) for work in played.work)
+        returned = sum(each.outcome is Outcome.RETURNED for work in played.work for each in work)
+        back = int(played.update is not None)
+        total += Tiers(Traffic(drawn, drawn * size, returned, returned * size), Traffic(1, size, back, back * size))
+    return total
+
+
+def simulate_round(stations: Iterable[StationRound], size: int, links: Links, local_epochs: int) -> float:
+    """Seconds that a global round takes over these links.
+
+    Args:
+        stations: what each base station did; one without an update is not waited for.
+        size: bytes of a model.
+        links: of the clients and base stations.
+        local_epochs: κ1.
+    """
+
+    def client(work: ClientWork) -> float:
+        compute = work.seconds
+        if links.seconds_per_image is not None:
+            compute = links.seconds_per_image * work.images * local_epochs
+        return 2 * links.client.seconds(size) + compute
+
+    def station(played: StationRound) -> float:
+        edges = ([client(each) for each in work if each.outcome is Outcome.RETURNED] for work in played.work)
+        return 2 * links.cloud.seconds(size) + sum(max(edge, default=0.0) for edge in edges)
+
+    return max((station(played) for played in stations if played.update is not None), default=0.0)

@@ -1,0 +1,83 @@
+"""The contributions of one global round's base stations, by any of the methods of `fl.training.contribution`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+
+from torch import nn
+
+from fl.training.average import average
+from fl.training.contribution import (
+    EXACT_STATIONS,
+    Valuation,
+    exact_shapley,
+    leave_one_out,
+    measure_margins,
+    truncated_shapley,
+)
+from fl.training.edge import Update
+from fl.training.errors import DivergedError
+from fl.training.evaluation import Evaluation
+from fl.training.federation import Federation
+from fl.training.seeds import Stream, derive_seed
+from fl.training.state import State
+
+
+def value_stations(
+    federation: Federation,
+    epoch: int,
+    state: State,
+    before: Evaluation,
+    updates: Sequence[Update],
+    workspace: nn.Module | None = None,
+) -> Valuation:
+    """Measure the contribution of each base station with an update, by the method that the configuration names.
+
+    Args:
+        federation: whose test images are judged by.
+        epoch: the global round.
+        state: the global model that it started from.
+        before: that model, judged.
+        updates: of the base stations present.
+        workspace: a module to compute in; its parameters are overwritten.
+    """
+    method = federation.config.contribution
+    if method == "none" or not updates:
+        return Valuation({}, 0)
+
+    def judge(local: State) -> Evaluation:
+        return federation.evaluate(local, workspace=workspace)
+
+    if method == "margin":
+        return Valuation(measure_margins(before, updates, judge), len(updates))
+    worth = coalition_worth(before, updates, judge)
+    players = [update.station for update in updates]
+    if method == "leave-one-out":
+        return leave_one_out(players, worth)
+    if len(players) <= EXACT_STATIONS:
+        return exact_shapley(players, worth)
+    return truncated_shapley(players, worth, seed=derive_seed(federation.config.seed, Stream.PERMUTATIONS, epoch))
+
+
+def coalition_worth(
+    before: Evaluation, updates: Sequence[Update], judge: Callable[[State], Evaluation]
+) -> Callable[[frozenset[int]], Fraction]:
+    """What a set of base stations is worth: the accuracy of the average of their updates.
+
+    The average is weighted by samples, whatever rule and momentum the run aggregates by (Song et al. 2019; Wang et
+    al. 2020). Nobody is worth the accuracy that the round started from. A model whose loss is not a finite number
+    classifies nothing.
+    """
+    by_station = {update.station: update for update in updates}
+
+    def worth(coalition: frozenset[int]) -> Fraction:
+        if not coalition:
+            return before.exact_accuracy
+        chosen = [by_station[station] for station in sorted(coalition)]
+        try:
+            return judge(average((update.state, update.samples) for update in chosen)).exact_accuracy
+        except DivergedError:
+            return Fraction(0)
+
+    return worth

@@ -1,0 +1,57 @@
+"""Configurations that make no sense are refused with what is wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from fl.training.config import StationConfig, TrainingConfig
+from fl.training.data import Dataset
+from fl.training.edge import Station
+from fl.training.errors import TrainingError
+from fl.training.federation import build_federation
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"stations": 0}, "stations must be at least 1, not 0"),
+        ({"clients": 0}, "clients must be at least 1, not 0"),
+        ({"rounds": 0}, "rounds must be at least 1, not 0"),
+        ({"seed": -1}, "seed must be at least 0, not -1"),
+        ({"train_images": 0}, "train_images must be at least 1, not 0"),
+        ({"test_images": 0}, "test_images must be at least 1, not 0"),
+        ({"alpha": 0.0}, "alpha must be positive, not 0.0"),
+        ({"dataset": "mnist"}, "unknown data set 'mnist'"),
+        ({"model": "transformer"}, "unknown model 'transformer'"),
+        ({"targets": ("0", "ten")}, "unknown target labels ten"),
+        ({"train_images": 7}, "7 training images cannot be split over 8 clients"),
+    ],
+)
+def test_build__bad_configuration__says_what(settings: dict, text: str) -> None:
+    with pytest.raises(TrainingError, match=text):
+        build_federation(TrainingConfig(**settings))
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"local_epochs": 0}, "local_epochs must be at least 1, not 0"),
+        ({"edge_aggregations": 0}, "edge_aggregations must be at least 1, not 0"),
+        ({"batch_size": 0}, "batch_size must be at least 1, not 0"),
+        ({"threads": 0}, "threads must be at least 1, not 0"),
+        ({"learning_rate": 0.0}, "learning_rate must be positive, not 0.0"),
+        ({"learning_rate": float("nan")}, "learning_rate must be positive, not nan"),
+        ({"momentum": 1.0}, r"momentum must be in \[0, 1\), not 1.0"),
+    ],
+)
+def test_station_config__bad_setting__says_what(settings: dict, text: str) -> None:
+    with pytest.raises(TrainingError, match=text):
+        StationConfig(**settings)
+
+
+def test_station__of_the_default_configuration__is_what_suits_the_data_set(digits: Dataset) -> None:
+    federation = build_federation(TrainingConfig(), digits)
+    assert all(isinstance(station, Station) for station in federation.stations)
+    assert (len(federation.stations), federation.model.name) == (4, "small-cnn")
+    assert federation.stations[0].config == StationConfig()
+    assert sum(station.samples for station in federation.stations) == 1437
