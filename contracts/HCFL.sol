@@ -432,12 +432,13 @@ contract HCFL is Rounds, Escrow {
         if (member.isAt(Stage.None)) revert NotAMember(s.roundId, account);
         if (member.isAt(Stage.Settled) || member.isAt(Stage.Closed)) return false;
         Settlement.Dues memory dues;
+        uint256 released;
         if (member.isAt(Stage.Joined)) {
-            Settlement.duesOfAbsentee(dues, s, member);
+            released = Settlement.duesOfAbsentee(dues, s, member);
             round.members[account] = member.withStage(Stage.Closed);
         } else {
             _checkBids(member, account, bids, from, s.terms.bidWords());
-            Settlement.duesOf(dues, s, book, round, member, bids, from);
+            released = Settlement.duesOf(dues, s, book, round, member, bids, from);
             // What is collected is below 2^109 wei. A pot is part of what the round took in, at most MAX_ESCROW: these sums
             // cannot revert and so hold up the others' rebates.
             uint256 putIn = dues.tax + dues.forfeited;
@@ -449,8 +450,8 @@ contract HCFL is Rounds, Escrow {
             round.members[account] = member.withStage(Stage.Settled).withPutIn(putIn);
             s.ledger = s.ledger.withSettled();
         }
-        s.ledger = s.ledger.minusEscrow(dues.released);
-        _credit(account, dues.released);
+        s.ledger = s.ledger.minusEscrow(released);
+        _credit(account, released);
         emit MemberSettled(s.roundId, account, dues.share, dues.tax, dues.slashed, dues.reward, dues.forfeited);
         return true;
     }

@@ -52,7 +52,6 @@ library Settlement {
     /// @param slashed its bond, where it is lost
     /// @param reward what it earns (base stations)
     /// @param forfeited the reward that it lost
-    /// @param released what becomes free of its lock and reward
     /// @param slashedOutside whether the slashed bond goes to the other side's rebates
     /// @param slashedToRecorders whether it goes to those who recorded an update, with the share (the winner of an aborted round)
     struct Dues {
@@ -61,7 +60,6 @@ library Settlement {
         uint256 slashed;
         uint256 reward;
         uint256 forfeited;
-        uint256 released;
         bool slashedOutside;
         bool slashedToRecorders;
     }
@@ -156,6 +154,7 @@ library Settlement {
     /// @notice What a committed member owes and is owed.
     /// @param book its side's; opened when the first member needs it
     /// @param bids its packed bids from `bids[from]` on; zeros if it never revealed
+    /// @return released what becomes free of its lock and reward, wei
     function duesOf(
         Dues memory dues,
         Statement memory s,
@@ -164,7 +163,7 @@ library Settlement {
         Member member,
         uint256[] calldata bids,
         uint256 from
-    ) internal view {
+    ) internal view returns (uint256 released) {
         uint256 side = member.side();
         bool silent = member.isAt(Stage.Committed);
         bool winner = member.proposed(s.selected);
@@ -193,26 +192,31 @@ library Settlement {
         } else if (s.aborted && member.recorded()) {
             dues.reward = round.partPerRecorder;
         }
-        collect(dues, s.terms.lockOf(side, member.points()));
+        return collect(dues, s.terms.lockOf(side, member.points()));
     }
 
     /// @notice What a member that joined and never committed owes: a proposer its bond, unless its side has no committed member.
     /// @dev Its share of the rebates' outside is counted by `rebateOf`, so that it does not matter when it is settled.
-    function duesOfAbsentee(Dues memory dues, Statement memory s, Member member) internal pure {
+    function duesOfAbsentee(Dues memory dues, Statement memory s, Member member)
+        internal
+        pure
+        returns (uint256 released)
+    {
         if (member.isProposer() && s.ledger.committed(OWNERS) != 0) dues.slashed = s.terms.bond();
-        collect(dues, s.terms.lockOf(member.side(), member.points()));
+        return collect(dues, s.terms.lockOf(member.side(), member.points()));
     }
 
     /// @dev Collects from the lock and the reward, in this order and never more: share, slashed bond, tax.
-    function collect(Dues memory dues, uint256 lock) internal pure {
+    /// @return released what becomes free
+    function collect(Dues memory dues, uint256 lock) internal pure returns (uint256 released) {
         unchecked {
-            uint256 left = lock + dues.reward; // below 2^109
-            if (dues.share > left) dues.share = left;
-            left -= dues.share;
-            if (dues.slashed > left) dues.slashed = left;
-            left -= dues.slashed;
-            if (dues.tax > left) dues.tax = left;
-            dues.released = left - dues.tax;
+            released = lock + dues.reward; // below 2^109
+            if (dues.share > released) dues.share = released;
+            released -= dues.share;
+            if (dues.slashed > released) dues.slashed = released;
+            released -= dues.slashed;
+            if (dues.tax > released) dues.tax = released;
+            released -= dues.tax;
         }
     }
 
