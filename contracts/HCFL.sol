@@ -316,8 +316,9 @@ contract HCFL is Rounds, Escrow {
         _requireBefore(roundId, conduct.voteDeadline());
         Member member = _memberOf(round, roundId, msg.sender);
         _requireRole(member, msg.sender, Role.Owner);
-        if (member.isAt(Stage.Joined) || member.proposed(conduct.selected())) revert NotAnElector(msg.sender);
         if (member.voted()) revert AlreadyVoted(msg.sender);
+        // Who never committed is no elector, nor once it is settled: its vote would close a settlement that has begun.
+        if (!member.isBidder() || member.proposed(conduct.selected())) revert NotAnElector(msg.sender);
         if (measuredAccuracyBps > 10_000) revert InvalidAccuracy(measuredAccuracyBps);
         round.members[msg.sender] = member.withVoted();
         round.conduct = conduct.withVote(punish);

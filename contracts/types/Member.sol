@@ -44,6 +44,11 @@ library MemberLibrary {
         return Member.unwrap(self).get(STAGE, 3) == uint256(stage_);
     }
 
+    /// @dev Whether it is Committed or Revealed, 2 or 3: not just Joined any more and not Settled yet.
+    function isBidder(Member self) internal pure returns (bool) {
+        return Member.unwrap(self).get(STAGE + 1, 2) == 1;
+    }
+
     /// @dev Its role as an index.
     function side(Member self) internal pure returns (uint256) {
         return Member.unwrap(self).get(ROLE, 1);
