@@ -1,0 +1,148 @@
+"""The contract and the model side by side: every call goes to both."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import astuple
+from typing import Any
+
+from fl.devnode.actors import actor
+from fl.devnode.chain import Reverted
+from fl.devnode.market import Call, Market
+from fl.devnode.rounds import set_theta
+from fl.market.bids import SealedBid
+from fl.market.membership import Entry, MembershipTree
+from fl.market.terms import Deadlines, Phase, Policy, RoundTerms
+from tests.contracts.stateful.attackers import REFUSES_ETHER, calling_when_paid
+from tests.contracts.stateful.comparison import Seen, assert_agrees, assert_moved_on, assert_sound, look
+from tests.contracts.stateful.effects import apply
+from tests.contracts.stateful.rules import broken_by
+from tests.contracts.stateful.state import Round, World
+
+# The hedgehog's code refuses ether; the magpie's calls the contract again when it is paid.
+HEDGEHOG, MAGPIE = "hedgehog", "magpie"
+MEMBERS = ("alice", "bob", "carol", "north", "south", HEDGEHOG, MAGPIE)
+STRANGER = "stranger"  # joins nothing, and ends every round
+ENOUGH = 2**120  # wei that each account has: above any lock
+SPENDING = ("withdraw", "join", "joinAndCommit")
+
+
+class Scene:
+    """Accounts, the contract without rounds, and the model of it.
+
+    Attributes:
+        world: the model.
+        sealed: what an account has bid in a round and may open.
+        reached: counts what calls did and what rounds came to.
+    """
+
+    def __init__(self, market: Market, reached: Counter[str]) -> None:
+        self.market = market
+        self.reached = reached
+        named = {name: actor(name) for name in (*MEMBERS, STRANGER)}
+        market.introduce(**named)
+        self.hedgehog, self.magpie, self.stranger = named[HEDGEHOG], named[MAGPIE], named[STRANGER]
+        self.members = tuple(named[name] for name in MEMBERS)
+        self.accounts = tuple(named.values())
+        for account in self.accounts:
+            market.chain.set_balance(account, ENOUGH)
+        market.chain.set_code(self.hedgehog, REFUSES_ETHER)
+        self.world = World(
+            now=market.chain.now,
+            free=dict.fromkeys(self.accounts, 0),
+            ether=dict.fromkeys(self.accounts, ENOUGH),
+            refusing=frozenset({self.hedgehog}),
+        )
+        self.sealed: dict[tuple[int, str], SealedBid] = {}
+        self._seen: Seen | None = None
+        self._spenders: set[str] = set()
+
+    @property
+    def rounds(self) -> Sequence[Round]:
+        return tuple(self.world.rounds.values())
+
+    # ── time ──
+
+    def travel(self, time: int) -> None:
+        self.market.chain.travel_to(time)
+        self.world.now = max(self.world.now, time)
+
+    def deadlines(self) -> list[int]:
+        """Those to come, soonest first, of rounds that are still played."""
+        played = [round_ for round_ in self.rounds if round_.phase(self.world.now) is not Phase.SETTLE]
+        return sorted({time for round_ in played for time in astuple(round_.terms.deadlines) if time > self.world.now})
+
+    # ── calls ──
+
+    def attempt(self, call: Call) -> None:
+        """Send a call: it must do what the model says."""
+        if self._sent(call) is not None:
+            self._note_spenders(call)
+            apply(self.world, call)
+
+    def attempt_creation(self, call: Call, entries: tuple[Entry, ...], tree: MembershipTree | None, theta: int) -> None:
+        """Send a `createRound`; a round that comes of it gets these members and this theta."""
+        created = self._sent(call)
+        if created is None:
+            return
+        number = created["roundId"]
+        assert number == len(self.world.rounds) + 1
+        set_theta(self.market, number, theta)
+        terms = terms_of(call.arguments[0])
+        self.world.rounds[number] = Round(number, terms, theta, entries, tree if any(terms.membership_root) else None)
+
+    def attempt_while_paid(self, call: Call, reaction: Call) -> None:
+        """Send a call of the magpie's, whose code makes another whenever it is paid."""
+        self.market.chain.set_code(self.magpie, calling_when_paid(reaction))
+        self.world.reactions[self.magpie] = reaction
+        self.attempt(call)
+        del self.world.reactions[self.magpie]
+        self.market.chain.set_code(self.magpie, b"")
+
+    def _sent(self, call: Call) -> dict[str, Any] | None:
+        """None if it failed, as it must; else what `RoundCreated` says, if it is in the logs."""
+        expected = broken_by(self.world, call)
+        try:
+            receipt = call.send()
+        except Reverted as reverted:
+            said = reverted.failure
+            assert said.error in expected, f"{call} failed with {said}, not with {sorted(expected) or 'nothing'}"
+            self.reached[f"{call.function} refused"] += 1
+            return None
+        assert not expected, f"{call} succeeded, not failed with {sorted(expected)}"
+        self.reached[f"{call.function} done"] += 1
+        return receipt.event("RoundCreated") if call.function == "createRound" else {}
+
+    def _note_spenders(self, call: Call) -> None:
+        """Remember who lowers its free balance, by the call or by the reaction to it."""
+        reaction = self.world.reactions.get(call.sender)
+        if call.function in SPENDING or (reaction and reaction.function in SPENDING):
+            self._spenders.add(call.sender)
+
+    # ── what must hold ──
+
+    def check(self) -> Seen:
+        """Everything that can be read of the contract is the model's, and sound in itself."""
+        seen = look(self.market, list(self.world.rounds), self.accounts)
+        assert_agrees(self.market, self.world, seen)
+        assert_sound(seen)
+        if self._seen:
+            assert_moved_on(self._seen, seen, frozenset(self._spenders))
+        self._seen = seen
+        self._spenders.clear()
+        return seen
+
+
+def terms_of(arguments: Sequence[Any]) -> RoundTerms:
+    """The inverse of `RoundTerms.encode`."""
+    owner_cap, base_cap, bond, owner_policy, base_policy, threshold, max_models, root, deadlines = arguments
+    return RoundTerms(
+        max_owner_bid=owner_cap,
+        max_base_bid=base_cap,
+        bond=bond,
+        deadlines=Deadlines(*deadlines),
+        owner_policy=Policy(owner_policy),
+        base_policy=Policy(base_policy),
+        punish_threshold_bps=threshold,
+        max_models=max_models,
+        membership_root=root,
+    )
