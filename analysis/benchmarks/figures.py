@@ -89,7 +89,6 @@ _TAXED = "a tax goes into its side's rebates: one more slot is read and written"
 ABOVE: Mapping[Case, str] = {
     Case("settle", "owner, returning, later tax"): _TAXED,
     Case("settle", "base station, returning, later tax"): _TAXED,
-    Case("settleMany", f"a member of {BATCH}, new"): "half of them pay a tax: both sides' rebates are written",
 }
 
 # Measured once, by hand, on anvil 1.7.1 with contracts that do this step and nothing else.

@@ -91,7 +91,9 @@ def test_chart__committed__is_drawn_from_the_committed_rounds(tmp_path: Path, mo
     committed = chart.FILES[0].read_text(encoding="utf-8")
     monkeypatch.setattr(chart, "FILES", (tmp_path / "chart.svg",))
     chart.draw(records.read_rounds())
-    assert (tmp_path / "chart.svg").read_text(encoding="utf-8") == committed, "draw it: `python -m analysis.benchmarks.chart`"
+    assert (tmp_path / "chart.svg").read_text(encoding="utf-8") == committed, (
+        "draw it: `python -m analysis.benchmarks.chart`"
+    )
 
 
 def test_rounds__committed__naive_contract_ends_between_two_rounds_that_were_played() -> None:

@@ -61,6 +61,7 @@ def test_round_of_the_creators_own_accounts__however_played__takes_nothing_from_
         own.over()
     got_out = cash_out(own)
     assert put_in - DUST_A_MEMBER * len(own.members) < got_out <= put_in
+    assert own.state.escrow == put_in - got_out, "and nothing but dust is left"
     assert honest.state.escrow == escrow, "the other round's funds have not been touched"
     assert market.held == held - got_out
 

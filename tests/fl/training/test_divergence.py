@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from fl.training.cloud import GlobalRound, aggregate, train
+from fl.training.config import StationConfig
 from fl.training.edge import Outcome, Update
 from fl.training.errors import DivergedError
 from fl.training.federation import Federation
@@ -36,6 +37,15 @@ def test_train__one_client_diverges__is_left_out_and_reported(
     assert update.samples == len(federation.stations[1].clients[0])
     assert first.stations[1].work[0][1].outcome is Outcome.DIVERGED
     assert first.evaluation.accuracy > 0.5
+
+
+def test_client__only_its_last_step_overflows__is_left_out_though_its_loss_was_finite(
+    create_federation: CreateFederation,
+) -> None:
+    federation = create_federation()
+    one_step = replace(federation.stations[0], config=StationConfig(1, 1, batch_size=1000, learning_rate=1e300))
+    with pytest.raises(DivergedError, match="client 0: a parameter is no finite number after the last step: lower the"):
+        one_step.train_round(federation.initial_state(), 0)
 
 
 def test_train__a_station_diverges__is_left_out_and_the_others_go_on(create_federation: CreateFederation) -> None:

@@ -39,6 +39,8 @@ def models(*rows: tuple[float, ...], samples: int = 1) -> list[tuple[State, int]
         (Rule("trimmed-mean", 2), [(1,), (2,), (3,), (-1e9,), (1e9,)], [2]),
         # squared distances to the 2 nearest: 0 has 1 + 2.25, 1 has 0.25 + 1, 1.5 has 0.25 + 2.25: 1 and 1.5 stay
         (KRUM, [(0,), (50,), (1,), (9,), (1.5,)], [1.25]),
+        # two that stand close to each other alone lose: their second neighbour is far
+        (KRUM, [(0,), (0.125,), (5,), (5.5,), (6.25,)], [5.25]),
     ],
 )
 def test_combine__few_models__equals_hand_computation(rule: Rule, rows: list, expected: list[float]) -> None:
