@@ -25,6 +25,11 @@ test: ## every test (ARGS="-k settle" picks some)
 	$(ready)
 	@ape test $(ARGS)
 
+.PHONY: prove
+prove: ## proofs, invariants, long searches, mutation check: hours (ARGS="halmos slither" picks some)
+	$(ready)
+	@python scripts/_prove.py $(ARGS)
+
 .PHONY: lint
 lint: ## style and types: ruff, mypy, forge fmt
 	$(ready)

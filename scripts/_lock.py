@@ -1,4 +1,4 @@
-"""Write `requirements.txt`: the versions that pip resolves `requirements.in` to, names and pins only.
+"""Write each `requirements*.txt`: the versions that pip resolves its `.in` to, names and pins only.
 
 No address is recorded: a clone installs from whatever index its pip is set to. The packages that torch
 wants on Linux alone (CUDA and its compiler) carry the marker that torch gives them.
@@ -25,11 +25,12 @@ def resolve(requirements: Path) -> dict[str, str]:
 
 def main() -> None:
     """Resolve and write."""
-    lines = ["# Written by `make lock` from requirements.in."]
-    for name, version in sorted(resolve(ROOT / "requirements.in").items()):
-        marker = ' ; platform_system == "Linux"' if LINUX_ONLY.match(name) else ""
-        lines.append(f"{name}=={version}{marker}")
-    (ROOT / "requirements.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    for requirements in (ROOT / "requirements.in", ROOT / "requirements-prove.in"):
+        lines = [f"# Written by `make lock` from {requirements.name}."]
+        for name, version in sorted(resolve(requirements).items()):
+            marker = ' ; platform_system == "Linux"' if LINUX_ONLY.match(name) else ""
+            lines.append(f"{name}=={version}{marker}")
+        requirements.with_suffix(".txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ def artefact_of(contract: Any) -> Artefact:
     """What ape has compiled, e.g. `fl.market.deployment.compiled(project)`."""
     kind = contract.contract_type
     abi = tuple(entry.model_dump(by_alias=True, mode="json") for entry in kind.abi)
-    return Artefact(kind.name, abi, bytes(kind.get_deployment_bytecode()))
+    return Artefact(kind.name, abi, bytes(kind.get_deployment_bytecode()), bytes(kind.get_runtime_bytecode()))
 
 
 def deploy(chain: Chain, artefact: Artefact) -> Market:

@@ -19,11 +19,12 @@ IMPORT = re.compile(r'^\s*import\s+(?:[^"\';]*\sfrom\s+)?["\']([^"\']+)["\']', r
 
 @dataclass(frozen=True)
 class Artefact:
-    """A compiled contract: its ABI and the code that deploys it."""
+    """A compiled contract: its ABI, the code that deploys it and the code that is then there (without immutables)."""
 
     name: str
     abi: tuple[dict[str, Any], ...]
     code: bytes
+    runtime: bytes
 
 
 def compile_contract(path: str, name: str | None = None) -> Artefact:
@@ -47,7 +48,8 @@ def compile_contract(path: str, name: str | None = None) -> Artefact:
         kept.write_text(json.dumps(answer["contracts"][path]), encoding="utf-8")
     name = name or Path(path).stem
     compiled = json.loads(kept.read_text(encoding="utf-8"))[name]
-    return Artefact(name, tuple(compiled["abi"]), bytes.fromhex(compiled["evm"]["bytecode"]["object"]))
+    code, runtime = (bytes.fromhex(compiled["evm"][kind]["object"]) for kind in ("bytecode", "deployedBytecode"))
+    return Artefact(name, tuple(compiled["abi"]), code, runtime)
 
 
 def _settings() -> dict[str, Any]:
@@ -75,7 +77,7 @@ def _request(path: str) -> dict[str, Any]:
             "evmVersion": settings["evm_version"],
             "viaIR": settings["via_ir"],
             "optimizer": {"enabled": settings["optimizer"], "runs": settings["optimizer_runs"]},
-            "outputSelection": {path: {"*": ["abi", "evm.bytecode.object"]}},
+            "outputSelection": {path: {"*": ["abi", "evm.bytecode.object", "evm.deployedBytecode.object"]}},
         },
     }
 

@@ -52,6 +52,7 @@ def test_build__resnet__is_torchvisions_with_a_stem_for_small_images_and_group_n
 
 def test_build__resnet18__is_trained_by_a_client(digits: Dataset) -> None:
     module = ModelSpec("resnet18", (1, 8, 8), 10).build(seed=1)
+    assert float(module.conv1.weight.detach().std()) == pytest.approx((2 / (64 * 9)) ** 0.5, rel=0.15)  # He et al. 2015
     samples = digits.train.take(np.arange(16))
     config = StationConfig(local_epochs=4, batch_size=8, learning_rate=0.005, momentum=0.0)
     first = train_client(module, samples, config, seed=0, epochs=1)

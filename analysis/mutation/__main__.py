@@ -1,0 +1,114 @@
+"""`python -m analysis.mutation`: change the contracts in every way listed and see that a test fails each time."""
+
+import re
+import sys
+from collections.abc import Callable
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+from queue import SimpleQueue
+from tempfile import TemporaryDirectory
+from threading import Lock
+
+import click
+
+from analysis.mutation.mutants import Mutant, MutantError, read_mutants
+from analysis.mutation.report import REQUIRED, read, score, write
+from analysis.mutation.workshop import ROOT, Verdict, Workshop
+
+
+def select(mutants: list[Mutant], pattern: str | None) -> list[Mutant]:
+    """Those whose file or description has the pattern."""
+    if pattern is None:
+        return mutants
+    return [mutant for mutant in mutants if re.search(pattern, f"{mutant.file} {mutant.why}", re.IGNORECASE)]
+
+
+def check(
+    mutants: list[Mutant], jobs: int, baseline: bool, scratch: Path, told: Callable[[Verdict], None]
+) -> list[Verdict]:
+    """Try every mutant out, in the list's order, `jobs` at a time; `told` hears of each.
+
+    Raises:
+        MutantError: the first one that could not be tried out, or tests that fail without a change.
+    """
+    workshops: SimpleQueue[Workshop] = SimpleQueue()
+    for number in range(jobs):
+        workshops.put(Workshop(scratch / str(number)))
+    if baseline:
+        workshop = workshops.get()
+        workshop.compile()
+        failed = workshop.first_failure(())
+        if failed:
+            raise MutantError(f"{failed} fails without any change; mend that first")
+        workshops.put(workshop)
+        click.echo("The tests pass without a change.")
+
+    def one(mutant: Mutant) -> Verdict:
+        workshop = workshops.get()
+        try:
+            verdict = workshop.try_out(mutant)
+        finally:
+            workshops.put(workshop)
+        noticed = f"caught by {verdict.caught_by}" if verdict.caught_by else "SURVIVED"
+        click.echo(f"{verdict.seconds:5.0f} s  {Path(mutant.file).stem}: {mutant.why}: {noticed}")
+        told(verdict)
+        return verdict
+
+    with ThreadPoolExecutor(jobs) as pool:
+        futures: list[Future[Verdict]] = [pool.submit(one, mutant) for mutant in mutants]
+        done, waiting = wait(futures, return_when=FIRST_EXCEPTION)
+        for future in waiting:
+            future.cancel()
+        for future in done:
+            if not future.cancelled():
+                future.result()
+        return [future.result() for future in futures]
+
+
+@click.command()
+@click.option("--jobs", type=click.IntRange(1), default=2, show_default=True, help="Mutants at a time.")
+@click.option("--only", metavar="PATTERN", help="Those whose file or description matches; writes no results.")
+@click.option("--list", "list_", is_flag=True, help="List the mutants, and check that each can be made.")
+@click.option("--baseline/--no-baseline", default=True, help="First run all tests without a change.")
+@click.option("--again", is_flag=True, help="Also try those that an earlier run caught on the same contracts.")
+def main(jobs: int, only: str | None, list_: bool, baseline: bool, again: bool) -> None:
+    """Change the contracts in every way listed, one at a time, and see that a test fails.
+
+    Fails below 95 %. Works in temporary copies; takes about a minute a mutant and job. A run that was stopped goes on
+    where it was.
+    """
+    try:
+        mutants = select(read_mutants(), only)
+        if not mutants:
+            raise MutantError(f"no mutant matches {only}")
+        for mutant in mutants:
+            mutant.changed(ROOT)
+            if list_:
+                click.echo(f"{mutant.file}: {mutant.why}")
+        if list_:
+            return
+        known = [] if again or only else read(mutants)
+        verdicts = list(known)
+        tried = {verdict.mutant for verdict in known}
+        writing = Lock()
+
+        def keep(verdict: Verdict) -> None:
+            with writing:
+                verdicts.append(verdict)
+                if only is None:
+                    write(sorted(verdicts, key=lambda v: mutants.index(v.mutant)), len(mutants))
+
+        # Not under `.cache`: ape takes nothing there for a contract.
+        with TemporaryDirectory(prefix="hcfl-mutation-", ignore_cleanup_errors=True) as scratch:
+            # Those of which the very test is known take half a minute: they go first.
+            waiting = sorted((m for m in mutants if m not in tried), key=lambda m: not all("::" in t for t in m.tests))
+            check(waiting, jobs, baseline, Path(scratch), keep)
+    except MutantError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"{score(verdicts):.1%} of {len(verdicts)} mutants caught, {REQUIRED:.0%} required.")
+    if score(verdicts) < REQUIRED:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
