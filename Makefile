@@ -30,6 +30,11 @@ prove: ## proofs, invariants, long searches, mutation check: hours (ARGS="halmos
 	$(ready)
 	@python scripts/_prove.py $(ARGS)
 
+.PHONY: figures
+figures: ## the paper's figures and ours, in small settings (ARGS=truth picks one)
+	$(ready)
+	@python -m analysis.figures --quick $(ARGS)
+
 .PHONY: lint
 lint: ## style and types: ruff, mypy, forge fmt
 	$(ready)

@@ -1,33 +1,26 @@
 """Gas by the number of members, drawn so that it reads in print and without colour."""
 
-from typing import Any
+from pathlib import Path
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from analysis.benchmarks.records import Rounds, read_rounds
 from analysis.benchmarks.snapshot import RESULTS
+from analysis.figures.plot import SERIES, panels, save, style
 
-FILES = (RESULTS / "gas_by_members.svg", RESULTS / "gas_by_members.png")
-HCFL: dict[str, Any] = {"color": "#08519c", "marker": "o", "linestyle": "-"}
-NAIVE: dict[str, Any] = {"color": "#d95f0e", "marker": "s", "linestyle": "--"}
+CHART = RESULTS / "gas_by_members"
+HCFL, NAIVE = SERIES[:2]
 MEMBERS = (4, 20, 100, 500, 2_000)
 
 
-def draw(rounds: Rounds) -> None:
+def draw(rounds: Rounds, stem: Path = CHART) -> tuple[Path, ...]:
     """Write the chart as SVG and PNG: a round's gas on the left, its largest transaction's on the right."""
-    # A fixed salt and no date, so that the same figures give the same file.
-    with mpl.rc_context({"svg.hashsalt": "hcfl", "font.size": 9, "svg.fonttype": "none"}):
-        figure = Figure(figsize=(9, 3.8), layout="constrained")
-        left, right = figure.subplots(1, 2)
+    figure, (left, right) = panels(2, height=3.8)
+    with style():
         _round(left, rounds)
         _largest(right, rounds)
-        for path in FILES:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            plain = {"Date": None} if path.suffix == ".svg" else {"Software": None}
-            figure.savefig(path, dpi=200, metadata=plain)
+    return save(figure, stem)
 
 
 def _round(axes: Axes, rounds: Rounds) -> None:

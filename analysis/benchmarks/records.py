@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from analysis.benchmarks.scale import Fit, Growth, Pair
-from analysis.benchmarks.snapshot import RESULTS, machine
+from analysis.benchmarks.snapshot import RESULTS
 from analysis.benchmarks.throughput import BLOCK_GAS, HourRound, Measured
 from analysis.benchmarks.whole import RoundGas
+from analysis.provenance import machine
 
 SCALE = RESULTS / "scale.json"
 ROUNDS = RESULTS / "rounds.json"

@@ -1,20 +1,16 @@
 """The committed figures: one line a case, so that a change of gas shows in review."""
 
 import json
-import os
-import platform
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from analysis.benchmarks.figures import MODELS, Case, Sheet
 from analysis.benchmarks.gas import measure, members_a_side
 from analysis.benchmarks.naive import measure_naive
 from analysis.benchmarks.stage import stage
+from analysis.provenance import tools
 from fl.devnode.market import Market
-from fl.devnode.sources import ROOT
 
 RESULTS = Path(__file__).parent / "results"
 GAS = RESULTS / "gas.json"
@@ -117,26 +113,3 @@ def read(path: Path = GAS) -> Figures:
 
 def _cases(rows: Mapping[str, Mapping[str, int]]) -> dict[Case, dict[int, int]]:
     return {Case(*name.split(": ", 1)): {int(m): gas for m, gas in row.items()} for name, row in rows.items()}
-
-
-def tools() -> dict[str, str]:
-    """What gas depends on beside the sources: compiler and node."""
-    wanted = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))["devDependencies"]
-    return {"solc": wanted["solc"], "anvil": wanted["@foundry-rs/anvil"]}
-
-
-def machine() -> dict[str, Any]:
-    """Where and from what a result was measured."""
-    return {
-        "system": f"{platform.system()} {platform.machine()}",
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        **tools(),
-        "commit": _git("rev-parse", "HEAD"),
-        "changed_since": bool(_git("status", "--porcelain", "--", "contracts")),
-    }
-
-
-def _git(*arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
-    return done.stdout.strip() if done.returncode == 0 else "unknown"

@@ -87,13 +87,10 @@ def test_record__committed__has_every_target_at_ten_models_and_cases_at_all() ->
 # ── whole rounds ──
 
 
-def test_chart__committed__is_drawn_from_the_committed_rounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    committed = chart.FILES[0].read_text(encoding="utf-8")
-    monkeypatch.setattr(chart, "FILES", (tmp_path / "chart.svg",))
-    chart.draw(records.read_rounds())
-    assert (tmp_path / "chart.svg").read_text(encoding="utf-8") == committed, (
-        "draw it: `python -m analysis.benchmarks.chart`"
-    )
+def test_chart__committed__is_drawn_from_the_committed_rounds(tmp_path: Path) -> None:
+    drawn, _ = chart.draw(records.read_rounds(), tmp_path / "chart")
+    committed = chart.CHART.with_suffix(".svg").read_text(encoding="utf-8")
+    assert drawn.read_text(encoding="utf-8") == committed, "draw it: `python -m analysis.benchmarks.chart`"
 
 
 def test_rounds__committed__naive_contract_ends_between_two_rounds_that_were_played() -> None:

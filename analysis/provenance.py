@@ -1,0 +1,48 @@
+"""Where a committed result comes from: the machine, the versions of the tools and the commit."""
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def tools() -> dict[str, str]:
+    """What gas depends on beside the sources: compiler and node."""
+    wanted = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))["devDependencies"]
+    return {"solc": wanted["solc"], "anvil": wanted["@foundry-rs/anvil"]}
+
+
+def machine(watched: Sequence[str] = ("contracts",)) -> dict[str, Any]:
+    """Where and from what a result was measured.
+
+    Args:
+        watched: paths; "changed_since" says whether what lies there differs from the commit.
+    """
+    return {
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        **tools(),
+        "commit": _git("rev-parse", "HEAD"),
+        "changed_since": bool(_git("status", "--porcelain", "--", *watched)),
+    }
+
+
+def _processor() -> str:
+    """The processor's name where Linux tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or "unknown"
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else "unknown"
