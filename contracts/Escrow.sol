@@ -20,7 +20,9 @@ abstract contract Escrow is IHCFL {
     function withdraw(uint256 amount) external {
         _debit(msg.sender, amount);
         emit Withdrawn(msg.sender, amount);
-        // The balance is lowered first: a caller that re-enters finds only what is left.
+        // The balance is lowered first: a caller that re-enters finds only what is left. It may be a contract that needs more
+        // than the gas of `transfer`; whether it took the ether is checked.
+        // slither-disable-next-line low-level-calls
         (bool sent,) = msg.sender.call{value: amount}("");
         if (!sent) revert TransferFailed(msg.sender, amount);
     }

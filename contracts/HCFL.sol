@@ -300,6 +300,8 @@ contract HCFL is Rounds, Escrow {
             ClarkeTax.Book memory book;
             Settlement.Dues memory dues;
             Settlement.read(s, round, roundId, Status.Aborted, round.ledger, terms, conduct);
+            // Only what the winner owes is asked for. What its lock releases is credited when it is settled, like everybody's.
+            // slither-disable-next-line unused-return
             Settlement.duesOf(dues, s, book, round, member, winnerBids, 0);
             part = (dues.share + (dues.slashedToRecorders ? dues.slashed : 0)) / conduct.recorders();
             round.partPerRecorder = part;

@@ -13,8 +13,11 @@ library Lanes {
     using Words for uint256[17];
 
     /// @dev The top bit of each lane.
+    // Four lanes of sixteen digits each, set apart.
+    // slither-disable-next-line too-many-digits
     uint256 internal constant TOP = 0x8000000000000000_8000000000000000_8000000000000000_8000000000000000;
     /// @dev The lowest bit of each lane: times a cap it is the cap in every lane.
+    // slither-disable-next-line too-many-digits
     uint256 internal constant ONES = 0x0000000000000001_0000000000000001_0000000000000001_0000000000000001;
     uint256 internal constant LANE = type(uint64).max;
 
@@ -50,6 +53,8 @@ library Lanes {
     function bidAt(uint256[] calldata a, uint256 from, uint256 m) internal pure returns (uint256 bid) {
         // With l = m + 1: (a[from + l / 4] >> (64 * (l % 4))) & LANE. Lane l starts at byte 8 (l xor 3): a word's highest lane is its first.
         assembly ("memory-safe") {
+            // The xor is meant, no power.
+            // slither-disable-next-line incorrect-exp
             bid := shr(192, calldataload(add(add(a.offset, shl(5, from)), shl(3, xor(add(m, 1), 3)))))
         }
     }

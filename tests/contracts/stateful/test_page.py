@@ -1,7 +1,12 @@
-"""`contracts/invariants.md`: every test, function, type and file that it names exists, and every row names a check."""
+"""`contracts/invariants.md`: every test, function, type and file that it names exists, and every row names a check.
 
+So are the promises that it makes about the sources.
+"""
+
+import json
 import re
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
@@ -53,3 +58,19 @@ def test_page__every_row__names_code_and_a_check() -> None:
         invariant, held, checked = (cell.strip() for cell in row.strip("|").split(" | "))
         assert invariant and held, row
         assert re.search(r"walk|forge|test/proofs|::test_", checked), f"nothing checks: {invariant}"
+
+
+def test_slither__every_detector_left_out__is_explained() -> None:
+    left_out = json.loads(text(ROOT / "slither.config.json"))["detectors_to_exclude"].split(",")
+    assert left_out == re.findall(r"^- `([\w-]+)`: ", PAGE, re.MULTILINE)
+
+
+def test_assembly__every_block__has_its_formula_above() -> None:
+    blocks = 0
+    for path in (path for path in FOLDER.rglob("*.sol") if not {"test", ".cache"} & set(path.parts)):
+        lines = text(path).splitlines()
+        for above, line in pairwise(lines):
+            if line.lstrip().startswith("assembly"):
+                blocks += 1
+                assert above.lstrip().startswith("// "), f"{path.name}: {line.strip()} stands alone"
+    assert blocks == 8
