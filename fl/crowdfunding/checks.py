@@ -5,7 +5,7 @@ from fl.crowdfunding.play import Played
 from fl.market.client import Market
 from fl.market.merkle import updates_root
 from fl.market.terms import Role
-from fl.training.cloud import aggregate
+from fl.training.aggregate import aggregate
 from fl.training.edge import load_update
 from fl.training.errors import TrainingError
 from fl.training.state import save_model

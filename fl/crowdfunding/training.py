@@ -14,7 +14,7 @@ from fl.crowdfunding.watcher import Watcher
 from fl.market.client import Market
 from fl.market.members import BaseStation, Owner
 from fl.market.merkle import updates_root
-from fl.training.cloud import aggregate
+from fl.training.aggregate import aggregate
 from fl.training.contribution import measure_margins, total_margins
 from fl.training.edge import load_update, save_update
 from fl.training.evaluation import Evaluation

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from torch import nn
-
-from fl.training.config import Rule
+from fl.training.crew import Crew, InProcess
 from fl.training.edge import StationRound, Update
-from fl.training.errors import DivergedError, TooFewError, TrainingError
+from fl.training.errors import DivergedError, TooFewError
 from fl.training.evaluation import Evaluation
 from fl.training.federation import Federation
 from fl.training.participation import is_missing
-from fl.training.rules import combine
-from fl.training.state import State, is_finite
+from fl.training.state import State
 from fl.training.valuation import value_stations
 
 log = logging.getLogger(__name__)
@@ -50,44 +47,10 @@ class GlobalRound:
     evaluations: int = 0
 
 
-_MEAN = Rule()
-
-
-def aggregate(updates: Iterable[Update], rule: Rule = _MEAN) -> State:
-    """The next global model: the updates combined, by default averaged by samples (HierFAVG: CloudAggregation).
-
-    Weights are over those present, and the order of the updates does not matter: they are summed by base
-    station. An update with a parameter that is no finite number is left out and reported.
-
-    Raises:
-        TooFewError: there are fewer updates than the rule needs.
-        DivergedError: no update has finite parameters.
-        TrainingError: two updates are of one base station, or they are of different global rounds.
-        ModelError: they are of different models.
-    """
-    ordered = sorted(updates, key=lambda update: update.station)
-    if not ordered:
-        raise TooFewError("no base station returned an update in this global round")
-    if len({update.station for update in ordered}) < len(ordered):
-        raise TrainingError("a base station returned two updates in one global round")
-    if len({update.epoch for update in ordered}) > 1:
-        raise TrainingError("updates of different global rounds cannot be averaged")
-    finite = [update for update in ordered if is_finite(update.state)]
-    for update in ordered:
-        if update not in finite:
-            log.warning(
-                "global round %d, base station %d: a parameter is no finite number; the update is left out",
-                update.epoch,
-                update.station,
-            )
-    if not finite:
-        raise DivergedError(f"global round {ordered[0].epoch}: no update has finite parameters")
-    return combine(rule, ((update.state, update.samples) for update in finite))
-
-
 def train(
     federation: Federation,
     *,
+    crew: Crew | None = None,
     state: State | None = None,
     velocity: State | None = None,
     first_epoch: int = 0,
@@ -101,6 +64,7 @@ def train(
 
     Args:
         federation: the parties.
+        crew: who plays the base stations' rounds, and where; None: this process, one after the other.
         state: the global model to start from; None: the initial one.
         velocity: of the server's momentum after the round before.
         first_epoch: the global round to start with; with the `state` and `velocity` after the round before, a run
@@ -117,45 +81,47 @@ def train(
             before stand.
     """
     config = federation.config
-    workspace = federation.workspace()
+    crew = InProcess(federation) if crew is None else crew
+    trained = federation.model.trained() if config.server_momentum else ()
     state = federation.initial_state() if state is None else state
-    before = federation.evaluate(state, workspace=workspace)
+    before = crew.evaluate(state)
     for epoch in range(first_epoch, config.rounds):
-        stations: list[StationRound] = []
-        absent: dict[int, str] = {}
-        for station in federation.stations:
-            here = present(epoch, station.index)
-            if here and not is_missing(config.station_dropout, config.seed, epoch, station.index):
-                played = station.play(state, epoch, workspace)
-            else:
-                played = StationRound(station.index, None, reason="it did not take part")
-            if played.update is not None and not is_finite(played.update.state):
-                reason = "a parameter of its update is no finite number"
-                played = StationRound(station.index, None, played.work, reason, diverged=True)
-            if played.update is None:
-                absent[station.index] = played.reason
-                log.warning("global round %d: no update of base station %d: %s", epoch, station.index, played.reason)
-            stations.append(played)
+        here = [
+            station.index
+            for station in federation.stations
+            if present(epoch, station.index)
+            and not is_missing(config.station_dropout, config.seed, epoch, station.index)
+        ]
+        rounds = {
+            station.index: StationRound(station.index, None, reason="it did not take part")
+            for station in federation.stations
+        }
+        for index in rounds.keys() - set(here):
+            on_station(rounds[index])
+        for played in crew.play(state, epoch, here):
+            rounds[played.station] = played
             on_station(played)
+        stations = tuple(rounds.values())
+        absent = {played.station: played.reason for played in stations if played.update is None}
+        for index, reason in absent.items():
+            log.warning("global round %d: no update of base station %d: %s", epoch, index, reason)
         updates = tuple(played.update for played in stations if played.update is not None)
         if not updates and (reasons := [played.reason for played in stations if played.diverged]):
             raise DivergedError(f"no base station has an update left in global round {epoch}; {reasons[0]}")
-        valued = value_stations(federation, epoch, state, before, updates, workspace)
+        valued = value_stations(config, epoch, before, updates, crew)
         try:
-            combined = aggregate(updates, config.rule)
+            combined = crew.combine(updates, config.rule)
         except TooFewError as error:
             log.warning("global round %d: the global model stays as it is: %s", epoch, error)
         else:
-            state, velocity = _step(workspace, state, combined, velocity, config.server_momentum)
-        before = federation.evaluate(state, workspace=workspace)
+            state, velocity = _step(trained, state, combined, velocity, config.server_momentum)
+        before = crew.evaluate(state)
         log.info("global round %d: accuracy %.4f, loss %.4f", epoch, before.accuracy, before.loss)
-        yield GlobalRound(
-            epoch, state, updates, before, valued.values, tuple(stations), absent, velocity, valued.evaluations
-        )
+        yield GlobalRound(epoch, state, updates, before, valued.values, stations, absent, velocity, valued.evaluations)
 
 
 def _step(
-    module: nn.Module, state: State, combined: State, velocity: State | None, momentum: float
+    trained: Collection[str], state: State, combined: State, velocity: State | None, momentum: float
 ) -> tuple[State, State | None]:
     """The server's step with momentum β (FedAvgM, Hsu, Qi and Brown 2019): v ← β·v + (w − w̄), w ← w − v.
 
@@ -164,7 +130,7 @@ def _step(
     if momentum == 0:
         return combined, None
     moved: State = {}
-    for name, _ in module.named_parameters():
+    for name in trained:
         step = state[name] - combined[name]
         moved[name] = step if velocity is None else velocity[name].to(step).mul(momentum).add_(step)
     return {name: state[name] - moved[name] if name in moved else combined[name] for name in combined}, moved

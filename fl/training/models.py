@@ -7,7 +7,7 @@ float32 [n, channels, height, width] in [−1, 1] to logits [n, classes]. To add
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, TypeAlias
@@ -162,6 +162,14 @@ class ModelSpec:
         """
         return _tensors_of(self)
 
+    def trained(self) -> Sequence[str]:
+        """Names of its parameters, which are trained, unlike a batch normalisation's statistics.
+
+        Raises:
+            ModelError: it cannot be built.
+        """
+        return _trained_of(self)
+
     def initial_state(self, seed: int) -> State:
         """The parameters that training starts from."""
         return dict(self.build(seed).state_dict())
@@ -187,11 +195,19 @@ class ModelSpec:
 
 @lru_cache(maxsize=16)
 def _tensors_of(spec: ModelSpec) -> Mapping[str, tuple[tuple[int, ...], torch.dtype]]:
+    return {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in _outline(spec).state_dict().items()}
+
+
+@lru_cache(maxsize=16)
+def _trained_of(spec: ModelSpec) -> Sequence[str]:
+    return tuple(name for name, _ in _outline(spec).named_parameters())
+
+
+def _outline(spec: ModelSpec) -> nn.Module:
     import torch
 
     with torch.device("cpu" if spec.is_own else "meta"):  # which needs neither memory nor draws
-        module = spec.build(device=None)
-    return {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in module.state_dict().items()}
+        return spec.build(device=None)
 
 
 def _import_factory(path: str) -> Factory:

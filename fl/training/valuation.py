@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
-from torch import nn
-
 from fl.training.average import average
+from fl.training.config import TrainingConfig
 from fl.training.contribution import (
     EXACT_STATIONS,
     Valuation,
@@ -16,48 +15,39 @@ from fl.training.contribution import (
     measure_margins,
     truncated_shapley,
 )
+from fl.training.crew import Crew
 from fl.training.edge import Update
 from fl.training.errors import DivergedError
 from fl.training.evaluation import Evaluation
-from fl.training.federation import Federation
 from fl.training.seeds import Stream, derive_seed
 from fl.training.state import State
 
 
 def value_stations(
-    federation: Federation,
-    epoch: int,
-    state: State,
-    before: Evaluation,
-    updates: Sequence[Update],
-    workspace: nn.Module | None = None,
+    config: TrainingConfig, epoch: int, before: Evaluation, updates: Sequence[Update], crew: Crew
 ) -> Valuation:
     """Measure the contribution of each base station with an update, by the method that the configuration names.
 
     Args:
-        federation: whose test images are judged by.
+        config: of the run.
         epoch: the global round.
-        state: the global model that it started from.
-        before: that model, judged.
+        before: the global model that it started from, judged.
         updates: of the base stations present.
-        workspace: a module to compute in; its parameters are overwritten.
+        crew: that played it, and judges.
     """
-    method = federation.config.contribution
+    method = config.contribution
     if method == "none" or not updates:
         return Valuation({}, 0)
-
-    def judge(local: State) -> Evaluation:
-        return federation.evaluate(local, workspace=workspace)
-
+    updates = crew.gather(updates)
     if method == "margin":
-        return Valuation(measure_margins(before, updates, judge), len(updates))
-    worth = coalition_worth(before, updates, judge)
+        return Valuation(measure_margins(before, updates, crew.evaluate), len(updates))
+    worth = coalition_worth(before, updates, crew.evaluate)
     players = [update.station for update in updates]
     if method == "leave-one-out":
         return leave_one_out(players, worth)
     if len(players) <= EXACT_STATIONS:
         return exact_shapley(players, worth)
-    return truncated_shapley(players, worth, seed=derive_seed(federation.config.seed, Stream.PERMUTATIONS, epoch))
+    return truncated_shapley(players, worth, seed=derive_seed(config.seed, Stream.PERMUTATIONS, epoch))
 
 
 def coalition_worth(

@@ -7,8 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fl.training.aggregate import aggregate
 from fl.training.average import average
-from fl.training.cloud import aggregate
 from fl.training.edge import Update
 from fl.training.errors import ModelError, TrainingError
 from fl.training.models import ModelSpec

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from fl.training.cloud import aggregate, train
+from fl.training.aggregate import aggregate
+from fl.training.cloud import train
 from fl.training.config import StationConfig
 from fl.training.data import Dataset, to_float
 from fl.training.federation import Federation

@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from fl.training.cloud import GlobalRound, aggregate, train
+from fl.training.aggregate import aggregate
+from fl.training.cloud import GlobalRound, train
 from fl.training.config import StationConfig
 from fl.training.edge import Outcome, Update
 from fl.training.errors import DivergedError

@@ -11,9 +11,10 @@ import pytest
 import torch
 
 from fl.artefacts import digest_of
+from fl.training.aggregate import aggregate
 from fl.training.average import average
 from fl.training.client import train_client
-from fl.training.cloud import GlobalRound, aggregate, train
+from fl.training.cloud import GlobalRound, train
 from fl.training.config import StationConfig, TrainingConfig
 from fl.training.contribution import contribution_points, total_margins
 from fl.training.data import Dataset, Samples, to_float

@@ -23,6 +23,7 @@ from fl.training.contribution import (
     most_evaluations,
     truncated_shapley,
 )
+from fl.training.crew import InProcess
 from fl.training.data import Dataset, Samples
 from fl.training.edge import Update
 from fl.training.errors import TrainingError
@@ -159,7 +160,8 @@ def test_value_stations__update_that_is_no_number__classifies_nothing(create_fed
     start = federation.evaluate(federation.initial_state())
     bad = replace(first.updates[1], state={n: t * float("nan") for n, t in first.updates[1].state.items()})
     for method in METHODS[1:]:
-        valued = value_stations(with_method(federation, method), 0, {}, start, [first.updates[0], bad])
+        config = replace(federation.config, contribution=method)
+        valued = value_stations(config, 0, start, [first.updates[0], bad], InProcess(federation))
         assert valued.values[1] < min(Fraction(0), valued.values[0])
 
 
@@ -167,10 +169,6 @@ def test_value_stations__update_that_is_no_number__classifies_nothing(create_fed
 
 
 USELESS, FLIPPED = 1, 3
-
-
-def with_method(federation: Federation, method: str) -> Federation:
-    return replace(federation, config=replace(federation.config, contribution=method))
 
 
 def planted(digits: Dataset, stations: int, rounds: int, local_epochs: int) -> tuple[Federation, list[GlobalRound]]:
@@ -193,12 +191,11 @@ def planted(digits: Dataset, stations: int, rounds: int, local_epochs: int) -> t
 
 def ranked(federation: Federation, rounds: list[GlobalRound], method: str) -> tuple[list[int], list[Valuation]]:
     """Base stations by their contributions over the rounds, the least first."""
-    state, before = federation.initial_state(), federation.evaluate(federation.initial_state())
-    valuations, judging = [], federation.workspace()
+    config, crew = replace(federation.config, contribution=method), InProcess(federation)
+    valuations, before = [], crew.evaluate(federation.initial_state())
     for done in rounds:
-        chosen = with_method(federation, method)
-        valuations.append(value_stations(chosen, done.epoch, state, before, done.updates, judging))
-        state, before = done.state, done.evaluation
+        valuations.append(value_stations(config, done.epoch, before, done.updates, crew))
+        before = done.evaluation
     sums = {each.index: sum(valued.values[each.index] for valued in valuations) for each in federation.stations}
     return sorted(sums, key=sums.__getitem__), valuations
 
