@@ -23,7 +23,7 @@ round: ## a whole round: fund, choose, train, pay (ARGS="--help" shows its optio
 .PHONY: test
 test: ## every test (ARGS="-k settle" picks some)
 	$(ready)
-	@ape test $(ARGS)
+	@ape test --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 .PHONY: prove
 prove: ## proofs, invariants, long searches, mutation check: hours (ARGS="halmos slither" picks some)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import solcx
+from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parents[2]
 IMPORT = re.compile(r'^\s*import\s+(?:[^"\';]*\sfrom\s+)?["\']([^"\']+)["\']', re.MULTILINE)
@@ -41,11 +42,12 @@ def compile_contract(path: str, name: str | None = None) -> Artefact:
     request = _request(path)
     text = json.dumps(request, sort_keys=True)
     kept = ROOT / ".build" / "test" / f"{hashlib.sha256(text.encode()).hexdigest()}.json"
-    if not kept.exists():
-        version = Path(_settings()["solc"]).name.removeprefix("solc-v")
-        answer = solcx.compile_standard(request, solc_version=version)
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_text(json.dumps(answer["contracts"][path]), encoding="utf-8")
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(kept.with_suffix(".lock")):
+        if not kept.exists():
+            version = Path(_settings()["solc"]).name.removeprefix("solc-v")
+            answer = solcx.compile_standard(request, solc_version=version)
+            kept.write_text(json.dumps(answer["contracts"][path]), encoding="utf-8")
     name = name or Path(path).stem
     compiled = json.loads(kept.read_text(encoding="utf-8"))[name]
     code, runtime = (bytes.fromhex(compiled["evm"][kind]["object"]) for kind in ("bytecode", "deployedBytecode"))

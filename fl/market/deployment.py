@@ -6,6 +6,7 @@ from typing import Any
 from ape.api import AccountAPI
 from ape.contracts import ContractContainer
 from ape.exceptions import ApeException
+from filelock import FileLock
 
 from fl.market.client import Market
 from fl.market.refusals import MarketError
@@ -24,11 +25,13 @@ def compiled(project: Any) -> ContractContainer:
     ours = sorted(project.sources.paths)
     state = hashlib.sha256(b"".join(source.read_bytes() for source in [*ours, *settings])).hexdigest()
     stamp = project.path / ".build" / "sources.sha256"
-    if not stamp.exists() or stamp.read_text(encoding="utf-8") != state:
-        project.load_contracts(use_cache=False)
-        stamp.parent.mkdir(exist_ok=True)
-        stamp.write_text(state, encoding="utf-8")
-    return project.HCFL
+    stamp.parent.mkdir(exist_ok=True)
+    # Of processes that start at once, as the tests' do, one compiles and the others wait for it.
+    with FileLock(stamp.with_suffix(".lock")):
+        if not stamp.exists() or stamp.read_text(encoding="utf-8") != state:
+            project.load_contracts(use_cache=False)
+            stamp.write_text(state, encoding="utf-8")
+        return project.HCFL
 
 
 def deploy(project: Any, account: AccountAPI) -> Market:
