@@ -15,15 +15,16 @@ from analysis.figures.plot import save
 
 def make(found: Figure, request: Request, folder: Path, redraw: bool) -> bool:
     """Make one figure; whether every claim of its caption holds."""
-    click.secho(f"{found.name}: {found.title}", bold=True)
+    setting = found.setting(request)
+    click.secho(f"{found.name}, {setting} setting: {found.title}", bold=True)
     if not redraw:
         began = time.monotonic()
         data = found.measure(request)
         path = record.write(found, request, data, time.monotonic() - began, folder)
         click.echo(f"  data     {path}")
     # What is drawn is what was written.
-    data = record.read(found.name, request.quick, folder)["data"]
-    for path in save(found.draw(data), record.stem_of(found.name, request.quick, folder)):
+    data = record.read(found.name, setting, folder)["data"]
+    for path in save(found.draw(data), record.stem_of(found.name, setting, folder)):
         click.echo(f"  drawing  {path}")
     claims = found.claims(data)
     for claim in claims:
@@ -36,7 +37,12 @@ def make(found: Figure, request: Request, folder: Path, redraw: bool) -> bool:
 @click.option("--quick", is_flag=True, help="Small settings: minutes on 2 cores.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Every draw follows from it.")
 @click.option("--data-dir", type=click.Path(exists=True, file_okay=False), help="CIFAR-10 as a folder.")
-@click.option("--device", default="auto", show_default=True, help="Where to train: cpu, cuda or auto.")
+@click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    help="Where to train: cpu, cuda or auto. The full setting of figures that train is for a GPU; a CPU has its own.",
+)
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=record.RESULTS, help="Where to write.")
 @click.option("--redraw", is_flag=True, help="Draw again from the data that are there.")
 def main(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
@@ -11,6 +12,14 @@ if TYPE_CHECKING:
 
 Data: TypeAlias = Mapping[str, Any]
 """What a figure shows, as JSON holds it."""
+
+
+class Setting(StrEnum):
+    """How large a measurement is; its value names the folder of the results."""
+
+    QUICK = "quick"
+    CPU = "cpu"  # of figures that train: the paper's data and a small network, for a machine without a GPU
+    FULL = "full"
 
 
 class FigureError(Exception):
@@ -54,6 +63,7 @@ class Figure:
         measure: the data, from a request; it holds the settings under "settings".
         draw: a drawing of the data.
         claims: what the caption says about the data.
+        trains: whether it trains models; then there is a setting for machines without a GPU.
     """
 
     name: str
@@ -61,3 +71,24 @@ class Figure:
     measure: Callable[[Request], Data]
     draw: Callable[[Data], Drawing]
     claims: Callable[[Data], list[Claim]]
+    trains: bool = False
+
+    def setting(self, request: Request) -> Setting:
+        """The setting that a request means: the full one of a figure that trains is for a GPU.
+
+        Raises:
+            FigureError: the device is not there.
+        """
+        if request.quick:
+            return Setting.QUICK
+        return Setting.CPU if self.trains and not _on_gpu(request.device) else Setting.FULL
+
+
+def _on_gpu(device: str) -> bool:
+    from fl.training.errors import TrainingError
+    from fl.training.runtime import pick_device
+
+    try:
+        return pick_device(device).type == "cuda"
+    except TrainingError as error:
+        raise FigureError(str(error)) from None

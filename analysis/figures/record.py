@@ -7,46 +7,49 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from analysis.figures.figure import Data, Figure, FigureError, Request
+from analysis.figures.figure import Data, Figure, FigureError, Request, Setting
 from analysis.provenance import machine
 
 RESULTS = Path(__file__).parent / "results"
 WATCHED = ("contracts", "fl", "analysis/mechanism.py", "analysis/settlement.py", "analysis/figures")
 
 
-def stem_of(name: str, quick: bool, folder: Path = RESULTS) -> Path:
+def stem_of(name: str, setting: Setting, folder: Path = RESULTS) -> Path:
     """Where a figure's files lie, without the ending."""
-    return folder / ("quick" if quick else "full") / name
+    return folder / setting / name
 
 
-def command_of(name: str, request: Request) -> str:
+def command_of(figure: Figure, request: Request) -> str:
     """The command that makes the figure again; where the data are is left to whoever runs it."""
-    words = ["python -m analysis.figures", name]
+    setting = figure.setting(request)
+    words = ["python -m analysis.figures", figure.name]
     words += ["--quick"] * request.quick + [f"--seed {request.seed}"] * (request.seed != 0)
+    if figure.trains and setting is not Setting.QUICK:
+        words.append(f"--device {'cpu' if setting is Setting.CPU else 'cuda'}")
     return " ".join(words + ["--data-dir DIR"] * (request.data_dir is not None))
 
 
 def write(figure: Figure, request: Request, data: Data, seconds: float, folder: Path = RESULTS) -> Path:
     """Write the data."""
     head = {
-        "written_by": command_of(figure.name, request),
+        "written_by": command_of(figure, request),
         "seed": request.seed,
         "seconds": round(seconds, 1),
         "machine": machine(WATCHED),
     }
-    path = stem_of(figure.name, request.quick, folder).with_suffix(".json")
+    path = stem_of(figure.name, figure.setting(request), folder).with_suffix(".json")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({**head, "data": data}, indent=1) + "\n", encoding="utf-8")
     return path
 
 
-def read(name: str, quick: bool, folder: Path = RESULTS) -> Mapping[str, Any]:
+def read(name: str, setting: Setting, folder: Path = RESULTS) -> Mapping[str, Any]:
     """The document that `write` has written; its data are under "data".
 
     Raises:
         FigureError: there is none, or it is broken.
     """
-    path = stem_of(name, quick, folder).with_suffix(".json")
+    path = stem_of(name, setting, folder).with_suffix(".json")
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         return {**document, "data": document["data"]}

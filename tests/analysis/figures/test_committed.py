@@ -5,29 +5,32 @@ from pathlib import Path
 import pytest
 
 from analysis.figures.catalogue import NAMES, figure
+from analysis.figures.figure import Setting
 from analysis.figures.plot import save
 from analysis.figures.record import RESULTS, read, stem_of
 
 COMMITTED = [
-    pytest.param(name, quick, id=f"{name}-{'quick' if quick else 'full'}")
+    pytest.param(name, setting, id=f"{name}-{setting}")
     for name in NAMES
-    for quick in (True, False)
-    if quick or stem_of(name, quick).with_suffix(".json").exists()
+    for setting in Setting
+    if setting is Setting.QUICK or stem_of(name, setting).with_suffix(".json").exists()
 ]
 
+OPTIONS = {Setting.QUICK: "--quick", Setting.CPU: "--device cpu", Setting.FULL: ""}
 
-@pytest.mark.parametrize(("name", "quick"), COMMITTED)
-def test_figure__committed__every_claim_of_its_caption_holds(name: str, quick: bool) -> None:
-    claims = figure(name).claims(read(name, quick)["data"])
+
+@pytest.mark.parametrize(("name", "setting"), COMMITTED)
+def test_figure__committed__every_claim_of_its_caption_holds(name: str, setting: Setting) -> None:
+    claims = figure(name).claims(read(name, setting)["data"])
     assert claims, "a caption that claims nothing cannot fail"
     assert not [claim.text for claim in claims if not claim.holds]
 
 
-@pytest.mark.parametrize(("name", "quick"), COMMITTED)
-def test_figure__committed__is_drawn_from_the_committed_data(name: str, quick: bool, tmp_path: Path) -> None:
-    drawn, picture = save(figure(name).draw(read(name, quick)["data"]), tmp_path / name)
-    committed = stem_of(name, quick)
-    again = f"python -m analysis.figures {name}{' --quick' if quick else ''} --redraw"
+@pytest.mark.parametrize(("name", "setting"), COMMITTED)
+def test_figure__committed__is_drawn_from_the_committed_data(name: str, setting: Setting, tmp_path: Path) -> None:
+    drawn, picture = save(figure(name).draw(read(name, setting)["data"]), tmp_path / name)
+    committed = stem_of(name, setting)
+    again = f"python -m analysis.figures {name} {OPTIONS[setting]} --redraw"
     assert drawn.read_text(encoding="utf-8") == committed.with_suffix(".svg").read_text(encoding="utf-8"), again
     assert picture.exists() and committed.with_suffix(".png").exists(), again
 
