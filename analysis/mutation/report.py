@@ -2,30 +2,44 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from analysis.mutation.mutants import Mutant
-from analysis.mutation.workshop import ROOT, Verdict
+from analysis.mutation.workshop import Verdict
 
 REQUIRED = 0.95
 FOLDER = Path(__file__).parent
+COMMENT_OR_STRING = re.compile(r"""(?P<string>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|//[^\n]*|/\*.*?\*/""", re.DOTALL)
 
 
-def fingerprint(root: Path = ROOT) -> str:
-    """Of the contracts: a verdict holds as long as they are the same."""
+def fingerprint(root: Path) -> str:
+    """Of the contracts below `root`, comments and layout aside: a verdict holds as long as they are the same."""
     folders = (root / "contracts", root / "contracts" / "interfaces", root / "contracts" / "types")
     sources = [path for folder in folders for path in sorted(folder.glob("*.sol"))]
-    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
+    return hashlib.sha256("\n".join(code(path.read_text(encoding="utf-8")) for path in sources).encode()).hexdigest()
 
 
-def read(mutants: Sequence[Mutant], folder: Path = FOLDER) -> list[Verdict]:
-    """What an earlier run found out about some of these mutants, on the same contracts. Survivors are tried again."""
+def code(source: str) -> str:
+    """Solidity without its comments; wherever there was one, or blanks, a single blank."""
+    bare = COMMENT_OR_STRING.sub(lambda found: found["string"] or " ", source)
+    return " ".join(bare.split())
+
+
+def read(mutants: Sequence[Mutant], contracts: str, folder: Path = FOLDER) -> list[Verdict]:
+    """What an earlier run found out about some of these mutants. Survivors are tried again.
+
+    Args:
+        mutants: those to look for.
+        contracts: their fingerprint now; a run on others says nothing.
+        folder: where that run left its results.
+    """
     file = folder / "results.json"
     if not file.exists():
         return []
     document = json.loads(file.read_text(encoding="utf-8"))
-    if document["contracts"] != fingerprint():
+    if document["contracts"] != contracts:
         return []
     caught = {(row["file"], row["old"], row["new"]): row["caught_by"] for row in document["results"]}
     known = ((mutant, caught.get((mutant.file, mutant.old, mutant.new))) for mutant in mutants)
@@ -65,8 +79,8 @@ def as_markdown(verdicts: Sequence[Verdict], listed: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def as_json(verdicts: Sequence[Verdict], listed: int) -> str:
-    """The same with the changes themselves."""
+def as_json(verdicts: Sequence[Verdict], listed: int, contracts: str) -> str:
+    """The same with the changes themselves, and the fingerprint of the contracts."""
     rows = [
         {
             "file": verdict.mutant.file,
@@ -77,11 +91,11 @@ def as_json(verdicts: Sequence[Verdict], listed: int) -> str:
         }
         for verdict in verdicts
     ]
-    head = {"contracts": fingerprint(), "listed": listed, "tried": len(rows), "score": round(score(verdicts), 4)}
+    head = {"contracts": contracts, "listed": listed, "tried": len(rows), "score": round(score(verdicts), 4)}
     return json.dumps({**head, "results": rows}, indent=2) + "\n"
 
 
-def write(verdicts: Sequence[Verdict], listed: int, folder: Path = FOLDER) -> None:
+def write(verdicts: Sequence[Verdict], listed: int, contracts: str, folder: Path = FOLDER) -> None:
     """Write `results.md` and `results.json`."""
     (folder / "results.md").write_text(as_markdown(verdicts, listed), encoding="utf-8")
-    (folder / "results.json").write_text(as_json(verdicts, listed), encoding="utf-8")
+    (folder / "results.json").write_text(as_json(verdicts, listed, contracts), encoding="utf-8")

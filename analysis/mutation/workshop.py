@@ -1,17 +1,20 @@
-"""A copy of the checkout in which contracts are changed, compiled and tested. The checkout itself is only read."""
+"""A copy of the last commit in which contracts are changed, compiled and tested. The checkout itself is only read."""
 
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import time
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 from analysis.mutation.mutants import Mutant, MutantError
 
 ROOT = Path(__file__).resolve().parents[2]
+CONTRACT = "contracts/HCFL.sol"
 TESTS = "tests/contracts"
 # A change of gas or of code size alone is no fault that a member could meet.
 LEFT_OUT = ("test_gas.py", "test_coverage.py", "test_scale.py", "attacks/test_page.py", "stateful/test_page.py")
@@ -19,12 +22,11 @@ LARGEST_CODE = 24_576
 SECONDS = 900  # of one pytest run
 PYTEST = (
     *("-x", "-q", "--tb=short", "-rfE", "-p", "no:cacheprovider"),
-    *("-p", "analysis.mutation.quick_failure", "--hypothesis-profile=mutation"),
+    *("-p", "analysis.mutation.plugin", "--hypothesis-profile=mutation"),
 )
-COMPILE = """
-from ape import project
-from fl.market.deployment import compiled
-print("code size", len(compiled(project).contract_type.runtime_bytecode.bytecode.removeprefix("0x")) // 2)
+COMPILE = f"""
+from fl.devnode.sources import compile_contract
+print("code size", len(compile_contract("{CONTRACT}").runtime))
 """
 
 
@@ -37,26 +39,24 @@ class Verdict:
     seconds: float
 
 
+def last_commit(folder: Path) -> None:
+    """Put what git has at HEAD into a new folder: a file that is being edited meanwhile cannot spoil a verdict."""
+    folder.mkdir(parents=True)
+    archive = subprocess.run(["git", "archive", "HEAD"], cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout
+    with tarfile.open(fileobj=BytesIO(archive)) as tar:
+        tar.extractall(folder, filter="data")
+
+
 class Workshop:
     """One copy. Several can work at once."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, sources: Path) -> None:
+        """Set up in `folder` a copy of `sources`, with the checkout's tools."""
         self._root = folder
-        shutil.rmtree(folder, ignore_errors=True)
-        self._copy()
-
-    def _copy(self) -> None:
-        listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-        names = subprocess.run(listed, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
-        for name in filter(None, names.split("\0")):
-            if (ROOT / name).is_file():
-                (self._root / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(ROOT / name, self._root / name)
+        shutil.copytree(sources, folder)
         for name in (".venv", "node_modules", ".cache/solcx"):
-            (self._root / name).parent.mkdir(exist_ok=True)
-            (self._root / name).symlink_to(ROOT / name)
-        if (ROOT / ".ape" / "packages").exists():
-            shutil.copytree(ROOT / ".ape" / "packages", self._root / ".ape" / "packages")
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).symlink_to(ROOT / name)
 
     def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "APE_DATA_FOLDER": str(self._root / ".ape")}
