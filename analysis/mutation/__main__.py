@@ -25,9 +25,13 @@ def select(mutants: list[Mutant], pattern: str | None) -> list[Mutant]:
     return [mutant for mutant in mutants if re.search(pattern, f"{mutant.file} {mutant.why}", re.IGNORECASE)]
 
 
-def importance(mutant: Mutant) -> int:
-    """Where amounts come from goes first, so that a run that is stopped has tried what matters most."""
-    return next((i for i, name in enumerate(AMOUNTS) if mutant.file.endswith(name)), len(AMOUNTS))
+def importance(mutant: Mutant) -> tuple[bool, int]:
+    """Where amounts come from goes first, so that a run that is stopped has tried what matters most.
+
+    One that no test is known to notice takes all tests, and goes last.
+    """
+    place = next((i for i, name in enumerate(AMOUNTS) if mutant.file.endswith(name)), len(AMOUNTS))
+    return bool(mutant.survives), place
 
 
 def check(

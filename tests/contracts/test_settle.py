@@ -211,6 +211,27 @@ def test_settle__every_policy_and_theta__like_the_reference(
     assert_settles_like_reference(round_.voted())
 
 
+def test_settle__share_rounded_over_the_cap__is_the_cap(create_round: CreateRound) -> None:
+    """Uncut, a lie would save a wei: claiming 0 at model 0 selects model 1, which has the same margin.
+
+    Four owners with a point each, θ ~ 1: a term of 1 gwei is 4/3, rounded up, and a share 1/4 of three of them, rounded
+    up: 1,000,000,001 wei.
+    """
+    round_ = create_round(
+        owner_bids=((1, 1), (1, 1), (1, 1), (1, 0)),
+        station_bids=((1, 0), (0, 0)),
+        owner_points=(1, 1, 1, 1),
+        owner_policy=Policy.CAPABILITY,
+        max_owner_bid=1,
+        theta=2**64 - 1,
+    ).voted()
+    with round_.market.chain.snapshot():
+        settled = round_.settled()
+        assert round_.state.selected == 0
+        assert [settled[owner].event("MemberSettled")["share"] for owner in round_.owners] == [GWEI] * 4
+    assert_settles_like_reference(round_)
+
+
 def test_settle__nothing_worth_training__taxes_alone(create_round: CreateRound) -> None:
     """V = 58, K = 60, margin -2: north's claim of 50 prevents the training and costs it what the others lose.
 
