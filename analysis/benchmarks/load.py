@@ -141,10 +141,10 @@ def run(chain: Chain, load: Sequence[Unsigned], block_seconds: int | None) -> Lo
         LoadError: a transaction was refused or reverted, or the node stalled.
     """
     raw = signed(chain, load)
-    before = _height(chain)
+    before = height_of(chain)
     watch = _Watch(chain.uri, before)
-    with _mining_every(chain, block_seconds), watch.watching():
-        _send(chain, raw)
+    with mining_every(chain, block_seconds), watch.watching():
+        send(chain, raw)
         accepted = time.monotonic() - watch.start
         if block_seconds is None:
             chain.rpc("evm_mine")
@@ -158,7 +158,12 @@ def run(chain: Chain, load: Sequence[Unsigned], block_seconds: int | None) -> Lo
     return Load(block_seconds, len(raw), served, accepted, blocks)
 
 
-def _send(chain: Chain, raw: Sequence[str]) -> None:
+def send(chain: Chain, raw: Sequence[str]) -> None:
+    """Send signed transactions, many a request.
+
+    Raises:
+        LoadError: the node refused one.
+    """
     for start in range(0, len(raw), TOGETHER):
         requests = [("eth_sendRawTransaction", (transaction,)) for transaction in raw[start : start + TOGETHER]]
         for answer in chain.raw_batch(requests):
@@ -212,19 +217,20 @@ class _Watch:
         chain = Chain(self.uri)
         height = self.height
         while not done.is_set():
-            now = _height(chain)
+            now = height_of(chain)
             for number in range(height + 1, now + 1):
                 self.seen[number] = time.monotonic() - self.start
             height = now
             time.sleep(POLL_SECONDS)
 
 
-def _height(chain: Chain) -> int:
+def height_of(chain: Chain) -> int:
+    """The number of the newest block."""
     return int(chain.rpc("eth_blockNumber"), 16)
 
 
 @contextmanager
-def _mining_every(chain: Chain, seconds: int | None) -> Iterator[None]:
+def mining_every(chain: Chain, seconds: int | None) -> Iterator[None]:
     """Mine on a clock, or not at all (None), instead of for each transaction."""
     chain.rpc("evm_setAutomine", False)
     if seconds is not None:

@@ -80,7 +80,9 @@ def stage(
     owners = [seat(Role.OWNER, index, row, owner_policy) for index, row in enumerate(bids.owners)]
     stations = [seat(Role.BASE_STATION, index, row, base_policy) for index, row in enumerate(bids.stations)]
     market.chain.raw_batch([("anvil_setBalance", (s.account, hex(FUNDS))) for s in (*owners, *stations)])
-    strangers = [Entry(actor(f"stranger {index}"), Role.OWNER) for index in range(LISTED - 2 * members)]
+    strangers = [
+        Entry(actor(f"stranger {index}"), Role.OWNER) for index in range(LISTED - 2 * members if rooted else 0)
+    ]
     return create_round(
         market,
         owners,
