@@ -13,7 +13,7 @@ stop_if = $(if $(1),$(error $(1)))
 
 .PHONY: help
 help: ## what there is
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
 
 .PHONY: round
 round: ## a whole round: fund, choose, train, pay (ARGS="--help" shows its options)
@@ -34,6 +34,11 @@ prove: ## proofs, invariants, long searches, mutation check: hours (ARGS="halmos
 figures: ## the paper's figures and ours, in small settings (ARGS=truth picks one)
 	$(ready)
 	@python -m analysis.figures --quick $(ARGS)
+
+.PHONY: bench-training
+bench-training: ## training beside a plain loop, Flower and pfl-research (ARGS="--data-dir DIR")
+	$(ready)
+	@python -m analysis.training_benchmark compare $(ARGS)
 
 .PHONY: lint
 lint: ## style and types: ruff, mypy, forge fmt
@@ -63,5 +68,5 @@ lock: ## pin anew what requirements.in and package.json ask for
 
 .PHONY: clean
 clean: ## back to a fresh clone, but for ape's key files and the rounds
-	rm -rf .venv .cache .build node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .bench .cache .build node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	rm -rf .ape/packages .ape/processes

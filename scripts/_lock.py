@@ -25,7 +25,7 @@ def resolve(requirements: Path) -> dict[str, str]:
 
 def main() -> None:
     """Resolve and write."""
-    for requirements in (ROOT / "requirements.in", ROOT / "requirements-prove.in"):
+    for requirements in sorted(ROOT.glob("requirements*.in")):
         lines = [f"# Written by `make lock` from {requirements.name}."]
         for name, version in sorted(resolve(requirements).items()):
             marker = ' ; platform_system == "Linux"' if LINUX_ONLY.match(name) else ""

@@ -1,0 +1,31 @@
+"""This project's engine, through what it offers everybody."""
+
+from __future__ import annotations
+
+from math import ceil
+
+from analysis.training_benchmark import stage
+from analysis.training_benchmark.contenders.job import Job
+from fl.training.cloud import train
+from fl.training.edge import StationRound
+from fl.training.federation import build_federation
+
+
+def run(job: Job) -> None:
+    """Play the job."""
+    workload, dataset = stage.read_dataset(job.data)
+    federation = build_federation(workload.config(job.rounds, job.device), dataset)
+    job.begins(federation.initial_state())
+    for done in train(federation):
+        job.round_ends(_steps(done.stations, workload.batch_size), done.evaluation.accuracy)
+    clients = [samples for station in federation.stations for samples in station.clients]
+    job.ends(done.state, [stage.images_digest(samples) for samples in clients])
+
+
+def _steps(stations: tuple[StationRound, ...], batch: int) -> int:
+    return sum(
+        client.epochs * ceil(client.images / batch)
+        for station in stations
+        for aggregation in station.work
+        for client in aggregation
+    )

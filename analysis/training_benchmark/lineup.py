@@ -1,0 +1,73 @@
+"""Who takes part: the rows of the comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+PLAIN, OURS, FLOWER, FLOOR = "plain", "ours", "flower", "floor"
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A row.
+
+    Attributes:
+        name: in `CONTENDERS`.
+        title: for people.
+        module: in `analysis.training_benchmark.contenders`.
+        peer: whether it needs the environment of `peers`.
+        options: for its module, by device.
+        busy: whether a process keeps one core busy meanwhile.
+    """
+
+    name: str
+    title: str
+    module: str
+    peer: bool = False
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    busy: bool = False
+
+
+def _by_name(*contenders: Contender) -> Mapping[str, Contender]:
+    return {contender.name: contender for contender in contenders}
+
+
+CONTENDERS = _by_name(
+    Contender(OURS, "fl.training", "ours"),
+    Contender("ours-bf16", "fl.training, bf16", "ours", options={"cpu": {"bf16": True}, "cuda": {"bf16": True}}),
+    Contender(PLAIN, "plain PyTorch loop", "plain"),
+    Contender(
+        FLOWER,
+        "Flower, its defaults",
+        "flower",
+        peer=True,
+        # by default a client gets no GPU; one is what Flower's guides give it
+        options={"cuda": {"resources": {"num_cpus": 2, "num_gpus": 1.0}}},
+    ),
+    Contender(
+        "flower-tuned",
+        "Flower, tuned: actors of one core",
+        "flower",
+        peer=True,
+        options={
+            "cpu": {"resources": {"num_cpus": 1, "num_gpus": 0.0}},
+            "cuda": {"resources": {"num_cpus": 1, "num_gpus": 0.25}},
+        },
+    ),
+    Contender("pfl", "pfl-research", "pfl_research", peer=True),
+    Contender(FLOOR, "floor: forward, backward, step", "floor"),
+    Contender("ours-busy", "fl.training, one core busy", "ours", busy=True),
+    Contender("plain-busy", "plain PyTorch loop, one core busy", "plain", busy=True),
+)
+IDLE = tuple(name for name, contender in CONTENDERS.items() if not contender.busy)
+LINEUPS: Mapping[str, tuple[str, ...]] = {"10x1": tuple(CONTENDERS), "resnet50": (OURS, "ours-bf16", PLAIN, FLOOR)}
+"""Who takes part in a workload unless told otherwise, if it is not `IDLE`."""
+
+
+def unable(contender: Contender, device: str) -> str | None:
+    """Why a contender cannot be measured on this machine; None if it can."""
+    if contender.name == "ours-bf16":
+        return "no bf16 yet"
+    return None
