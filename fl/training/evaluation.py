@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -15,7 +16,8 @@ from fl.training.errors import DataError, DivergedError
 from fl.training.runtime import use_threads
 from fl.training.state import State, put_state
 
-_BATCH = 500
+BATCH = 500
+"""Test images judged at a time."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,21 @@ class Evaluation:
         return self.correct * 10_000 // self.samples
 
 
+@dataclass(frozen=True)
+class Judged:
+    """What evaluation found on a batch.
+
+    Attributes:
+        correct: number of images whose label has the highest output.
+        images: number of images.
+        loss: sum of their cross-entropies.
+    """
+
+    correct: int
+    images: int
+    loss: float
+
+
 def evaluate(module: nn.Module, state: State, samples: Samples, threads: int = 1) -> Evaluation:
     """Judge the model on the samples.
 
@@ -62,17 +79,41 @@ def evaluate(module: nn.Module, state: State, samples: Samples, threads: int = 1
         ModelError: `state` is not the module's.
         DivergedError: the loss is not a finite number.
     """
-    if len(samples) == 0:
-        raise DataError("no test image to judge a model by")
+    return summarise(judge(module, state, samples, threads))
+
+
+def judge(module: nn.Module, state: State, samples: Samples, threads: int = 1) -> list[Judged]:
+    """Judge the model on each `BATCH` of the samples; arguments as of `evaluate`, which sums up.
+
+    Raises:
+        ModelError: `state` is not the module's.
+    """
     put_state(module, state)
     module.eval()
-    correct, loss = 0, 0.0
+    batches = []
     with use_threads(threads), torch.inference_mode():
-        for images, labels in zip(samples.images.split(_BATCH), samples.labels.split(_BATCH), strict=True):
+        for first in range(0, len(samples), BATCH):
+            images, labels = samples.images[first : first + BATCH], samples.labels[first : first + BATCH]
             outputs = module(to_float(images))
-            correct += int((outputs.argmax(1) == labels).sum())
-            loss += float(functional.cross_entropy(outputs, labels, reduction="sum"))
-    result = Evaluation(correct, len(samples), loss / len(samples))
-    if not math.isfinite(result.loss):
-        raise DivergedError(f"the model's test loss is {result.loss}")
-    return result
+            correct = int((outputs.argmax(1) == labels).sum())
+            loss = float(functional.cross_entropy(outputs, labels, reduction="sum"))
+            batches.append(Judged(correct, len(labels), loss))
+    return batches
+
+
+def summarise(batches: Sequence[Judged]) -> Evaluation:
+    """What was found on all batches, in this order.
+
+    Raises:
+        DataError: there is no batch.
+        DivergedError: the loss is not a finite number.
+    """
+    images = sum(batch.images for batch in batches)
+    if images == 0:
+        raise DataError("no test image to judge a model by")
+    loss = 0.0
+    for batch in batches:  # plainly: Python 3.12's `sum` rounds otherwise than 3.11's
+        loss += batch.loss
+    if not math.isfinite(loss):
+        raise DivergedError(f"the model's test loss is {loss / images}")
+    return Evaluation(sum(batch.correct for batch in batches), images, loss / images)
