@@ -13,7 +13,7 @@ stop_if = $(if $(1),$(error $(1)))
 
 .PHONY: help
 help: ## what there is
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
 
 .PHONY: round
 round: ## a whole round: fund, choose, train, pay (ARGS="--help" shows its options)

@@ -54,7 +54,7 @@ def compare(
         done: list[Pass] = []
         for number in range(passes):
             trials: list[Trial] = []
-            for name in contenders if number % 2 == 0 else reversed(contenders):
+            for name in in_turn(contenders, number):
                 trial, state = run(CONTENDERS[name], data, rounds, device)
                 if CONTENDERS[name].module != FLOOR:
                     trial = replace(trial, accuracy=evaluate(module, state, test).accuracy)
@@ -63,3 +63,8 @@ def compare(
                 fairness.check(trials, workload, sizes, len(test))
             done.append(provenance(trials))
     return Measured(workload, len(test), tuple(done))
+
+
+def in_turn(contenders: Sequence[str], number: int) -> list[str]:
+    """The order of a pass: that of the lineup in the first, backwards in the second, and so on."""
+    return list(contenders if number % 2 == 0 else reversed(contenders))
