@@ -1,0 +1,154 @@
+"""The paper's figure 4: accuracy on what all want, of the model that the contract selects and of a random proposal."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from analysis.figures import interests
+from analysis.figures.bands import NAME, Band, band
+from analysis.figures.figure import Claim, Data, Figure, FigureError, Request, Setting
+from analysis.figures.market import own_market
+from analysis.figures.plot import SERIES, finish, panels, style
+from analysis.figures.selection import select
+from analysis.figures.trainings import Plan, Training, labels_of, train_all
+from fl.training.config import StationConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Drawing
+
+    from fl.devnode.market import Market
+
+PLANS = {
+    Setting.QUICK: Plan("digits", "small-cnn", 250, 6, StationConfig(2, 1, batch_size=10, learning_rate=0.1)),
+    Setting.CPU: Plan(
+        "cifar10", "small-cnn", 2_000, 10, StationConfig(2, 1, batch_size=50, learning_rate=0.1, momentum=0.9), 100
+    ),
+    Setting.FULL: Plan(
+        "cifar10", "resnet50", 10_000, 50, StationConfig(2, 1, batch_size=50, learning_rate=0.05, momentum=0.9)
+    ),
+}
+SEEDS = {Setting.QUICK: 10, Setting.CPU: 6, Setting.FULL: 5}
+FURTHER = {"few": 0.25, "most": 0.75}
+"""How likely an owner wants a label that is not common, by panel."""
+STRATEGIES = ("auction", "random")
+
+
+def measure(request: Request) -> Data:
+    """Let the contract select in every market, then train what it selected and a random proposal.
+
+    Raises:
+        FigureError: the node does not start, the data cannot be had, a training fails, or nothing is selected.
+    """
+    setting = FIGURE.setting(request)
+    plan = PLANS[setting]
+    labels = labels_of(plan, request)
+    with own_market() as market:
+        request.say("the contract selects")
+        markets = {
+            panel: [_market(market, request.seed, seed, labels, panel) for seed in range(SEEDS[setting])]
+            for panel in FURTHER
+        }
+    drawn = [each for panel in markets.values() for each in panel]
+    found = train_all(plan, [_training(each, strategy) for each in drawn for strategy in STRATEGIES], request)
+    for each in drawn:
+        each["accuracy"] = {strategy: found[_training(each, strategy)] for strategy in STRATEGIES}
+    return {
+        "settings": {**interests.settings(labels), "further": FURTHER, **plan.as_json()},
+        "markets": markets,
+    }
+
+
+def _market(market: Market, base: int, seed: int, labels: Sequence[str], panel: str) -> dict[str, Any]:
+    """A crowd, what the contract selects of its proposals, and a random one."""
+    random = Random(f"accuracy {base} {seed} {panel}")
+    crowd = interests.draw_crowd(random, labels, FURTHER[panel])
+    selected = select(market, crowd)
+    if selected is None:
+        raise FigureError(f"no proposal of market {seed} is worth what it costs: take another --seed")
+    return {
+        "seed": 1_000 * base + seed,
+        "common": crowd.common,
+        "proposals": crowd.proposals,
+        "margins": [crowd.margin(targets) for targets in crowd.proposals],
+        "auction": selected.proposal,
+        "auction_margin": selected.margin,
+        "random": random.randrange(len(crowd.proposals)),
+    }
+
+
+def _training(market: Data, strategy: str) -> Training:
+    return Training(market["seed"], tuple(market["proposals"][market[strategy]]), tuple(market["common"]))
+
+
+# ── what the data say ──
+
+
+def curve(markets: Sequence[Data], strategy: str) -> Band:
+    """Accuracy by global round."""
+    return band([market["accuracy"][strategy] for market in markets])
+
+
+def gain(markets: Sequence[Data]) -> Band:
+    """By how much the auction's model is better than the random one of the same market, by global round."""
+    rows = [np.subtract(market["accuracy"]["auction"], market["accuracy"]["random"]) for market in markets]
+    return band([row.tolist() for row in rows])
+
+
+def width(markets: Sequence[Data], strategy: str) -> float:
+    """Target labels of the strategy's models, on average."""
+    return float(np.mean([len(market["proposals"][market[strategy]]) for market in markets]))
+
+
+def claims(data: Data) -> list[Claim]:
+    """What the caption says."""
+    few, most = data["markets"]["few"], data["markets"]["most"]
+    return [
+        Claim(
+            "in every market the contract selected the proposal with the largest margin",
+            all(
+                market["auction_margin"] == max(market["margins"]) == market["margins"][market["auction"]]
+                for market in (*few, *most)
+            ),
+        ),
+    ]
+
+
+# ── the drawing ──
+
+
+def draw(data: Data) -> Drawing:
+    """Accuracy by global round, where few owners want each further label and where most do."""
+    drawing, axes = panels(2)
+    titles = {
+        "few": "A further label is wanted by a quarter of the owners",
+        "most": "A further label is wanted by three quarters",
+    }
+    with style():
+        for each, (panel, markets) in zip(axes, data["markets"].items(), strict=True):
+            _curves(each, markets)
+            finish(each, titles[panel], "global round", "accuracy on the labels that all want (%)")
+        low = min(each.get_ylim()[0] for each in axes)
+        high = max(each.get_ylim()[1] for each in axes)
+        for each in axes:
+            each.set_ylim(max(0, low), min(100, high))
+    return drawing
+
+
+def _curves(axes: Axes, markets: Sequence[Data]) -> None:
+    names = {"auction": "selected by the contract", "random": "a random proposal"}
+    for strategy, series in zip(STRATEGIES, SERIES, strict=False):
+        found = curve(markets, strategy)
+        rounds = np.arange(1, len(found.mean) + 1)
+        label = f"{names[strategy]} ({width(markets, strategy):.1f} labels)"
+        axes.plot(rounds, 100 * found.mean, label=label, markevery=max(1, len(rounds) // 10), **series)
+        axes.fill_between(rounds, 100 * found.low, 100 * found.high, color=series["color"], alpha=0.18, linewidth=0)
+    axes.fill_between([], [], [], color="0.5", alpha=0.3, label=NAME.format(count=len(markets)))
+
+
+FIGURE = Figure("accuracy", "accuracy on what is wanted by all", measure, draw, claims, trains=True)
