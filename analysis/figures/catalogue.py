@@ -6,7 +6,7 @@ from importlib import import_module
 
 from analysis.figures.figure import Figure
 
-NAMES: tuple[str, ...] = ()
+NAMES: tuple[str, ...] = ("throughput", "cost")
 """In the order of the paper, then ours. A figure's module has its name, with underscores, and a `FIGURE`."""
 
 

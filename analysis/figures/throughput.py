@@ -59,10 +59,7 @@ def measure(request: Request) -> Data:
         "task": {"transactions": stream.each, "gas": stream.gas},
         "networks": networks,
         "client": {"transactions_a_second": round(1 / stream.sign_seconds)},
-        "node": {
-            "accepts_a_second": round(everything / unlimited.accept_seconds),
-            "mines_a_second": round(everything / unlimited.mine_seconds),
-        },
+        "unlimited": unlimited.as_json(),
     }
 
 
@@ -115,8 +112,13 @@ def is_saturated(served: Data) -> bool:
 
 
 def saturation(network: Data) -> float:
-    """Transactions a second that the network takes when more is waiting: the mean over all rates that saturate it."""
+    """Transactions a second that the network takes when more is waiting.
+
+    The mean over all rates that saturate it; 0 if none does.
+    """
     full = [served for served in network["rates"] if is_saturated(served)]
+    if not full:
+        return 0.0
     return float(sum(map(in_a_block, full)) / len(full) / network["block_seconds"])
 
 
@@ -124,6 +126,15 @@ def busy(served: Data, network: Data) -> float:
     """What part of the time between two blocks the node was busy with what came in."""
     seconds = served["accept_seconds"] + served["mine_seconds"]
     return float(seconds / len(served["blocks"]) / network["block_seconds"])
+
+
+def fastest(data: Data, doing: str) -> float:
+    """Transactions a second that the node accepts ("accept_seconds") or mines ("mine_seconds") at its best.
+
+    Of all that was measured the fastest counts: whatever else the machine had to do can only have made it slower.
+    """
+    measured = [data["unlimited"], *(served for network in data["networks"] for served in network["rates"])]
+    return max(float(sum(block[0] for block in served["blocks"]) / served[doing]) for served in measured)
 
 
 def claims(data: Data) -> list[Claim]:
@@ -150,7 +161,7 @@ def _claims_of(network: Data, data: Data) -> list[Claim]:
     return [
         Claim(
             f"{name}: up to nine tenths of what its gas allows, every transaction is in the next block",
-            max(served["offered"] for served in below) > 0.85 * by_gas
+            max((served["offered"] for served in below), default=0) > 0.85 * by_gas
             and not any(waiting for served in below for _, _, waiting in served["blocks"]),
         ),
         Claim(
@@ -231,8 +242,8 @@ def _limits(axes: Axes, data: Data) -> None:
     bars = [
         *((network["name"].replace(": ", "\n"), saturation(network), "//") for network in data["networks"]),
         ("client\nsigns, one core", data["client"]["transactions_a_second"], ""),
-        ("node\naccepts", data["node"]["accepts_a_second"], ""),
-        ("node\nmines, no gas limit", data["node"]["mines_a_second"], ""),
+        ("node\naccepts", fastest(data, "accept_seconds"), ""),
+        ("node\nmines, no gas limit", fastest(data, "mine_seconds"), ""),
     ]
     for place, (_, rate, hatch) in enumerate(bars):
         colour = SERIES[0]["color"] if hatch else "0.75"
