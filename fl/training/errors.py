@@ -23,5 +23,9 @@ class TooFewError(TrainingError):
     """Fewer models came back than can be combined: too many clients or base stations are missing."""
 
 
+class WorkerError(TrainingError):
+    """A worker process that ended in the middle of its work."""
+
+
 class CheckpointError(TrainingError):
     """A run folder that holds another run, is in use, or cannot be read."""

@@ -23,6 +23,7 @@ class Options:
         client_link: Mbit/s and ms of the link between a client and its base station.
         cloud_link: the same between a base station and the cloud.
         seconds_per_image: given computing time; None: what is measured.
+        workers: number of worker processes; 0 or 1: none; None: what suits the run and the machine.
     """
 
     config: TrainingConfig
@@ -32,6 +33,7 @@ class Options:
     client_link: tuple[float, float] | None = None
     cloud_link: tuple[float, float] | None = None
     seconds_per_image: float | None = None
+    workers: int | None = None
 
 
 def parse(arguments: list[str] | None = None) -> Options:
@@ -107,6 +109,7 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, metavar="N", help=f"same seed, same digests ({base.seed})")
     add("--device", metavar="NAME", help=f"cpu, cuda, cuda:1 or auto ({base.device})")
     add("--threads", type=int, metavar="N", help="torch's threads (1)")
+    add("--workers", type=int, metavar="N", help="worker processes, 0 for none (one a core if that is faster)")
 
 
 def _add_robustness(parser: argparse.ArgumentParser) -> None:
