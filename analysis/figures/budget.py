@@ -1,0 +1,186 @@
+"""Where the money goes, on chain: taxes and what recycling gives back; and how far welfare is from first best."""
+
+from collections.abc import Sequence
+from itertools import accumulate
+from random import Random
+from statistics import fmean
+from typing import Any
+
+from matplotlib.figure import Figure as Drawing
+
+from analysis.figures.draws import MEAN_COST, MEAN_VALUE, MEMBERS, SETTINGS, draw_auction, draw_row
+from analysis.figures.figure import Claim, Data, Figure, Request
+from analysis.figures.market import own_market
+from analysis.figures.on_chain import Played, agrees, play
+from analysis.figures.plot import SERIES, finish, panels
+from analysis.mechanism import THETA_ONE, WEI_PER_GWEI
+from analysis.misreports import RULES, Auction
+
+ROUNDS, QUICK_ROUNDS = 100, 30
+TOGETHER = 10
+LIARS = (0, 2, 4, 8, 12, 16, 20)  # members of both sides that claim at random
+DUST_A_MEMBER = 4  # wei that a round may keep, less than this a member
+
+
+def measure(request: Request) -> Data:
+    """Play truthful rounds on chain; let members lie in the reference, which selects alike."""
+    count = QUICK_ROUNDS if request.quick else ROUNDS
+    random = Random(f"budget {request.seed}")
+    truths = [draw_auction(random) for _ in range(count)]
+    played: list[Played] = []
+    with own_market(limited=False) as market:
+        for start in range(0, count, TOGETHER):
+            played += play(market, truths[start : start + TOGETHER])
+            request.say(f"{len(played)} of {count} rounds")
+    return {
+        "settings": {**SETTINGS, "rounds": count},
+        "rounds": [_entry(truth, result) for truth, result in zip(truths, played, strict=True)],
+        "equal_to_the_reference": sum(map(agrees, played, truths)),
+        "welfare_by_liars": {
+            str(liars): [_welfare(truth, _selected(_lying(truth, liars, random))) for truth in truths]
+            for liars in LIARS
+        },
+    }
+
+
+def _entry(truth: Auction, played: Played) -> dict[str, Any]:
+    """A round's money in wei, welfare in gwei."""
+    pool = 0
+    if played.selected is not None:
+        value = sum(row[played.selected] for row in truth.owner_bids) * WEI_PER_GWEI
+        cost = sum(row[played.selected] for row in truth.base_bids) * WEI_PER_GWEI
+        pool = cost + truth.theta_numerator * (value - cost) // THETA_ONE
+    return {
+        "owner_taxes": sum(played.taxes[:MEMBERS]),
+        "base_taxes": sum(played.taxes[MEMBERS:]),
+        "owner_rebates": sum(played.rebates[:MEMBERS]),
+        "base_rebates": sum(played.rebates[MEMBERS:]),
+        "collected_less_paid": sum(played.payments),
+        "pool": pool,
+        "locked": played.in_training,
+        "left": played.left,
+        "welfare": _welfare(truth, played.selected),
+        "first_best": max(0, *(_welfare(truth, model) for model in range(MEMBERS))),
+    }
+
+
+def _welfare(truth: Auction, selected: int | None) -> int:
+    """True value less true cost of a model, gwei."""
+    if selected is None:
+        return 0
+    return sum(row[selected] for row in truth.owner_bids) - sum(row[selected] for row in truth.base_bids)
+
+
+def _selected(auction: Auction) -> int | None:
+    return RULES["ours"](auction).selected
+
+
+def _lying(truth: Auction, liars: int, random: Random) -> Auction:
+    """So many members, drawn anew, claim what has nothing to do with their values."""
+    chosen = random.sample(range(2 * MEMBERS), liars)
+    lies = {m: draw_row(MEAN_VALUE if truth.is_owner(m) else MEAN_COST, MEMBERS, random) for m in chosen}
+    return truth.with_bids(lies)
+
+
+def _shares_of_first_best(data: Data) -> list[float]:
+    """Percent of first best by number of liars, over all rounds."""
+    best = sum(entry["first_best"] for entry in data["rounds"])
+    return [100 * sum(data["welfare_by_liars"][str(liars)]) / best for liars in LIARS]
+
+
+def _total(data: Data, key: str) -> int:
+    return sum(entry[key] for entry in data["rounds"])
+
+
+def draw(data: Data) -> Drawing:
+    """Taxes and rebates; what a round holds; welfare."""
+    figure, (taxes, held, welfare) = panels(3, width=11)
+    rounds = range(1, len(data["rounds"]) + 1)
+    for side, words, tax_look, rebate_look in (
+        ("owner", "owners", SERIES[0], SERIES[1]),
+        ("base", "base stations", SERIES[2], SERIES[3]),
+    ):
+        for kind, look in (("taxes", tax_look), ("rebates", rebate_look)):
+            total = accumulate(entry[f"{side}_{kind}"] / WEI_PER_GWEI for entry in data["rounds"])
+            every = max(1, len(rounds) // 10)
+            offset = every // 2 if kind == "rebates" else 0
+            taxes.plot(rounds, list(total), **{**look, "markevery": (offset, every), "label": f"{words}' {kind}"})
+    finish(taxes, "Taxes come back", "round", "accumulated (gwei)")
+
+    names = {"locked": "locks", "pool": "pool", "taxes": "taxes", "left": "dust"}
+    means = _means(data)
+    greys = ["0.35", "0.55", "0.75", "0.9"]
+    bars = held.bar([*names.values()], [means[key] / WEI_PER_GWEI for key in names], color=greys, edgecolor="black")
+    held.bar_label(bars, [_amount(means[key]) for key in names], fontsize=8)
+    held.set_yscale("log")
+    held.set_axisbelow(True)
+    held.margins(y=0.1)
+    finish(held, "What a round holds", "", "mean (gwei)", legend=False)
+
+    welfare.plot(
+        [100 * liars / (2 * MEMBERS) for liars in LIARS], _shares_of_first_best(data), label="HCFL", **SERIES[0]
+    )
+    burnt = 100 - 100 * _total_taxes(data) / WEI_PER_GWEI / _total(data, "first_best")
+    welfare.axhline(burnt, color="0.3", linestyle=":", label="all truthful, taxes not given back")
+    welfare.set_ylim(0, 105)
+    finish(welfare, "Welfare", "members that claim at random (%)", "welfare (% of first best)")
+    welfare.legend(frameon=False, loc="lower left")
+    return figure
+
+
+def _total_taxes(data: Data) -> int:
+    return _total(data, "owner_taxes") + _total(data, "base_taxes")
+
+
+def _means(data: Data) -> dict[str, float]:
+    means = {key: fmean(entry[key] for entry in data["rounds"]) for key in ("locked", "pool", "left")}
+    return {**means, "taxes": _total_taxes(data) / len(data["rounds"])}
+
+
+def _amount(wei: float) -> str:
+    return f"{wei / WEI_PER_GWEI:,.0f} gwei" if wei > WEI_PER_GWEI else f"{wei:.0f} wei"
+
+
+def _falls(values: Sequence[float]) -> bool:
+    return all(later < values[0] for later in values[1:])
+
+
+def claims(data: Data) -> list[Claim]:
+    """What the caption says."""
+    rounds = data["rounds"]
+    most = max(entry["left"] for entry in rounds)
+    shares = _shares_of_first_best(data)
+    return [
+        Claim(
+            f"Rebates give back all of {_total_taxes(data) / WEI_PER_GWEI:,.0f} gwei of taxes but dust: at most {most} "
+            "wei of a round stay in the contract.",
+            all(0 <= e["left"] < DUST_A_MEMBER * 2 * MEMBERS for e in rounds)
+            and all(
+                0 <= e[f"{side}_taxes"] - e[f"{side}_rebates"] < DUST_A_MEMBER * MEMBERS
+                for e in rounds
+                for side in ("owner", "base")
+            )
+            and _total_taxes(data) > 0,
+        ),
+        Claim(
+            f"No deficit: in each of {len(rounds)} rounds owners' shares pay the base stations; taxes are left over.",
+            all(e["collected_less_paid"] >= e["owner_taxes"] + e["base_taxes"] >= 0 for e in rounds),
+        ),
+        Claim(
+            "If all tell the truth, the selected model is first best in every round.",
+            all(e["welfare"] == e["first_best"] for e in rounds) and shares[0] == 100,
+        ),
+        Claim(
+            f"Each number of random liars costs welfare: {shares[0] - shares[1]:.1f} % with {LIARS[1]} of "
+            f"{2 * MEMBERS} members, {shares[0] - shares[-1]:.0f} % with all.",
+            _falls(shares),
+        ),
+        Claim(
+            f"While a model is trained, locks hold {_means(data)['locked'] / _means(data)['pool']:.0f} times the pool.",
+            all(e["locked"] > e["pool"] for e in rounds),
+        ),
+        Claim("Every amount on chain is the reference's, to the wei.", data["equal_to_the_reference"] == len(rounds)),
+    ]
+
+
+FIGURE = Figure("budget", "taxes, rebates and welfare over rounds on chain", measure, draw, claims)

@@ -1,0 +1,151 @@
+"""The paper's figure 3, on chain: what the truth and what lies accumulate, with the same draws (section V-A)."""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from itertools import accumulate
+from random import Random
+from typing import Any, TypeAlias
+
+from matplotlib.figure import Figure as Drawing
+from matplotlib.ticker import MaxNLocator
+
+from analysis.figures.draws import MEAN_COST, MEAN_VALUE, SETTINGS, draw_auction, draw_row
+from analysis.figures.figure import Claim, Data, Figure, Request
+from analysis.figures.market import own_market
+from analysis.figures.on_chain import Played, agrees, play
+from analysis.figures.plot import SERIES, finish, panels
+from analysis.mechanism import WEI_PER_GWEI
+from analysis.misreports import Auction, Outcome, Row, utility
+
+ROUNDS, QUICK_ROUNDS = 100, 20
+TOGETHER = 4  # draws that are played side by side, each once for every strategy of every side
+
+Strategy: TypeAlias = Callable[[Row, Random, int], Row]
+"""What is claimed instead of a row of true values; with the mean that a random claim is drawn around."""
+
+
+def _scaled(factor: float, row: Row, random: Random, mean: int) -> Row:
+    return tuple(int(bid * factor) for bid in row)
+
+
+def _at_random(row: Row, random: Random, mean: int) -> Row:
+    return draw_row(mean, len(row), random)
+
+
+LIES: Mapping[str, Strategy] = {
+    "claims nothing": partial(_scaled, 0),
+    "claims half": partial(_scaled, 0.5),
+    "claims twice": partial(_scaled, 2),
+    "claims at random": _at_random,
+}
+TRUTH = "tells the truth"
+SIDES = {"owner": (0, MEAN_VALUE), "base station": (SETTINGS["members_a_side"], MEAN_COST)}
+"""The member that is followed on each side (numbered owners first), and its side's mean."""
+
+
+def measure(request: Request) -> Data:
+    """Play every draw once with everybody truthful, and once for each lie of the followed owner and base station."""
+    count = QUICK_ROUNDS if request.quick else ROUNDS
+    random = Random(f"truth {request.seed}")
+    kept: dict[str, dict[str, dict[str, list[int]]]] = {
+        side: {strategy: {"utility_wei": [], "rebate_wei": []} for strategy in (TRUTH, *LIES)} for side in SIDES
+    }
+    agreeing = played_rounds = pivotal = 0
+    with own_market(limited=False) as market:
+        for start in range(0, count, TOGETHER):
+            truths = [draw_auction(random) for _ in range(min(TOGETHER, count - start))]
+            cases = [case for truth in truths for case in _cases(truth, random)]
+            played = play(market, [auction for *_, auction in cases])
+            for (truth, side, strategy, auction), result in zip(cases, played, strict=True):
+                agreeing += agrees(result, auction)
+                played_rounds += 1
+                pivotal += strategy == TRUTH and any(result.taxes)
+                for followed in SIDES if strategy == TRUTH else (side,):
+                    _keep(kept[followed][strategy], truth, result, SIDES[followed][0])
+            request.say(f"{start + len(truths)} of {count} draws")
+    return {
+        "settings": {**SETTINGS, "rounds": count, "followed": "the first owner, the first base station"},
+        "sides": kept,
+        "rounds_on_chain": played_rounds,
+        "rounds_equal_to_the_reference": agreeing,
+        "truthful_rounds_with_a_tax": pivotal,
+    }
+
+
+def _cases(truth: Auction, random: Random) -> Iterator[tuple[Auction, str, str, Auction]]:
+    """Everybody truthful, which serves both sides; then each lie on each side."""
+    yield truth, "", TRUTH, truth
+    for side, (member, mean) in SIDES.items():
+        for strategy, lie in LIES.items():
+            claimed = lie(truth.bids(member), random, mean)
+            yield truth, side, strategy, truth.with_bids({member: claimed})
+
+
+def _keep(into: dict[str, list[int]], truth: Auction, played: Played, member: int) -> None:
+    got = utility(truth, Outcome(played.selected, played.payments), member)
+    into["utility_wei"].append(int(got))
+    into["rebate_wei"].append(played.rebates[member])
+
+
+def accumulated(strategy: Mapping[str, Any], *, rebates: bool = False) -> list[int]:
+    """Utility after each round in wei, with or without what came back of the others' taxes."""
+    back = strategy["rebate_wei"] if rebates else [0] * len(strategy["utility_wei"])
+    return list(accumulate(a + b for a, b in zip(strategy["utility_wei"], back, strict=True)))
+
+
+def draw(data: Data) -> Drawing:
+    """Above, utility accumulated; below, how far each lie has fallen behind."""
+    figure, axes = panels(2, height=6.0, rows=2)
+    for column, (side, strategies) in enumerate(data["sides"].items()):
+        truthful = accumulated(strategies[TRUTH])
+        rounds = range(1, len(truthful) + 1)
+        for name, look in zip(strategies, SERIES, strict=True):
+            total = accumulated(strategies[name])
+            marked = {**look, "markevery": max(1, len(rounds) // 10), "label": name}
+            axes[column].plot(rounds, [wei / WEI_PER_GWEI for wei in total], **marked)
+            if name != TRUTH:
+                behind = [(best - wei) / WEI_PER_GWEI for best, wei in zip(truthful, total, strict=True)]
+                axes[2 + column].plot(rounds, behind, **marked)
+        finish(axes[column], f"One {side}", "round", "accumulated utility (gwei)", legend=False)
+        finish(axes[2 + column], f"What lying has cost that {side}", "round", "truth less lie (gwei)", legend=False)
+        axes[2 + column].set_ylim(bottom=0)
+        for each in (axes[column], axes[2 + column]):
+            each.xaxis.set_major_locator(MaxNLocator(integer=True))
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(SERIES), frameon=False)
+    return figure
+
+
+def claims(data: Data) -> list[Claim]:
+    """What the caption says."""
+    sides = data["sides"]
+    lies = [(sides[side][TRUTH], sides[side][lie]) for side in sides for lie in LIES]
+    rounds = data["settings"]["rounds"]
+    return [
+        Claim(
+            f"In each of {rounds} rounds each lie leaves its teller with at most what the truth does, to the wei.",
+            all(
+                lied <= told
+                for truth, lie in lies
+                for told, lied in zip(truth["utility_wei"], lie["utility_wei"], strict=True)
+            ),
+        ),
+        Claim(
+            "So the truth's accumulated utility is never below a lie's; after the last round it is above each.",
+            all(accumulated(truth)[-1] > accumulated(lie)[-1] for truth, lie in lies),
+        ),
+        Claim(
+            "The order stays with the rebates counted: at the end the truth has more, on both sides, than each lie.",
+            all(accumulated(truth, rebates=True)[-1] > accumulated(lie, rebates=True)[-1] for truth, lie in lies),
+        ),
+        Claim(
+            "As the paper says, a single round can end below zero for a truthful owner.",
+            min(sides["owner"][TRUTH]["utility_wei"]) < 0 < accumulated(sides["owner"][TRUTH])[-1],
+        ),
+        Claim(
+            f"Every amount of all {data['rounds_on_chain']} rounds on chain is the reference's, to the wei.",
+            data["rounds_equal_to_the_reference"] == data["rounds_on_chain"] == rounds * (1 + len(lies)),
+        ),
+    ]
+
+
+FIGURE = Figure("truth", "what the truth and what lies bring, round by round on chain", measure, draw, claims)
