@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-PLAIN, OURS, FLOWER, FLOOR = "plain", "ours", "flower", "floor"
+import torch
+
+PLAIN, OURS, BF16, FLOWER, FLOOR = "plain", "ours", "ours-bf16", "flower", "floor"
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ def _by_name(*contenders: Contender) -> Mapping[str, Contender]:
 
 CONTENDERS = _by_name(
     Contender(OURS, "fl.training", "ours"),
-    Contender("ours-bf16", "fl.training, bf16", "ours", options={"cpu": {"bf16": True}, "cuda": {"bf16": True}}),
+    Contender(BF16, "fl.training, bf16", "ours"),
     Contender(PLAIN, "plain PyTorch loop", "plain"),
     Contender(
         FLOWER,
@@ -62,12 +64,17 @@ CONTENDERS = _by_name(
     Contender("plain-busy", "plain PyTorch loop, one core busy", "plain", busy=True),
 )
 IDLE = tuple(name for name, contender in CONTENDERS.items() if not contender.busy)
-LINEUPS: Mapping[str, tuple[str, ...]] = {"10x1": tuple(CONTENDERS), "resnet50": (OURS, "ours-bf16", PLAIN, FLOOR)}
+LINEUPS: Mapping[str, tuple[str, ...]] = {"10x1": tuple(CONTENDERS), "resnet50": (OURS, BF16, PLAIN, FLOOR)}
 """Who takes part in a workload unless told otherwise, if it is not `IDLE`."""
 
 
 def unable(contender: Contender, device: str) -> str | None:
     """Why a contender cannot be measured on this machine; None if it can."""
-    if contender.name == "ours-bf16":
-        return "no bf16 yet"
-    return None
+    if contender.name != BF16:
+        return None
+    where, able = (
+        ("GPU", torch.cuda.is_bf16_supported(including_emulation=False))
+        if device == "cuda"
+        else ("CPU", torch.cpu._is_avx512_bf16_supported())
+    )
+    return "fl.training computes in float32 only" if able else f"no bf16 on this {where}"

@@ -17,6 +17,7 @@ from fl.training.cloud import train
 from fl.training.config import StationConfig, TrainingConfig
 from fl.training.errors import TrainingError
 from fl.training.federation import build_federation
+from fl.training.pool import open_crew
 from fl.training.runtime import pick_device
 
 STATION = StationConfig(
@@ -71,11 +72,12 @@ def paper_run(
         kind = pick_device(device).type
         federation = build_federation(config)
         loaded = time.perf_counter() - began
-        for done in train(federation):
-            seconds = time.perf_counter() - began
-            accuracy, loss = done.evaluation.accuracy, done.evaluation.loss
-            curve.append({"round": done.epoch + 1, "seconds": round(seconds, 2), "accuracy": accuracy, "loss": loss})
-            console.print(f"round {done.epoch + 1}: {seconds:.1f} s, accuracy {accuracy:.4f}", highlight=False)
+        with open_crew(federation) as crew:
+            for done in train(federation, crew=crew):
+                seconds = round(time.perf_counter() - began, 2)
+                accuracy, loss = done.evaluation.accuracy, done.evaluation.loss
+                curve.append({"round": done.epoch + 1, "seconds": seconds, "accuracy": accuracy, "loss": loss})
+                console.print(f"round {done.epoch + 1}: {seconds:.1f} s, accuracy {accuracy:.4f}", highlight=False)
     except TrainingError as error:
         raise click.ClickException(str(error)) from None
     machine, versions, sources = record.here(kind)

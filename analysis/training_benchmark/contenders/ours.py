@@ -9,6 +9,7 @@ from analysis.training_benchmark.contenders.job import Job
 from fl.training.cloud import train
 from fl.training.edge import StationRound
 from fl.training.federation import build_federation
+from fl.training.pool import open_crew
 
 
 def run(job: Job) -> None:
@@ -16,8 +17,9 @@ def run(job: Job) -> None:
     workload, dataset = stage.read_dataset(job.data)
     federation = build_federation(workload.config(job.rounds, job.device), dataset)
     job.begins(federation.initial_state())
-    for done in train(federation):
-        job.round_ends(_steps(done.stations, workload.batch_size), done.evaluation.accuracy)
+    with open_crew(federation) as crew:
+        for done in train(federation, crew=crew):
+            job.round_ends(_steps(done.stations, workload.batch_size), done.evaluation.accuracy)
     clients = [samples for station in federation.stations for samples in station.clients]
     job.ends(done.state, [stage.images_digest(samples) for samples in clients])
 
