@@ -200,8 +200,8 @@ def claims(data: Data) -> list[Claim]:
             all(side["worst_side_total_wei"] > -DUST for side in sides),
         ),
         Claim(
-            f"Equal shares leave {100 * late['owner']['equal']:.0f} % of owners behind after {rounds} rounds too, as a small "
-            f"owner pays what a large one pays; shares by capability {100 * late['owner']['capability']:.0f} %.",
+            f"Equal shares leave {100 * late['owner']['equal']:.0f} % of owners behind after {rounds} rounds too, as a "
+            f"small owner pays what a large one pays; shares by capability {100 * late['owner']['capability']:.0f} %.",
             late["owner"]["capability"] < 0.05 < late["owner"]["equal"],
         ),
         Claim(
