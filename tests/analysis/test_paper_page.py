@@ -1,0 +1,89 @@
+"""`analysis/PAPER.md`: what it names exists, and its counterexamples and numbers are true."""
+
+import re
+from fractions import Fraction
+
+from hypothesis import given
+
+from analysis.figures.catalogue import figure
+from analysis.figures.figure import Setting
+from analysis.figures.record import read
+from analysis.literal import together
+from analysis.mechanism import WEI_PER_GWEI, settle
+from tests.analysis.round_strategies import Auction, auctions
+from tests.support.pages import ROOT, Page
+
+PAGE = Page(ROOT / "analysis" / "PAPER.md")
+DEPARTURES, FIGURES = "## Where we depart", "## The paper's figures"
+HALF = 2**63  # numerator of theta 1/2
+
+
+def test_page__all_that_it_names__exists() -> None:
+    assert len(PAGE.named_tests) > 50
+    assert len(PAGE.named_code) > 60
+    assert not PAGE.missing_tests()
+    assert not PAGE.missing_files()
+    assert not PAGE.missing_code()
+
+
+def test_page__every_row_of_equations_and_steps__names_a_test() -> None:
+    rows = [row for row in PAGE.rows(before=DEPARTURES) if row[0] != "Table I"]
+    assert len(rows) > 30
+    assert not [row[0] for row in rows if "::test_" not in row[-1]]
+
+
+def test_page__quotes_of_figures__are_what_their_data_say() -> None:
+    quotes = 0
+    for row in PAGE.rows(after=FIGURES):
+        for name, setting, said in re.findall(r"`([\w-]+)`, (\w+): ((?:“[^”]+”[, ]*)+)", row[-1]):
+            true = {claim.text for claim in figure(name).claims(read(name, Setting(setting))["data"]) if claim.holds}
+            for quote in re.findall(r"“([^”]+)”", said):
+                quotes += 1
+                assert quote in true, f"{name}, {setting} does not say: {quote}"
+    assert quotes == PAGE.text.count("“") > 4
+
+
+# ── counterexamples, gwei ──
+
+
+def keeps(worth: int, payment: Fraction | int) -> Fraction:
+    """Of a model that it values so much, gwei."""
+    return worth - Fraction(payment) / WEI_PER_GWEI
+
+
+def test_shares__of_the_drawn_payment__pay_a_lie() -> None:
+    costs = [[4], [4]]
+    for rule, by_the_truth, by_the_lie in ((together, 3, Fraction(11, 2)), (settle, 3, 3)):
+        assert keeps(10, rule([[10], [10]], costs, HALF).payments[0]) == by_the_truth
+        assert keeps(10, rule([[0], [10]], costs, HALF).payments[0]) == by_the_lie
+
+
+def test_each_side_taxed_alone__pays_a_lie_that_one_auction_does_not() -> None:
+    def taxes(claim: int) -> tuple[Fraction, Fraction]:
+        """Of the first owner: by its own side alone, and by all. The other owner's value is 0."""
+        decided = settle([[claim], [0]], [[2], [2]], HALF)
+        assert decided.selected == 0
+        assert decided.shares[0] == 1 * WEI_PER_GWEI, "independent of its claim"
+        others_pay = decided.pool - decided.shares[0]
+        return others_pay / WEI_PER_GWEI, Fraction(decided.taxes[0], WEI_PER_GWEI)
+
+    assert taxes(10) == (6, 3)
+    assert taxes(5) == (Fraction(7, 2), 3)
+
+
+def test_participation__average_is_positive__a_truthful_member_loses() -> None:
+    decided = settle([[10], [0]], [[2], [2]], HALF)
+    assert decided.margins == [6 * WEI_PER_GWEI]
+    assert keeps(0, decided.payments[1]) == -6
+
+
+@given(auctions())
+def test_averages__any_round__before_tax_neither_side_loses(auction: Auction) -> None:
+    """Equations 5 and 6."""
+    decided = auction.settle()
+    if decided.selected is not None:
+        values, costs = (
+            sum(row[decided.selected] for row in side) * WEI_PER_GWEI
+            for side in (auction.owner_bids, auction.base_bids)
+        )
+        assert costs <= decided.pool <= values
