@@ -3,7 +3,7 @@
 import re
 import sys
 from collections.abc import Callable
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from queue import SimpleQueue
 from tempfile import TemporaryDirectory
@@ -40,7 +40,7 @@ def check(
     """Try every mutant out, in the list's order, `jobs` at a time; `told` hears of each.
 
     Raises:
-        MutantError: the first one that could not be tried out, or tests that fail without a change.
+        MutantError: tests fail without a change; or, once the others are tried, the first one that could not be.
     """
     workshops: SimpleQueue[Workshop] = SimpleQueue()
     for number in range(jobs):
@@ -65,15 +65,13 @@ def check(
         told(verdict)
         return verdict
 
-    with ThreadPoolExecutor(jobs) as pool:
-        futures: list[Future[Verdict]] = [pool.submit(one, mutant) for mutant in mutants]
-        done, waiting = wait(futures, return_when=FIRST_EXCEPTION)
-        for future in waiting:
-            future.cancel()
-        for future in done:
-            if not future.cancelled():
-                future.result()
-        return [future.result() for future in futures]
+    pool = ThreadPoolExecutor(jobs)
+    try:
+        futures = [pool.submit(one, mutant) for mutant in mutants]
+        wait(futures)
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return [future.result() for future in futures]
 
 
 @click.command()

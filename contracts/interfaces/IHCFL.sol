@@ -111,13 +111,16 @@ interface IHCFL {
     }
 
     /// @notice Opens a proposal's `ownersDigest` in the winner's report.
+    /// @param claimedAccuracyBps the accuracy that the proposal promised, 1/10,000
+    /// @param targetsDigest digest of the target labels
+    /// @param salt 32 secret bytes, drawn when the digest was made
     struct Opening {
         uint16 claimedAccuracyBps;
         bytes32 targetsDigest;
         bytes32 salt;
     }
 
-    /// @notice A model as stored.
+    /// @notice A model as stored: who proposed it, and its `Proposal`.
     struct Model {
         address proposer;
         uint16 trainingRounds;
@@ -126,6 +129,8 @@ interface IHCFL {
     }
 
     /// @notice The state of a round, for readers off chain. Pairs are owners, base stations.
+    /// @param status what has become of it, deadlines that have passed counted in
+    /// @param phase its step now, early ends counted in
     /// @param thetaNumerator θ = thetaNumerator / 2^64
     /// @param modelCount number of proposed models, live or not
     /// @param committed numbers of committed members
@@ -158,8 +163,14 @@ interface IHCFL {
     }
 
     /// @notice A member of a round, for readers off chain.
+    /// @param stage how far it has come; None: not a member
+    /// @param role its side
     /// @param points its allocation points; for a base station under Contribution the points that the winner has reported
+    /// @param proposer whether it has proposed a model
     /// @param model the index of its model, where it is a proposer
+    /// @param recorded whether it has recorded an update (base stations)
+    /// @param listedZero whether the winner has listed it with 0 points (base stations)
+    /// @param voted whether it has voted about the winner (owners)
     /// @param payload commitment, then hash of the revealed bids (top 208 bits each), then wei that it put into the recycling
     struct MemberView {
         Stage stage;
@@ -175,29 +186,44 @@ interface IHCFL {
 
     // ───────────────────────────────────────────── events ──────────────────────────────────────────────
 
+    /// @notice `amount` wei became free.
     event Deposited(address indexed account, uint256 amount);
+    /// @notice `amount` wei left the contract, to `account`.
     event Withdrawn(address indexed account, uint256 amount);
 
+    /// @notice A round is open for joining; θ = thetaNumerator / 2^64.
     event RoundCreated(uint256 indexed roundId, address indexed creator, uint64 thetaNumerator, RoundParams params);
     /// @notice A member locked `lockOf(roundId, role, points)` wei: the value it sent, and the rest out of its free balance; a surplus
     /// became free. With deposits, withdrawals, settlements and rebates this tells every free balance.
     event Joined(uint256 indexed roundId, address indexed member, Role role, uint32 points, uint256 value);
+    /// @notice An owner proposed `model`, which lives once its proposer has committed.
     event ModelProposed(uint256 indexed roundId, address indexed proposer, uint256 model, Proposal proposal);
+    /// @notice A member sealed its bids.
     event BidCommitted(uint256 indexed roundId, address indexed member, bytes32 commitment);
+    /// @notice A member opened its commitment; its bids are in the sums.
     /// @param bids packed bids, gwei
     event BidRevealed(uint256 indexed roundId, address indexed member, uint256[] bids);
+    /// @notice `winner` proposed the selected model; training may begin.
     /// @param margin V − K, wei
     event ModelSelected(uint256 indexed roundId, address indexed winner, uint256 model, uint256 margin);
+    /// @notice No margin is positive: nothing is trained, taxes are due.
     event NothingSelected(uint256 indexed roundId);
+    /// @notice The round is over without a selection; locks can be released.
     event RoundCancelled(uint256 indexed roundId);
+    /// @notice The winner recorded an epoch's global model and the Merkle root of the updates in it.
     event GlobalRoundRecorded(
         uint256 indexed roundId, address indexed winner, uint256 epoch, bytes32 modelDigest, bytes32 updatesRoot
     );
+    /// @notice A base station recorded its update of an epoch.
     event UpdateRecorded(uint256 indexed roundId, address indexed station, uint256 epoch, bytes32 updateDigest);
+    /// @notice The winner listed a base station with these points, in place of earlier ones.
     event ContributionReported(uint256 indexed roundId, address indexed station, uint32 points);
+    /// @notice The winner named its final model and opened its claim; the vote begins.
     event ResultReported(uint256 indexed roundId, address indexed winner, bytes32 modelDigest, Opening opening);
+    /// @notice The winner never reported.
     /// @param partPerRecorder wei that each base station gets which revealed and recorded an update
     event TrainingAborted(uint256 indexed roundId, address indexed winner, uint256 partPerRecorder);
+    /// @notice An elector voted for (`punish`) or against punishing the winner.
     event Voted(uint256 indexed roundId, address indexed elector, bool punish, uint16 measuredAccuracyBps);
     /// @notice What a settlement collected from a member and what it earned, wei; its lock less these and plus the reward is free.
     /// @param share collected of the member's share (owners)
@@ -214,67 +240,111 @@ interface IHCFL {
         uint256 reward,
         uint256 forfeited
     );
+    /// @notice A settled member was credited what the round recycles to it.
     /// @param amount wei
     event RebatePaid(uint256 indexed roundId, address indexed member, uint256 amount);
 
     // ───────────────────────────────────────────── errors ──────────────────────────────────────────────
 
+    /// @notice Less is free than the call takes, wei.
     error InsufficientBalance(uint256 available, uint256 required);
+    /// @notice The caller did not take the ether that it withdrew.
     error TransferFailed(address account, uint256 amount);
 
+    /// @notice No such round was created.
     error UnknownRound(uint256 roundId);
+    /// @notice A cap on bids is 0 or beyond 2^44 − 1.
     /// @param cap gwei
     error InvalidCap(uint256 cap);
     /// @notice All three in wei.
     error BondOutOfRange(uint256 bond, uint256 minimum, uint256 maximum);
+    /// @notice Owners cannot be shared by Contribution.
     error InvalidPolicy(Role role, Policy policy);
+    /// @notice A round that anyone may join takes Equal policies only.
     error MembershipRootRequired(Role role, Policy policy);
+    /// @notice No vote could pass it.
     error InvalidThreshold(uint256 bps);
+    /// @notice Not 1 … 64.
     error InvalidMaxModels(uint256 maxModels);
+    /// @notice Deadline `index` (0: join … 6: vote) is not after the one before, or the block's time.
     error InvalidDeadline(uint256 index, uint256 deadline, uint256 after_);
+    /// @notice The last deadline is more than 365 days ahead.
     error DeadlineTooFar(uint256 deadline, uint256 latest);
 
     /// @notice The call's phase opens at `opensAt` (or earlier, where it can open early).
     error PhaseNotOpen(uint256 roundId, uint256 opensAt);
+    /// @notice The call's phase is over.
     error DeadlinePassed(uint256 roundId, uint256 deadline);
+    /// @notice The round is not in the status that the call needs.
     error WrongStatus(uint256 roundId, Status actual, Status required);
+    /// @notice Training, report or vote are still to come.
     error SettlementNotOpen(uint256 roundId, Status status);
 
+    /// @notice The account never joined the round.
     error NotAMember(uint256 roundId, address account);
+    /// @notice The caller has a role in the round.
     error AlreadyJoined(uint256 roundId, address account);
+    /// @notice The call is the other side's, or the account is on the other.
     error WrongRole(address account, Role actual, Role required);
+    /// @notice No points, or others than 1 where all weigh the same.
     error InvalidPoints(uint256 points);
+    /// @notice The membership root does not hold this line.
     error InvalidProof(address account, Role role, uint256 points);
+    /// @notice The side counts no more members, or the escrow no more wei.
     error RoundFull(uint256 roundId);
 
+    /// @notice One model an owner.
     error AlreadyProposed(address owner, uint256 model);
+    /// @notice The round has all that it takes.
     error TooManyModels(uint256 maxModels);
+    /// @notice Not 1 … 256.
     error InvalidTrainingRounds(uint256 trainingRounds);
 
+    /// @notice A commitment stands.
     error AlreadyCommitted(uint256 roundId, address account);
+    /// @notice The account joined and has no commitment.
     error NotCommitted(uint256 roundId, address account);
+    /// @notice The bids are open, or the member is settled.
     error AlreadyRevealed(uint256 roundId, address account);
+    /// @notice Not W words for each member.
     error WrongBidLength(uint256 length, uint256 required);
     /// @notice Bid and cap in gwei.
     error BidOverCap(uint256 model, uint256 bid, uint256 cap);
+    /// @notice Something is in a lane that holds no bid.
     error MalformedBids(uint256 wordIndex, uint256 word);
+    /// @notice Bids and salt make another commitment than the member's.
     error WrongOpening(address member, bytes32 commitment);
+    /// @notice Not the bids that the member revealed, zeros where it revealed none.
     error WrongBids(address member);
 
+    /// @notice Only the proposer of the selected model may.
     error NotTheWinner(address caller, address winner);
+    /// @notice A base station that was silent does not train.
     error NotRevealed(uint256 roundId, address station);
+    /// @notice Epochs are 0 … trainingRounds − 1.
     error InvalidEpoch(uint256 epoch, uint256 trainingRounds);
+    /// @notice Once an epoch.
     error AlreadyRecorded(address account, uint256 epoch);
+    /// @notice Two lists that go together have different lengths.
     error LengthMismatch(uint256 first, uint256 second);
+    /// @notice 1,000,000 points or more.
     error InvalidContribution(address station, uint256 points);
+    /// @notice The listed points miss 1,000,000.
     error ContributionsDoNotAddUp(uint256 sum, uint256 required);
+    /// @notice Before the train deadline every base station that revealed must have recorded an update.
     error UpdatesMissing(uint256 recorders, uint256 revealed);
+    /// @notice Above 10,000.
     error InvalidAccuracy(uint256 bps);
+    /// @notice The opening is not of the digest that was proposed.
     error WrongProposalOpening(bytes32 digest, bytes32 proposed);
 
+    /// @notice Electors are the committed, unsettled owners but the winner.
     error NotAnElector(address account);
+    /// @notice Once an elector.
     error AlreadyVoted(address account);
+    /// @notice The member was settled before.
     error AlreadySettled(uint256 roundId, address account);
+    /// @notice Not all are settled yet, the caller is no settled member, or it was paid.
     error RebateNotDue(uint256 roundId, address account);
 
     // ───────────────────────────────────────────── accounts ────────────────────────────────────────────
