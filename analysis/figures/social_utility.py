@@ -1,0 +1,191 @@
+"""The paper's figure 5: social utility of a random proposal, of what all want, and of what the contract selects."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from analysis.figures import interests
+from analysis.figures.bands import NAME, Band, band
+from analysis.figures.figure import Claim, Data, Figure, Request, Setting
+from analysis.figures.market import own_market
+from analysis.figures.plot import SERIES, finish, panels, style
+from analysis.figures.selection import select
+from analysis.figures.trainings import Plan, Training, labels_of, train_all
+from fl.training.config import StationConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Drawing
+    from numpy.typing import NDArray
+
+    from fl.devnode.market import Market
+
+PLANS = {
+    Setting.QUICK: Plan("digits", "small-cnn", 250, 3, StationConfig(2, 1, batch_size=10, learning_rate=0.1)),
+    Setting.CPU: Plan(
+        "cifar10", "small-cnn", 1_000, 3, StationConfig(2, 1, batch_size=25, learning_rate=0.1, momentum=0.9), 100
+    ),
+    Setting.FULL: Plan(
+        "cifar10", "resnet50", 10_000, 10, StationConfig(2, 1, batch_size=50, learning_rate=0.05, momentum=0.9)
+    ),
+}
+SEEDS = {Setting.QUICK: 3, Setting.CPU: 3, Setting.FULL: 5}
+ROUNDS = 10
+STRATEGIES = ("auction", "selfish", "random")
+
+
+def measure(request: Request) -> Data:
+    """Play every seed's rounds up to the selection, then train each strategy's model.
+
+    Raises:
+        FigureError: the node does not start, the data cannot be had, or a training fails.
+    """
+    setting = FIGURE.setting(request)
+    plan = PLANS[setting]
+    labels = labels_of(plan, request)
+    with own_market() as market:
+        request.say("the contract selects")
+        seeds = [
+            [_round(market, request.seed, seed, number, labels) for number in range(ROUNDS)]
+            for seed in range(SEEDS[setting])
+        ]
+    models = [model for rounds in seeds for each in rounds for model in each["models"].values() if model]
+    found = train_all(plan, [_training(model) for model in models], request)
+    for model in models:
+        model["accuracy"] = found[_training(model)][-1]
+    return {
+        "settings": {
+            **interests.settings(labels),
+            "further": "uniform, 0 to 1, by round",
+            "crowdfunding_rounds": ROUNDS,
+            **plan.as_json(),
+        },
+        "seeds": seeds,
+    }
+
+
+def _round(market: Market, base: int, seed: int, number: int, labels: Sequence[str]) -> dict[str, Any]:
+    """A crowd of its own, and each strategy's model; none where the contract selects nothing."""
+    random = Random(f"social utility {base} {seed} {number}")
+    further = random.random()
+    crowd = interests.draw_crowd(random, labels, further)
+    selected = select(market, crowd)
+    chosen = {
+        "auction": None if selected is None else crowd.proposals[selected.proposal],
+        "selfish": crowd.common,
+        "random": random.choice(crowd.proposals),
+    }
+    return {
+        "further": further,
+        "margins": [crowd.margin(targets) for targets in crowd.proposals],
+        "auction_margin": 0 if selected is None else selected.margin,
+        "models": {
+            strategy: targets and {"seed": 1_000 * base + seed, "targets": targets, "margin": crowd.margin(targets)}
+            for strategy, targets in chosen.items()
+        },
+    }
+
+
+def _training(model: Data) -> Training:
+    """Judged by all its labels, so that equal target sets are one training."""
+    return Training(model["seed"], model["targets"], model["targets"])
+
+
+# ── what the data say ──
+
+
+def utility(played: Data, strategy: str) -> float:
+    """(value − cost) · accuracy of a round, gwei; 0 where nothing is trained."""
+    model = played["models"][strategy]
+    return 0.0 if model is None else float(model["margin"] * model["accuracy"])
+
+
+def accumulated(data: Data, strategy: str) -> NDArray[np.float64]:
+    """Social utility summed up over the rounds, gwei, shape [seeds, rounds]."""
+    return np.cumsum([[utility(played, strategy) for played in rounds] for rounds in data["seeds"]], axis=1)
+
+
+def lead(data: Data, other: str) -> Band:
+    """By how much the auction is ahead of another strategy on the same seed, by round, gwei."""
+    return band((accumulated(data, "auction") - accumulated(data, other)).tolist())
+
+
+def ahead(data: Data, other: str) -> tuple[int, int]:
+    """At how many points, a round of a seed each, the auction is not behind another strategy, and of how many."""
+    leads = accumulated(data, "auction") >= accumulated(data, other)
+    return int(leads.sum()), leads.size
+
+
+def claims(data: Data) -> list[Claim]:
+    """What the caption says."""
+    rounds = [played for each in data["seeds"] for played in each]
+    found = [
+        Claim(
+            "in every round the contract selected the largest margin, and nothing where none is positive",
+            all(played["auction_margin"] == max(0, *played["margins"]) for played in rounds),
+        )
+    ]
+    for other, name in (("random", "a random proposal"), ("selfish", "the common labels alone")):
+        count, points = ahead(data, other)
+        last = lead(data, other)
+        found.append(
+            Claim(
+                f"after {ROUNDS} rounds the auction leads {name} by {last.mean[-1]:,.0f} ± {last.half[-1]:,.0f} gwei; "
+                f"it is not behind at {count} of {points} points",
+                bool(last.low[-1] > 0),
+            )
+        )
+    return found
+
+
+# ── the drawing ──
+
+LABELS = {"auction": "selected by the contract", "selfish": "what all want, no more", "random": "a random proposal"}
+
+
+def draw(data: Data) -> Drawing:
+    """Accumulated utility by round, and what the auction gains in each round by how much owners agree."""
+    drawing, (left, right) = panels(2)
+    with style():
+        _accumulated(left, data)
+        _by_agreement(right, data)
+    return drawing
+
+
+def _accumulated(axes: Axes, data: Data) -> None:
+    rounds = np.arange(1, ROUNDS + 1)
+    for strategy, series in zip(STRATEGIES, SERIES, strict=False):
+        found = band(accumulated(data, strategy).tolist())
+        axes.plot(rounds, found.mean, label=LABELS[strategy], **series)
+        axes.fill_between(rounds, found.low, found.high, color=series["color"], alpha=0.15, linewidth=0)
+    axes.fill_between([], [], [], color="0.5", alpha=0.3, label=NAME.format(count=len(data["seeds"])))
+    finish(axes, "Accumulated social utility", "crowdfunding round", "sum of (value − cost) · accuracy (gwei)")
+    axes.legend(frameon=False, loc="upper left")
+    axes.set_ylim(top=1.25 * axes.get_ylim()[1])
+
+
+def _by_agreement(axes: Axes, data: Data) -> None:
+    played = [each for rounds in data["seeds"] for each in rounds]
+    for other, series in zip(STRATEGIES[1:], SERIES[1:], strict=False):
+        axes.plot(
+            [100 * each["further"] for each in played],
+            [utility(each, "auction") - utility(each, other) for each in played],
+            label=f"over {LABELS[other]}",
+            **{**series, "linestyle": "none"},
+            alpha=0.8,
+        )
+    axes.axhline(0, color="0.35", linewidth=0.8)
+    finish(
+        axes,
+        "What the auction gains in a round",
+        "owners that want a further label (%, on average)",
+        "(value − cost) · accuracy, difference (gwei)",
+    )
+
+
+FIGURE = Figure("social-utility", "social utility of three strategies", measure, draw, claims, trains=True)
