@@ -6,6 +6,9 @@ import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext, redirect_stderr
+from dataclasses import replace
+from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -21,17 +24,26 @@ from fl.training.options import Options, parse
 
 if TYPE_CHECKING:
     from fl.training.federation import Federation
+    from fl.training.group import Group
 
 
 def show(options: Options, console: Console) -> None:
-    """Train, showing progress, then show a table of rounds and one of base stations."""
+    """Train, showing progress, then show a table of rounds and one of base stations; of several ranks, the first."""
+    from fl.training.group import join
+
+    with join() as group:
+        _show(options, console if group.leads else Console(quiet=True), group)
+
+
+def _show(options: Options, console: Console, group: Group) -> None:
     from fl.training.federation import build_federation
+    from fl.training.group import own_device
     from fl.training.metrics import contributions_of
     from fl.training.run import run
 
-    config = options.config
+    config = replace(options.config, device=own_device(options.config.device))
     with console.status(f"loading {config.dataset}"):
-        federation = build_federation(config)
+        federation = group.together(lambda: build_federation(config))
     records: list[Mapping[str, Any]] = []
     columns = (
         TextColumn("{task.description}"),
@@ -43,7 +55,7 @@ def show(options: Options, console: Console) -> None:
     )
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("training", total=config.rounds * config.stations)
-        for record in run(federation, options, lambda played: progress.advance(task)):
+        for record in run(federation, options, lambda played: progress.advance(task), group):
             records.append(record)
             done = len(records)
             accuracy = f"training, accuracy {record['accuracy']:.1%}"
@@ -84,12 +96,18 @@ def _stations(federation: Federation, contributions: Sequence[Mapping[int, Any]]
 def main() -> int:
     """Run the command; bad input ends it with one line."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts: the same bits again
-    console, errors = Console(), Console(stderr=True)
-    handler, package = RichHandler(logging.WARNING, errors, show_path=False), logging.getLogger("fl.training")
+    # What all ranks have to say is said once: results by the first, errors by the first of each machine.
+    says_errors = os.environ.get("LOCAL_RANK", "0") == "0"
+    console, errors = Console(), Console(stderr=True, quiet=not says_errors)
+    handler = RichHandler(logging.WARNING, Console(stderr=True), show_path=False)
+    if os.environ.get("RANK", "0") != "0":
+        handler.addFilter(logging.Filter("fl.training.edge"))  # which only the rank that plays the base station knows
+    package = logging.getLogger("fl.training")
     package.addHandler(handler)
     options = None
     try:
-        options = parse()
+        with nullcontext() if says_errors else redirect_stderr(StringIO()):
+            options = parse()
         show(options, console)
     except (TrainingError, ArtefactError) as error:
         errors.print(Text.assemble(("error: ", "red"), str(error)), soft_wrap=True)

@@ -122,8 +122,8 @@ class RunFolder:
             ) from error
         if version != FORMAT:
             raise CheckpointError(f"{self._checkpoint} is of format {version}, this program reads {FORMAT}")
-        if differences := _differences(identity, json.loads(json.dumps(self._identity))):
-            raise CheckpointError(f"{self._root} holds another run: {'; '.join(differences)}")
+        if found := differences(identity, json.loads(json.dumps(self._identity))):
+            raise CheckpointError(f"{self._root} holds another run: {'; '.join(found)}")
         return entries
 
     def _last_good(self, spec: ModelSpec) -> Resumed | None:
@@ -240,7 +240,8 @@ def identity_of(federation: Federation) -> dict[str, Any]:
     return {**config, **station, **data, "model": federation.model.name, "device": device}
 
 
-def _differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> Sequence[str]:
+def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> Sequence[str]:
+    """In what two identities differ, for people."""
     return [
         f"{name} is {there.get(name)} there, {here.get(name)} here"
         for name in sorted({*there, *here})

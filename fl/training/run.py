@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from time import perf_counter
 from typing import Any
 
 from fl.artefacts import digest_of
-from fl.training.checkpoint import RunFolder, open_run
-from fl.training.cloud import train
+from fl.training.checkpoint import Resumed, RunFolder, open_run
+from fl.training.cloud import GlobalRound, train
 from fl.training.edge import StationRound
 from fl.training.federation import Federation
+from fl.training.group import ALONE, Group
 from fl.training.metrics import Board, record_of
 from fl.training.network import Link, Links
 from fl.training.options import Options
+from fl.training.pool import open_crew
+from fl.training.spread import Spread, check_alike
 from fl.training.state import save_model
 
 
@@ -22,13 +25,15 @@ def run(
     federation: Federation,
     options: Options,
     on_station: Callable[[StationRound], None] = lambda played: None,
+    group: Group = ALONE,
 ) -> Iterator[Mapping[str, Any]]:
-    """Train what is left to train of a run.
+    """Train what is left to train of a run; of several ranks, the first stores it.
 
     Args:
         federation: the parties.
         options: where to store what, and the links.
         on_station: called with each base station's round as it ends, for progress.
+        group: the ranks that train it together, each of which calls this.
 
     Yields:
         The line of the metrics file of each global round, those of earlier processes first.
@@ -37,18 +42,26 @@ def run(
         TrainingError: see `fl.training.cloud.train`, `fl.training.checkpoint.open_run` and `Board`.
     """
     links = links_of(options)
+    check_alike(federation, group)
     with ExitStack() as stack:
-        folder = _open(options, federation, stack)
-        resumed = None if folder is None else folder.resumed
+        outputs: list[_Outputs] = []
+
+        def open_outputs() -> tuple[Resumed | None, Sequence[Mapping[str, Any]]]:
+            outputs.append(_Outputs(options, federation, stack))
+            return outputs[0].resumed, outputs[0].records
+
+        resumed, records = group.from_leader(open_outputs)
         first = 0 if resumed is None else resumed.epoch + 1
-        board = None
-        if options.tensorboard is not None:
-            board = Board(options.tensorboard, first)
-            stack.callback(board.close)
-        yield from [] if folder is None else list(folder.records)
+        yield from records
+        # several ranks of one machine have its cores already
+        workers = 0 if options.workers is None and group.size > 1 else options.workers
+        crew = stack.enter_context(open_crew(federation, workers, first))
+        if group.size > 1:
+            crew = Spread(federation, group, crew)
         start = perf_counter()
         for done in train(
             federation,
+            crew=crew,
             state=None if resumed is None else resumed.state,
             velocity=None if resumed is None else resumed.velocity,
             first_epoch=first,
@@ -56,18 +69,33 @@ def run(
         ):
             digest = digest_of(save_model(federation.model, done.state, epoch=done.epoch))
             record = record_of(federation, done, digest, perf_counter() - start, links)
-            if folder is not None:
-                folder.save(federation.model, done, record)
-            if board is not None:
-                board.add(record)
+            for output in outputs:
+                output.add(done, record)
             yield record
             start = perf_counter()
 
 
-def _open(options: Options, federation: Federation, stack: ExitStack) -> RunFolder | None:
-    if options.out is None:
-        return None
-    return stack.enter_context(open_run(options.out, federation, options.keep_models))
+class _Outputs:
+    """What a run leaves behind, where it is asked to."""
+
+    def __init__(self, options: Options, federation: Federation, stack: ExitStack):
+        self._spec = federation.model
+        self._folder: RunFolder | None = None
+        self._board: Board | None = None
+        self.resumed: Resumed | None = None
+        self.records: Sequence[Mapping[str, Any]] = ()
+        if options.out is not None:
+            self._folder = stack.enter_context(open_run(options.out, federation, options.keep_models))
+            self.resumed, self.records = self._folder.resumed, tuple(self._folder.records)
+        if options.tensorboard is not None:
+            self._board = Board(options.tensorboard, 0 if self.resumed is None else self.resumed.epoch + 1)
+            stack.callback(self._board.close)
+
+    def add(self, done: GlobalRound, record: Mapping[str, Any]) -> None:
+        if self._folder is not None:
+            self._folder.save(self._spec, done, record)
+        if self._board is not None:
+            self._board.add(record)
 
 
 def links_of(options: Options) -> Links | None:
