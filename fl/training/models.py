@@ -26,6 +26,9 @@ ImageShape: TypeAlias = tuple[int, int, int]
 Factory: TypeAlias = "Callable[[ImageShape, int], nn.Module]"
 
 
+# Pooled first and rectified then, which gives the same bits as the other way round, on a quarter of the numbers.
+
+
 def small_cnn(image_shape: ImageShape, classes: int) -> nn.Module:
     """One pooled 3×3 convolution (32), two dense layers: for images about 8×8, where it has 34,000 parameters."""
     from torch import nn
@@ -33,8 +36,8 @@ def small_cnn(image_shape: ImageShape, classes: int) -> nn.Module:
     channels, height, width = image_shape
     return nn.Sequential(
         nn.Conv2d(channels, 32, 3, padding=1),
-        nn.ReLU(),
         nn.MaxPool2d(2),
+        nn.ReLU(),
         nn.Flatten(),
         nn.Linear(32 * (height // 2) * (width // 2), 64),
         nn.ReLU(),
@@ -49,11 +52,11 @@ def cnn(image_shape: ImageShape, classes: int) -> nn.Module:
     channels, height, width = image_shape
     return nn.Sequential(
         nn.Conv2d(channels, 32, 5, padding=2),
-        nn.ReLU(),
         nn.MaxPool2d(2),
+        nn.ReLU(),
         nn.Conv2d(32, 64, 5, padding=2),
-        nn.ReLU(),
         nn.MaxPool2d(2),
+        nn.ReLU(),
         nn.Flatten(),
         nn.Linear(64 * (height // 4) * (width // 4), 512),
         nn.ReLU(),
