@@ -55,8 +55,9 @@ def check_artefacts(played: Played, store: ArtefactStore) -> list[str]:
         if updates_root(list(updates.items())) != root:
             found.append(f"global round {epoch}: its updates root is not that of the recorded updates")
         try:
-            state = aggregate(load_update(store.get(from_chain(digest))) for digest in updates.values())
-            average = store.put(save_model(played.federation.model, state, epoch=epoch))
+            model = played.federation.model
+            state = aggregate(load_update(store.get(from_chain(digest)), model) for digest in updates.values())
+            average = store.put(save_model(model, state, epoch=epoch))
             if average != from_chain(model_digest):
                 found.append(f"global round {epoch}: its model is not the average of the recorded updates")
         except (ArtefactError, TrainingError) as error:

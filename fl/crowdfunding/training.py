@@ -17,6 +17,7 @@ from fl.market.merkle import updates_root
 from fl.training.aggregate import aggregate
 from fl.training.contribution import measure_margins, total_margins
 from fl.training.edge import load_update, save_update
+from fl.training.errors import DivergedError, TooFewError
 from fl.training.evaluation import Evaluation
 from fl.training.federation import Federation
 from fl.training.seeds import Stream, derive_seed
@@ -83,10 +84,10 @@ def train(
     workspace = federation.model.build()
     with watcher.progress("training", federation.config.rounds * len(stations)) as advance:
         for epoch in range(federation.config.rounds):
-            recorded = _train_stations(market, federation, stations, store, digest, epoch, advance, workspace)
+            recorded = _train_stations(market, federation, stations, store, digest, epoch, watcher, advance, workspace)
             # The winner's part: it reads the updates that the chain names, judges them, averages them.
-            start = epochs[-1].evaluation if epochs else federation.evaluate(load_model(store.get(digest))[1])
-            updates = [load_update(store.get(from_chain(each))) for _, each in recorded]
+            start = epochs[-1].evaluation if epochs else _judge(federation, store, digest)
+            updates = [load_update(store.get(from_chain(each)), federation.model) for _, each in recorded]
             margins.append(measure_margins(start, updates, lambda state: federation.evaluate(state, None, workspace)))
             state = aggregate(updates)
             digest = store.put(save_model(federation.model, state, epoch=epoch))
@@ -98,7 +99,7 @@ def train(
     if not honest:
         seed = derive_seed(federation.config.seed + 1, Stream.MODEL)
         digest = store.put(save_model(federation.model, federation.model.initial_state(seed)))
-    final = federation.evaluate(load_model(store.get(digest))[1])
+    final = _judge(federation, store, digest)
     return Training(initial, tuple(epochs), total_margins(margins), digest, final)
 
 
@@ -109,21 +110,43 @@ def _train_stations(
     store: ArtefactStore,
     global_digest: str,
     epoch: int,
+    watcher: Watcher,
     advance: Callable[[], None],
     workspace: nn.Module,
 ) -> list[tuple[str, bytes]]:
-    """Each base station trains from the recorded global model and records its update: (account, digest) of each."""
+    """Each base station trains from the recorded global model and records its update: (account, digest) of each.
+
+    One that has none, because its clients' losses are no numbers or too few of them returned, records nothing and so
+    is absent in this global round.
+
+    Raises:
+        DivergedError, TooFewError: no base station has an update.
+    """
     recorded = []
+    failures: list[DivergedError | TooFewError] = []
     for index, station in stations:
-        _, state = load_model(store.get(global_digest))
-        update = federation.stations[index].train_round(state, epoch, workspace)
+        _, state = load_model(store.get(global_digest), federation.model)
+        try:
+            update = federation.stations[index].train_round(state, epoch, workspace)
+        except (DivergedError, TooFewError) as error:
+            failures.append(error)
+            watcher.did(station.name, f"has no update in global round {epoch + 1}: {error}")
+            advance()
+            continue
         digest = to_chain(store.put(save_update(update)))
         market.record_update(station.account, station.round_id, epoch, digest)
         recorded.append((station.address, digest))
         advance()
+    if failures and not recorded:
+        raise failures[0]
     return recorded
+
+
+def _judge(federation: Federation, store: ArtefactStore, digest: str) -> Evaluation:
+    _, state = load_model(store.get(digest), federation.model)
+    return federation.evaluate(state)
 
 
 def measure(federation: Federation, store: ArtefactStore, digest: bytes) -> int:
     """The accuracy that an owner measures of the shared model, 1/10,000; reads it by the digest on chain."""
-    return federation.evaluate(load_model(store.get(from_chain(digest)))[1]).accuracy_bps
+    return _judge(federation, store, from_chain(digest)).accuracy_bps
