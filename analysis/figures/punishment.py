@@ -31,7 +31,7 @@ MEAN_VALUE, MEAN_COST = 100, 50  # gwei, as in section V-A
 BOND = 200  # gwei
 THRESHOLDS_BPS = (3_333, 5_000, 6_666)
 ERRORS = (0.0, 0.1, 0.2, 0.3, 0.4)
-ROUNDS, QUICK_ROUNDS = 50, 12
+ROUNDS, QUICK_ROUNDS = 50, 20
 PHASE_SECONDS = 100_000
 WINNERS = ("honest", "dishonest")
 SHOWN_ERROR, SHOWN_THRESHOLD = 0.2, 5_000
@@ -82,15 +82,19 @@ def _round(market: Market, random: Random, number: int, threshold: int) -> list[
         for kind in WINNERS:
             with market.chain.snapshot():
                 wrong = [drawn < error for drawn in luck]
-                punishing = {seat for seat, errs in zip(electors, wrong, strict=True) if errs == (kind == "honest")}
-                taken = _settled(round_.voted(punish=punishing), winner)
+                market.send_together(
+                    [
+                        round_.vote(seat, punish=errs == (kind == "honest"))
+                        for seat, errs in zip(electors, wrong, strict=True)
+                    ]
+                )
+                taken = _settled(round_, winner, selected)
             trials.append(
                 {
                     "round": number,
                     "threshold_bps": threshold,
                     "error": error,
                     "winner": kind,
-                    "value": winner.bids[selected],
                     **taken,
                 }
             )
@@ -121,11 +125,15 @@ def _reported(market: Market, random: Random, threshold: int) -> LiveRound:
     ).reported()
 
 
-def _settled(round_: LiveRound, winner: Seat) -> dict[str, Any]:
+def _settled(round_: LiveRound, winner: Seat, selected: int) -> dict[str, Any]:
     """What the chain says once everybody has voted and the winner is settled; gwei."""
     votes = round_.state.votesFor
-    event = round_.settle(winner).send().event("MemberSettled")
-    return {"votes_for": votes, **{name: event[name] / GWEI for name in ("share", "tax", "slashed")}}
+    event = round_.settle(winner, bids=winner.sealed.words).send().event("MemberSettled")
+    return {
+        "value": winner.bids[selected],
+        "votes_for": votes,
+        **{name: event[name] / GWEI for name in ("share", "tax", "slashed")},
+    }
 
 
 # ── what the data say ──
