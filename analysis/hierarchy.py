@@ -97,7 +97,9 @@ def play(schedule: Schedule, config: TrainingConfig, links: Links, dataset: Data
         path = Link(min(links.client.bandwidth, links.cloud.bandwidth), links.client.latency + links.cloud.latency)
         links = replace(links, client=path, cloud=DIRECT)
     federation = build_federation(config, dataset)
-    accuracies, seconds, total = [], [], Tiers()
+    accuracies: list[float] = []
+    seconds: list[float] = []
+    total = Tiers()
     for done in train(federation):
         size = size_of(done.state)
         accuracies.append(done.evaluation.accuracy)

@@ -12,7 +12,8 @@ Each base station is a party of its own, so the same round can be stepped by han
 a global model into an `Update`, `aggregate` turns updates into the next global model.
 
 One file a part of the system: `client` (local epochs), `edge` (a base station and its clients), `cloud`
-(global rounds), `average` and `rules` (how models are combined), `participation` (who is missing), `federation`
+(global rounds), `aggregate`, `exact`, `average` and `rules` (how models are combined), `crew`, `pool`, `worker` and
+`shared` (who plays the base stations, and where), `spread` and `group` (over ranks), `participation` (who is missing), `federation`
 (puts the parties together), `data`, `sources`, `splits` and `augment`, `models`, `evaluation`, `contribution` and
 `valuation`, `network` (traffic and simulated time), `state` (artefacts' bytes), `run`, `checkpoint` and `metrics`
 (what the command leaves). Importing this package, `config`, `options`, `errors`, `splits`, `models`, `data` or
