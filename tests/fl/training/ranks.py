@@ -18,7 +18,7 @@ from fl.training.group import Group, join
 def in_ranks(size: int, play: Callable[[Group], Any]) -> list[Any]:
     """What `play` returns in each rank; the text of its TrainingError; None where the rank ended without a word."""
     context = multiprocessing.get_context("fork")
-    port = _free_port()
+    port = free_port()
     ranks = []
     for rank in range(size):
         here, there = context.Pipe(duplex=False)
@@ -51,7 +51,8 @@ def _received(here: Connection) -> Any:
         return None
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Of this machine."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,10 +23,10 @@ from fl.training.edge import Station, StationRound
 from fl.training.errors import TrainingError
 from fl.training.federation import Federation, build_federation
 from fl.training.group import Group
-from fl.training.options import Options
+from fl.training.options import Options, parse
 from fl.training.run import run
 from fl.training.spread import Spread
-from tests.fl.training.ranks import in_ranks
+from tests.fl.training.ranks import free_port, in_ranks
 from tests.fl.training.support import equal, lines, train_in, undisturbed, without_numbers
 
 CreateFederation = Callable[..., Federation]
@@ -41,13 +43,12 @@ def trained(federation: Federation, group: Group, folder: Path | None = None) ->
     return undisturbed([dict(record) for record in run(federation, Options(federation.config, folder), group=group)])
 
 
-@pytest.mark.parametrize("ranks", [2, 3])
 @pytest.mark.parametrize(
-    "settings",
+    ("ranks", "settings"),
     [
-        {"server_momentum": 0.5, "edge_aggregations": 2, "station_dropout": 0.3, "contribution": "none"},
-        {"rule": Rule("trimmed-mean", 1), "contribution": "shapley"},
-        {"contribution": "margin", "model": f"{__name__}:with_statistics"},
+        (3, {"server_momentum": 0.5, "edge_aggregations": 2, "station_dropout": 0.3, "contribution": "none"}),
+        (2, {"rule": Rule("trimmed-mean", 1), "contribution": "shapley"}),
+        (3, {"contribution": "margin", "model": f"{__name__}:with_statistics"}),
     ],
 )
 def test_run__over_ranks__has_the_digests_and_numbers_of_one_process(
@@ -173,3 +174,49 @@ def test_run__more_ranks_than_base_stations__is_refused(create_federation: Creat
     federation = create_federation(stations=2, rounds=1)
     text = "3 ranks for 2 base stations: a rank plays at least one, so start fewer"
     assert in_ranks(3, lambda group: trained(federation, group)) == [text] * 3
+
+
+ARGUMENTS = ("--targets", "0,1", "--train-images", "60", "--stations", "2", "--rounds", "1")
+
+
+def torchrun(*arguments: str) -> subprocess.Popen[str]:
+    """Started as a user does."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "torch.distributed.run", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.heavy
+def test_command__under_torchrun__is_told_once_and_ends_with_the_same_digests(tmp_path: Path) -> None:
+    options = parse([*ARGUMENTS, "--out", str(tmp_path / "one")])
+    expected = undisturbed([dict(record) for record in run(build_federation(options.config), options)])
+    ranks = torchrun("--nproc-per-node=2", "-m", "fl.training", *ARGUMENTS, "--out", str(tmp_path / "ranks"))
+    shown, errors = ranks.communicate(timeout=120)
+    assert ranks.returncode == 0, errors
+    assert undisturbed(lines(tmp_path / "ranks")) == expected
+    assert shown.count("target labels 0, 1") == 1
+
+
+@pytest.mark.heavy
+def test_command__on_two_machines__ends_with_the_same_digests(tmp_path: Path) -> None:
+    """Two launchers that meet at an address, here both on one machine."""
+    options = parse([*ARGUMENTS, "--out", str(tmp_path / "one")])
+    expected = undisturbed([dict(record) for record in run(build_federation(options.config), options)])
+    meet = ("--nnodes=2", "--nproc-per-node=1", "--rdzv-backend=c10d", f"--rdzv-endpoint=127.0.0.1:{free_port()}")
+    command = (*meet, "--rdzv-id=test", "-m", "fl.training", *ARGUMENTS, "--out", str(tmp_path / "ranks"))
+    machines = [torchrun(*command) for _ in range(2)]
+    ended = [machine.communicate(timeout=300) for machine in machines]
+    assert [machine.returncode for machine in machines] == [0, 0], ended
+    assert undisturbed(lines(tmp_path / "ranks")) == expected
+
+
+@pytest.mark.heavy
+def test_command__bad_input_under_torchrun__is_one_line_before_what_torchrun_adds() -> None:
+    ranks = torchrun("--nproc-per-node=2", "-m", "fl.training", "--targets", "0,ten")
+    _, errors = ranks.communicate(timeout=120)
+    assert ranks.returncode != 0
+    text = "error: unknown target labels ten: choose from 0, 1, 2, 3, 4, 5, 6, 7, 8, 9"
+    assert [line for line in errors.splitlines() if line.startswith("error: ")] == [text]
