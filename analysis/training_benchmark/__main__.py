@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -53,6 +54,8 @@ def compare_command(
     Exits with 1 if a target is missed.
     """
     console = Console(width=None if sys.stdout.isatty() else FILE_WIDTH)
+    # as Ctrl-C: what runs is ended and temporary folders are removed
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         kind = pick_device(device).type
         machine, versions, sources = record.here(kind)
