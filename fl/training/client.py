@@ -13,7 +13,7 @@ from fl.training.augment import augment, draw_views
 from fl.training.config import StationConfig
 from fl.training.data import Samples, to_float
 from fl.training.errors import DivergedError
-from fl.training.runtime import reproducible
+from fl.training.runtime import autocast, reproducible
 from fl.training.state import is_finite, view_state
 
 
@@ -55,7 +55,9 @@ def train_client(
                 images = samples.images[order[part]]
                 if views is not None:
                     images = augment(images, views[part])
-                loss = functional.cross_entropy(module(to_float(images)), samples.labels[order[part]])
+                with autocast(config.precision, device):
+                    outputs = module(to_float(images))
+                loss = functional.cross_entropy(outputs.float(), samples.labels[order[part]])
                 gradients = list(torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True))
                 if start:
                     with torch.no_grad():

@@ -13,6 +13,10 @@ METHODS = ("none", "margin", "leave-one-out", "shapley")
 """How the contribution of base stations can be measured (see `fl.training.contribution`)."""
 
 
+PRECISIONS = ("float32", "bfloat16")
+"""What clients can compute in."""
+
+
 def _at_least(name: str, value: int, least: int) -> None:
     if value < least:
         raise TrainingError(f"{name} must be at least {least}, not {value}")
@@ -77,6 +81,8 @@ class StationConfig:
             equal probability (Li et al. 2020, section 5.2).
         drop_stragglers: leave stragglers out, as FedAvg does, instead of using what they did, as FedProx does.
         rule: how the clients' models are combined.
+        precision: of the clients' forward and backward passes, one of `PRECISIONS`; parameters are float32. In
+            "bfloat16" each operation is computed as torch.autocast chooses, which pays on processors made for it.
     """
 
     local_epochs: int = 2
@@ -92,8 +98,11 @@ class StationConfig:
     stragglers: float = 0.0
     drop_stragglers: bool = False
     rule: Rule = Rule()
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise TrainingError(f"unknown precision {self.precision!r}: choose one of {', '.join(PRECISIONS)}")
         for name in ("local_epochs", "edge_aggregations", "batch_size", "threads"):
             _at_least(name, getattr(self, name), 1)
         if not (self.learning_rate > 0 and math.isfinite(self.learning_rate)):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from fl.training.config import DEFAULTS, METHODS, RULES, Rule, StationConfig, TrainingConfig
+from fl.training.config import DEFAULTS, METHODS, PRECISIONS, RULES, Rule, StationConfig, TrainingConfig
 from fl.training.models import MODELS
 
 
@@ -108,6 +108,7 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     add("--server-momentum", type=float, metavar="B", help="FedAvgM's β (0)")
     add("--seed", type=int, metavar="N", help=f"same seed, same digests ({base.seed})")
     add("--device", metavar="NAME", help=f"cpu, cuda, cuda:1 or auto ({base.device})")
+    add("--precision", choices=PRECISIONS, help="what clients compute in (float32)")
     add("--threads", type=int, metavar="N", help="torch's threads (1)")
     add("--workers", type=int, metavar="N", help="worker processes, 0 for none (one a core if that is faster)")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 
@@ -36,6 +36,29 @@ def reproducible(seed: int, device: torch.device) -> Iterator[None]:
             yield
     finally:
         cudnn.deterministic, cudnn.benchmark = before
+
+
+def autocast(precision: str, device: torch.device) -> AbstractContextManager[object]:
+    """Let operations compute in a precision of `fl.training.config.PRECISIONS`."""
+    if precision == "float32":
+        return nullcontext()
+    return torch.autocast(device.type, getattr(torch, precision))
+
+
+def check_precision(precision: str, device: torch.device) -> None:
+    """Refuse a precision that the device only emulates, which takes longer than float32.
+
+    Raises:
+        TrainingError: the device has no instructions for it.
+    """
+    if precision == "float32":
+        return
+    if device.type == "cuda":
+        able = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        able = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    if not able:
+        raise TrainingError(f"this {device.type.upper()} has no instructions for {precision}: use float32")
 
 
 def pick_device(name: str) -> torch.device:

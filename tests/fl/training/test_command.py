@@ -40,9 +40,13 @@ def test_parse__every_setting__can_be_given() -> None:
         for setting in fields(configuration):
             if setting.name in ("rule", "station"):
                 continue
-            value = {"dataset": "cifar10", "model": "cnn", "contribution": "shapley", "targets": ("a", "b")}.get(
-                setting.name, {"client_fraction": 0.5, "alpha": 2.0}.get(setting.name)
-            )
+            value = {
+                "dataset": "cifar10",
+                "model": "cnn",
+                "contribution": "shapley",
+                "precision": "bfloat16",
+                "targets": ("a", "b"),
+            }.get(setting.name, {"client_fraction": 0.5, "alpha": 2.0}.get(setting.name))
             value = value or (True if setting.type == "bool" else 0.25 if "float" in str(setting.type) else 9)
             if setting.name in ("data_dir", "device"):
                 value = Path("x") if setting.name == "data_dir" else "cuda"
