@@ -1,0 +1,123 @@
+"""What makes a client's step of SGD faster on one core: CPU time of each variant, taken in turn in one process.
+
+    python -m analysis.training_benchmark.local_step
+
+One thread, the `cnn` model, batches of 50 images of random pixels. CPU time rather than the clock's, and the variants
+in turn, so that what else the machine does falls on all alike. `fl/training/speed.md` says what came of it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from collections.abc import Callable
+from statistics import median
+
+import click
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import nn
+from torch.nn import functional
+from torch.optim.sgd import sgd
+
+from fl.training.data import to_float
+from fl.training.models import MODELS, ModelSpec
+from fl.training.runtime import use_threads
+from fl.training.worker import keep_memory
+
+SPEC = ModelSpec("cnn", (3, 32, 32), 10)
+BATCH, RATE, MOMENTUM = 50, 0.01, 0.9
+
+Step = Callable[[torch.Tensor, torch.Tensor], None]
+
+
+def rectify_first(layers: nn.Sequential) -> nn.Sequential:
+    """The same layers with each ReLU before its pooling, as the model is usually written."""
+    ordered = list(layers)
+    for place in range(1, len(ordered)):
+        if isinstance(ordered[place - 1], nn.MaxPool2d) and isinstance(ordered[place], nn.ReLU):
+            ordered[place - 1], ordered[place] = ordered[place], ordered[place - 1]
+    return nn.Sequential(*ordered)
+
+
+def plain_step(module: nn.Module) -> Step:
+    """As PyTorch's tutorials do it."""
+    optimizer = torch.optim.SGD(module.parameters(), lr=RATE, momentum=MOMENTUM)
+
+    def step(images: torch.Tensor, labels: torch.Tensor) -> None:
+        optimizer.zero_grad()
+        functional.cross_entropy(module(to_float(images)), labels).backward()
+        optimizer.step()
+
+    return step
+
+
+def fused_step(module: nn.Module) -> Step:
+    """As `fl.training.client` does it."""
+    parameters = list(module.parameters())
+    velocities: list[torch.Tensor | None] = [None] * len(parameters)
+
+    def step(images: torch.Tensor, labels: torch.Tensor) -> None:
+        loss = functional.cross_entropy(module(to_float(images)), labels)
+        gradients = list(torch.autograd.grad(loss, parameters))
+        sgd(
+            parameters, gradients, velocities, fused=True, weight_decay=0.0, momentum=MOMENTUM, lr=RATE,
+            dampening=0.0, nesterov=False, maximize=False,
+        )  # fmt: skip
+
+    return step
+
+
+def return_memory() -> None:
+    """Undo `keep_memory`: glibc's own thresholds."""
+    mallopt = ctypes.CDLL(None).mallopt
+    for what, value in ((-3, 128 << 10), (-1, 128 << 10), (-2, 128 << 10)):
+        mallopt(what, value)
+    ctypes.CDLL(None).malloc_trim(0)
+
+
+def variants() -> dict[str, tuple[Callable[[], None], Step]]:
+    """Each with the setting of the allocator that it runs under; each adds one thing to the one before."""
+
+    def module() -> nn.Sequential:
+        return MODELS[SPEC.name](SPEC.image_shape, SPEC.classes)  # type: ignore[return-value]
+
+    usual = rectify_first(module())
+    last = rectify_first(module()).to(memory_format=torch.channels_last)
+    return {
+        "plain": (return_memory, plain_step(usual)),
+        "memory kept": (keep_memory, plain_step(usual)),
+        "and channels last": (keep_memory, plain_step(last)),
+        "and pooled before rectified": (keep_memory, plain_step(module().to(memory_format=torch.channels_last))),
+        "and fused SGD: what a worker does": (keep_memory, fused_step(SPEC.build())),
+    }
+
+
+@click.command()
+@click.option("--rounds", type=click.IntRange(1), default=15, show_default=True, help="Three steps of each a round.")
+def main(rounds: int) -> None:
+    """CPU time of a step, by what makes it faster."""
+    random = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (BATCH, *SPEC.image_shape), dtype=torch.uint8, generator=random)
+    labels = torch.randint(0, SPEC.classes, (BATCH,), generator=random)
+    chosen = variants()
+    taken: dict[str, list[float]] = {name: [] for name in chosen}
+    with use_threads(1):
+        for _ in range(rounds):
+            for name, (allocator, step) in chosen.items():
+                allocator()
+                step(images, labels)
+                for _ in range(3):
+                    start = time.process_time()
+                    step(images, labels)
+                    taken[name].append(time.process_time() - start)
+    plain = median(taken["plain"])
+    table = Table("step", "ms of CPU time (median)", "× plain")
+    for name, times in taken.items():
+        table.add_row(name, f"{median(times) * 1e3:.1f}", f"{plain / median(times):.2f}")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
