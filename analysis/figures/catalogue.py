@@ -6,7 +6,7 @@ from importlib import import_module
 
 from analysis.figures.figure import Figure
 
-NAMES: tuple[str, ...] = ("throughput", "cost")
+NAMES: tuple[str, ...] = ("truth", "misreports", "throughput", "budget", "participation", "cost")
 """In the order of the paper, then ours. A figure's module has its name, with underscores, and a `FIGURE`."""
 
 

@@ -161,7 +161,7 @@ def draw(data: Data) -> Drawing:
         _bars(names, data["names"][side], look, f"{side}, no root: locks {lock:,} gwei a name", (place - 0.5) * 0.06)
     names.axhline(0, color="black", linewidth=1.2, linestyle=(0, (4, 2)), label="with a membership root: refused")
     names.set_xticks(NAMES)
-    finish(names, "One member, several names", "names", "gain of the member (gwei a round)", legend=False)
+    finish(names, "One member, several names", "names", "gain of the member (gwei a round)")
     for axes in (pairs, names):
         axes.set_ylim(-10, 1.4 * axes.get_ylim()[1])  # room for the legend
         axes.legend(frameon=False, loc="upper left")

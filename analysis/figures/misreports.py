@@ -168,7 +168,7 @@ def claims(data: Data) -> list[Claim]:
         )
     listed.append(
         Claim(
-            "It takes no knowledge of others' claims: under both, on both sides, a fixed factor gains on average at some θ.",
+            "The liar need know nothing: under both, on both sides, a fixed factor gains on average at some θ.",
             all(
                 max(cell["mean_gwei"] for row in rules[rule][side]["grid"] for cell in row) > 0
                 for rule in ("apart", "together")

@@ -1,0 +1,84 @@
+"""Captions of the figures about money and truth: data that contradict them are noticed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from analysis.figures.catalogue import figure
+from analysis.figures.figure import Setting
+from analysis.figures.record import read
+
+Doctor = Callable[[dict[str, Any]], None]
+
+
+def lie_that_pays_a_wei(data: dict[str, Any]) -> None:
+    owner = data["sides"]["owner"]
+    owner["claims twice"]["utility_wei"][3] = owner["tells the truth"]["utility_wei"][3] + 1
+
+
+def round_off_the_reference(data: dict[str, Any]) -> None:
+    data["rounds_equal_to_the_reference"] -= 1
+
+
+def lies_that_cost_nothing(data: dict[str, Any]) -> None:
+    station = data["sides"]["base station"]
+    station["claims half"] = deepcopy(station["tells the truth"])
+
+
+def our_rule_with_a_lie(data: dict[str, Any]) -> None:
+    data["rules"]["ours"]["owner"]["search"]["profitable"] = 1
+
+
+def our_rule_with_a_scaled_lie(data: dict[str, Any]) -> None:
+    data["rules"]["ours"]["base station"]["grid"][0][0]["worst_wei"] = 1
+
+
+def paper_without_a_lie(data: dict[str, Any]) -> None:
+    data["rules"]["apart"]["owner"]["search"]["profitable"] = 0
+
+
+def tax_that_stays(data: dict[str, Any]) -> None:
+    data["rounds"][0]["owner_rebates"] -= 1_000
+
+
+def deficit_of_a_wei(data: dict[str, Any]) -> None:
+    entry = data["rounds"][1]
+    entry["collected_less_paid"] = entry["owner_taxes"] + entry["base_taxes"] - 1
+
+
+def second_best(data: dict[str, Any]) -> None:
+    data["rounds"][2]["welfare"] -= 1
+
+
+def nobody_ever_loses(data: dict[str, Any]) -> None:
+    data["policies"]["capability"]["base station"]["below_zero_in_a_round"] = 0.0
+
+
+def side_that_loses(data: dict[str, Any]) -> None:
+    data["policies"]["contribution"]["owner"]["worst_side_total_wei"] = -(10**9)
+
+
+def capability_that_does_not_help(data: dict[str, Any]) -> None:
+    data["policies"]["capability"]["owner"]["below_zero_after"][-1] = 0.5
+
+
+DOCTORED: dict[str, tuple[Doctor, ...]] = {
+    "truth": (lie_that_pays_a_wei, round_off_the_reference, lies_that_cost_nothing),
+    "misreports": (our_rule_with_a_lie, our_rule_with_a_scaled_lie, paper_without_a_lie),
+    "budget": (tax_that_stays, deficit_of_a_wei, second_best),
+    "participation": (nobody_ever_loses, side_that_loses, capability_that_does_not_help),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "doctor"),
+    [pytest.param(name, doctor, id=f"{name}-{doctor.__name__}") for name, all_ in DOCTORED.items() for doctor in all_],
+)
+def test_claims__data_that_contradict_them__do_not_hold(name: str, doctor: Doctor) -> None:
+    data = deepcopy(dict(read(name, Setting.QUICK)["data"]))
+    doctor(data)
+    assert not all(claim.holds for claim in figure(name).claims(data))
