@@ -14,8 +14,8 @@ a global model into an `Update`, `aggregate` turns updates into the next global 
 One file a part of the system: `client` (local epochs), `edge` (a base station and its clients), `cloud`
 (global rounds), `aggregate`, `exact`, `average` and `rules` (how models are combined), `crew`, `pool`, `worker` and
 `shared` (who plays the base stations, and where), `spread` and `group` (over ranks), `participation` (who is
-missing), `federation` (puts the parties together), `data`, `sources`, `splits` and `augment`, `models`, `evaluation`, `contribution` and
-`valuation`, `network` (traffic and simulated time), `state` (artefacts' bytes), `run`, `checkpoint` and `metrics`
-(what the command leaves). Importing this package, `config`, `options`, `errors`, `splits`, `models`, `data` or
-`contribution` does not import torch. README.md has the choices and what a run leaves.
+missing), `federation` (puts the parties together), `data`, `sources`, `splits` and `augment`, `models`,
+`evaluation`, `contribution` and `valuation`, `network` (traffic and simulated time), `state` (artefacts' bytes),
+`run`, `checkpoint` and `metrics` (what the command leaves). Importing this package, `config`, `options`, `errors`,
+`splits`, `models`, `data` or `contribution` does not import torch. README.md has the choices and what a run leaves.
 """
