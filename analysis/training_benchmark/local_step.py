@@ -55,7 +55,7 @@ def plain_step(module: nn.Module) -> Step:
 
 def fused_step(module: nn.Module) -> Step:
     """As `fl.training.client` does it."""
-    parameters = list(module.parameters())
+    parameters: list[torch.Tensor] = list(module.parameters())
     velocities: list[torch.Tensor | None] = [None] * len(parameters)
 
     def step(images: torch.Tensor, labels: torch.Tensor) -> None:
