@@ -8,6 +8,9 @@ from typing import Any
 
 import torch
 
+from fl.training.errors import TrainingError
+from fl.training.runtime import check_precision
+
 PLAIN, OURS, BF16, FLOWER, FLOOR = "plain", "ours", "ours-bf16", "flower", "floor"
 
 
@@ -38,7 +41,7 @@ def _by_name(*contenders: Contender) -> Mapping[str, Contender]:
 
 CONTENDERS = _by_name(
     Contender(OURS, "fl.training", "ours"),
-    Contender(BF16, "fl.training, bf16", "ours"),
+    Contender(BF16, "fl.training, bf16", "ours", options=dict.fromkeys(("cpu", "cuda"), {"precision": "bfloat16"})),
     Contender(PLAIN, "plain PyTorch loop", "plain"),
     Contender(
         FLOWER,
@@ -70,11 +73,9 @@ LINEUPS: Mapping[str, tuple[str, ...]] = {"10x1": tuple(CONTENDERS), "resnet50":
 
 def unable(contender: Contender, device: str) -> str | None:
     """Why a contender cannot be measured on this machine; None if it can."""
-    if contender.name != BF16:
-        return None
-    where, able = (
-        ("GPU", torch.cuda.is_bf16_supported(including_emulation=False))
-        if device == "cuda"
-        else ("CPU", torch.cpu._is_avx512_bf16_supported())
-    )
-    return "fl.training computes in float32 only" if able else f"no bf16 on this {where}"
+    if precision := contender.options.get(device, {}).get("precision"):
+        try:
+            check_precision(precision, torch.device(device))
+        except TrainingError as error:
+            return str(error)
+    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import ceil
 
 from analysis.training_benchmark import stage
@@ -13,9 +14,12 @@ from fl.training.pool import open_crew
 
 
 def run(job: Job) -> None:
-    """Play the job."""
+    """Play the job; options: the "precision" of the clients' passes."""
     workload, dataset = stage.read_dataset(job.data)
-    federation = build_federation(workload.config(job.rounds, job.device), dataset)
+    config = workload.config(job.rounds, job.device)
+    assert config.station is not None
+    config = replace(config, station=replace(config.station, **job.options))
+    federation = build_federation(config, dataset)
     job.begins(federation.initial_state())
     with open_crew(federation) as crew:
         for done in train(federation, crew=crew):
