@@ -41,7 +41,9 @@ def _by_name(*contenders: Contender) -> Mapping[str, Contender]:
 
 CONTENDERS = _by_name(
     Contender(OURS, "fl.training", "ours"),
-    Contender(BF16, "fl.training, bf16", "ours", options=dict.fromkeys(("cpu", "cuda"), {"precision": "bfloat16"})),
+    Contender(
+        BF16, "fl.training, bf16", "ours", options={device: {"precision": "bfloat16"} for device in ("cpu", "cuda")}
+    ),
     Contender(PLAIN, "plain PyTorch loop", "plain"),
     Contender(
         FLOWER,
