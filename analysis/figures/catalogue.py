@@ -6,7 +6,17 @@ from importlib import import_module
 
 from analysis.figures.figure import Figure
 
-NAMES: tuple[str, ...] = ("truth", "misreports", "throughput", "budget", "participation", "cost")
+NAMES: tuple[str, ...] = (
+    "truth",
+    "misreports",
+    "accuracy",
+    "social-utility",
+    "throughput",
+    "budget",
+    "participation",
+    "punishment",
+    "cost",
+)
 """In the order of the paper, then ours. A figure's module has its name, with underscores, and a `FIGURE`."""
 
 
