@@ -105,11 +105,10 @@ def _folder(request: Request) -> Path | None:
 def _run(plan: Plan, trainings: list[Training], folder: Path | None, device: str) -> Iterator[tuple[float, ...]]:
     from fl.training.runtime import pick_device
 
-    if pick_device(device).type == "cuda":
-        trainer = _Trainer(plan, folder, device)
-        yield from map(trainer, trainings)
+    workers = 1 if pick_device(device).type == "cuda" else min(os.cpu_count() or 1, len(trainings))
+    if workers == 1:
+        yield from map(_Trainer(plan, folder, device), trainings)
         return
-    workers = min(os.cpu_count() or 1, len(trainings))
     # spawned: a forked process would inherit torch's threads in the middle of whatever they do
     with ProcessPoolExecutor(workers, get_context("spawn"), _hire, (plan, folder, device)) as pool:
         yield from pool.map(_work, trainings)
