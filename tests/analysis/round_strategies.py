@@ -12,6 +12,7 @@ from analysis.mechanism import CONTRIBUTION_ONE, MAX_POINTS, THETA_ONE, WEI_PER_
 from analysis.round_facts import BasePolicy, Member, OwnerPolicy, Round
 
 MAX_CAP = 2**44 - 1
+SIDES = st.sampled_from((3, 2, 4, 5, 3, 2, 4, 6, 3, 2, 4, 1))  # members of a side
 Rows = tuple[tuple[int, ...], ...]
 
 
@@ -125,12 +126,17 @@ def _parts(cuts: list[int]) -> tuple[int, ...]:
 
 @st.composite
 def rounds(draw: st.DrawFn) -> Round:
-    """Whole rounds: silence, absence, members and proposers that never commit, abort, punishment."""
-    usually, seldom = st.integers(0, 4).map(bool), st.integers(0, 4).map(lambda n: n == 0)
+    """Whole rounds: silence, absence, members and proposers that never commit, abort, punishment.
+
+    Nearly half of them are trained and settled, which takes two members a side, a live model and a positive margin.
+    """
+    usually, seldom = st.sampled_from((True,) * 9 + (False,)), st.sampled_from((False,) * 4 + (True,))
     owner_policy = draw(st.sampled_from(get_args(OwnerPolicy)))
     base_policy = draw(st.sampled_from(get_args(BasePolicy)))
     max_owner_bid, max_base_bid = draw(caps()), draw(caps())
-    owners = draw(st.integers(1, 8))  # one proposal each: up to 8 models
+    if draw(usually):
+        max_base_bid = min(max_base_bid, max_owner_bid)
+    owners = draw(SIDES)  # one proposal each: up to 8 models
     proposers = tuple(draw(st.permutations(range(owners)))[: draw(st.integers(1, owners))])
 
     def member(cap: int, policy: str, records: bool) -> Member:
@@ -146,7 +152,7 @@ def rounds(draw: st.DrawFn) -> Round:
 
     somebody_records = draw(usually)
     owner_side = tuple(member(max_owner_bid, owner_policy, False) for _ in range(owners))
-    base_side = tuple(member(max_base_bid, base_policy, somebody_records) for _ in range(draw(st.integers(1, 6))))
+    base_side = tuple(member(max_base_bid, base_policy, somebody_records) for _ in range(draw(SIDES)))
     minimum = max_base_bid * WEI_PER_GWEI * (2 if base_policy == "contribution" else 1)
     return Round(
         owners=owner_side,
