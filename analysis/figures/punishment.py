@@ -6,7 +6,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import stats  # type: ignore[import-untyped]
+from scipy import stats
 
 from analysis.figures.figure import Claim, Data, Figure, Request
 from analysis.figures.market import own_market

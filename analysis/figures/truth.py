@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import MaxNLocator
 
-from analysis.figures.draws import MEAN_COST, MEAN_VALUE, SETTINGS, draw_auction, draw_row
+from analysis.figures.draws import MEAN_COST, MEAN_VALUE, MEMBERS, SETTINGS, draw_auction, draw_row
 from analysis.figures.figure import Claim, Data, Figure, Request
 from analysis.figures.market import own_market
 from analysis.figures.on_chain import Played, agrees, play
@@ -39,7 +39,7 @@ LIES: Mapping[str, Strategy] = {
     "claims at random": _at_random,
 }
 TRUTH = "tells the truth"
-SIDES = {"owner": (0, MEAN_VALUE), "base station": (SETTINGS["members_a_side"], MEAN_COST)}
+SIDES = {"owner": (0, MEAN_VALUE), "base station": (MEMBERS, MEAN_COST)}
 """The member that is followed on each side (numbered owners first), and its side's mean."""
 
 

@@ -21,7 +21,7 @@ from multiprocessing.context import ForkProcess
 from types import TracebackType
 from typing import Self, TypeVar
 
-from joblib import cpu_count  # type: ignore[import-untyped]
+from joblib import cpu_count
 
 from fl.training.aggregate import aggregate
 from fl.training.config import Rule
