@@ -14,6 +14,7 @@ NAMES: tuple[str, ...] = (
     "throughput",
     "budget",
     "participation",
+    "collusion",
     "punishment",
     "cost",
 )

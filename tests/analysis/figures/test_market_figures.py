@@ -66,11 +66,21 @@ def capability_that_does_not_help(data: dict[str, Any]) -> None:
     data["policies"]["capability"]["owner"]["below_zero_after"][-1] = 0.5
 
 
+def pairs_that_gain_nothing(data: dict[str, Any]) -> None:
+    entry = data["pairs"]["two owners"]["3"]
+    entry["gains_gwei"] = [0.0] * len(entry["gains_gwei"])
+
+
+def root_that_lets_in(data: dict[str, Any]) -> None:
+    data["on_chain"]["a second name, root"] = "joins"
+
+
 DOCTORED: dict[str, tuple[Doctor, ...]] = {
     "truth": (lie_that_pays_a_wei, round_off_the_reference, lies_that_cost_nothing),
     "misreports": (our_rule_with_a_lie, our_rule_with_a_scaled_lie, paper_without_a_lie),
     "budget": (tax_that_stays, deficit_of_a_wei, second_best),
     "participation": (nobody_ever_loses, side_that_loses, capability_that_does_not_help),
+    "collusion": (pairs_that_gain_nothing, root_that_lets_in),
 }
 
 
