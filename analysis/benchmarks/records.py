@@ -10,7 +10,7 @@ from analysis.benchmarks.scale import Fit, Growth, Pair
 from analysis.benchmarks.snapshot import RESULTS
 from analysis.benchmarks.throughput import BLOCK_GAS, HourRound, Measured
 from analysis.benchmarks.whole import RoundGas
-from analysis.provenance import machine
+from analysis.provenance import machine, write_document
 
 SCALE = RESULTS / "scale.json"
 ROUNDS = RESULTS / "rounds.json"
@@ -45,7 +45,7 @@ def write_scale(growth: Sequence[Growth], small: int, large: int, path: Path = S
         "machine": machine(),
         "members": {"small": small, "large": large},
     }
-    _write(path, {**head, "unit": "gas of the dearest call of the kind", "calls": calls})
+    write_document(path, {**head, "unit": "gas of the dearest call of the kind", "calls": calls})
 
 
 def write_rounds(pairs: Sequence[Pair], fits: Mapping[str, Fit], path: Path = ROUNDS) -> None:
@@ -67,7 +67,7 @@ def write_rounds(pairs: Sequence[Pair], fits: Mapping[str, Fit], path: Path = RO
         ],
         "naive_fits": {name: asdict(fit) for name, fit in fits.items()},
     }
-    _write(path, document)
+    write_document(path, document)
 
 
 def _totals(spent: RoundGas) -> dict[str, Any]:
@@ -117,9 +117,4 @@ def write_throughput(
         ],
         "hour_of_12_s_blocks": {"block_gas": BLOCK_GAS, "fill": round(fill, 4), **asdict(hour)},
     }
-    _write(path, document)
-
-
-def _write(path: Path, document: Mapping[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    write_document(path, document)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.figures.figure import Data, Figure, FigureError, Request, Setting
-from analysis.provenance import machine
+from analysis.provenance import machine, write_document
 
 RESULTS = Path(__file__).parent / "results"
 WATCHED = ("contracts", "fl", "analysis/mechanism.py", "analysis/settlement.py", "analysis/figures")
@@ -38,8 +38,7 @@ def write(figure: Figure, request: Request, data: Data, seconds: float, folder: 
         "machine": machine(WATCHED),
     }
     path = stem_of(figure.name, figure.setting(request), folder).with_suffix(".json")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({**head, "data": data}, indent=1) + "\n", encoding="utf-8")
+    write_document(path, {**head, "data": data})
     return path
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from analysis.provenance import write_document
 from analysis.training_benchmark import record
 from fl.training.cloud import train
 from fl.training.config import StationConfig, TrainingConfig
@@ -91,6 +91,5 @@ def paper_run(
         "seconds_to_load": round(loaded, 2),
         "rounds": curve,
     }
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    write_document(out, document)
     console.print(f"Written: {out}", highlight=False, soft_wrap=True)

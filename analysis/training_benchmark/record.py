@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from analysis.provenance import machine, tools
+from analysis.provenance import machine, tools, write_document
 from analysis.training_benchmark import peers
 from analysis.training_benchmark.trial import Trial
 from analysis.training_benchmark.workload import Workload
@@ -120,8 +120,7 @@ def write(record: Record, path: Path) -> None:
         "of all its processes together, the largest sample",
         "workloads": {name: _as_json(measured) for name, measured in record.measured.items()},
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    write_document(path, document)
 
 
 def _as_json(measured: Measured) -> dict[str, Any]:
