@@ -41,6 +41,11 @@ def rectify_first(layers: nn.Sequential) -> nn.Sequential:
     return nn.Sequential(*ordered)
 
 
+def layers() -> nn.Sequential:
+    """The model as its factory gives it, pooled first and rectified then."""
+    return MODELS[SPEC.name](SPEC.image_shape, SPEC.classes)  # type: ignore[return-value]
+
+
 def plain_step(module: nn.Module) -> Step:
     """As PyTorch's tutorials do it."""
     optimizer = torch.optim.SGD(module.parameters(), lr=RATE, momentum=MOMENTUM)
@@ -79,17 +84,15 @@ def return_memory() -> None:
 
 def variants() -> dict[str, tuple[Callable[[], None], Step]]:
     """Each with the setting of the allocator that it runs under; each adds one thing to the one before."""
-
-    def module() -> nn.Sequential:
-        return MODELS[SPEC.name](SPEC.image_shape, SPEC.classes)  # type: ignore[return-value]
-
-    usual = rectify_first(module())
-    last = rectify_first(module()).to(memory_format=torch.channels_last)
+    usual = rectify_first(layers())
+    last = rectify_first(layers()).to(memory_format=torch.channels_last)
+    pooled = nn.Sequential(*layers()).to(memory_format=torch.channels_last)
     return {
         "plain": (return_memory, plain_step(usual)),
         "memory kept": (keep_memory, plain_step(usual)),
         "and channels last": (keep_memory, plain_step(last)),
-        "and pooled before rectified": (keep_memory, plain_step(module().to(memory_format=torch.channels_last))),
+        "and pooled before rectified": (keep_memory, plain_step(pooled)),
+        "and activations in oneDNN's blocks": (keep_memory, plain_step(SPEC.build())),
         "and fused SGD: what a worker does": (keep_memory, fused_step(SPEC.build())),
     }
 

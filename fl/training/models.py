@@ -49,8 +49,10 @@ def cnn(image_shape: ImageShape, classes: int) -> nn.Module:
     """Two pooled 5×5 convolutions (32 and 64), two dense layers (McMahan et al. 2017); 2.2 M at 32×32."""
     from torch import nn
 
+    from fl.training.blocked import Blocked
+
     channels, height, width = image_shape
-    return nn.Sequential(
+    return Blocked(
         nn.Conv2d(channels, 32, 5, padding=2),
         nn.MaxPool2d(2),
         nn.ReLU(),
