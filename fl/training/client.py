@@ -58,7 +58,7 @@ def train_client(
                 with autocast(config.precision, device):
                     outputs = module(to_float(images))
                 loss = functional.cross_entropy(outputs.float(), samples.labels[order[part]])
-                gradients = list(torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True))
+                gradients = gradients_of(loss, parameters)
                 if start:
                     with torch.no_grad():
                         torch._foreach_add_(gradients, torch._foreach_sub(parameters, start), alpha=config.proximal)
@@ -88,3 +88,15 @@ def train_client(
             f"a parameter is no finite number after the last step: lower the learning rate ({config.learning_rate})"
         )
     return mean
+
+
+def gradients_of(loss: torch.Tensor, parameters: list[torch.Tensor]) -> list[torch.Tensor]:
+    """Gradients that lie in memory as their parameters do, which `autograd.grad` does not promise.
+
+    The fused step takes both as rows of numbers, and would give a parameter the gradient of another without a word.
+    """
+    found = torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)
+    return [
+        gradient if gradient.stride() == parameter.stride() else torch.empty_like(parameter).copy_(gradient)
+        for gradient, parameter in zip(found, parameters, strict=True)
+    ]

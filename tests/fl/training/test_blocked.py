@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -9,6 +13,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from fl.training.blocked import Blocked
+from fl.training.client import train_client
+from fl.training.config import StationConfig
+from fl.training.data import Dataset
 from fl.training.models import cnn
 
 sizes = st.integers(4, 20)
@@ -56,3 +63,20 @@ def test_forward__what_onednns_tensors_are_not_for__is_a_sequential(where: str) 
     else:
         with torch.autocast("cpu", dtype=torch.bfloat16):
             assert torch.equal(blocked(images), dense(images))
+
+
+def test_train_client__on_onednns_tensors__is_that_of_a_sequential(digits: Dataset) -> None:
+    """The gradients of oneDNN's convolutions lie in memory in another order than weights that are channels last."""
+    blocked, _ = twins(1, 8, 8, seed=0)
+    blocked.to(memory_format=torch.channels_last)
+    dense = nn.Sequential(*copy.deepcopy(blocked))
+    samples, config = (
+        digits.train.take(np.arange(200)),
+        StationConfig(local_epochs=2, batch_size=20, learning_rate=0.05),
+    )
+    samples = replace(samples, labels=samples.labels % 5)
+    assert train_client(blocked, samples, config, seed=1) == pytest.approx(
+        train_client(dense, samples, config, seed=1), rel=1e-3
+    )
+    for found, wanted in zip(blocked.parameters(), dense.parameters(), strict=True):
+        torch.testing.assert_close(found, wanted, rtol=1e-2, atol=1e-3)
