@@ -21,6 +21,7 @@ from torch import nn
 from torch.nn import functional
 from torch.optim.sgd import sgd
 
+from analysis.training_benchmark.stage import as_usual
 from fl.training.client import gradients_of
 from fl.training.data import to_float
 from fl.training.models import MODELS, ModelSpec
@@ -31,15 +32,6 @@ SPEC = ModelSpec("cnn", (3, 32, 32), 10)
 BATCH, RATE, MOMENTUM = 50, 0.01, 0.9
 
 Step = Callable[[torch.Tensor, torch.Tensor], None]
-
-
-def rectify_first(layers: nn.Sequential) -> nn.Sequential:
-    """The same layers with each ReLU before its pooling, as the model is usually written."""
-    ordered = list(layers)
-    for place in range(1, len(ordered)):
-        if isinstance(ordered[place - 1], nn.MaxPool2d) and isinstance(ordered[place], nn.ReLU):
-            ordered[place - 1], ordered[place] = ordered[place], ordered[place - 1]
-    return nn.Sequential(*ordered)
 
 
 def layers() -> nn.Sequential:
@@ -85,8 +77,8 @@ def return_memory() -> None:
 
 def variants() -> dict[str, tuple[Callable[[], None], Step]]:
     """Each with the setting of the allocator that it runs under; each adds one thing to the one before."""
-    usual = rectify_first(layers())
-    last = rectify_first(layers()).to(memory_format=torch.channels_last)
+    usual = as_usual(layers())
+    last = as_usual(layers()).to(memory_format=torch.channels_last)
     pooled = nn.Sequential(*layers()).to(memory_format=torch.channels_last)
     return {
         "plain": (return_memory, plain_step(usual)),

@@ -20,6 +20,20 @@ from fl.training.seeds import Stream, derive_seed
 from fl.training.state import State, load_metadata, load_state, save_state
 
 
+def as_usual(module: nn.Module) -> nn.Module:
+    """A sequence of layers without what the engine's own does to be fast: each ReLU before its pooling.
+
+    Other modules are returned as they are. The parameters keep their names.
+    """
+    if not isinstance(module, nn.Sequential):
+        return module
+    layers = list(module)
+    for place in range(1, len(layers)):
+        if isinstance(layers[place - 1], nn.MaxPool2d) and isinstance(layers[place], nn.ReLU):
+            layers[place - 1], layers[place] = layers[place], layers[place - 1]
+    return nn.Sequential(*layers)
+
+
 @dataclass(frozen=True, eq=False)
 class Stage:
     """What a contender starts from, on the CPU.
@@ -39,8 +53,8 @@ class Stage:
     initial: State
 
     def module(self) -> nn.Module:
-        """The model as PyTorch builds it (no memory format chosen), at the initial parameters."""
-        module = MODELS[self.spec.name](self.spec.image_shape, self.spec.classes)
+        """The model as it is usually written in PyTorch, at the initial parameters."""
+        module = as_usual(MODELS[self.spec.name](self.spec.image_shape, self.spec.classes))
         module.load_state_dict(self.initial)
         return module
 
