@@ -16,7 +16,7 @@ from typing import Any
 from analysis.training_benchmark import peers
 from analysis.training_benchmark.contenders.job import Job
 from analysis.training_benchmark.lineup import Contender
-from analysis.training_benchmark.processes import Watch, end, one_core_busy
+from analysis.training_benchmark.processes import Watch, end
 from fl.training.state import State, load_state
 
 TIMEOUT = 1_800
@@ -86,7 +86,7 @@ def run(contender: Contender, data: Path, rounds: int, device: str) -> tuple[Tri
     with tempfile.TemporaryDirectory(prefix="hcfl-") as name:
         folder = Path(name)
         options = dict(contender.options.get(device, {}))
-        job = Job(contender.module, data, rounds, device, folder / "told", folder / "state", options)
+        job = Job(contender.module, data, rounds, device, folder / "told", folder / "state", options, contender.busy)
         job.write(folder / "job")
         began, peak = _play(contender, folder)
         try:
@@ -129,7 +129,7 @@ def _play(contender: Contender, folder: Path) -> tuple[float, int]:
         "FLWR_HOME": str(folder / "flower"),
         "FLWR_TELEMETRY_ENABLED": "0",
     }
-    with (folder / "said").open("wb") as said, one_core_busy(contender.busy):
+    with (folder / "said").open("wb") as said:
         began = time.time()
         process = subprocess.Popen(
             command, cwd=peers.ROOT, env=environment, stdout=said, stderr=subprocess.STDOUT, start_new_session=True

@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 
 from analysis.training_benchmark.contenders.job import Job
+from analysis.training_benchmark.processes import one_core_busy
 
 
 def _end_with(parent: int) -> None:
@@ -20,4 +21,7 @@ if __name__ == "__main__":
     # Else one whose comparison was killed would go on and slow whatever is measured next.
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     job = Job.read(Path(sys.argv[1]))
-    import_module(f"analysis.training_benchmark.contenders.{job.module}").run(job)
+    # From here it is in the contender's session: Linux shares cores between sessions before it does within one, so
+    # that the cores of a contender beside another session would be fewer the fewer threads that one has.
+    with one_core_busy(job.busy):
+        import_module(f"analysis.training_benchmark.contenders.{job.module}").run(job)

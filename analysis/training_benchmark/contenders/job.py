@@ -27,6 +27,7 @@ class Job:
         told: file for what it tells.
         state: file for the global model after the last round.
         options: of this variant of the contender.
+        busy: whether a process is to keep one core busy meanwhile.
     """
 
     module: str
@@ -36,6 +37,7 @@ class Job:
     told: Path
     state: Path
     options: dict[str, Any]
+    busy: bool = False
 
     def write(self, path: Path) -> None:
         """Write it as JSON."""
