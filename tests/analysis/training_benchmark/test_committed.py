@@ -11,7 +11,7 @@ from analysis.training_benchmark import fairness, measures, peers, show
 from analysis.training_benchmark.record import RESULTS, Pass, read
 
 RECORDS = sorted(path for path in RESULTS.glob("*.json") if path.stem in ("cpu", "cuda"))
-PAGES = ("README.md", "fl/training/README.md", "analysis/training_benchmark/README.md")
+PAGES = ("README.md", "fl/training/README.md", "fl/training/speed.md", "analysis/training_benchmark/README.md")
 CLAIM = re.compile(r"(\d+\.\d+) × as fast as (a plain PyTorch loop|Flower|pfl-research)")
 OTHER = {"a plain PyTorch loop": "plain", "Flower": "flower", "pfl-research": "pfl"}
 
