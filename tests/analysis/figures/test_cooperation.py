@@ -71,8 +71,16 @@ def smaller_margin(data: dict[str, Any]) -> None:
     data["seeds"][0][0]["auction_margin"] -= 1
 
 
+def seeds_that_disagree(data: dict[str, Any]) -> None:
+    spoil(data["seeds"][:1])
+
+
 def useless_models(data: dict[str, Any]) -> None:
-    for rounds in data["seeds"]:
+    spoil(data["seeds"])
+
+
+def spoil(seeds: list[Any]) -> None:
+    for rounds in seeds:
         for played in rounds:
             if played["models"]["auction"]:
                 played["models"]["auction"]["accuracy"] /= 2
@@ -80,12 +88,18 @@ def useless_models(data: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     ("doctor", "noticed"),
-    [(smaller_margin, "largest margin"), (useless_models, "a random proposal"), (useless_models, "common labels")],
+    [(smaller_margin, "largest margin"), (useless_models, "a random proposal"), (seeds_that_disagree, "common labels")],
 )
 def test_utility_claims__doctored_data__do_not_hold(doctor: Doctor, noticed: str) -> None:
     data = deepcopy(read("social-utility", Setting.QUICK)["data"])
     doctor(data)
     assert any(noticed in claim.text for claim in social_utility.claims(data) if not claim.holds)
+
+
+def test_utility_claims__less_accurate_models__trail_the_common_labels() -> None:
+    data = deepcopy(read("social-utility", Setting.QUICK)["data"])
+    useless_models(data)
+    assert "trails the common labels" in social_utility.claims(data)[-1].text
 
 
 def test_utility__nothing_trained__is_nothing() -> None:
