@@ -106,6 +106,7 @@ def draw(data: Data) -> Drawing:
             offset = every // 2 if kind == "rebates" else 0
             taxes.plot(rounds, list(total), **{**look, "markevery": (offset, every), "label": f"{words}' {kind}"})
     finish(taxes, "Taxes come back", "round", "accumulated (gwei)")
+    taxes.set_ylim(top=1.35 * taxes.get_ylim()[1])  # room for the legend
 
     names = {"locked": "locks", "pool": "pool", "taxes": "taxes", "left": "dust"}
     means = _means(data)
