@@ -45,6 +45,7 @@ def test_forward_and_backward__any_images__are_those_of_a_sequential(
         torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="PyTorch without oneDNN")
 def test_forward__float32_on_the_cpu__computes_on_onednns_tensors() -> None:
     blocked, _ = twins(3, 8, 8, seed=0)
     seen = []
