@@ -130,23 +130,23 @@ def claims(data: Data) -> list[Claim]:
             all(played["auction_margin"] == max(0, *played["margins"]) for played in rounds),
         )
     ]
-    last = lead(data, "random")
-    found.append(Claim(_led("leads", data, "random", "a random proposal"), bool(last.low[-1] > 0)))
+    found.append(_led(data, "random", "a random proposal", 1))
     # Which of the two is ahead depends on how much less accurate a wider model is, which the contract does not know.
-    last = lead(data, "selfish")
-    if last.mean[-1] > 0:
-        found.append(Claim(_led("leads", data, "selfish", "the common labels alone"), bool(last.low[-1] > 0)))
-    else:
-        found.append(Claim(_led("trails", data, "selfish", "the common labels alone"), bool(last.high[-1] < 0)))
+    sign = 1 if lead(data, "selfish").mean[-1] > 0 else -1
+    found.append(_led(data, "selfish", "the common labels alone", sign))
     return found
 
 
-def _led(how: str, data: Data, other: str, name: str) -> str:
+def _led(data: Data, other: str, name: str, sign: int) -> Claim:
+    """That the auction leads (1) or trails (−1) another strategy at the end, beyond the interval."""
     count, points = ahead(data, other)
     last = lead(data, other)
-    return (
-        f"after {ROUNDS} rounds the auction {how} {name} by {abs(last.mean[-1]):,.0f} ± {last.half[-1]:,.0f} gwei; "
-        f"it is not behind at {count} of {points} points"
+    mean, half = sign * last.mean[-1], last.half[-1]
+    leads = "leads" if sign > 0 else "trails"
+    return Claim(
+        f"after {ROUNDS} rounds the auction {leads} {name} by {mean:,.0f} ± {half:,.0f} gwei; "
+        f"it is not behind at {count} of {points} points",
+        bool(mean > half),
     )
 
 

@@ -20,10 +20,9 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 from torch.nn import functional
-from torch.optim.sgd import sgd
 
 from analysis.training_benchmark.stage import as_usual
-from fl.training.client import gradients_of
+from fl.training.client import descend, gradients_of
 from fl.training.data import to_float
 from fl.training.models import MODELS, ModelSpec
 from fl.training.runtime import use_threads
@@ -59,11 +58,7 @@ def fused_step(module: nn.Module) -> Step:
 
     def step(images: torch.Tensor, labels: torch.Tensor) -> None:
         loss = functional.cross_entropy(module(to_float(images)), labels)
-        gradients = gradients_of(loss, parameters)
-        sgd(
-            parameters, gradients, velocities, fused=True, weight_decay=0.0, momentum=MOMENTUM, lr=RATE,
-            dampening=0.0, nesterov=False, maximize=False,
-        )  # fmt: skip
+        descend(parameters, gradients_of(loss, parameters), velocities, RATE, MOMENTUM)
 
     return step
 

@@ -71,11 +71,9 @@ def test_train_client__on_onednns_tensors__is_that_of_a_sequential(digits: Datas
     blocked, _ = twins(1, 8, 8, seed=0)
     blocked.to(memory_format=torch.channels_last)
     dense = nn.Sequential(*copy.deepcopy(blocked))
-    samples, config = (
-        digits.train.take(np.arange(200)),
-        StationConfig(local_epochs=2, batch_size=20, learning_rate=0.05),
-    )
+    samples = digits.train.take(np.arange(200))
     samples = replace(samples, labels=samples.labels % 5)
+    config = StationConfig(local_epochs=2, batch_size=20, learning_rate=0.05)
     assert train_client(blocked, samples, config, seed=1) == pytest.approx(
         train_client(dense, samples, config, seed=1), rel=1e-3
     )
