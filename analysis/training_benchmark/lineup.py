@@ -9,9 +9,10 @@ from typing import Any
 import torch
 
 from fl.training.errors import TrainingError
-from fl.training.runtime import check_precision
+from fl.training.runtime import check_graphs, check_precision
 
 PLAIN, OURS, BF16, FLOWER, FLOOR = "plain", "ours", "ours-bf16", "flower", "floor"
+GRAPHS, GRAPHS_BF16 = "ours-graphs", "ours-graphs-bf16"
 
 
 @dataclass(frozen=True)
@@ -35,14 +36,20 @@ class Contender:
     busy: bool = False
 
 
+def _everywhere(**options: Any) -> Mapping[str, Mapping[str, Any]]:
+    return dict.fromkeys(("cpu", "cuda"), options)
+
+
 def _by_name(*contenders: Contender) -> Mapping[str, Contender]:
     return {contender.name: contender for contender in contenders}
 
 
 CONTENDERS = _by_name(
     Contender(OURS, "fl.training", "ours"),
+    Contender(BF16, "fl.training, bf16", "ours", options=_everywhere(precision="bfloat16")),
+    Contender(GRAPHS, "fl.training, CUDA graphs", "ours", options=_everywhere(graphs=True)),
     Contender(
-        BF16, "fl.training, bf16", "ours", options={device: {"precision": "bfloat16"} for device in ("cpu", "cuda")}
+        GRAPHS_BF16, "fl.training, CUDA graphs, bf16", "ours", options=_everywhere(graphs=True, precision="bfloat16")
     ),
     Contender(PLAIN, "plain PyTorch loop", "plain"),
     Contender(
@@ -69,15 +76,19 @@ CONTENDERS = _by_name(
     Contender("plain-busy", "plain PyTorch loop, one core busy", "plain", busy=True),
 )
 IDLE = tuple(name for name, contender in CONTENDERS.items() if not contender.busy)
-LINEUPS: Mapping[str, tuple[str, ...]] = {"10x1": tuple(CONTENDERS), "resnet50": (OURS, BF16, PLAIN, FLOOR)}
+LINEUPS: Mapping[str, tuple[str, ...]] = {
+    "10x1": tuple(CONTENDERS),
+    "resnet50": (OURS, BF16, GRAPHS, GRAPHS_BF16, PLAIN, FLOOR),
+}
 """Who takes part in a workload unless told otherwise, if it is not `IDLE`."""
 
 
 def unable(contender: Contender, device: str) -> str | None:
     """Why a contender cannot be measured on this machine; None if it can."""
-    if precision := contender.options.get(device, {}).get("precision"):
-        try:
-            check_precision(precision, torch.device(device))
-        except TrainingError as error:
-            return str(error)
+    options, there = contender.options.get(device, {}), torch.device(device)
+    try:
+        check_graphs(options.get("graphs", False), there)
+        check_precision(options.get("precision", "float32"), there)
+    except TrainingError as error:
+        return str(error)
     return None

@@ -22,10 +22,10 @@ from torch import nn
 from torch.nn import functional
 
 from analysis.training_benchmark.stage import as_usual
-from fl.training.client import descend, gradients_of
 from fl.training.data import to_float
 from fl.training.models import MODELS, ModelSpec
 from fl.training.runtime import use_threads
+from fl.training.steps import descend, gradients_of
 from fl.training.worker import keep_memory
 
 SPEC = ModelSpec("cnn", (3, 32, 32), 10)
@@ -54,7 +54,7 @@ def plain_step(module: nn.Module) -> Step:
 def fused_step(module: nn.Module) -> Step:
     """As `fl.training.client` does it."""
     parameters: list[torch.Tensor] = list(module.parameters())
-    velocities: list[torch.Tensor | None] = [None] * len(parameters)
+    velocities = [torch.zeros_like(each) for each in parameters]
 
     def step(images: torch.Tensor, labels: torch.Tensor) -> None:
         loss = functional.cross_entropy(module(to_float(images)), labels)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import click
@@ -14,7 +14,7 @@ from rich.console import Console
 from analysis.provenance import write_document
 from analysis.training_benchmark import record
 from fl.training.cloud import train
-from fl.training.config import StationConfig, TrainingConfig
+from fl.training.config import PRECISIONS, StationConfig, TrainingConfig
 from fl.training.errors import TrainingError
 from fl.training.federation import build_federation
 from fl.training.pool import open_crew
@@ -33,6 +33,8 @@ STATION = StationConfig(
 @click.option("--train-images", default=10_000, show_default=True, type=click.IntRange(1))
 @click.option("--test-images", default=10_000, show_default=True, type=click.IntRange(1))
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
+@click.option("--precision", default="float32", show_default=True, type=click.Choice(PRECISIONS))
+@click.option("--graphs", is_flag=True, help="Record a client's step as a CUDA graph and replay it.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 @click.option(
     "--out",
@@ -47,6 +49,8 @@ def paper_run(
     train_images: int,
     test_images: int,
     device: str,
+    precision: str,
+    graphs: bool,
     seed: int,
     out: Path,
 ) -> None:
@@ -62,7 +66,7 @@ def paper_run(
         clients=1,
         rounds=rounds,
         seed=seed,
-        station=STATION,
+        station=replace(STATION, precision=precision, graphs=graphs),
         contribution="none",
         device=device,
     )

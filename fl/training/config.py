@@ -83,6 +83,8 @@ class StationConfig:
         rule: how the clients' models are combined.
         precision: of the clients' forward and backward passes, one of `PRECISIONS`; parameters are float32. In
             "bfloat16" each operation is computed as torch.autocast chooses, which pays on processors made for it.
+        graphs: record each client's step as a CUDA graph once and replay it, one launch instead of hundreds; the model
+            must compute the same operations for every batch of a size.
     """
 
     local_epochs: int = 2
@@ -99,6 +101,7 @@ class StationConfig:
     drop_stragglers: bool = False
     rule: Rule = Rule()
     precision: str = "float32"
+    graphs: bool = False
 
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:

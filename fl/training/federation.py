@@ -15,7 +15,7 @@ from fl.training.errors import DataError, TrainingError
 from fl.training.evaluation import Evaluation, evaluate
 from fl.training.models import ModelSpec
 from fl.training.participation import count_drawn
-from fl.training.runtime import check_precision, pick_device
+from fl.training.runtime import check_graphs, check_precision, pick_device
 from fl.training.seeds import Stream, derive_seed
 from fl.training.splits import split_hierarchy
 from fl.training.state import State
@@ -81,7 +81,7 @@ def build_federation(config: TrainingConfig, dataset: Dataset | None = None) -> 
     Raises:
         DataError: the data set, a label, the number of images or the split cannot be had.
         ModelError: the model is unknown or does not fit the images.
-        TrainingError: the device is not there or cannot compute in the precision, or a rule needs more models than
+        TrainingError: the device is not there or cannot do what is asked of it, or a rule needs more models than
             there are.
     """
     if dataset is None:
@@ -103,6 +103,7 @@ def build_federation(config: TrainingConfig, dataset: Dataset | None = None) -> 
         model.check()
     device = pick_device(config.device)
     check_precision(station.precision, device)
+    check_graphs(station.graphs, device)
     seed = derive_seed(config.seed, Stream.SPLIT)
     labels = dataset.train.labels.cpu().numpy()
     split = split_hierarchy(labels, config.stations, config.clients, config.alpha, seed, config.shards)

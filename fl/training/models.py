@@ -183,7 +183,8 @@ class ModelSpec:
         """Try the model on two blank images.
 
         Raises:
-            ModelError: it cannot be built, does not take such images, or its output is not logits [2, classes].
+            ModelError: it cannot be built, does not take such images, its output is not logits [2, classes], or
+                nothing in it can be trained.
         """
         import torch
 
@@ -196,6 +197,8 @@ class ModelSpec:
         shape = tuple(getattr(outputs, "shape", ()))
         if shape != (2, self.classes):
             raise ModelError(f"model {self.name} gives outputs {shape} for 2 images, not (2, {self.classes})")
+        if not any(parameter.requires_grad for parameter in module.parameters()):
+            raise ModelError(f"model {self.name} has no parameter that is trained")
 
 
 @lru_cache(maxsize=16)

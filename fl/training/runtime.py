@@ -61,6 +61,16 @@ def check_precision(precision: str, device: torch.device) -> None:
         raise TrainingError(f"this {device.type.upper()} has no instructions for {precision}: use float32")
 
 
+def check_graphs(wanted: bool, device: torch.device) -> None:
+    """Refuse recorded steps where there is nothing to record them with.
+
+    Raises:
+        TrainingError: the device is no GPU of Nvidia's.
+    """
+    if wanted and device.type != "cuda":
+        raise TrainingError(f"CUDA graphs are for a CUDA device, not {device.type}: leave --graphs out")
+
+
 def pick_device(name: str) -> torch.device:
     """The device of this name; "auto" is the first GPU, or the CPU where there is none.
 

@@ -14,7 +14,7 @@ from fl.training.pool import open_crew
 
 
 def run(job: Job) -> None:
-    """Play the job; options: the "precision" of the clients' passes."""
+    """Play the job; options: the "precision" of the clients' passes, "graphs"."""
     workload, dataset = stage.read_dataset(job.data)
     config = workload.config(job.rounds, job.device)
     assert config.station is not None

@@ -70,6 +70,10 @@ def two_outputs(image_shape: tuple[int, int, int], classes: int) -> torch.nn.Mod
     return linear(image_shape, 2)
 
 
+def frozen(image_shape: tuple[int, int, int], classes: int) -> torch.nn.Module:
+    return linear(image_shape, classes).requires_grad_(False)
+
+
 def grey_only(image_shape: tuple[int, int, int], classes: int) -> torch.nn.Module:
     return linear((1, *image_shape[1:]), classes)
 
@@ -99,6 +103,7 @@ def test_build__dotted_path__is_the_factorys_module(path: str) -> None:
         ("math:sqrt", r"math:sqrt cannot be built for images \(3, 8, 8\) and 3 classes: math.sqrt\(\) takes exactly"),
         (f"{__name__}:no_module", "is no torch.nn.Module but list"),
         (f"{__name__}:two_outputs", r"gives outputs \(2, 2\) for 2 images, not \(2, 3\)"),
+        (f"{__name__}:frozen", "frozen has no parameter that is trained"),
         (f"{__name__}:grey_only", r"does not take images \(3, 8, 8\)"),
     ],
 )
