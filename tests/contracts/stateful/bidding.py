@@ -64,7 +64,7 @@ def _enter(
     if not 1 <= points <= (MAX_POINTS if round_.weighted(Role(role)) else 1):
         yield "InvalidPoints"
     entry = Entry(call.sender, Role(role), points)
-    if round_.tree and (entry not in round_.entries or list(proof) != round_.tree.proof(entry)):
+    if any(round_.terms.membership_root) and not round_.lists(entry, proof):
         yield "InvalidProof"
     credited = 0
     for place, number in enumerate(rebates):

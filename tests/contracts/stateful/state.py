@@ -3,7 +3,7 @@
 Amounts come from the reference in `analysis`. Times are Unix seconds, bids gwei, other amounts wei.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -91,7 +91,8 @@ class Round:
     """A round.
 
     Attributes:
-        entries: who may join; its Merkle tree where the round has a root.
+        entries: who may join.
+        tree: over the entries, where the round has a root that is not made up.
         places: by account, in the order in which they joined.
         stored: the status that the last call left; time may have brought another, see `status`.
         epochs: those the winner recorded a global round of.
@@ -111,6 +112,10 @@ class Round:
     escrow: int = 0
 
     # ── members ──
+
+    def lists(self, entry: Entry, proof: Sequence[bytes]) -> bool:
+        """Whether this proves that the entry is under the round's root."""
+        return self.tree is not None and entry in self.entries and list(proof) == self.tree.proof(entry)
 
     def side(self, role: Role) -> list[Place]:
         return [place for place in self.places.values() if place.role is role]
