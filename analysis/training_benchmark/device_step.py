@@ -29,15 +29,16 @@ from torch.nn import functional
 
 from analysis.provenance import write_document
 from analysis.training_benchmark import record
+from analysis.training_benchmark.local_step import MOMENTUM, RATE, plain_step
 from analysis.training_benchmark.stage import as_usual
 from fl.training.config import StationConfig
 from fl.training.data import to_float
 from fl.training.errors import TrainingError
 from fl.training.models import MODELS, ModelSpec
 from fl.training.runtime import check_graphs, check_precision, pick_device
-from fl.training.steps import Batch, RecordedSteps, Steps, descend, laid_like, record_graph
+from fl.training.steps import Batch, RecordedSteps, Recording, Steps, descend, laid_like
 
-CONFIG = StationConfig(learning_rate=0.01, momentum=0.9)
+CONFIG = StationConfig(learning_rate=RATE, momentum=MOMENTUM)
 
 Take = Callable[[Sequence[Batch]], None]
 """A step of every client, each on its batch."""
@@ -55,15 +56,13 @@ def one_by_one(modules: Sequence[nn.Module], config: StationConfig) -> Take:
     return take
 
 
-def plain(modules: Sequence[nn.Module], config: StationConfig) -> Take:
+def plain(modules: Sequence[nn.Module], _config: StationConfig) -> Take:
     """As PyTorch's tutorials do it."""
-    optimizers = [torch.optim.SGD(each.parameters(), config.learning_rate, config.momentum) for each in modules]
+    clients = [plain_step(module) for module in modules]
 
     def take(batches: Sequence[Batch]) -> None:
-        for module, optimizer, batch in zip(modules, optimizers, batches, strict=True):
-            optimizer.zero_grad()
-            functional.cross_entropy(module(to_float(batch.images)), batch.labels).backward()
-            optimizer.step()
+        for step, batch in zip(clients, batches, strict=True):
+            step(batch.images, batch.labels)
 
     return take
 
@@ -105,21 +104,14 @@ class Stacked:
 def stacked(modules: Sequence[nn.Module], config: StationConfig) -> Take:
     """See `Stacked`; with graphs, the stacked step is recorded."""
     clients = Stacked(modules, config)
-    inputs: list[torch.Tensor] = []
-    replay: list[Callable[[], None]] = []
+
+    def step(inputs: Sequence[torch.Tensor]) -> None:
+        clients.take(*inputs)
+
+    chosen = recorded(step) if config.graphs else step
 
     def take(batches: Sequence[Batch]) -> None:
-        images = torch.stack([batch.images for batch in batches])
-        labels = torch.stack([batch.labels for batch in batches])
-        if not config.graphs:
-            clients.take(images, labels)
-            return
-        if not replay:
-            inputs.extend((images.clone(), labels.clone()))
-            replay.append(record_graph(lambda: clients.take(*inputs), labels.device))
-        for mine, given in zip(inputs, (images, labels), strict=True):
-            mine.copy_(given)
-        replay[0]()
+        chosen([torch.stack([batch.images for batch in batches]), torch.stack([batch.labels for batch in batches])])
 
     return take
 
@@ -128,28 +120,30 @@ def on_streams(modules: Sequence[nn.Module], config: StationConfig) -> Take:
     """One graph in which every client has a branch, so that their operations can overlap."""
     clients = [Steps(module, config) for module in modules]
     streams = [torch.cuda.Stream() for _ in modules]
-    inputs: list[Batch] = []
-    replay: list[Callable[[], None]] = []
 
-    def compute() -> None:
+    def compute(inputs: Sequence[torch.Tensor]) -> None:
         trunk = torch.cuda.current_stream()
-        for steps, stream, batch in zip(clients, streams, inputs, strict=True):
+        for steps, stream, images, labels in zip(clients, streams, inputs[::2], inputs[1::2], strict=True):
             stream.wait_stream(trunk)
             with torch.cuda.stream(stream):
-                steps.take(batch)
+                steps.take(Batch(images, labels))
         for stream in streams:
             trunk.wait_stream(stream)
 
-    def take(batches: Sequence[Batch]) -> None:
-        if not replay:
-            inputs.extend(batch.copy() for batch in batches)
-            replay.append(record_graph(compute, batches[0].labels.device))
-        for mine, given in zip(inputs, batches, strict=True):
-            for tensor, value in zip(mine.tensors(), given.tensors(), strict=True):
-                tensor.copy_(value)
-        replay[0]()
+    step = recorded(compute)
+    return lambda batches: step([tensor for batch in batches for tensor in batch.tensors()])
 
-    return take
+
+def recorded(compute: Callable[[Sequence[torch.Tensor]], None]) -> Callable[[Sequence[torch.Tensor]], None]:
+    """The computation, recorded at its first inputs."""
+    made: list[Recording] = []
+
+    def step(inputs: Sequence[torch.Tensor]) -> None:
+        if not made:
+            made.append(Recording(compute, inputs))
+        made[0].replay(inputs)
+
+    return step
 
 
 def compiled(modules: Sequence[nn.Module], config: StationConfig) -> Take:

@@ -22,10 +22,11 @@ from torch import nn
 from torch.nn import functional
 
 from analysis.training_benchmark.stage import as_usual
+from fl.training.config import StationConfig
 from fl.training.data import to_float
 from fl.training.models import MODELS, ModelSpec
 from fl.training.runtime import use_threads
-from fl.training.steps import descend, gradients_of
+from fl.training.steps import Batch, Steps
 from fl.training.worker import keep_memory
 
 SPEC = ModelSpec("cnn", (3, 32, 32), 10)
@@ -52,15 +53,9 @@ def plain_step(module: nn.Module) -> Step:
 
 
 def fused_step(module: nn.Module) -> Step:
-    """As `fl.training.client` does it."""
-    parameters: list[torch.Tensor] = list(module.parameters())
-    velocities = [torch.zeros_like(each) for each in parameters]
-
-    def step(images: torch.Tensor, labels: torch.Tensor) -> None:
-        loss = functional.cross_entropy(module(to_float(images)), labels)
-        descend(parameters, gradients_of(loss, parameters), velocities, RATE, MOMENTUM)
-
-    return step
+    """As `fl.training` does it."""
+    steps = Steps(module, StationConfig(learning_rate=RATE, momentum=MOMENTUM))
+    return lambda images, labels: steps.take(Batch(images, labels))
 
 
 def return_memory() -> None:

@@ -23,6 +23,7 @@ from fl.training.config import StationConfig
 from fl.training.data import to_float
 from fl.training.errors import TrainingError
 from fl.training.runtime import autocast
+from fl.training.state import view_state
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,14 +45,15 @@ class Batch:
         views = self.views
         return [self.images, self.labels, *([views.top, views.left, views.mirrored] if views else [])]
 
-    def copy(self) -> Batch:
-        """The same in memory of its own."""
-        views = self.views and Views(self.views.top.clone(), self.views.left.clone(), self.views.mirrored.clone())
-        return Batch(self.images.clone(), self.labels.clone(), views)
+    @classmethod
+    def of(cls, tensors: Sequence[torch.Tensor]) -> Batch:
+        """The batch of these `tensors()`."""
+        images, labels, *views = tensors
+        return cls(images, labels, Views(*views) if views else None)
 
 
 class Steps:
-    """Steps of SGD on a module, and what they carry from one to the next.
+    """Steps of SGD on a module, from its parameters and at rest, and what they carry from one to the next.
 
     Args:
         module: trained in place, on the device of the batches.
@@ -65,12 +67,13 @@ class Steps:
         self._module = module
         self._config = config
         self._parameters: list[torch.Tensor] = [each for each in module.parameters() if each.requires_grad]
-        self._velocities = [torch.zeros_like(each) for each in self._parameters]
+        self._velocities = [torch.empty_like(each) for each in self._parameters]
         self._start = [torch.empty_like(each) for each in self._parameters] if config.proximal else []
         self.total = torch.zeros((), device=self._parameters[0].device)
+        self.begin()
 
     def begin(self) -> None:
-        """Start at the module's parameters, at rest."""
+        """Start anew at the module's parameters, at rest."""
         with torch.no_grad():
             torch._foreach_zero_(self._velocities)
             if self._start:
@@ -130,23 +133,17 @@ def descend(
     )
 
 
-Record = Callable[[Callable[[], None], torch.device], Callable[[], None]]
-"""Makes of a computation on tensors that stay, on a device, one that does it again; may do it some times itself."""
-
-
 class RecordedSteps(Steps):
     """Steps that are recorded at the first batch of each size, and replayed from then on.
 
     Args:
         module: as for `Steps`. Its tensors must stay where they are for good; their values may change.
         config: as for `Steps`.
-        record: how; None: as a CUDA graph.
     """
 
-    def __init__(self, module: nn.Module, config: StationConfig, record: Record | None = None):
+    def __init__(self, module: nn.Module, config: StationConfig):
         super().__init__(cast("nn.Module", weakref.proxy(module)), config)  # which may forget its recorded steps
-        self._record = record or record_graph
-        self._recorded: dict[int, tuple[Batch, Callable[[], None]]] = {}
+        self._recorded: dict[int, Recording] = {}
 
     def take(self, batch: Batch) -> None:
         """One step; every one is a replay, also the first of its size, so that all are computed alike.
@@ -156,26 +153,41 @@ class RecordedSteps(Steps):
         """
         size = len(batch.labels)
         if size not in self._recorded:
-            self._recorded[size] = self._record_on(batch.copy())
-        inputs, replay = self._recorded[size]
-        for mine, given in zip(inputs.tensors(), batch.tensors(), strict=True):
-            mine.copy_(given)
-        replay()
+            self._recorded[size] = self._record_on(batch)
+        self._recorded[size].replay(batch.tensors())
 
-    def _record_on(self, inputs: Batch) -> tuple[Batch, Callable[[], None]]:
-        changed = [*self._module.state_dict().values(), *self._velocities, self.total]
-        before = [tensor.detach().clone() for tensor in changed]
-        device = inputs.labels.device
+    def _record_on(self, batch: Batch) -> Recording:
+        changed = [*view_state(self._module).values(), *self._velocities, self.total]
+        before = [tensor.clone() for tensor in changed]
+        device = batch.labels.device
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             try:
-                replay = self._record(lambda: super(RecordedSteps, self).take(inputs), device)
+                recording = Recording(lambda inputs: super(RecordedSteps, self).take(Batch.of(inputs)), batch.tensors())
             except RuntimeError as error:
                 what = str(error).partition("\n")[0]
                 raise TrainingError(f"a step of this model cannot be recorded ({what}): leave --graphs out") from error
-        with torch.no_grad():
-            for tensor, value in zip(changed, before, strict=True):
-                tensor.copy_(value)
-        return inputs, replay
+        for tensor, value in zip(changed, before, strict=True):
+            tensor.copy_(value)
+        return recording
+
+
+class Recording:
+    """A computation recorded on tensors of its own, and replayed on the values of others.
+
+    Args:
+        compute: is done some times on the tensors while it is recorded.
+        inputs: what to record it on, on one device; they are copied.
+    """
+
+    def __init__(self, compute: Callable[[Sequence[torch.Tensor]], None], inputs: Sequence[torch.Tensor]):
+        self._inputs = own = [tensor.clone() for tensor in inputs]
+        self._replay = record_graph(lambda: compute(own), own[0].device)
+
+    def replay(self, inputs: Sequence[torch.Tensor]) -> None:
+        """Do it on these, of the same shapes."""
+        for mine, given in zip(self._inputs, inputs, strict=True):
+            mine.copy_(given)
+        self._replay()
 
 
 _WARM_UPS = 3
@@ -202,10 +214,9 @@ def steps_on(module: nn.Module, config: StationConfig) -> Steps:
     """Steps on a module, at its parameters and at rest; recorded ones are kept with the module."""
     if config.graphs:
         kept = _RECORDED.setdefault(module, {})
-        if config not in kept:
+        if config in kept:
+            kept[config].begin()
+        else:
             kept[config] = RecordedSteps(module, config)
-        steps: Steps = kept[config]
-    else:
-        steps = Steps(module, config)
-    steps.begin()
-    return steps
+        return kept[config]
+    return Steps(module, config)

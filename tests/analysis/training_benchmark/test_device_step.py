@@ -19,6 +19,7 @@ from fl.training.steps import Batch
 CPU = torch.device("cpu")
 SPEC = ModelSpec("small-cnn", (3, 8, 8), 10)
 BY_NAME = {variant.name: variant for variant in VARIANTS}
+QUICK = [variant for variant in VARIANTS if variant.name != "compiled"]
 PLAIN = BY_NAME["plain: as usually written"]
 
 
@@ -75,19 +76,17 @@ def test_graphs__modules_that_nobody_else_keeps__are_kept(
 
 
 def test_measure__on_a_cpu__says_what_needs_a_gpu() -> None:
-    quick = [variant for variant in VARIANTS if variant.name != "compiled"]
-    taken, unable = measure(quick, SPEC, 2, 4, CPU, rounds=2)
+    taken, unable = measure(QUICK, SPEC, 2, 4, CPU, rounds=2)
     assert {"plain: as usually written", "the engine's", "stacked clients"} <= taken.keys()
     assert all(len(seconds) == 2 and min(seconds) > 0 for seconds in taken.values())
-    assert unable.keys() | taken.keys() == {variant.name for variant in quick}
-    for variant in quick:
+    assert unable.keys() | taken.keys() == {variant.name for variant in QUICK}
+    for variant in QUICK:
         if variant.graphs:
             assert "CUDA graphs are for a CUDA device" in unable[variant.name]
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 def test_measure__on_a_gpu__can_do_all() -> None:
-    quick = [variant for variant in VARIANTS if variant.name != "compiled"]
-    taken, unable = measure(quick, SPEC, 2, 4, torch.device("cuda"), rounds=2)
+    taken, unable = measure(QUICK, SPEC, 2, 4, torch.device("cuda"), rounds=2)
     assert unable == {}
-    assert len(taken) == len(quick)
+    assert len(taken) == len(QUICK)

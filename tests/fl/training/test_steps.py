@@ -160,9 +160,9 @@ class OnOneDevice(TorchDispatchMode):
         return result
 
 
-def on_no_memory(take: Callable[[Steps, Batch], None], model: str, **changes: Any) -> None:
+def on_no_memory(take: Callable[[Steps, Batch], None], model: str) -> None:
     module = ModelSpec(model, (3, 32, 32), 10).build().to("meta")
-    taken = Steps(module, replace(CONFIG, proximal=0.1, augment=True, **changes))
+    taken = Steps(module, replace(CONFIG, proximal=0.1, augment=True))
     rows = torch.zeros(4, dtype=torch.int64, device="meta")
     batch = Batch(torch.zeros(4, 3, 32, 32, dtype=torch.uint8, device="meta"), rows, Views(rows, rows, rows > 0))
     with OnOneDevice():
