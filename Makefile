@@ -25,6 +25,11 @@ test: ## every test (ARGS="-k settle" picks some)
 	$(ready)
 	@ape test --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
+.PHONY: portable
+portable: ## the numeric tests as older CPUs compute them (ARGS=--short for a few)
+	$(ready)
+	@python scripts/_portable.py $(ARGS)
+
 .PHONY: prove
 prove: ## proofs, invariants, long searches, mutation check: hours (ARGS="halmos slither" picks some)
 	$(ready)

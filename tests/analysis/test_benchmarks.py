@@ -13,6 +13,7 @@ from analysis.benchmarks.snapshot import Figures, SnapshotError, changes, read, 
 from analysis.benchmarks.stage import MAX_BASE_BID, MAX_OWNER_BID, contested_bids
 from analysis.benchmarks.throughput import BLOCK_GAS, Phase, largest_round
 from analysis.mechanism import settle
+from tests.support.pictures import assert_same_picture
 
 CASE = Case("vote", "later")
 
@@ -89,8 +90,7 @@ def test_record__committed__has_every_target_at_ten_models_and_cases_at_all() ->
 
 def test_chart__committed__is_drawn_from_the_committed_rounds(tmp_path: Path) -> None:
     drawn, _ = chart.draw(records.read_rounds(), tmp_path / "chart")
-    committed = chart.CHART.with_suffix(".svg").read_text(encoding="utf-8")
-    assert drawn.read_text(encoding="utf-8") == committed, "draw it: `python -m analysis.benchmarks.chart`"
+    assert_same_picture(drawn, chart.CHART.with_suffix(".svg"), again="python -m analysis.benchmarks.chart")
 
 
 def test_rounds__committed__naive_contract_ends_between_two_rounds_that_were_played() -> None:

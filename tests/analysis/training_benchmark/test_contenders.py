@@ -24,6 +24,7 @@ from analysis.training_benchmark.lineup import CONTENDERS, IDLE, unable
 from analysis.training_benchmark.record import Measured, Pass
 from analysis.training_benchmark.workload import WORKLOADS
 from fl.training.state import State, load_state
+from tests.support.drift import assert_trained_alike, in_float64
 
 DIGITS = WORKLOADS["digits"]
 
@@ -50,6 +51,7 @@ def play(module: str, data: Path, folder: Path) -> tuple[list[dict[str, object]]
     return lines, load_state(job.state.read_bytes())
 
 
+@in_float64()
 def test_plain_loop__same_stage__trains_what_the_engine_trains(data: Path, tmp_path: Path) -> None:
     ours, state = play("ours", data, tmp_path)
     plain, other = play("plain", data, tmp_path)
@@ -59,8 +61,7 @@ def test_plain_loop__same_stage__trains_what_the_engine_trains(data: Path, tmp_p
         assert different <= {"at", "threads", "accuracy"}, "same model, same images, same steps"
     steps = DIGITS.steps([100] * 4)
     assert [line["steps"] for line in ours if line["what"] == "round"] == [steps, steps]
-    for name, tensor in state.items():
-        torch.testing.assert_close(other[name], tensor, rtol=1e-3, atol=1e-4)
+    assert_trained_alike(state, other, start=stage.read(data).initial)
 
 
 def test_floor__same_stage__makes_as_many_steps(data: Path, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from analysis.training_benchmark.device_step import CONFIG, VARIANTS, Stacked, V
 from fl.training import steps
 from fl.training.models import ModelSpec
 from fl.training.steps import Batch
+from tests.support.drift import assert_trained_alike, in_float64
 
 CPU = torch.device("cpu")
 SPEC = ModelSpec("small-cnn", (3, 8, 8), 10)
@@ -42,22 +43,25 @@ def given() -> list[list[Batch]]:
 
 
 def assert_same(found: Sequence[nn.Module], expected: Sequence[nn.Module]) -> None:
-    for one, other in zip(found, expected, strict=True):
-        for mine, theirs in zip(one.parameters(), other.parameters(), strict=True):
-            torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-5)
+    starts = modules_for(PLAIN, SPEC, len(expected), CPU)
+    for one, other, start in zip(found, expected, starts, strict=True):
+        assert_trained_alike(one.state_dict(), other.state_dict(), start.state_dict())
 
 
+@in_float64()
 def test_engine__same_batches__is_the_plain_loop(given: list[list[Batch]]) -> None:
     assert_same(trained(BY_NAME["the engine's"], given), trained(PLAIN, given))
 
 
+@in_float64()
 def test_stacked__same_batches__is_the_plain_loop(given: list[list[Batch]]) -> None:
     stacked = Stacked(modules_for(PLAIN, SPEC, 2, CPU), CONFIG)
     for each in given:
         stacked.take(torch.stack([batch.images for batch in each]), torch.stack([batch.labels for batch in each]))
+    starts = modules_for(PLAIN, SPEC, 2, CPU)
     for client, module in enumerate(trained(PLAIN, given)):
-        for name, parameter in module.named_parameters():
-            torch.testing.assert_close(stacked.parameters[name][client], parameter, rtol=1e-4, atol=1e-5)
+        found = {name: parameter[client] for name, parameter in stacked.parameters.items()}
+        assert_trained_alike(found, module.state_dict(), starts[client].state_dict())
 
 
 def replayed(compute: Callable[[], None], _device: torch.device) -> Callable[[], None]:
