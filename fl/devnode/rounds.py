@@ -256,13 +256,12 @@ class LiveRound:
             play()
         self._done = step
 
-    def joined(self, but: Collection[Seat] = ()) -> "LiveRound":
+    def joined(self, but: Collection[Seat] = (), training_rounds: int = TRAINING_ROUNDS) -> "LiveRound":
         """Everybody joins with the exact lock, the proposers propose."""
         self._reach(Step.JOINED)
         joining = [seat for seat in self.members if seat not in but]
-        proposing = [seat for seat in self.proposers if seat not in but]
-        calls = [self.join(seat) for seat in joining] + [self.propose(seat) for seat in proposing]
-        self.market.send_all(calls)
+        proposing = [self.propose(seat, training_rounds) for seat in self.proposers if seat not in but]
+        self.market.send_all([*(self.join(seat) for seat in joining), *proposing])
         return self
 
     def committed(self, but: Collection[Seat] = ()) -> "LiveRound":
