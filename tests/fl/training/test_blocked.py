@@ -25,8 +25,8 @@ sizes = st.integers(4, 20)
 ROUNDING = LIMIT * torch.finfo(torch.float32).eps
 FLIP = 0.05
 """oneDNN's tensors are float32 alone, where rounding can decide on which side of 0 an activation lies (see
-`tests.support.drift`): a gradient then lacks one pixel's part. A gradient whose numbers are in the wrong order is off by
-more than its norm."""
+`tests.support.drift`): a gradient then lacks one pixel's part. One whose numbers are in another order is off by more
+than its norm."""
 
 
 def twins(channels: int, height: int, width: int, seed: int) -> tuple[Blocked, nn.Sequential]:
