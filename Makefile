@@ -43,7 +43,7 @@ figures: ## the paper's figures and ours, in small settings (ARGS=truth picks on
 .PHONY: bench-training
 bench-training: ## training beside a plain loop, Flower and pfl-research (ARGS="--data-dir DIR")
 	$(ready)
-	@python -m analysis.training_benchmark compare $(ARGS)
+	@python -m analysis.benchmarks.training compare $(ARGS)
 
 .PHONY: lint
 lint: ## style and types: ruff, mypy, forge fmt

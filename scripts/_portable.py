@@ -19,7 +19,7 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 
-NUMERIC = ("tests/support", "tests/fl/training", "tests/analysis/figures", "tests/analysis/training_benchmark")
+NUMERIC = ("tests/support", "tests/fl/training", "tests/analysis/figures", "tests/analysis/benchmarks/training")
 SHORT = (
     "tests/support",
     "tests/fl/training/test_hierarchy.py",
@@ -27,7 +27,7 @@ SHORT = (
     "tests/fl/training/test_averaging_variants.py",
     "tests/fl/training/test_blocked.py",
     "tests/analysis/figures/test_committed.py",
-    "tests/analysis/training_benchmark/test_contenders.py",
+    "tests/analysis/benchmarks/training/test_contenders.py",
 )
 
 # What numpy may not use on each kind. It refuses names that this CPU lacks.

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from fl.devnode.chain import Reverted
-from fl.devnode.codec import Codec
-from fl.devnode.market import Market
-from fl.devnode.rounds import CreateRound, LiveRound, Seat
-from fl.devnode.sources import compile_contract
+from analysis.devnode.chain import Reverted
+from analysis.devnode.codec import Codec
+from analysis.devnode.market import Market
+from analysis.devnode.rounds import CreateRound, LiveRound, Seat
+from analysis.devnode.sources import compile_contract
 from fl.market.membership import Entry, tree_of
 from fl.market.terms import GWEI, Deadlines, Policy, Role, RoundTerms, Status
 from tests.conftest import actor

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from fl.devnode.market import Market
-from fl.devnode.rounds import LiveRound, Seat
+from analysis.devnode.market import Market
+from analysis.devnode.rounds import LiveRound, Seat
 from fl.market.terms import GWEI, Role, Stage, Status
 
 
