@@ -88,7 +88,7 @@ def test_record__committed__has_every_target_at_ten_models_and_cases_at_all() ->
 
 
 def test_chart__committed__is_drawn_from_the_committed_rounds(tmp_path: Path) -> None:
-    drawn, _ = chart.draw(records.read_rounds(), tmp_path / "chart")
+    drawn = chart.draw(records.read_rounds(), tmp_path / "chart")
     committed = chart.CHART.with_suffix(".svg").read_text(encoding="utf-8")
     assert drawn.read_text(encoding="utf-8") == committed, "draw it: `python -m analysis.benchmarks.chart`"
 
