@@ -1,4 +1,4 @@
-"""The committed figures: one line a case, so that a change of gas shows in review."""
+"""The committed figures, one line a case."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from analysis.benchmarks.figures import MODELS, Case, Sheet
 from analysis.benchmarks.gas import measure, members_a_side
 from analysis.benchmarks.naive import measure_naive
 from analysis.benchmarks.stage import stage
-from analysis.provenance import tools
+from analysis.provenance import tools, write_document
 from fl.devnode.market import Market
 
 RESULTS = Path(__file__).parent / "results"
@@ -86,14 +86,10 @@ def changes(before: Figures, now: Figures) -> list[Change]:
 
 def write(figures: Figures, path: Path = GAS) -> None:
     """Write a snapshot."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    parts = []
-    for name, cases in (("hcfl", figures.hcfl), ("naive", figures.naive)):
-        lines = [f'    "{case}": {json.dumps({str(m): gas for m, gas in row.items()})}' for case, row in cases.items()]
-        parts.append(f'  "{name}": {{\n' + ",\n".join(lines) + "\n  }")
     head = {"written_by": COMMAND, "unit": "gas of receipts, by number of models", "made_with": tools()}
-    lines = [f'  "{key}": {json.dumps(value)}' for key, value in head.items()]
-    path.write_text("{\n" + ",\n".join([*lines, *parts]) + "\n}\n", encoding="utf-8")
+    contracts = {"hcfl": figures.hcfl, "naive": figures.naive}
+    rows = {name: {str(case): dict(row) for case, row in cases.items()} for name, cases in contracts.items()}
+    write_document(path, {**head, **rows})
 
 
 def read(path: Path = GAS) -> Figures:
