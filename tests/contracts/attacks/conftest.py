@@ -8,7 +8,8 @@ import pytest
 from fl.devnode.codec import Codec
 from fl.devnode.market import Market
 from fl.devnode.sources import compile_contract
-from tests.contracts.attacks.contract_member import ContractMember, abi_of
+from fl.market.deployment import abi_of
+from tests.contracts.attacks.contract_member import ContractMember
 
 ATTACKERS = "contracts/test/attackers"
 
