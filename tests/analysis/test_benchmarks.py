@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.benchmarks import chart, records
+from analysis.benchmarks import chart, page, records
 from analysis.benchmarks.figures import MODELS, TARGET_MODELS, TARGETS, Case
 from analysis.benchmarks.load import Block, Load
 from analysis.benchmarks.snapshot import Figures, SnapshotError, changes, read, write
@@ -85,6 +85,10 @@ def test_record__committed__has_every_target_at_ten_models_and_cases_at_all() ->
 
 
 # ── whole rounds ──
+
+
+def test_page__committed__shows_what_is_recorded() -> None:
+    assert page.PAGE.read_text(encoding="utf-8") == page.text(), "write it: `python -m analysis.benchmarks.page`"
 
 
 def test_chart__committed__is_drawn_from_the_committed_rounds(tmp_path: Path) -> None:
