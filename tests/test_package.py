@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,24 +11,6 @@ import pytest
 
 from fl.devnode.rounds import CreateRound
 from tests.support.pages import ROOT
-
-SCRIPT = """
-import json, sys
-from ape import networks
-from fl.market.client import Market
-from fl.market.history import rebuild
-
-uri, address, number = sys.argv[1:]
-with networks.parse_network_choice(uri):
-    market = Market.at(address)
-    record = rebuild(market.events(int(number)))
-    print(json.dumps({
-        "phase": market.round_state(int(number)).phase.name,
-        "winner": record.winner,
-        "bids": {account: member.bids(len(record.models)) for account, member in record.members.items()},
-        "from": sys.modules["fl"].__file__,
-    }))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -41,20 +24,25 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.heavy
-def test_package__installed_elsewhere__reads_a_round_from_a_node(
+def test_package__installed_elsewhere__reads_a_round_as_the_first_page_shows(
     installed: Path, create_round: CreateRound, tmp_path: Path
 ) -> None:
     round_ = create_round().selected()
-    command = [installed, "-c", SCRIPT, round_.market.chain.uri, round_.market.address, str(round_.id)]
-    run = subprocess.run(
-        command, capture_output=True, text=True, cwd=tmp_path, env={"PATH": os.defpath, "HOME": str(tmp_path)}
-    )
+    (script,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    for shown, here in (
+        (r"http://127\.0\.0\.1:8545", round_.market.chain.uri),
+        (r"0x[0-9a-fA-F]{40}", round_.market.address),
+        (r"\(1\)", f"({round_.id})"),
+    ):
+        script, found = re.subn(shown, here, script)
+        assert found, f"the script of the first page has no {shown}"
+    environment = {"PATH": os.defpath, "HOME": str(tmp_path)}
+    run = subprocess.run([installed, "-c", script], capture_output=True, text=True, cwd=tmp_path, env=environment)
     assert run.returncode == 0, run.stderr
-    read = json.loads(run.stdout.splitlines()[-1])
-    assert read["phase"] == "TRAIN"
-    assert read["winner"] == round_.winner.account
-    assert read["bids"] == {seat.account: list(seat.bids) for seat in round_.members}
-    assert Path(read["from"]).is_relative_to(installed.parents[1])
+    assert "phase=<Phase.TRAIN" in run.stdout
+    for seat in round_.members:
+        assert seat.account in run.stdout
+        assert f"words={tuple(seat.sealed.words)}" in run.stdout
 
 
 @pytest.mark.heavy
