@@ -84,6 +84,29 @@ library Lanes {
         }
     }
 
+    /// @dev The live model with the largest positive score `E = (stations − 1) V − stations K`, the lowest index on a tie, from the sums
+    /// of values and costs, gwei. `score` is 0 if there is none. Sums are below 2^64, `stations` below 2^20.
+    function best(uint256[17] storage values, uint256[17] storage costs, uint256 models, uint256 live, uint256 stations)
+        internal
+        view
+        returns (uint256 selected, uint256 score)
+    {
+        unchecked {
+            uint256 m;
+            for (uint256 w; m < models; ++w) {
+                uint256 valueWord = values.atStorage(w);
+                uint256 costWord = costs.atStorage(w);
+                for (uint256 end = firstAfter(w, models); m < end; ++m) {
+                    uint256 value = (stations - 1) * lane(valueWord, m);
+                    uint256 cost = stations * lane(costWord, m);
+                    if ((live >> m) & 1 == 1 && value > cost && value - cost > score) {
+                        (selected, score) = (m, value - cost);
+                    }
+                }
+            }
+        }
+    }
+
     /// @dev Says which bid is over the cap, or that the word has something in a lane that holds no bid.
     function refuse(uint256 word, uint256 w, uint256 models, uint256 cap) private pure {
         for (uint256 m = w == 0 ? 0 : 4 * w - 1; m < models && wordOf(m) == w; ++m) {
