@@ -374,10 +374,10 @@ contract HCFL is Rounds, Escrow {
         s.terms = round.terms;
         s.conduct = round.conduct;
         s.draw = round.draw;
-        s.status = _statusOf(s.ledger, s.terms, s.conduct, s.draw);
-        s.open = _settlementOpen(s.ledger, s.conduct, s.status);
-        if (s.status == Status.Reported) Settlement.judge(s);
-        if (s.status == Status.Cancelled && s.conduct.isAt(Status.Open)) _cancel(round, roundId, s.conduct);
+        Status status = _statusOf(s.ledger, s.terms, s.conduct, s.draw);
+        s.open = _settlementOpen(s.ledger, s.conduct, status);
+        if (status == Status.Cancelled && s.conduct.isAt(Status.Open)) _cancel(round, roundId, s.conduct);
+        Settlement.judge(s, status);
         uint256 words = vectors * s.terms.bidWords();
         if (bids.length != words) revert WrongBidLength(bids.length, words);
     }
@@ -395,8 +395,10 @@ contract HCFL is Rounds, Escrow {
         if (member.isAt(Stage.None) || member.isAt(Stage.Settled)) return false;
         Settlement.Dues memory dues;
         uint256 released = Settlement.duesOf(dues, s, book, round, member, account, bids);
-        round.members[account] = s.terms.isClaimant(member) ? member.withStage(Stage.Settled) : Member.wrap(0);
-        s.lot += dues.tax;
+        round.members[account] = dues.claimant ? member.withStage(Stage.Settled) : Member.wrap(0);
+        unchecked {
+            s.lot += dues.tax; // each below 2^109
+        }
         s.ledger = s.ledger.minusEscrow(released);
         _credit(account, released);
         emit MemberSettled(
@@ -408,6 +410,8 @@ contract HCFL is Rounds, Escrow {
     /// @dev Enters what a settlement has taken out of the round, and into its lot.
     function _closeSettlement(Settlement.Statement memory s, Round storage round) private {
         round.ledger = s.ledger;
-        if (s.lot != 0) round.lot += s.lot;
+        unchecked {
+            if (s.lot != 0) round.lot += s.lot; // together no more than the round took in
+        }
     }
 }

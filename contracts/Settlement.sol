@@ -22,6 +22,9 @@ library Settlement {
     /// @notice A round as its settlement sees it.
     /// @param status deadlines that have passed counted in
     /// @param open whether committed members can be settled
+    /// @param selected the selected model of a reported or an aborted round, or NONE
+    /// @param taxed whether everybody's share and tax are due: something was recorded and reported, or nothing is trained
+    /// @param aborted whether the winner never reported
     /// @param punished whether the winner's bond is lost by vote
     /// @param upheld whether the listed contributions count
     /// @param from where the bids of the member that is settled begin
@@ -34,6 +37,9 @@ library Settlement {
         Draw draw;
         Status status;
         bool open;
+        uint256 selected;
+        bool taxed;
+        bool aborted;
         bool punished;
         bool upheld;
         uint256 from;
@@ -48,6 +54,7 @@ library Settlement {
     /// @param reward what it earns (base stations)
     /// @param forfeited the part of its reward that it did not earn
     /// @param bonus what it gets back of the contribution stakes less its own
+    /// @param claimant whether it is the claimant
     struct Dues {
         uint256 share;
         uint256 tax;
@@ -55,6 +62,7 @@ library Settlement {
         uint256 reward;
         uint256 forfeited;
         int256 bonus;
+        bool claimant;
     }
 
     /// @dev A side is too small, or no proposer committed.
@@ -62,13 +70,18 @@ library Settlement {
         return ledger.isTooSmall() || draw.live() == 0;
     }
 
-    /// @dev Works out the verdicts of a reported round: each needs more than the threshold of all electors, who are the committed
-    /// owners but the winner.
-    function judge(Statement memory s) internal pure {
+    /// @dev Works out from the words of a round and its status what follows for all members. A verdict needs more than the threshold of
+    /// all electors, who are the committed owners but the winner.
+    function judge(Statement memory s, Status status) internal pure {
+        s.status = status;
+        s.aborted = status == Status.Aborted;
+        bool reported = status == Status.Reported;
+        s.selected = reported || s.aborted ? s.conduct.selected() : ClarkeTax.NONE;
+        s.taxed = reported ? s.conduct.recorders() != 0 : status == Status.NothingTrained;
         unchecked {
             uint256 needed = s.draw.thresholdBps() * (s.ledger.committed(OWNERS) - 1);
-            s.punished = s.conduct.votesPunish() * 10_000 > needed;
-            s.upheld = !s.punished && s.draw.listed() == ClarkeTax.CONTRIBUTION_POINTS
+            s.punished = reported && s.conduct.votesPunish() * 10_000 > needed;
+            s.upheld = reported && !s.punished && s.draw.listed() == ClarkeTax.CONTRIBUTION_POINTS
                 && s.conduct.votesUphold() * 10_000 > needed;
         }
     }
@@ -78,10 +91,13 @@ library Settlement {
         unchecked {
             uint256 stations = s.ledger.committed(STATIONS);
             book.owners = side == OWNERS;
-            book.selected = s.status == Status.NothingTrained ? ClarkeTax.NONE : s.conduct.selected();
+            book.selected = s.selected;
             book.capPerPoint = s.terms.cap(side) * 1 gwei;
             (uint256 valueFactor, uint256 costFactor) =
                 ClarkeTax.setWeights(book, s.draw.theta(), s.ledger.committed(OWNERS), stations, s.ledger.points());
+            // The sums are gwei.
+            (valueFactor, costFactor) = (valueFactor * 1 gwei, costFactor * 1 gwei);
+            (uint256 valueWeight, uint256 costWeight) = ((stations - 1) * 1 gwei, stations * 1 gwei);
             uint256 models = s.terms.modelCount();
             uint256[] memory rows = Words.allocate(2 * models);
             book.rows = rows;
@@ -93,9 +109,9 @@ library Settlement {
                 // The bids of this word end before model 4 w + 3; word 0 starts with the counter.
                 if (w == 0) (values, costs) = (values >> 64, costs >> 64);
                 for (uint256 end = Lanes.firstAfter(w, models); m < end; ++m) {
-                    uint256 value = (values & Lanes.LANE) * 1 gwei;
-                    uint256 cost = (costs & Lanes.LANE) * 1 gwei;
-                    uint256 score = (stations - 1) * value - stations * cost;
+                    uint256 value = values & Lanes.LANE;
+                    uint256 cost = costs & Lanes.LANE;
+                    uint256 score = valueWeight * value - costWeight * cost;
                     rows.put(2 * m, live & 1 == 0 ? uint256(ClarkeTax.DEAD) : score);
                     rows.put(2 * m + 1, valueFactor * value + costFactor * cost);
                     (values, costs, live) = (values >> 64, costs >> 64, live >> 1);
@@ -108,8 +124,6 @@ library Settlement {
     /// @param book its side's; opened when the first member needs it
     /// @param bids its packed bids from `bids[s.from]` on; zeros if it never revealed
     /// @return released what becomes free, wei
-    // The cases are the mechanism's. Each amount is set in one place, so that one can see when a member owes it.
-    // slither-disable-next-line cyclomatic-complexity
     function duesOf(
         Dues memory dues,
         Statement memory s,
@@ -119,20 +133,21 @@ library Settlement {
         address account,
         uint256[] calldata bids
     ) internal view returns (uint256 released) {
-        bool drawn = s.terms.isDrawn();
         uint256 side = member.side();
+        uint256 bond = s.terms.bond();
+        bool drawn = s.terms.isDrawn();
+        bool due = s.open;
         if (member.isAt(Stage.Joined)) {
             // It never committed: nobody waits for it, but whether a proposer loses its bond is known with the draw.
-            bool due = s.open || (block.timestamp >= s.terms.commitDeadline() && (drawn || !member.isProposer()));
-            if (!due) revert IHCFL.SettlementNotOpen(s.roundId, s.status);
-            if (drawn && member.isProposer()) dues.slashed = s.terms.bond();
-        } else {
-            if (!s.open) revert IHCFL.SettlementNotOpen(s.roundId, s.status);
-            bool silent = member.isAt(Stage.Committed) && !s.terms.isClaimant(member);
-            if (drawn && silent) dues.slashed = s.terms.bond();
+            if (!due) due = block.timestamp >= s.terms.commitDeadline() && (drawn || !member.isProposer());
+            if (drawn && member.isProposer()) dues.slashed = bond;
+        } else if (due) {
+            dues.claimant = s.terms.isClaimant(member);
+            if (drawn && !dues.claimant && member.isAt(Stage.Committed)) dues.slashed = bond;
             uint256 share;
-            if (isShared(s, member)) {
-                if (s.terms.isClaimant(member)) {
+            // In an aborted round it is the winner's, and those of base stations that recorded.
+            if (s.taxed || (s.aborted && (member.recorded() != 0 || member.proposed(s.selected)))) {
+                if (dues.claimant) {
                     share = claimantShareOf(s, round);
                 } else {
                     checkBids(member, account, bids, s.from, s.terms.bidWords());
@@ -140,26 +155,21 @@ library Settlement {
                     (share, dues.tax) = ClarkeTax.shareAndTax(book, side == OWNERS ? member.points() : 1, bids, s.from);
                 }
             }
-            if (side == OWNERS) ownersDues(dues, s, member, share);
-            else stationsDues(dues, s, member, share);
+            if (side == OWNERS) ownersDues(dues, s, member, share, bond);
+            else stationsDues(dues, s, member, share, bond);
         }
-        released = collect(dues, s.terms.worstLossOf(side, member.points()) + s.terms.bond());
-        // A stake is locked beside the rest, and only shared out again.
-        if (side == STATIONS) released = uint256(int256(released + s.draw.stake()) + dues.bonus);
-    }
-
-    /// @dev Whether a committed member's share and tax are worked out: everybody's where nothing is selected or something was
-    /// recorded and reported; in an aborted round the winner's, and those of base stations that recorded.
-    function isShared(Statement memory s, Member member) private pure returns (bool) {
-        if (s.status == Status.Reported) return s.conduct.recorders() != 0;
-        if (s.status == Status.Aborted) return member.recorded() != 0 || member.proposed(s.conduct.selected());
-        return s.status == Status.NothingTrained;
+        if (!due) revert IHCFL.SettlementNotOpen(s.roundId, s.status);
+        released = collect(dues, s.terms.worstLossOf(side, member.points()) + bond);
+        // A stake is locked beside the rest, and only shared out again: at most all of them go to one.
+        unchecked {
+            if (side == STATIONS) released += s.draw.stake() + uint256(dues.bonus);
+        }
     }
 
     /// @dev Where nothing is selected it is 0.
     function claimantShareOf(Statement memory s, Round storage round) private view returns (uint256) {
-        if (s.status == Status.NothingTrained) return 0;
-        uint256 model = s.conduct.selected();
+        uint256 model = s.selected;
+        if (model == ClarkeTax.NONE) return 0;
         uint256 w = Lanes.wordOf(model);
         uint256 value = Lanes.lane(round.sums[OWNERS].atStorage(w), model) * 1 gwei;
         uint256 cost = Lanes.lane(round.sums[STATIONS].atStorage(w), model) * 1 gwei;
@@ -167,31 +177,36 @@ library Settlement {
     }
 
     /// @dev The winner loses its bond if it never reported, or by vote; once, if it was silent as well.
-    function ownersDues(Dues memory dues, Statement memory s, Member member, uint256 share) private pure {
+    function ownersDues(Dues memory dues, Statement memory s, Member member, uint256 share, uint256 bond) private pure {
         if (s.conduct.recorders() != 0) dues.share = share;
-        bool winner = member.proposed(s.conduct.selected());
-        if (winner && (s.punished || s.status == Status.Aborted)) dues.slashed = s.terms.bond();
+        if (member.proposed(s.selected) && (s.punished || s.aborted)) dues.slashed = bond;
     }
 
     /// @dev Paid by the part of the global rounds that it recorded; the bond is lost by the other part, or by an upheld zero.
-    function stationsDues(Dues memory dues, Statement memory s, Member member, uint256 share) private pure {
-        uint256 recorded = member.recorded();
-        uint256 bond = s.terms.bond();
-        if (s.status == Status.Aborted) {
-            dues.tax = 0;
-            if (recorded != 0) {
-                uint256 part = bond / s.conduct.recorders();
-                dues.reward = share * recorded / s.conduct.globalRounds();
-                if (dues.reward > part) dues.reward = part;
-            }
-        } else if (s.status == Status.Reported) {
+    function stationsDues(Dues memory dues, Statement memory s, Member member, uint256 share, uint256 bond)
+        private
+        pure
+    {
+        if (s.selected == ClarkeTax.NONE) return;
+        unchecked {
             uint256 all = s.conduct.globalRounds();
+            uint256 recorded = member.recorded();
             dues.reward = share * recorded / all;
-            dues.forfeited = share - dues.reward;
-            dues.slashed = (bond * (all - recorded) + all - 1) / all;
+            if (s.aborted) {
+                // Out of the winner's bond, in equal parts at most.
+                dues.tax = 0;
+                if (recorded != 0 && dues.reward > bond / s.conduct.recorders()) {
+                    dues.reward = bond / s.conduct.recorders();
+                }
+                return;
+            }
+            if (recorded != all) {
+                dues.forfeited = share - dues.reward;
+                dues.slashed = (bond * (all - recorded) + all - 1) / all;
+            }
             if (s.upheld) {
                 uint256 points = member.points();
-                if (member.listed() && points == 0) dues.slashed = bond;
+                if (points == 0 && member.listed()) dues.slashed = bond;
                 uint256 stake = s.draw.stake();
                 uint256 back = s.ledger.committed(STATIONS) * stake * points / ClarkeTax.CONTRIBUTION_POINTS;
                 dues.bonus = int256(back) - int256(stake);

@@ -283,21 +283,24 @@ class LiveRound:
         return self
 
     def drawn(self, claimant: Seat | None = None) -> "LiveRound":
-        """Theta and the claimant are drawn, in the first second in which they can be.
-
-        Args:
-            claimant: who is drawn; else who the round was made for, if it committed; else whom the draw names. A
-                block's randomness cannot be set here, so blocks pass until one names it.
-        """
+        """Theta and the claimant are drawn, in the first second in which they can be: see `send_draw`."""
         self._reach(Step.DRAWN)
         self.wait_for("commit", DRAW_DELAY)
+        self.send_draw(claimant)
+        return self
+
+    def send_draw(self, claimant: Seat | None = None) -> Receipt:
+        """Draw in a block that names this claimant; else the one the round was made for, if it committed; else any.
+
+        A block's randomness cannot be set here, so blocks pass until it fits.
+        """
         wanted = claimant or self.to_be_drawn
         ordinal = self.member(wanted).ordinal if wanted else 0
         while ordinal and not self._would_draw(ordinal):
             self.market.chain.rpc("evm_mine")
-        self.draw().send()
+        receipt = self.draw().send()
         assert not ordinal or self.state.claimant == ordinal, "the same block drew another claimant"
-        return self
+        return receipt
 
     def _would_draw(self, ordinal: int) -> bool:
         with self.market.chain.snapshot():
