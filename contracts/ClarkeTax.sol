@@ -45,7 +45,7 @@ library ClarkeTax {
     /// @param coefficient what an own claim is multiplied by in a share (see above)
     /// @param denominator of a share (see above)
     /// @param capPerPoint the largest share a point, wei (owners)
-    /// @param rows for each model the score E (int256) and the base of the side's shares, uint256[2 M]
+    /// @param rows every model's score E (int256), then every model's base of the side's shares, uint256[2 M]
     struct Book {
         bool owners;
         uint256 selected;
@@ -124,9 +124,9 @@ library ClarkeTax {
             int256 atSelected;
             for (uint256 m; m < models; ++m) {
                 uint256 claim = Lanes.bidAt(bids, from, m) * 1 gwei;
-                uint256 amount = share(points, rows.get(2 * m + 1), coefficient, claim, denominator, rounding);
+                uint256 amount = share(points, rows.get(models + m), coefficient, claim, denominator, rounding);
                 if (amount > largestShare) amount = largestShare;
-                int256 others = int256(rows.get(2 * m)) + weight * int256(amount - claim);
+                int256 others = int256(rows.get(m)) + weight * int256(amount - claim);
                 if (others > best) best = others;
                 if (m == selected) (shareAtSelected, atSelected) = (amount, others);
             }

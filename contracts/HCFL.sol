@@ -9,7 +9,7 @@ import {Lanes} from "./Lanes.sol";
 import {Rounds} from "./Rounds.sol";
 import {Settlement} from "./Settlement.sol";
 import {Words} from "./Words.sol";
-import {IHCFL, Policy, Role, Stage, Status} from "./interfaces/IHCFL.sol";
+import {IHCFL, Role, Stage, Status} from "./interfaces/IHCFL.sol";
 import {Conduct, ConductLibrary} from "./types/Conduct.sol";
 import {Draw, DrawLibrary} from "./types/Draw.sol";
 import {Ledger, LedgerLibrary, MAX_COMMITTED, MAX_ESCROW} from "./types/Ledger.sol";
@@ -33,24 +33,10 @@ contract HCFL is Rounds, Escrow {
         if (membershipRoot == 0) revert MembershipRootRequired();
         roundId = ++roundCount;
         Round storage round = _rounds[roundId];
-        Deadlines calldata deadlines = terms.deadlines;
-        round.ledger = LedgerLibrary.pack(deadlines.join, deadlines.commit);
-        round.terms = TermsLibrary.pack(
-            deadlines.commit,
-            deadlines.reveal,
-            terms.maxOwnerBid,
-            terms.maxStationBid,
-            terms.bond,
-            terms.maxModels,
-            terms.ownerPolicy == Policy.Capability,
-            terms.contributionStake != 0
-        );
-        round.conduct = ConductLibrary.pack(
-            deadlines.select, deadlines.train, deadlines.report, deadlines.vote, terms.toleranceBps
-        );
-        round.draw = DrawLibrary.pack(
-            terms.contributionStake, terms.thresholdBps, terms.toleranceBps, terms.surplusMinBps, terms.surplusMaxBps
-        );
+        round.ledger = LedgerLibrary.pack(terms.deadlines);
+        round.terms = TermsLibrary.pack(terms);
+        round.conduct = ConductLibrary.pack(terms);
+        round.draw = DrawLibrary.pack(terms);
         round.door = doorOf(membershipRoot, termsHashOf(terms));
         emit RoundCreated(roundId, msg.sender, terms, membershipRoot);
     }
@@ -143,8 +129,7 @@ contract HCFL is Rounds, Escrow {
     function revealBid(uint256 roundId, uint256[] calldata bids, bytes32 salt) external {
         Round storage round = _rounds[roundId];
         Terms terms = round.terms;
-        if (!terms.exists()) revert UnknownRound(roundId);
-        if (!terms.isDrawn()) revert NotDrawn(roundId);
+        _requireDrawn(round, roundId, terms);
         _requireBefore(roundId, terms.revealDeadline());
         Member member = _memberOf(round, roundId, msg.sender);
         if (!member.isAt(Stage.Committed)) {
@@ -169,7 +154,7 @@ contract HCFL is Rounds, Escrow {
         Conduct conduct = _conductOf(round, roundId, Status.Open);
         Ledger ledger = round.ledger;
         Terms terms = round.terms;
-        if (!terms.isDrawn()) revert NotDrawn(roundId);
+        _requireDrawn(round, roundId, terms);
         _requireBefore(roundId, conduct.selectDeadline());
         if (!_allRevealed(round, ledger)) _requireFrom(roundId, terms.revealDeadline());
         if (Lanes.count(round.sums[STATIONS][0]) == 0) return _cancel(round, roundId, conduct);

@@ -9,7 +9,6 @@ import {IHCFL} from "./interfaces/IHCFL.sol";
 /// vectors that were added (bids carry 0 there); the bid for model m is lane `(m + 1) % 4` of word `(m + 1) / 4`.
 /// @dev A bid is below 2^44 and at most 2^20 − 1 vectors are added, so no lane can reach 2^64 and whole words can be added.
 library Lanes {
-    using Words for uint256[];
     using Words for uint256[17];
 
     /// @dev The top bit of each lane.
@@ -76,7 +75,7 @@ library Lanes {
             for (uint256 w; w < words; ++w) {
                 // Lanes after the last model carry 0; a full word's mask is 2^256 − 1.
                 if (w + 1 == words) caps &= (1 << (64 * (models + 1 - 4 * w))) - 1;
-                uint256 word = bids.atCalldata(w);
+                uint256 word = bids[w];
                 if (!within(word, caps)) refuse(word, w, models, cap);
                 sums.increase(w, word + counted);
                 (caps, counted) = (cap * ONES, 0);

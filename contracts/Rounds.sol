@@ -51,9 +51,7 @@ abstract contract Rounds is IHCFL {
         v.recorders = conduct.recorders();
         v.finished = conduct.finished();
         v.listedPoints = draw.listed();
-        v.votesPunish = conduct.votesPunish();
-        v.votesUphold = conduct.votesUphold();
-        v.votesCast = conduct.votesCast();
+        (v.votesPunish, v.votesUphold, v.votesCast) = conduct.votes();
         v.escrow = ledger.escrow();
         v.lot = round.lot;
     }
@@ -70,8 +68,8 @@ abstract contract Rounds is IHCFL {
         t.bond = terms.bond();
         t.contributionStake = draw.stake();
         if (terms.isWeighted()) t.ownerPolicy = Policy.Capability;
-        t.surplusMinBps = uint16(draw.surplusMinBps());
-        t.surplusMaxBps = uint16(draw.surplusMaxBps());
+        (uint256 lo, uint256 hi) = draw.surplusBps();
+        (t.surplusMinBps, t.surplusMaxBps) = (uint16(lo), uint16(hi));
         t.thresholdBps = uint16(draw.thresholdBps());
         t.toleranceBps = uint16(draw.toleranceBps());
         t.maxModels = uint8(terms.maxModels());
@@ -98,7 +96,7 @@ abstract contract Rounds is IHCFL {
         Member member = round.members[account];
         return MemberView(
             member.stage(),
-            member.role(),
+            Role(member.side()),
             uint32(member.points()),
             member.isProposer(),
             member.model(),
@@ -199,7 +197,7 @@ abstract contract Rounds is IHCFL {
 
     function _ledgerOf(Round storage round, uint256 roundId) internal view returns (Ledger ledger) {
         ledger = round.ledger;
-        if (!ledger.exists()) revert UnknownRound(roundId);
+        if (Ledger.unwrap(ledger) == 0) revert UnknownRound(roundId);
     }
 
     /// @dev The conduct of a round that has this status.
@@ -230,13 +228,19 @@ abstract contract Rounds is IHCFL {
         if (block.timestamp < opensAt) revert PhaseNotOpen(roundId, opensAt);
     }
 
+    function _requireDrawn(Round storage round, uint256 roundId, Terms terms) internal view {
+        if (terms.isDrawn()) return;
+        _ledgerOf(round, roundId);
+        revert NotDrawn(roundId);
+    }
+
     function _requireCommitPhase(uint256 roundId, Ledger ledger) internal view {
         _requireFrom(roundId, ledger.joinDeadline());
         _requireBefore(roundId, ledger.commitDeadline());
     }
 
     function _requireRole(Member member, address account, Role required) internal pure {
-        if (member.side() != uint256(required)) revert WrongRole(account, member.role(), required);
+        if (member.side() != uint256(required)) revert WrongRole(account, Role(member.side()), required);
     }
 
     /// @dev Global rounds are recorded in order.
@@ -251,7 +255,7 @@ abstract contract Rounds is IHCFL {
     /// @dev What a member locks, wei.
     function _lockOf(Round storage round, Terms terms, uint256 side, uint256 points) internal view returns (uint256) {
         uint256 stake = side == STATIONS && terms.isStaked() ? round.draw.stake() : 0;
-        return terms.worstLossOf(side, points) + terms.bond() + stake;
+        return terms.largestPayment(side, points) + terms.bond() + stake;
     }
 
     // ──────────────────────────────────────────── the clock ────────────────────────────────────────────
@@ -271,7 +275,8 @@ abstract contract Rounds is IHCFL {
     /// @dev After a report the vote comes first, until all electors have voted or its deadline.
     function _settlementOpen(Ledger ledger, Conduct conduct, Status status) internal view returns (bool) {
         if (status == Status.Reported) {
-            return conduct.votesCast() == ledger.committed(OWNERS) - 1 || block.timestamp >= conduct.voteDeadline();
+            (,, uint256 cast) = conduct.votes();
+            return cast == ledger.committed(OWNERS) - 1 || block.timestamp >= conduct.voteDeadline();
         }
         return status == Status.Cancelled || status == Status.NothingTrained || status == Status.Aborted;
     }

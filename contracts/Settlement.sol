@@ -20,7 +20,6 @@ library Settlement {
     using Words for uint256[17];
 
     /// @notice A round as its settlement sees it.
-    /// @param status deadlines that have passed counted in
     /// @param open whether committed members can be settled
     /// @param selected the selected model of a reported or an aborted round, or NONE
     /// @param taxed whether everybody's share and tax are due: something was recorded and reported, or nothing is trained
@@ -35,7 +34,6 @@ library Settlement {
         Terms terms;
         Conduct conduct;
         Draw draw;
-        Status status;
         bool open;
         uint256 selected;
         bool taxed;
@@ -65,24 +63,25 @@ library Settlement {
         bool claimant;
     }
 
-    /// @dev A side is too small, or no proposer committed.
+    /// @dev A side is too small (shares divide by owners − 1 and stations − 2), or no proposer committed.
     function cannotBeHeld(Ledger ledger, Draw draw) internal pure returns (bool) {
-        return ledger.isTooSmall() || draw.live() == 0;
+        return ledger.committed(OWNERS) < 2 || ledger.committed(STATIONS) < 3 || draw.live() == 0;
     }
 
     /// @dev Works out from the words of a round and its status what follows for all members. A verdict needs more than the threshold of
     /// all electors, who are the committed owners but the winner.
     function judge(Statement memory s, Status status) internal pure {
-        s.status = status;
+        (s.selected, s.taxed) = (ClarkeTax.NONE, status == Status.NothingTrained);
         s.aborted = status == Status.Aborted;
-        bool reported = status == Status.Reported;
-        s.selected = reported || s.aborted ? s.conduct.selected() : ClarkeTax.NONE;
-        s.taxed = reported ? s.conduct.recorders() != 0 : status == Status.NothingTrained;
+        if (s.aborted) s.selected = s.conduct.selected();
+        if (status != Status.Reported) return;
+        s.selected = s.conduct.selected();
+        s.taxed = s.conduct.recorders() != 0;
         unchecked {
             uint256 needed = s.draw.thresholdBps() * (s.ledger.committed(OWNERS) - 1);
-            s.punished = reported && s.conduct.votesPunish() * 10_000 > needed;
-            s.upheld = reported && !s.punished && s.draw.listed() == ClarkeTax.CONTRIBUTION_POINTS
-                && s.conduct.votesUphold() * 10_000 > needed;
+            (uint256 punish, uint256 uphold,) = s.conduct.votes();
+            s.punished = punish * 10_000 > needed;
+            s.upheld = !s.punished && uphold * 10_000 > needed && s.draw.listed() == ClarkeTax.CONTRIBUTION_POINTS;
         }
     }
 
@@ -112,8 +111,8 @@ library Settlement {
                     uint256 value = values & Lanes.LANE;
                     uint256 cost = costs & Lanes.LANE;
                     uint256 score = valueWeight * value - costWeight * cost;
-                    rows.put(2 * m, live & 1 == 0 ? uint256(ClarkeTax.DEAD) : score);
-                    rows.put(2 * m + 1, valueFactor * value + costFactor * cost);
+                    rows.put(m, live & 1 == 0 ? uint256(ClarkeTax.DEAD) : score);
+                    rows.put(models + m, valueFactor * value + costFactor * cost);
                     (values, costs, live) = (values >> 64, costs >> 64, live >> 1);
                 }
             }
@@ -158,8 +157,8 @@ library Settlement {
             if (side == OWNERS) ownersDues(dues, s, member, share, bond);
             else stationsDues(dues, s, member, share, bond);
         }
-        if (!due) revert IHCFL.SettlementNotOpen(s.roundId, s.status);
-        released = collect(dues, s.terms.worstLossOf(side, member.points()) + bond);
+        if (!due) revert IHCFL.SettlementNotOpen(s.roundId, s.conduct.status());
+        released = collect(dues, s.terms.largestPayment(side, member.points()) + bond);
         // A stake is locked beside the rest, and only shared out again: at most all of them go to one.
         unchecked {
             if (side == STATIONS) released += s.draw.stake() + uint256(dues.bonus);

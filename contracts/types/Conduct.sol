@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {Status} from "../interfaces/IHCFL.sol";
+import {IHCFL, Status} from "../interfaces/IHCFL.sol";
 import {Bits} from "./Bits.sol";
 
 /// @dev How the round goes: the word that the selection, recording, the report and the vote write; all that a record or a vote reads
@@ -34,18 +34,12 @@ library ConductLibrary {
     uint256 private constant ACCURACY = 233;
 
     /// @dev Deadlines increase and end within a year: differences are below 2^25.
-    function pack(
-        uint256 selectDeadline_,
-        uint256 trainDeadline_,
-        uint256 reportDeadline_,
-        uint256 voteDeadline_,
-        uint256 toleranceBps
-    ) internal pure returns (Conduct) {
+    function pack(IHCFL.RoundTerms calldata t) internal pure returns (Conduct) {
+        IHCFL.Deadlines calldata d = t.deadlines;
         return Conduct.wrap(
-            selectDeadline_ | ((trainDeadline_ - selectDeadline_) << TRAIN_AFTER)
-                | ((reportDeadline_ - trainDeadline_) << REPORT_AFTER)
-                | ((voteDeadline_ - reportDeadline_) << VOTE_AFTER) | (uint256(Status.Open) << STATUS)
-                | (toleranceBps << ACCURACY)
+            d.select | (uint256(d.train - d.select) << TRAIN_AFTER) | (uint256(d.report - d.train) << REPORT_AFTER)
+                | (uint256(d.vote - d.report) << VOTE_AFTER) | (uint256(Status.Open) << STATUS)
+                | (uint256(t.toleranceBps) << ACCURACY)
         );
     }
 
@@ -95,16 +89,9 @@ library ConductLibrary {
         return Conduct.unwrap(self).get(FINISHED, 20);
     }
 
-    function votesPunish(Conduct self) internal pure returns (uint256) {
-        return Conduct.unwrap(self).get(VOTES_PUNISH, 20);
-    }
-
-    function votesUphold(Conduct self) internal pure returns (uint256) {
-        return Conduct.unwrap(self).get(VOTES_UPHOLD, 20);
-    }
-
-    function votesCast(Conduct self) internal pure returns (uint256) {
-        return Conduct.unwrap(self).get(VOTES_CAST, 20);
+    function votes(Conduct self) internal pure returns (uint256 punish, uint256 uphold, uint256 cast) {
+        uint256 word = Conduct.unwrap(self);
+        return (word.get(VOTES_PUNISH, 20), word.get(VOTES_UPHOLD, 20), word.get(VOTES_CAST, 20));
     }
 
     /// @dev The tolerance until the report; then what a measured accuracy must reach, if the winner is not to be punished. 1/10,000.

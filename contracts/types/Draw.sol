@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {IHCFL} from "../interfaces/IHCFL.sol";
 import {Bits} from "./Bits.sol";
 
 /// @dev What the round is decided by beside the bids: read by the draw, the selection and settlements. Written by proposers' commits,
@@ -26,17 +27,11 @@ library DrawLibrary {
     uint256 private constant SURPLUS_MAX = 214;
     uint256 private constant LISTED = 228;
 
-    /// @param stake_ wei
-    function pack(
-        uint256 stake_,
-        uint256 thresholdBps_,
-        uint256 toleranceBps_,
-        uint256 surplusMinBps_,
-        uint256 surplusMaxBps_
-    ) internal pure returns (Draw) {
+    function pack(IHCFL.RoundTerms calldata t) internal pure returns (Draw) {
         return Draw.wrap(
-            ((stake_ / 1 gwei) << STAKE) | (thresholdBps_ << THRESHOLD) | (toleranceBps_ << TOLERANCE)
-                | (surplusMinBps_ << SURPLUS_MIN) | (surplusMaxBps_ << SURPLUS_MAX)
+            ((t.contributionStake / 1 gwei) << STAKE) | (uint256(t.thresholdBps) << THRESHOLD)
+                | (uint256(t.toleranceBps) << TOLERANCE) | (uint256(t.surplusMinBps) << SURPLUS_MIN)
+                | (uint256(t.surplusMaxBps) << SURPLUS_MAX)
         );
     }
 
@@ -63,12 +58,9 @@ library DrawLibrary {
         return Draw.unwrap(self).get(TOLERANCE, 14);
     }
 
-    function surplusMinBps(Draw self) internal pure returns (uint256) {
-        return Draw.unwrap(self).get(SURPLUS_MIN, 14);
-    }
-
-    function surplusMaxBps(Draw self) internal pure returns (uint256) {
-        return Draw.unwrap(self).get(SURPLUS_MAX, 14);
+    /// @dev The range of θ, 1/10,000.
+    function surplusBps(Draw self) internal pure returns (uint256 lo, uint256 hi) {
+        return (Draw.unwrap(self).get(SURPLUS_MIN, 14), Draw.unwrap(self).get(SURPLUS_MAX, 14));
     }
 
     function listed(Draw self) internal pure returns (uint256) {
@@ -78,8 +70,8 @@ library DrawLibrary {
     /// @dev θ's numerator for a random `u` below 2^64: `lo · 2^64 + (hi − lo) · u` in 1/10,000, so below 2^64. Once.
     function withTheta(Draw self, uint256 u) internal pure returns (Draw) {
         unchecked {
-            uint256 lo = self.surplusMinBps();
-            return Draw.wrap(Draw.unwrap(self) | (((lo << 64) + (self.surplusMaxBps() - lo) * u) / 10_000));
+            (uint256 lo, uint256 hi) = self.surplusBps();
+            return Draw.wrap(Draw.unwrap(self) | (((lo << 64) + (hi - lo) * u) / 10_000));
         }
     }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {IHCFL} from "../interfaces/IHCFL.sol";
 import {Bits} from "./Bits.sol";
-import {OWNERS, STATIONS} from "./Side.sol";
 
 /// @dev Who is in, and what the round holds: the word that joins, commits and settlements share. (A proposer's commit also writes Draw.)
 ///
@@ -29,12 +29,8 @@ library LedgerLibrary {
     uint256 private constant ESCROW = 160;
 
     /// @dev Deadlines increase and end within a year: the difference is below 2^25.
-    function pack(uint256 joinDeadline_, uint256 commitDeadline_) internal pure returns (Ledger) {
-        return Ledger.wrap(joinDeadline_ | ((commitDeadline_ - joinDeadline_) << COMMIT_AFTER));
-    }
-
-    function exists(Ledger self) internal pure returns (bool) {
-        return Ledger.unwrap(self) != 0;
+    function pack(IHCFL.Deadlines calldata d) internal pure returns (Ledger) {
+        return Ledger.wrap(d.join | (uint256(d.commit - d.join) << COMMIT_AFTER));
     }
 
     function joinDeadline(Ledger self) internal pure returns (uint256) {
@@ -57,11 +53,6 @@ library LedgerLibrary {
 
     function escrow(Ledger self) internal pure returns (uint256) {
         return Ledger.unwrap(self) >> ESCROW;
-    }
-
-    /// @dev The shares divide by `owners − 1` and `stations − 2`.
-    function isTooSmall(Ledger self) internal pure returns (bool) {
-        return self.committed(OWNERS) < 2 || self.committed(STATIONS) < 3;
     }
 
     /// @dev The caller has checked that the side is below MAX_COMMITTED.

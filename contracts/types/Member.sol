@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {Role, Stage} from "../interfaces/IHCFL.sol";
+import {Stage} from "../interfaces/IHCFL.sol";
 import {Bits} from "./Bits.sol";
 
 /// @dev A member of a round, in one slot: nonzero from its join to its settlement (the claimant's for good).
@@ -47,10 +47,6 @@ library MemberLibrary {
     /// @dev Its role as an index.
     function side(Member self) internal pure returns (uint256) {
         return Member.unwrap(self).get(ROLE, 1);
-    }
-
-    function role(Member self) internal pure returns (Role) {
-        return Role(Member.unwrap(self).get(ROLE, 1));
     }
 
     function isProposer(Member self) internal pure returns (bool) {

@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Lanes} from "../Lanes.sol";
+import {IHCFL, Policy} from "../interfaces/IHCFL.sol";
 import {Bits} from "./Bits.sol";
 import {Member} from "./Member.sol";
 import {OWNERS} from "./Side.sol";
@@ -36,25 +37,13 @@ library TermsLibrary {
     uint256 private constant WEIGHTED = 241;
     uint256 private constant STAKED = 242;
 
-    /// @param bond_ wei
-    function pack(
-        uint256 commitDeadline_,
-        uint256 revealDeadline_,
-        uint256 maxOwnerBid_,
-        uint256 maxStationBid_,
-        uint256 bond_,
-        uint256 maxModels_,
-        bool weighted,
-        bool staked
-    ) internal pure returns (Terms) {
-        uint256 word = commitDeadline_ | ((revealDeadline_ - commitDeadline_) << REVEAL_AFTER) | (maxOwnerBid_ << CAPS)
-            | (maxStationBid_ << (CAPS + CAP_WIDTH)) | ((bond_ / 1 gwei) << BOND) | (maxModels_ << MAX_MODELS);
-        if (weighted) word = word.raise(WEIGHTED);
-        return Terms.wrap(staked ? word.raise(STAKED) : word);
-    }
-
-    function exists(Terms self) internal pure returns (bool) {
-        return Terms.unwrap(self) != 0;
+    function pack(IHCFL.RoundTerms calldata t) internal pure returns (Terms) {
+        IHCFL.Deadlines calldata d = t.deadlines;
+        uint256 word = d.commit | (uint256(d.reveal - d.commit) << REVEAL_AFTER) | (uint256(t.maxOwnerBid) << CAPS)
+            | (uint256(t.maxStationBid) << (CAPS + CAP_WIDTH)) | ((t.bond / 1 gwei) << BOND)
+            | (uint256(t.maxModels) << MAX_MODELS);
+        if (t.ownerPolicy == Policy.Capability) word = word.raise(WEIGHTED);
+        return Terms.wrap(t.contributionStake != 0 ? word.raise(STAKED) : word);
     }
 
     function commitDeadline(Terms self) internal pure returns (uint256) {
@@ -132,8 +121,8 @@ library TermsLibrary {
         return Terms.wrap(Terms.unwrap(self) | (ordinal << CLAIMANT));
     }
 
-    /// @dev The most that share, reward and tax can cost a member, wei (mechanism: locks, and the most that can be lost). Below 2^107.
-    function worstLossOf(Terms self, uint256 side, uint256 points) internal pure returns (uint256) {
+    /// @dev The most that share, reward and tax together can cost a truthful, dutiful member, wei. Below 2^107.
+    function largestPayment(Terms self, uint256 side, uint256 points) internal pure returns (uint256) {
         unchecked {
             return self.cap(side) * 1 gwei * (side == OWNERS ? 1 + points : 1);
         }
