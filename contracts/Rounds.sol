@@ -57,26 +57,26 @@ abstract contract Rounds is IHCFL {
     }
 
     /// @inheritdoc IHCFL
-    function termsOf(uint256 roundId) external view returns (RoundTerms memory t, bytes32 door) {
+    function termsOf(uint256 roundId) external view returns (RoundTerms memory terms, bytes32 door) {
         Round storage round = _rounds[roundId];
         Ledger ledger = _ledgerOf(round, roundId);
-        Terms terms = round.terms;
+        Terms packed = round.terms;
         Conduct conduct = round.conduct;
         Draw draw = round.draw;
-        t.maxOwnerBid = uint64(terms.cap(OWNERS));
-        t.maxStationBid = uint64(terms.cap(STATIONS));
-        t.bond = terms.bond();
-        t.contributionStake = draw.stake();
-        if (terms.isWeighted()) t.ownerPolicy = Policy.Capability;
+        terms.maxOwnerBid = uint64(packed.cap(OWNERS));
+        terms.maxStationBid = uint64(packed.cap(STATIONS));
+        terms.bond = packed.bond();
+        terms.contributionStake = draw.stake();
+        if (packed.isWeighted()) terms.ownerPolicy = Policy.Capability;
         (uint256 lo, uint256 hi) = draw.surplusBps();
-        (t.surplusMinBps, t.surplusMaxBps) = (uint16(lo), uint16(hi));
-        t.thresholdBps = uint16(draw.thresholdBps());
-        t.toleranceBps = uint16(draw.toleranceBps());
-        t.maxModels = uint8(terms.maxModels());
-        t.deadlines = Deadlines(
+        (terms.surplusMinBps, terms.surplusMaxBps) = (uint16(lo), uint16(hi));
+        terms.thresholdBps = uint16(draw.thresholdBps());
+        terms.toleranceBps = uint16(draw.toleranceBps());
+        terms.maxModels = uint8(packed.maxModels());
+        terms.deadlines = Deadlines(
             uint40(ledger.joinDeadline()),
             uint40(ledger.commitDeadline()),
-            uint40(terms.revealDeadline()),
+            uint40(packed.revealDeadline()),
             uint40(conduct.selectDeadline()),
             uint40(conduct.trainDeadline()),
             uint40(conduct.reportDeadline()),

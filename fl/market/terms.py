@@ -152,7 +152,16 @@ class RoundTerms:
     @property
     def hash(self) -> bytes:
         """What a member joins with, 32 bytes (`IHCFL.termsHashOf`)."""
-        types = ["uint64", "uint64", "uint256", "uint256", "uint8", *["uint16"] * 4, "uint8", f"({','.join(['uint40'] * 7)})"]
+        types = [
+            "uint64",
+            "uint64",
+            "uint256",
+            "uint256",
+            "uint8",
+            *["uint16"] * 4,
+            "uint8",
+            f"({','.join(['uint40'] * 7)})",
+        ]
         return keccak(encode(types, self.encode()))
 
     def door(self, membership_root: bytes) -> bytes:

@@ -9,6 +9,7 @@ from fl.devnode.rounds import LiveRound, Seat
 from fl.market.terms import Role, Stage, Status
 from tests.support.replay import replay
 
+
 def assert_settles_like_reference(round_: LiveRound) -> None:
     """Settle all who are not yet and pay every rebate: each amount is the reference's, only dust is left."""
     market, bystanders = round_.market, (Stage.NONE, Stage.SETTLED, Stage.CLOSED)
