@@ -5,110 +5,106 @@ import {Lanes} from "./Lanes.sol";
 import {Words} from "./Words.sol";
 
 /// @title Shares and Clarke taxes
-/// @notice The arithmetic of the mechanism, pure. Everything is wei; Q = 2^64 and θ = t / Q.
+/// @notice The arithmetic of the mechanism, pure. Everything is wei; Q = 2^64 and θ = t / Q. V and K are the sums of the owners' values
+/// and of the base stations' costs at a model (the claimant has no say and is not in K), n_O and n_B the committed members of a side,
+/// the claimant included. The costs of all are estimated as `n_B K / (n_B − 1)`, and a model's score is
 ///
-/// Every member's share is worked out from everybody's claims but its own (V, K: sums of the owners' and base stations' claims at a
-/// model; T: the sum of the terms `claim · Σp / (Σp − p)` of its side; n members on the side):
+///     E = (n_B − 1) V − n_B K
 ///
-///     owner        c = p / Σp · [(1−θ) · K          + θ · (T − own term)]
-///     base station r = p / Σp · [(1−θ) · (T − own term) + θ · V         ]
+/// Every member's share is worked out from everybody's claims but its own, and has one form:
 ///
-/// Under equal weights `T − own term = n (S − own claim) / (n − 1)`, S the side's sum. So every share has one form,
+///     share = (p · base − coefficient · claim) / denominator,   rounded up for owners, down for base stations
 ///
-///     share = p · (base − coefficient · own) / denominator,   rounded up for owners, down for base stations,
+///     owner    c = p (1−θ) n_B K / ((n_B−1) Σp) + θ (V − v) / (n_O−1)      station  r = (1−θ) (K − k) / (n_B−2) + θ V / n_B
+///              base        = (Q−t) n_B (n_O−1) K + t (n_B−1) Σp V                   base        = (Q−t) n_B K + t (n_B−2) V
+///              coefficient = t (n_B−1) Σp                                           coefficient = (Q−t) n_B
+///              denominator = Q (n_B−1) (n_O−1) Σp                                   denominator = Q n_B (n_B−2)
 ///
-///     equal     own = claim  owner:   base = (Q−t)(n−1) K + t n V      coefficient = t n      denominator = Q n (n−1)
-///                            station: base = (Q−t) n K + t (n−1) V     coefficient = (Q−t) n
-///     weighted  own = term   owner:   base = (Q−t) K + t T             coefficient = t        denominator = Q Σp
-///                            station: base = (Q−t) T + t V             coefficient = Q−t
+/// Points p are 1 under the equal policy, so that Σp = n_O; under capability t is 0, so that p stands before K alone. An owner's share
+/// is cut to `p · maxOwnerBid`, so that a bounded lock is enough. At a selected model the exact share is never above that.
 ///
-/// An owner's share is cut to `p · maxOwnerBid`. At a selected model the exact share is never above that, only its rounding.
+/// The tax is Clarke's pivot rule over both sides at once, in units of the side's weight, with A the others' claims less their shares:
 ///
-/// The tax is Clarke's pivot rule over both sides at once, with A the others' claims less their shares:
-///
-///     tax = max(0, max over live models of A) − A at the selected model,   A = D − u + s   (0 where nothing is selected)
-///
-/// u: own claim (+value, −cost), s: own share (+c, −r), D = V − K.
+///     tax = (max(0, max over live models of A) − A at the selected model) / |weight|, rounded up     (A is 0 where nothing is selected)
+///     A = E + weight · (share − claim),   weight = n_B − 1 for an owner, −n_B for a base station
 library ClarkeTax {
     using Words for uint256[];
 
     uint256 internal constant Q = 2 ** 64;
-    /// @dev What all contributions add up to.
+    /// @dev What all listed contributions must add up to.
     uint256 internal constant CONTRIBUTION_POINTS = 1_000_000;
     /// @dev "Nothing is selected".
     uint256 internal constant NONE = type(uint256).max;
-    /// @dev The margin of a model that takes no part: below all others, whatever a share adds to it.
+    /// @dev The score of a model that takes no part: below all others, whatever a share adds to it.
     int256 internal constant DEAD = -(2 ** 200);
 
     /// @notice What one side's shares and taxes are worked out from.
     /// @param owners whether it is the owners' side
-    /// @param weighted whether shares are by points
     /// @param selected the selected model, or NONE
-    /// @param total Σp; only read where the side is weighted
-    /// @param coefficient what an own claim or term is multiplied by in a share (see above)
+    /// @param weight the side's (see above)
+    /// @param coefficient what an own claim is multiplied by in a share (see above)
     /// @param denominator of a share (see above)
-    /// @param capPerPoint the largest share a point (owners), so that a bounded lock is enough
-    /// @param rows for each model the margin D (int256) and the base of the side's shares, uint256[2 M]
+    /// @param capPerPoint the largest share a point, wei (owners)
+    /// @param rows every model's score E (int256), then every model's base of the side's shares, uint256[2 M]
     struct Book {
         bool owners;
-        bool weighted;
         uint256 selected;
-        uint256 total;
+        int256 weight;
         uint256 coefficient;
         uint256 denominator;
         uint256 capPerPoint;
         uint256[] rows;
     }
 
-    /// @notice The term of a claim: `claim · total / rest` with `rest = total − points`.
-    /// @param rounding `rest − 1` to round up (owners), 0 to round down (base stations)
-    /// @dev The side has a second member, so `rest` is positive. Below 2^107 for a claim below 2^74.
-    function term(uint256 claim, uint256 total, uint256 rest, uint256 rounding) internal pure returns (uint256) {
-        unchecked {
-            return (claim * total + rounding) / rest;
-        }
-    }
-
-    /// @notice `points · (base − coefficient · own) / denominator`, rounded up for owners, down for base stations.
-    /// @param rounding `denominator − 1` to round up, 0 to round down
-    /// @dev Terms sum to less than 2^127, bases to less than 2^192, points are below 2^32: nothing overflows. `base` contains
-    /// `coefficient · own`, as the sums contain the own claim.
-    function share(
-        uint256 points,
-        uint256 base,
-        uint256 coefficient,
-        uint256 own,
-        uint256 denominator,
-        uint256 rounding
-    ) internal pure returns (uint256) {
-        unchecked {
-            return (points * (base - coefficient * own) + rounding) / denominator;
-        }
-    }
-
-    /// @notice Fills in the coefficient and the denominator of a side's shares, from `owners`, `weighted` and `total`.
+    /// @notice Fills in weight, coefficient and denominator of a side, from `owners`.
     /// @param t θ's numerator
-    /// @param members n, at least 2
-    /// @return otherFactor what the other side's sum is multiplied by in the base of a share
-    function setWeights(Book memory book, uint256 t, uint256 members) internal pure returns (uint256 otherFactor) {
+    /// @param total Σp of the owners
+    /// @return valueFactor what V is multiplied by in a base
+    /// @return costFactor what K is multiplied by
+    /// @dev Owners and stations are below 2^20, `total` below 2^52: a denominator is below 2^156.
+    function setWeights(Book memory book, uint256 t, uint256 owners, uint256 stations, uint256 total)
+        internal
+        pure
+        returns (uint256 valueFactor, uint256 costFactor)
+    {
         unchecked {
-            otherFactor = book.owners ? Q - t : t;
-            uint256 own = Q - otherFactor;
-            if (book.weighted) {
-                book.coefficient = own;
-                book.denominator = Q * book.total;
+            costFactor = (Q - t) * stations;
+            if (book.owners) {
+                uint256 weight = stations - 1;
+                valueFactor = t * weight * total;
+                costFactor *= owners - 1;
+                book.weight = int256(weight);
+                book.coefficient = valueFactor;
+                book.denominator = Q * weight * (owners - 1) * total;
             } else {
-                book.coefficient = own * members;
-                book.denominator = Q * members * (members - 1);
-                otherFactor *= members - 1;
+                valueFactor = t * (stations - 2);
+                book.weight = -int256(stations);
+                book.coefficient = costFactor;
+                book.denominator = Q * stations * (stations - 2);
             }
         }
     }
 
+    /// @notice A member's share of the payment for a model, wei.
+    /// @param rounding `denominator − 1` to round up, 0 to round down
+    /// @dev Sums are below 2^94, bases below 2^198, points below 2^32: nothing overflows. `points · base` contains
+    /// `coefficient · claim`: the sums contain the own claim, and where points are not 1 an owner's coefficient is 0.
+    function share(
+        uint256 points,
+        uint256 base,
+        uint256 coefficient,
+        uint256 claim,
+        uint256 denominator,
+        uint256 rounding
+    ) internal pure returns (uint256) {
+        unchecked {
+            return (points * base - coefficient * claim + rounding) / denominator;
+        }
+    }
+
     /// @notice A member's share at the selected model (0 where none is) and its Clarke tax.
-    /// @param points p under weights, else 1
+    /// @param points an owner's p, 1 for a base station
     /// @param bids the member's packed bids from `bids[from]` on
-    /// @dev A = D − u + s is D + (share − claim) for an owner and D − (share − claim) for a base station.
     function shareAndTax(Book memory book, uint256 points, uint256[] calldata bids, uint256 from)
         internal
         pure
@@ -119,47 +115,30 @@ library ClarkeTax {
             uint256[] memory rows = book.rows;
             uint256 models = rows.length / 2;
             uint256 selected = book.selected;
+            int256 weight = book.weight;
             uint256 coefficient = book.coefficient;
             uint256 denominator = book.denominator;
-            bool owner = book.owners;
-            uint256 largestShare = owner ? points * book.capPerPoint : type(uint256).max;
-            uint256 rounding = owner ? denominator - 1 : 0;
-            // Under equal weights a claim is its own term: claim · 1 / 1.
-            (uint256 total, uint256 rest) = book.weighted ? (book.total, book.total - points) : (1, 1);
-            uint256 termRounding = owner ? rest - 1 : 0;
-            uint256 sign = owner ? 1 : type(uint256).max;
+            uint256 largestShare = book.owners ? points * book.capPerPoint : type(uint256).max;
+            uint256 rounding = book.owners ? denominator - 1 : 0;
             int256 best; // max(0, …): the alternative that nothing is trained
             int256 atSelected;
             for (uint256 m; m < models; ++m) {
                 uint256 claim = Lanes.bidAt(bids, from, m) * 1 gwei;
-                uint256 own = term(claim, total, rest, termRounding);
-                uint256 amount = share(points, rows.get(2 * m + 1), coefficient, own, denominator, rounding);
+                uint256 amount = share(points, rows.get(models + m), coefficient, claim, denominator, rounding);
                 if (amount > largestShare) amount = largestShare;
-                int256 others = int256(rows.get(2 * m) + sign * (amount - claim));
+                int256 others = int256(rows.get(m)) + weight * int256(amount - claim);
                 if (others > best) best = others;
                 if (m == selected) (shareAtSelected, atSelected) = (amount, others);
             }
-            tax = uint256(best - atSelected);
+            uint256 size = uint256(weight < 0 ? -weight : weight);
+            tax = (uint256(best - atSelected) + size - 1) / size;
         }
     }
 
-    /// @notice A base station's reward by contribution: `f · [(1−θ) · (T − own term) + θ · V]` with f = points / 10^6, rounded down.
-    /// @param termsSum T: every base station's `contributionTerm`, summed
-    /// @param ownTerm the member's own
-    function contributionReward(uint256 t, uint256 points, uint256 termsSum, uint256 ownTerm, uint256 value)
-        internal
-        pure
-        returns (uint256)
-    {
+    /// @notice What the claimant is paid like the others: `(1−θ) K / (n_B−1) + θ V / n_B`, rounded down. It owes no tax.
+    function claimantShare(uint256 t, uint256 stations, uint256 value, uint256 cost) internal pure returns (uint256) {
         unchecked {
-            return points * ((Q - t) * (termsSum - ownTerm) + t * value) / (CONTRIBUTION_POINTS * Q);
-        }
-    }
-
-    /// @notice `claim / (1 − f)` with f = points / 10^6, rounded down; the plain claim for 0 points.
-    function contributionTerm(uint256 claim, uint256 points) internal pure returns (uint256) {
-        unchecked {
-            return claim * CONTRIBUTION_POINTS / (CONTRIBUTION_POINTS - points);
+            return ((Q - t) * stations * cost + t * (stations - 1) * value) / (Q * stations * (stations - 1));
         }
     }
 }

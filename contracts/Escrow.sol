@@ -5,7 +5,7 @@ import {IHCFL} from "./interfaces/IHCFL.sol";
 
 /// @title Accounts and the only code that moves ether
 /// @notice Every account has one free balance. Rounds take locks out of it and give settlements back to it; ether leaves by
-/// `withdraw` alone, to its owner alone, so that no receiver can hold up anybody else.
+/// `withdraw` alone, at its owner's word alone, so that no receiver can hold up anybody else.
 abstract contract Escrow is IHCFL {
     /// @inheritdoc IHCFL
     mapping(address account => uint256 amount) public freeBalance;
@@ -17,14 +17,14 @@ abstract contract Escrow is IHCFL {
     }
 
     /// @inheritdoc IHCFL
-    function withdraw(uint256 amount) external {
+    function withdraw(uint256 amount, address to) external {
         _debit(msg.sender, amount);
-        emit Withdrawn(msg.sender, amount);
-        // The balance is lowered first: a caller that re-enters finds only what is left. It may be a contract that needs more
-        // than the gas of `transfer`; whether it took the ether is checked.
+        emit Withdrawn(msg.sender, to, amount);
+        // The balance is lowered first: who re-enters finds only what is left. The receiver may be a contract that needs more than
+        // the gas of `transfer`; whether it took the ether is checked.
         // slither-disable-next-line low-level-calls
-        (bool sent,) = msg.sender.call{value: amount}("");
-        if (!sent) revert TransferFailed(msg.sender, amount);
+        (bool sent,) = to.call{value: amount}("");
+        if (!sent) revert TransferFailed(to, amount);
     }
 
     /// @dev Takes `lock` wei from the caller: the value sent first, then its free balance; a surplus becomes free.

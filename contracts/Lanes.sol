@@ -9,7 +9,6 @@ import {IHCFL} from "./interfaces/IHCFL.sol";
 /// vectors that were added (bids carry 0 there); the bid for model m is lane `(m + 1) % 4` of word `(m + 1) / 4`.
 /// @dev A bid is below 2^44 and at most 2^20 − 1 vectors are added, so no lane can reach 2^64 and whole words can be added.
 library Lanes {
-    using Words for uint256[];
     using Words for uint256[17];
 
     /// @dev The top bit of each lane.
@@ -76,10 +75,33 @@ library Lanes {
             for (uint256 w; w < words; ++w) {
                 // Lanes after the last model carry 0; a full word's mask is 2^256 − 1.
                 if (w + 1 == words) caps &= (1 << (64 * (models + 1 - 4 * w))) - 1;
-                uint256 word = bids.atCalldata(w);
+                uint256 word = bids[w];
                 if (!within(word, caps)) refuse(word, w, models, cap);
                 sums.increase(w, word + counted);
                 (caps, counted) = (cap * ONES, 0);
+            }
+        }
+    }
+
+    /// @dev The live model with the largest positive score `E = (stations − 1) V − stations K`, the lowest index on a tie, from the sums
+    /// of values and costs, gwei. `score` is 0 if there is none. Sums are below 2^64, `stations` below 2^20.
+    function best(uint256[17] storage values, uint256[17] storage costs, uint256 models, uint256 live, uint256 stations)
+        internal
+        view
+        returns (uint256 selected, uint256 score)
+    {
+        unchecked {
+            uint256 m;
+            for (uint256 w; m < models; ++w) {
+                uint256 valueWord = values.atStorage(w);
+                uint256 costWord = costs.atStorage(w);
+                for (uint256 end = firstAfter(w, models); m < end; ++m) {
+                    uint256 value = (stations - 1) * lane(valueWord, m);
+                    uint256 cost = stations * lane(costWord, m);
+                    if ((live >> m) & 1 == 1 && value > cost && value - cost > score) {
+                        (selected, score) = (m, value - cost);
+                    }
+                }
             }
         }
     }

@@ -3,7 +3,6 @@ pragma solidity 0.8.37;
 
 import {Lanes} from "./Lanes.sol";
 import {Settlement} from "./Settlement.sol";
-import {Words} from "./Words.sol";
 import {IHCFL, Phase, Policy, Role, Stage, Status} from "./interfaces/IHCFL.sol";
 import {Conduct} from "./types/Conduct.sol";
 import {Draw} from "./types/Draw.sol";
@@ -15,7 +14,12 @@ import {MAX_BOND, MAX_CAP, Terms} from "./types/Terms.sol";
 
 /// @title The rounds: their storage, what guards it, and what can be read of it
 abstract contract Rounds is IHCFL {
-    using Words for uint256[];
+    /// @dev Shortest phase, seconds: no phase passes without a block.
+    uint256 internal constant SHORTEST_PHASE = 60;
+    /// @dev The reveal phase holds the wait before the draw, the draw's window, and as long again to reveal.
+    uint256 internal constant SHORTEST_REVEAL_PHASE = 240;
+    /// @dev Seconds from the commit deadline to the draw.
+    uint256 internal constant DRAW_DELAY = 60;
 
     /// @inheritdoc IHCFL
     uint256 public roundCount;
@@ -29,24 +33,56 @@ abstract contract Rounds is IHCFL {
         Round storage round = _rounds[roundId];
         Ledger ledger = _ledgerOf(round, roundId);
         Conduct conduct = round.conduct;
+        Terms terms = round.terms;
         Draw draw = round.draw;
-        v.status = _statusOf(ledger, conduct);
-        v.phase = _phaseOf(round, ledger, conduct);
+        v.status = _statusOf(ledger, terms, conduct, draw);
+        v.phase = _phaseOf(round, ledger, terms, conduct, v.status);
         v.thetaNumerator = uint64(draw.theta());
-        v.modelCount = round.terms.modelCount();
-        v.live = conduct.live();
+        v.claimant = terms.claimant();
+        v.modelCount = terms.modelCount();
+        v.live = draw.live();
         v.selected = conduct.selected();
-        v.recorders = conduct.recorders();
-        v.guided = conduct.guided();
-        v.votesFor = conduct.votesFor();
-        v.votesCast = conduct.votesCast();
-        v.settled = ledger.settled();
-        v.escrow = ledger.escrow();
+        v.globalRounds = conduct.globalRounds();
         for (uint256 i; i < 2; ++i) {
             v.committed[i] = ledger.committed(i);
-            v.points[i] = round.terms.weighted(i) ? draw.points(i) : v.committed[i];
             v.revealed[i] = Lanes.count(round.sums[i][0]);
         }
+        v.points = ledger.points();
+        v.recorders = conduct.recorders();
+        v.finished = conduct.finished();
+        v.listedPoints = draw.listed();
+        (v.votesPunish, v.votesUphold, v.votesCast) = conduct.votes();
+        v.escrow = ledger.escrow();
+        v.lot = round.lot;
+    }
+
+    /// @inheritdoc IHCFL
+    function termsOf(uint256 roundId) external view returns (RoundTerms memory terms, bytes32 door) {
+        Round storage round = _rounds[roundId];
+        Ledger ledger = _ledgerOf(round, roundId);
+        Terms packed = round.terms;
+        Conduct conduct = round.conduct;
+        Draw draw = round.draw;
+        terms.maxOwnerBid = uint64(packed.cap(OWNERS));
+        terms.maxStationBid = uint64(packed.cap(STATIONS));
+        terms.bond = packed.bond();
+        terms.contributionStake = draw.stake();
+        if (packed.isWeighted()) terms.ownerPolicy = Policy.Capability;
+        (uint256 lo, uint256 hi) = draw.surplusBps();
+        (terms.surplusMinBps, terms.surplusMaxBps) = (uint16(lo), uint16(hi));
+        terms.thresholdBps = uint16(draw.thresholdBps());
+        terms.toleranceBps = uint16(draw.toleranceBps());
+        terms.maxModels = uint8(packed.maxModels());
+        terms.deadlines = Deadlines(
+            uint40(ledger.joinDeadline()),
+            uint40(ledger.commitDeadline()),
+            uint40(packed.revealDeadline()),
+            uint40(conduct.selectDeadline()),
+            uint40(conduct.trainDeadline()),
+            uint40(conduct.reportDeadline()),
+            uint40(conduct.voteDeadline())
+        );
+        door = round.door;
     }
 
     /// @inheritdoc IHCFL
@@ -56,17 +92,20 @@ abstract contract Rounds is IHCFL {
 
     /// @inheritdoc IHCFL
     function memberOf(uint256 roundId, address account) external view returns (MemberView memory) {
-        Member member = _rounds[roundId].members[account];
+        Round storage round = _rounds[roundId];
+        Member member = round.members[account];
         return MemberView(
             member.stage(),
-            member.role(),
+            Role(member.side()),
             uint32(member.points()),
             member.isProposer(),
             member.model(),
+            member.ordinal(),
+            round.terms.isClaimant(member),
             member.recorded(),
-            member.listedZero(),
+            member.listed(),
             member.voted(),
-            member.payload()
+            member.sealedBid()
         );
     }
 
@@ -84,15 +123,30 @@ abstract contract Rounds is IHCFL {
 
     /// @inheritdoc IHCFL
     function lockOf(uint256 roundId, Role role, uint32 points) external view returns (uint256) {
-        return _rounds[roundId].terms.lockOf(uint256(role), points);
+        Round storage round = _rounds[roundId];
+        return _lockOf(round, round.terms, uint256(role), points);
     }
 
     /// @inheritdoc IHCFL
-    function rebateOf(uint256 roundId, address account) external view returns (uint256) {
+    function worstLossOf(uint256 roundId, Role role, uint32 points) external view returns (uint256) {
         Round storage round = _rounds[roundId];
-        Member member = round.members[account];
-        if (!member.isAt(Stage.Settled) || !round.ledger.allSettled()) return 0;
-        return Settlement.rebateOf(round, member);
+        Terms terms = round.terms;
+        return _lockOf(round, terms, uint256(role), points) - terms.bond();
+    }
+
+    /// @inheritdoc IHCFL
+    function lotOf(uint256 roundId) external view returns (uint256) {
+        return _rounds[roundId].lot;
+    }
+
+    /// @inheritdoc IHCFL
+    function termsHashOf(RoundTerms calldata terms) public pure returns (bytes32) {
+        return keccak256(abi.encode(terms));
+    }
+
+    /// @inheritdoc IHCFL
+    function doorOf(bytes32 membershipRoot, bytes32 termsHash) public pure returns (bytes32) {
+        return keccak256(abi.encode(membershipRoot, termsHash));
     }
 
     /// @inheritdoc IHCFL
@@ -111,27 +165,31 @@ abstract contract Rounds is IHCFL {
 
     // ────────────────────────────────────────────── guards ─────────────────────────────────────────────
 
-    /// @dev Refuses parameters of a round that could not be held or ended.
+    /// @dev Refuses terms of a round that could not be held or ended.
     // Many branches, but a list: each refuses one thing and none is inside another.
     // slither-disable-next-line cyclomatic-complexity
-    function _checkParams(RoundParams calldata params) internal view {
-        if (params.maxOwnerBid == 0 || params.maxOwnerBid > MAX_CAP) revert InvalidCap(params.maxOwnerBid);
-        if (params.maxBaseBid == 0 || params.maxBaseBid > MAX_CAP) revert InvalidCap(params.maxBaseBid);
-        // A reward by contribution can turn out twice the cap from the truth; the bond covers it.
-        uint256 minimum = params.maxBaseBid * (params.basePolicy == Policy.Contribution ? 2 gwei : uint256(1 gwei));
-        if (params.bond < minimum || params.bond > MAX_BOND) revert BondOutOfRange(params.bond, minimum, MAX_BOND);
-        if (params.ownerPolicy == Policy.Contribution) revert InvalidPolicy(Role.Owner, params.ownerPolicy);
-        if (params.membershipRoot == 0) {
-            if (params.ownerPolicy != Policy.Equal) revert MembershipRootRequired(Role.Owner, params.ownerPolicy);
-            if (params.basePolicy != Policy.Equal) revert MembershipRootRequired(Role.BaseStation, params.basePolicy);
+    function _checkTerms(RoundTerms calldata terms) internal view {
+        if (terms.maxOwnerBid == 0 || terms.maxOwnerBid > MAX_CAP) revert InvalidCap(terms.maxOwnerBid);
+        if (terms.maxStationBid == 0 || terms.maxStationBid > MAX_CAP) revert InvalidCap(terms.maxStationBid);
+        uint256 minimum = terms.maxStationBid * uint256(1 gwei);
+        if (terms.bond < minimum || terms.bond > MAX_BOND) revert BondOutOfRange(terms.bond, minimum, MAX_BOND);
+        if (terms.bond % 1 gwei != 0) revert NotWholeGwei(terms.bond);
+        uint256 maximum = MAX_CAP * 1 gwei;
+        if (terms.contributionStake > maximum) revert StakeOutOfRange(terms.contributionStake, maximum);
+        if (terms.contributionStake % 1 gwei != 0) revert NotWholeGwei(terms.contributionStake);
+        uint256 largest = terms.ownerPolicy == Policy.Capability ? 0 : 9_999;
+        if (terms.surplusMinBps > terms.surplusMaxBps || terms.surplusMaxBps > largest) {
+            revert InvalidSurplusRange(terms.surplusMinBps, terms.surplusMaxBps);
         }
-        if (params.punishThresholdBps >= 10_000) revert InvalidThreshold(params.punishThresholdBps);
-        if (params.maxModels == 0 || params.maxModels > 64) revert InvalidMaxModels(params.maxModels);
-        Deadlines calldata d = params.deadlines;
+        if (terms.thresholdBps < 5_000 || terms.thresholdBps > 9_999) revert InvalidThreshold(terms.thresholdBps);
+        if (terms.toleranceBps > 9_999) revert InvalidTolerance(terms.toleranceBps);
+        if (terms.maxModels == 0 || terms.maxModels > 64) revert InvalidMaxModels(terms.maxModels);
+        Deadlines calldata d = terms.deadlines;
         uint40[7] memory times = [d.join, d.commit, d.reveal, d.select, d.train, d.report, d.vote];
         uint256 before = block.timestamp;
         for (uint256 i; i < 7; ++i) {
-            if (times[i] <= before) revert InvalidDeadline(i, times[i], before);
+            uint256 earliest = before + (i == 2 ? SHORTEST_REVEAL_PHASE : SHORTEST_PHASE);
+            if (times[i] < earliest) revert InvalidDeadline(i, times[i], earliest);
             before = times[i];
         }
         if (before > block.timestamp + 365 days) revert DeadlineTooFar(before, block.timestamp + 365 days);
@@ -139,7 +197,7 @@ abstract contract Rounds is IHCFL {
 
     function _ledgerOf(Round storage round, uint256 roundId) internal view returns (Ledger ledger) {
         ledger = round.ledger;
-        if (!ledger.exists()) revert UnknownRound(roundId);
+        if (Ledger.unwrap(ledger) == 0) revert UnknownRound(roundId);
     }
 
     /// @dev The conduct of a round that has this status.
@@ -156,80 +214,91 @@ abstract contract Rounds is IHCFL {
         if (member.isAt(Stage.None)) revert NotAMember(roundId, account);
     }
 
+    /// @dev The caller as proposer of the selected model.
+    function _winnerOf(Round storage round, Conduct conduct) internal view returns (Member member) {
+        member = round.members[msg.sender];
+        if (!member.proposed(conduct.selected())) revert NotTheWinner(msg.sender);
+    }
+
     function _requireBefore(uint256 roundId, uint256 deadline) internal view {
         if (block.timestamp >= deadline) revert DeadlinePassed(roundId, deadline);
     }
 
+    function _requireFrom(uint256 roundId, uint256 opensAt) internal view {
+        if (block.timestamp < opensAt) revert PhaseNotOpen(roundId, opensAt);
+    }
+
+    function _requireDrawn(Round storage round, uint256 roundId, Terms terms) internal view {
+        if (terms.isDrawn()) return;
+        _ledgerOf(round, roundId);
+        revert NotDrawn(roundId);
+    }
+
     function _requireCommitPhase(uint256 roundId, Ledger ledger) internal view {
-        if (block.timestamp < ledger.joinDeadline()) revert PhaseNotOpen(roundId, ledger.joinDeadline());
+        _requireFrom(roundId, ledger.joinDeadline());
         _requireBefore(roundId, ledger.commitDeadline());
     }
 
     function _requireRole(Member member, address account, Role required) internal pure {
-        if (member.side() != uint256(required)) revert WrongRole(account, member.role(), required);
+        if (member.side() != uint256(required)) revert WrongRole(account, Role(member.side()), required);
     }
 
-    function _requireWinner(Model storage model) internal view {
-        if (msg.sender != model.proposer) revert NotTheWinner(msg.sender, model.proposer);
-    }
-
-    function _requireWords(uint256[] calldata bids, uint256 vectors, Terms terms) internal pure {
-        if (bids.length != vectors * terms.bidWords()) revert WrongBidLength(bids.length, vectors * terms.bidWords());
-    }
-
-    /// @dev The bitmap of epochs with one more.
-    function _record(uint256 epochs, uint256 epoch, Model storage model) internal view returns (uint256) {
-        if (epoch >= model.trainingRounds) revert InvalidEpoch(epoch, model.trainingRounds);
-        if ((epochs >> epoch) & 1 == 1) revert AlreadyRecorded(msg.sender, epoch);
-        return epochs | (1 << epoch);
-    }
-
-    /// @dev The bids that a caller supplies again must be those that were revealed, zeros where none were.
-    function _checkBids(Member member, address account, uint256[] calldata bids, uint256 from, uint256 words)
-        internal
-        pure
-    {
-        if (member.isAt(Stage.Committed)) {
-            for (uint256 i = from; i < from + words; ++i) {
-                if (bids[i] != 0) revert WrongBids(account);
-            }
-        } else if (!member.holds(bids.hash(from, words))) {
-            revert WrongBids(account);
+    /// @dev Global rounds are recorded in order.
+    function _record(Member member, Conduct conduct, uint256 globalRound) internal pure returns (Member) {
+        uint256 next = member.recorded();
+        if (globalRound != next || next == conduct.globalRounds()) {
+            revert WrongGlobalRound(globalRound, next, conduct.globalRounds());
         }
+        return member.withRecord();
+    }
+
+    /// @dev What a member locks, wei.
+    function _lockOf(Round storage round, Terms terms, uint256 side, uint256 points) internal view returns (uint256) {
+        uint256 stake = side == STATIONS && terms.isStaked() ? round.draw.stake() : 0;
+        return terms.largestPayment(side, points) + terms.bond() + stake;
     }
 
     // ──────────────────────────────────────────── the clock ────────────────────────────────────────────
 
-    /// @dev A round that was never selected is cancelled by the select deadline, one that cannot be held by the commit deadline.
-    function _statusOf(Ledger ledger, Conduct conduct) internal view returns (Status status) {
+    /// @dev A round that was never selected is cancelled by the select deadline, one that was not drawn by the end of the draw's
+    /// window, one that cannot be held by the commit deadline.
+    function _statusOf(Ledger ledger, Terms terms, Conduct conduct, Draw draw) internal view returns (Status status) {
         status = conduct.status();
         if (
             status == Status.Open
                 && (block.timestamp >= conduct.selectDeadline()
-                    || (block.timestamp >= ledger.commitDeadline() && Settlement.cannotBeHeld(ledger, conduct)))
+                    || (block.timestamp >= terms.drawDeadline() && !terms.isDrawn())
+                    || (block.timestamp >= terms.commitDeadline() && Settlement.cannotBeHeld(ledger, draw)))
         ) status = Status.Cancelled;
     }
 
     /// @dev After a report the vote comes first, until all electors have voted or its deadline.
     function _settlementOpen(Ledger ledger, Conduct conduct, Status status) internal view returns (bool) {
         if (status == Status.Reported) {
-            return conduct.votesCast() == ledger.committed(OWNERS) - 1 || block.timestamp >= conduct.voteDeadline();
+            (,, uint256 cast) = conduct.votes();
+            return cast == ledger.committed(OWNERS) - 1 || block.timestamp >= conduct.voteDeadline();
         }
         return status == Status.Cancelled || status == Status.NothingTrained || status == Status.Aborted;
     }
 
+    /// @dev Whether every bid that can be revealed is: all but the claimant's.
+    function _allRevealed(Round storage round, Ledger ledger) internal view returns (bool) {
+        return Lanes.count(round.sums[OWNERS][0]) == ledger.committed(OWNERS)
+            && Lanes.count(round.sums[STATIONS][0]) + 1 == ledger.committed(STATIONS);
+    }
+
     /// @dev The phase now, early ends included. Train lasts until its deadline, or until the report.
-    function _phaseOf(Round storage round, Ledger ledger, Conduct conduct) internal view returns (Phase) {
-        Status status = _statusOf(ledger, conduct);
+    function _phaseOf(Round storage round, Ledger ledger, Terms terms, Conduct conduct, Status status)
+        private
+        view
+        returns (Phase)
+    {
         if (_settlementOpen(ledger, conduct, status)) return Phase.Settle;
         if (status == Status.Reported) return Phase.Vote;
         if (status == Status.Training) return block.timestamp < conduct.trainDeadline() ? Phase.Train : Phase.Report;
         if (block.timestamp < ledger.joinDeadline()) return Phase.Join;
         if (block.timestamp < ledger.commitDeadline()) return Phase.Commit;
-        bool allRevealed = true;
-        for (uint256 i; i < 2; ++i) {
-            if (Lanes.count(round.sums[i][0]) != ledger.committed(i)) allRevealed = false;
-        }
-        return allRevealed || block.timestamp >= round.terms.revealDeadline() ? Phase.Select : Phase.Reveal;
+        if (!terms.isDrawn()) return Phase.Draw;
+        return block.timestamp >= terms.revealDeadline() || _allRevealed(round, ledger) ? Phase.Select : Phase.Reveal;
     }
 }

@@ -3,9 +3,8 @@ pragma solidity 0.8.37;
 
 import {ClarkeTax} from "./ClarkeTax.sol";
 import {Lanes} from "./Lanes.sol";
-import {WeightedTerms} from "./WeightedTerms.sol";
 import {Words} from "./Words.sol";
-import {Stage, Status} from "./interfaces/IHCFL.sol";
+import {IHCFL, Stage, Status} from "./interfaces/IHCFL.sol";
 import {Conduct} from "./types/Conduct.sol";
 import {Draw} from "./types/Draw.sol";
 import {Ledger} from "./types/Ledger.sol";
@@ -21,108 +20,87 @@ library Settlement {
     using Words for uint256[17];
 
     /// @notice A round as its settlement sees it.
-    /// @param conduct as it was read; its status may still be Open in a round that a deadline has just cancelled
-    /// @param draw not read in a cancelled round
-    /// @param selected the selected model, or NONE
-    /// @param taxed whether everybody's share and tax are worked out: reported, or nothing trained
-    /// @param trained whether shares and rewards move: reported, and somebody recorded an update
+    /// @param open whether committed members can be settled
+    /// @param selected the selected model of a reported or an aborted round, or NONE
+    /// @param taxed whether everybody's share and tax are due: something was recorded and reported, or nothing is trained
     /// @param aborted whether the winner never reported
-    /// @param punished whether the winner's bond is slashed by vote
-    /// @param lenient whether explicit zeros and absence are forgiven: the winner is punished or recorded no global round
-    /// @param silenceSlashed whether a bid that was never revealed costs the bond
+    /// @param punished whether the winner's bond is lost by vote
+    /// @param upheld whether the listed contributions count
+    /// @param from where the bids of the member that is settled begin
+    /// @param lot taxes collected so far, wei: the caller enters them
     struct Statement {
         uint256 roundId;
         Ledger ledger;
         Terms terms;
         Conduct conduct;
         Draw draw;
+        bool open;
         uint256 selected;
         bool taxed;
-        bool trained;
         bool aborted;
         bool punished;
-        bool lenient;
-        bool silenceSlashed;
+        bool upheld;
+        uint256 from;
+        uint256 lot;
     }
 
     /// @notice What is collected from a member and paid to it, wei. `share`, `slashed` and `tax` are what it owes until `collect`
     /// cuts them to what its lock and reward hold.
     /// @param share its share of the total payment (owners)
     /// @param tax its Clarke tax
-    /// @param slashed its bond, where it is lost
+    /// @param slashed the part of its bond that is lost
     /// @param reward what it earns (base stations)
-    /// @param forfeited the reward that it lost
-    /// @param slashedOutside whether the slashed bond goes to the other side's rebates
-    /// @param slashedToRecorders whether it goes to those who recorded an update, with the share (the winner of an aborted round)
+    /// @param forfeited the part of its reward that it did not earn
+    /// @param bonus what it gets back of the contribution stakes less its own
+    /// @param claimant whether it is the claimant
     struct Dues {
         uint256 share;
         uint256 tax;
         uint256 slashed;
         uint256 reward;
         uint256 forfeited;
-        bool slashedOutside;
-        bool slashedToRecorders;
+        int256 bonus;
+        bool claimant;
     }
 
-    /// @dev A side has fewer than two committed members, or no proposer committed.
-    function cannotBeHeld(Ledger ledger, Conduct conduct) internal pure returns (bool) {
-        return ledger.committed(OWNERS) < 2 || ledger.committed(STATIONS) < 2 || conduct.live() == 0;
+    /// @dev A side is too small (shares divide by owners − 1 and stations − 2), or no proposer committed.
+    function cannotBeHeld(Ledger ledger, Draw draw) internal pure returns (bool) {
+        return ledger.committed(OWNERS) < 2 || ledger.committed(STATIONS) < 3 || draw.live() == 0;
     }
 
-    /// @notice Reads what is common to all members.
-    /// @param status Cancelled, NothingTrained, Reported or Aborted
-    /// @dev Structs are filled in, not returned: a returned one is allocated and zeroed once more.
-    function read(
-        Statement memory s,
-        Round storage round,
-        uint256 roundId,
-        Status status,
-        Ledger ledger,
-        Terms terms,
-        Conduct conduct
-    ) internal view {
-        s.roundId = roundId;
-        s.ledger = ledger;
-        s.terms = terms;
-        s.conduct = conduct;
-        s.selected = ClarkeTax.NONE;
-        if (status == Status.Cancelled) {
-            s.silenceSlashed = !cannotBeHeld(ledger, conduct);
-            return;
-        }
-        s.silenceSlashed = true;
-        s.draw = round.draw;
-        s.taxed = true;
-        if (status == Status.NothingTrained) return;
-        s.selected = conduct.selected();
-        if (status == Status.Aborted) {
-            s.aborted = true;
-            s.taxed = false;
-        } else {
-            // Punished if votes for · 10,000 > threshold · electors; electors are the committed owners but the winner.
-            s.punished = conduct.votesFor() * 10_000 > s.draw.thresholdBps() * (ledger.committed(OWNERS) - 1);
-            s.trained = conduct.recorders() != 0;
-            s.lenient = s.punished || !conduct.guided();
+    /// @dev Works out from the words of a round and its status what follows for all members. A verdict needs more than the threshold of
+    /// all electors, who are the committed owners but the winner.
+    function judge(Statement memory s, Status status) internal pure {
+        (s.selected, s.taxed) = (ClarkeTax.NONE, status == Status.NothingTrained);
+        s.aborted = status == Status.Aborted;
+        if (s.aborted) s.selected = s.conduct.selected();
+        if (status != Status.Reported) return;
+        s.selected = s.conduct.selected();
+        s.taxed = s.conduct.recorders() != 0;
+        unchecked {
+            uint256 needed = s.draw.thresholdBps() * (s.ledger.committed(OWNERS) - 1);
+            (uint256 punish, uint256 uphold,) = s.conduct.votes();
+            s.punished = punish * 10_000 > needed;
+            s.upheld = !s.punished && uphold * 10_000 > needed && s.draw.listed() == ClarkeTax.CONTRIBUTION_POINTS;
         }
     }
 
     /// @notice One side's book, from the sums of both. O(models).
     function openBook(ClarkeTax.Book memory book, Statement memory s, Round storage round, uint256 side) internal view {
-        book.owners = side == OWNERS;
-        book.weighted = s.terms.weighted(side);
-        book.selected = s.selected;
-        book.total = s.draw.points(side);
-        book.capPerPoint = s.terms.cap(side) * 1 gwei;
         unchecked {
-            // The base of a share in the sums, which are gwei: own factor · own sum (or · T) + other factor · other sum.
-            uint256 other = ClarkeTax.setWeights(book, s.draw.theta(), s.ledger.committed(side)) * 1 gwei;
-            uint256 own = book.weighted ? 0 : book.coefficient * 1 gwei;
-            (uint256 valueFactor, uint256 costFactor) = side == OWNERS ? (own, other) : (other, own);
-
+            uint256 stations = s.ledger.committed(STATIONS);
+            book.owners = side == OWNERS;
+            book.selected = s.selected;
+            book.capPerPoint = s.terms.cap(side) * 1 gwei;
+            (uint256 valueFactor, uint256 costFactor) =
+                ClarkeTax.setWeights(book, s.draw.theta(), s.ledger.committed(OWNERS), stations, s.ledger.points());
+            // The sums are gwei.
+            (valueFactor, costFactor) = (valueFactor * 1 gwei, costFactor * 1 gwei);
+            (uint256 valueWeight, uint256 costWeight) = ((stations - 1) * 1 gwei, stations * 1 gwei);
             uint256 models = s.terms.modelCount();
             uint256[] memory rows = Words.allocate(2 * models);
             book.rows = rows;
-            uint256 live = s.conduct.live();
+            uint256 live = s.draw.live();
             uint256 m;
             for (uint256 w; m < models; ++w) {
                 uint256 values = round.sums[OWNERS].atStorage(w);
@@ -132,80 +110,107 @@ library Settlement {
                 for (uint256 end = Lanes.firstAfter(w, models); m < end; ++m) {
                     uint256 value = values & Lanes.LANE;
                     uint256 cost = costs & Lanes.LANE;
-                    rows.put(2 * m, live & 1 == 0 ? uint256(ClarkeTax.DEAD) : (value - cost) * 1 gwei);
-                    rows.put(2 * m + 1, valueFactor * value + costFactor * cost);
+                    uint256 score = valueWeight * value - costWeight * cost;
+                    rows.put(m, live & 1 == 0 ? uint256(ClarkeTax.DEAD) : score);
+                    rows.put(models + m, valueFactor * value + costFactor * cost);
                     (values, costs, live) = (values >> 64, costs >> 64, live >> 1);
                 }
             }
-            if (book.weighted) addTerms(book, round.terms128[side], models);
         }
     }
 
-    /// @dev Adds `coefficient · T` to each base of a weighted side.
-    function addTerms(ClarkeTax.Book memory book, uint256[32] storage sums, uint256 models) internal view {
-        unchecked {
-            for (uint256 m; m < models; ++m) {
-                uint256 base = book.rows.get(2 * m + 1) + book.coefficient * WeightedTerms.sumOf(sums, m);
-                book.rows.put(2 * m + 1, base);
-            }
-        }
-    }
-
-    /// @notice What a committed member owes and is owed.
+    /// @notice What a member owes and is owed. Reverts if its time has not come.
     /// @param book its side's; opened when the first member needs it
-    /// @param bids its packed bids from `bids[from]` on; zeros if it never revealed
-    /// @return released what becomes free of its lock and reward, wei
-    // The cases are the mechanism's. Each amount is set in one place, so that one can see when a member owes it.
-    // slither-disable-next-line cyclomatic-complexity
+    /// @param bids its packed bids from `bids[s.from]` on; zeros if it never revealed
+    /// @return released what becomes free, wei
     function duesOf(
         Dues memory dues,
         Statement memory s,
         ClarkeTax.Book memory book,
         Round storage round,
         Member member,
-        uint256[] calldata bids,
-        uint256 from
+        address account,
+        uint256[] calldata bids
     ) internal view returns (uint256 released) {
         uint256 side = member.side();
-        bool silent = member.isAt(Stage.Committed);
-        bool winner = member.proposed(s.selected);
-        if (silent && s.silenceSlashed) dues.slashed = s.terms.bond();
-
-        uint256 share;
-        if (s.taxed || (s.aborted && winner)) {
-            if (book.rows.length == 0) openBook(book, s, round, side);
-            (share, dues.tax) = ClarkeTax.shareAndTax(book, book.weighted ? member.points() : 1, bids, from);
-        }
-        if (side == OWNERS) {
-            bool recorded = s.conduct.recorders() != 0;
-            if (s.trained || (s.aborted && winner && recorded)) dues.share = share;
-            if (winner && !silent && (s.punished || s.aborted)) {
-                dues.slashed = s.terms.bond();
-                dues.slashedToRecorders = s.aborted && recorded;
-                dues.slashedOutside = !dues.slashedToRecorders;
+        uint256 bond = s.terms.bond();
+        bool drawn = s.terms.isDrawn();
+        bool due = s.open;
+        if (member.isAt(Stage.Joined)) {
+            // It never committed: nobody waits for it, but whether a proposer loses its bond is known with the draw.
+            if (!due) due = block.timestamp >= s.terms.commitDeadline() && (drawn || !member.isProposer());
+            if (drawn && member.isProposer()) dues.slashed = bond;
+        } else if (due) {
+            dues.claimant = s.terms.isClaimant(member);
+            if (drawn && !dues.claimant && member.isAt(Stage.Committed)) dues.slashed = bond;
+            uint256 share;
+            // In an aborted round it is the winner's, and those of base stations that recorded.
+            if (s.taxed || (s.aborted && (member.recorded() != 0 || member.proposed(s.selected)))) {
+                if (dues.claimant) {
+                    share = claimantShareOf(s, round);
+                } else {
+                    checkBids(member, account, bids, s.from, s.terms.bidWords());
+                    if (book.rows.length == 0) openBook(book, s, round, side);
+                    (share, dues.tax) = ClarkeTax.shareAndTax(book, side == OWNERS ? member.points() : 1, bids, s.from);
+                }
             }
-        } else if (s.trained) {
-            uint256 reward =
-                s.terms.byContribution() && !s.punished ? contributionRewardOf(s, round, member, bids, from) : share;
-            bool excluded = !member.recorded() || (member.listedZero() && !s.lenient);
-            if (excluded) dues.forfeited = reward;
-            else dues.reward = reward;
-            if (excluded && !s.lenient) dues.slashed = s.terms.bond();
-        } else if (s.aborted && member.recorded()) {
-            dues.reward = round.partPerRecorder;
+            if (side == OWNERS) ownersDues(dues, s, member, share, bond);
+            else stationsDues(dues, s, member, share, bond);
         }
-        return collect(dues, s.terms.lockOf(side, member.points()));
+        if (!due) revert IHCFL.SettlementNotOpen(s.roundId, s.conduct.status());
+        released = collect(dues, s.terms.largestPayment(side, member.points()) + bond);
+        // A stake is locked beside the rest, and only shared out again: at most all of them go to one.
+        unchecked {
+            if (side == STATIONS) released += s.draw.stake() + uint256(dues.bonus);
+        }
     }
 
-    /// @notice What a member that joined and never committed owes: a proposer its bond, unless its side has no committed member.
-    /// @dev Its share of the rebates' outside is counted by `rebateOf`, so that it does not matter when it is settled.
-    function duesOfAbsentee(Dues memory dues, Statement memory s, Member member)
-        internal
+    /// @dev Where nothing is selected it is 0.
+    function claimantShareOf(Statement memory s, Round storage round) private view returns (uint256) {
+        uint256 model = s.selected;
+        if (model == ClarkeTax.NONE) return 0;
+        uint256 w = Lanes.wordOf(model);
+        uint256 value = Lanes.lane(round.sums[OWNERS].atStorage(w), model) * 1 gwei;
+        uint256 cost = Lanes.lane(round.sums[STATIONS].atStorage(w), model) * 1 gwei;
+        return ClarkeTax.claimantShare(s.draw.theta(), s.ledger.committed(STATIONS), value, cost);
+    }
+
+    /// @dev The winner loses its bond if it never reported, or by vote; once, if it was silent as well.
+    function ownersDues(Dues memory dues, Statement memory s, Member member, uint256 share, uint256 bond) private pure {
+        if (s.conduct.recorders() != 0) dues.share = share;
+        if (member.proposed(s.selected) && (s.punished || s.aborted)) dues.slashed = bond;
+    }
+
+    /// @dev Paid by the part of the global rounds that it recorded; the bond is lost by the other part, or by an upheld zero.
+    function stationsDues(Dues memory dues, Statement memory s, Member member, uint256 share, uint256 bond)
+        private
         pure
-        returns (uint256 released)
     {
-        if (member.isProposer() && s.ledger.committed(OWNERS) != 0) dues.slashed = s.terms.bond();
-        return collect(dues, s.terms.lockOf(member.side(), member.points()));
+        if (s.selected == ClarkeTax.NONE) return;
+        unchecked {
+            uint256 all = s.conduct.globalRounds();
+            uint256 recorded = member.recorded();
+            dues.reward = share * recorded / all;
+            if (s.aborted) {
+                // Out of the winner's bond, in equal parts at most.
+                dues.tax = 0;
+                if (recorded != 0 && dues.reward > bond / s.conduct.recorders()) {
+                    dues.reward = bond / s.conduct.recorders();
+                }
+                return;
+            }
+            if (recorded != all) {
+                dues.forfeited = share - dues.reward;
+                dues.slashed = (bond * (all - recorded) + all - 1) / all;
+            }
+            if (s.upheld) {
+                uint256 points = member.points();
+                if (points == 0 && member.listed()) dues.slashed = bond;
+                uint256 stake = s.draw.stake();
+                uint256 back = s.ledger.committed(STATIONS) * stake * points / ClarkeTax.CONTRIBUTION_POINTS;
+                dues.bonus = int256(back) - int256(stake);
+            }
+        }
     }
 
     /// @dev Collects from the lock and the reward, in this order and never more: share, slashed bond, tax.
@@ -222,42 +227,17 @@ library Settlement {
         }
     }
 
-    /// @dev A base station's reward from the points that the winner reported, at the selected model.
-    function contributionRewardOf(
-        Statement memory s,
-        Round storage round,
-        Member member,
-        uint256[] calldata bids,
-        uint256 from
-    ) internal view returns (uint256) {
-        uint256 points = member.points();
-        if (points == 0) return 0;
-        uint256 model = s.selected;
-        uint256 w = Lanes.wordOf(model);
-        uint256 ownTerm = ClarkeTax.contributionTerm(Lanes.bidAt(bids, from, model) * 1 gwei, points);
-        uint256 value = Lanes.lane(round.sums[OWNERS].atStorage(w), model) * 1 gwei;
-        uint256 cost = Lanes.lane(round.sums[STATIONS].atStorage(w), model) * 1 gwei;
-        uint256 termsSum = cost + round.contributions.excess;
-        return ClarkeTax.contributionReward(s.draw.theta(), points, termsSum, ownTerm, value);
-    }
-
-    /// @notice What a settled member gets back: `⌊(inside − what it put in) / (n − 1)⌋ + ⌊outside / n⌋`.
-    /// @dev The bonds of proposers that never committed count as outside of the owners' side from the start, so that it does not
-    /// matter when they are settled.
-    function rebateOf(Round storage round, Member member) internal view returns (uint256 amount) {
-        uint256 side = member.side();
-        uint256 members = round.ledger.committed(side);
-        uint256 outside = round.pots[side].outside;
-        if (side == OWNERS) {
-            Terms terms = round.terms;
-            uint256 dead = terms.modelCount();
-            for (uint256 live = round.conduct.live(); live != 0; live &= live - 1) {
-                --dead;
+    /// @dev The bids that a caller supplies again must be those that were revealed, zeros where none were.
+    function checkBids(Member member, address account, uint256[] calldata bids, uint256 from, uint256 words)
+        internal
+        pure
+    {
+        if (member.isAt(Stage.Committed)) {
+            for (uint256 i = from; i < from + words; ++i) {
+                if (bids[i] != 0) revert IHCFL.WrongBids(account);
             }
-            outside += dead * terms.bond();
+        } else if (!member.holds(bids.hash(from, words))) {
+            revert IHCFL.WrongBids(account);
         }
-        // A lone member's side has put nothing in: its round was cancelled and nobody slashed for silence.
-        if (members > 1) amount = (round.pots[side].inside - member.payload()) / (members - 1);
-        amount += outside / members;
     }
 }

@@ -30,14 +30,6 @@ library Words {
         }
     }
 
-    /// @dev `a[i]`, i < a.length.
-    function atCalldata(uint256[] calldata a, uint256 i) internal pure returns (uint256 word) {
-        // Word i is at a.offset + 32 i.
-        assembly ("memory-safe") {
-            word := calldataload(add(a.offset, shl(5, i)))
-        }
-    }
-
     /// @dev `keccak256(abi.encodePacked(a[from:from + count]))`, from + count ≤ a.length.
     function hash(uint256[] calldata a, uint256 from, uint256 count) internal pure returns (bytes32 digest) {
         // keccak256 of the 32 count bytes at a.offset + 32 from, copied to free memory.

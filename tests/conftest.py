@@ -27,11 +27,12 @@ settings.load_profile("hcfl")
 OWNERS = ("alice", "bob", "carol", "dave", "erin", "frank")
 STATIONS = ("north", "south", "east", "west", "harbour", "airport")
 
-# The round that most tests play, gwei a model. With theta 1/2 model 1, bob's, is selected (margins 42 and 60,
-# pool 60); carol and north are pivotal. `test_settle.py` has every amount, worked out by hand.
+# The round that most tests play, gwei a model. With theta 1/2 and the last station as claimant model 1, bob's, is
+# selected (scores 57 and 132); carol and north are pivotal. `test_settle.py` has every amount, worked out by hand.
 OWNER_BIDS = ((30, 20), (30, 10), (12, 60))
 STATION_BIDS = ((28, 2), (1, 14), (1, 14))
-HALF = 2**63  # numerator of theta 1/2
+HALF_BPS = (5_000, 5_000)  # a range of one point: theta is 1/2
+HALF = 2**63  # its numerator
 PHASE_SECONDS = 100
 
 
@@ -90,7 +91,7 @@ def untouched(deployment: Market) -> Iterator[None]:
 
 @pytest.fixture
 def create_round(market: Market) -> CreateRound:
-    """Creates rounds: `create_round(owner_bids=..., base_policy=...)`. Nobody has joined yet."""
+    """Creates rounds: `create_round(owner_bids=..., owner_policy=...)`. Nobody has joined yet."""
     return rounds_on(market)
 
 
@@ -102,42 +103,43 @@ def rounds_on(market: Market) -> CreateRound:
         station_bids: Sequence[Sequence[int]] = STATION_BIDS,
         *,
         owner_points: Sequence[int] | None = None,
-        station_points: Sequence[int] | None = None,
         proposers: Sequence[int] = (0, 1),
         owner_policy: Policy = Policy.EQUAL,
-        base_policy: Policy = Policy.EQUAL,
         max_owner_bid: int = 100,
-        max_base_bid: int = 50,
+        max_station_bid: int = 50,
         bond: int = 200 * GWEI,
-        punish_threshold_bps: int = 5_000,
+        contribution_stake: int = 0,
+        surplus_bps: tuple[int, int] | None = None,
+        threshold_bps: int = 5_000,
+        tolerance_bps: int = 300,
         max_models: int = 64,
-        theta: int | None = HALF,
         strangers: Sequence[Entry] = (),
-        rooted: bool | None = None,
         opening: Opening | None = None,
+        claimant: int | None = -1,
     ) -> LiveRound:
+        """`claimant` is the index of the station that will be drawn, None: left to the draw."""
         terms = RoundTerms(
             max_owner_bid=max_owner_bid,
-            max_base_bid=max_base_bid,
+            max_station_bid=max_station_bid,
             bond=bond,
+            contribution_stake=contribution_stake,
             deadlines=Deadlines.after(market.chain.now, PHASE_SECONDS),
             owner_policy=owner_policy,
-            base_policy=base_policy,
-            punish_threshold_bps=punish_threshold_bps,
+            surplus_bps=surplus_bps or (HALF_BPS if owner_policy is Policy.EQUAL else (0, 0)),
+            threshold_bps=threshold_bps,
+            tolerance_bps=tolerance_bps,
             max_models=max_models,
         )
-        if rooted is None:
-            rooted = owner_policy is not Policy.EQUAL or base_policy is not Policy.EQUAL
+        stations = seats(market, Role.BASE_STATION, STATIONS, station_bids, None)
         return create_on_chain(
             market,
             seats(market, Role.OWNER, OWNERS, owner_bids, owner_points),
-            seats(market, Role.BASE_STATION, STATIONS, station_bids, station_points),
+            stations,
             terms,
             proposers=proposers,
-            theta=theta,
             strangers=strangers,
-            rooted=rooted,
             opening=opening,
+            claimant=None if claimant is None else stations[claimant],
         )
 
     return create

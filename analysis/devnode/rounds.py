@@ -1,7 +1,7 @@
 """A round on chain and its members: every call ready to be sent, and steps that play a phase in one line."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
@@ -12,12 +12,12 @@ from analysis.devnode.chain import Receipt
 from analysis.devnode.market import Call, Market
 from fl.market.bids import SealedBid, pack_bids
 from fl.market.membership import Entry, MembershipTree
-from fl.market.terms import Phase, Policy, Role, RoundTerms, Stage
+from fl.market.terms import DRAW_DELAY, Phase, Role, RoundTerms, Stage
 
-TRAINING_ROUNDS = 3
+GLOBAL_ROUNDS = 3
 CLAIMED_ACCURACY_BPS = 9_100
+POINTS = 1_000_000  # what listed contributions add up to
 ROUND_SLOTS = 1  # storage slot of the mapping of rounds
-DRAW_SLOT = 3  # slot of theta within a round
 
 
 class Step(IntEnum):
@@ -26,12 +26,13 @@ class Step(IntEnum):
     CREATED = 0
     JOINED = 1
     COMMITTED = 2
-    REVEALED = 3
-    SELECTED = 4
-    TRAINED = 5
-    REPORTED = 6
-    VOTED = 7
-    SETTLED = 8
+    DRAWN = 3
+    REVEALED = 4
+    SELECTED = 5
+    TRAINED = 6
+    REPORTED = 7
+    VOTED = 8
+    SETTLED = 9
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,9 @@ class LiveRound:
         owners: Sequence[Seat],
         stations: Sequence[Seat],
         proposers: Sequence[Seat],
-        tree: MembershipTree | None,
+        tree: MembershipTree,
         opening: Opening,
+        to_be_drawn: Seat | None,
     ) -> None:
         self.market = market
         self.id = round_id
@@ -101,6 +103,7 @@ class LiveRound:
         self.proposers = tuple(proposers)
         self.tree = tree
         self.opening = opening
+        self.to_be_drawn = to_be_drawn
         self._done = Step.CREATED
 
     # ── state ──
@@ -128,18 +131,25 @@ class LiveRound:
         return self.proposers[selected]
 
     @property
+    def claimant(self) -> Seat:
+        """The base station that was drawn."""
+        views = self._members(self.stations)
+        return next(seat for seat, view in zip(self.stations, views, strict=True) if view.claimant)
+
+    @property
     def electors(self) -> tuple[Seat, ...]:
         """The committed owners but the winner."""
         winner = self.winner
         return tuple(s for s in self.owners if s != winner and self.stage(s) >= Stage.COMMITTED)
 
+    @property
+    def lot(self) -> int:
+        """`lotOf`, wei."""
+        amount: int = self.market.view("lotOf", self.id)
+        return amount
+
     def lock(self, seat: Seat) -> int:
         return self.terms.lock(seat.role, seat.points)
-
-    def rebate(self, seat: Seat) -> int:
-        """`rebateOf`, wei."""
-        amount: int = self.market.view("rebateOf", self.id, seat.account)
-        return amount
 
     @property
     def zeros(self) -> list[int]:
@@ -159,22 +169,22 @@ class LiveRound:
         return self.market.call(function, self.id, *arguments, sender=account, value=value)
 
     def proof(self, seat: Seat) -> list[bytes]:
-        return self.tree.proof(seat.entry) if self.tree else []
+        return self.tree.proof(seat.entry)
 
-    def join(self, seat: Seat, *, value: int | None = None, rebates: Sequence[int] = ()) -> Call:
-        arguments = (seat.role, seat.points, self.proof(seat), list(rebates))
+    def join(self, seat: Seat, *, value: int | None = None) -> Call:
+        arguments = (self.terms.hash, seat.role, seat.points, self.proof(seat))
         return self.call("join", *arguments, sender=seat, value=self.lock(seat) if value is None else value)
 
-    def join_and_commit(self, seat: Seat, *, value: int | None = None, rebates: Sequence[int] = ()) -> Call:
-        arguments = (seat.role, seat.points, self.proof(seat), list(rebates), self.commitment(seat))
+    def join_and_commit(self, seat: Seat, *, value: int | None = None) -> Call:
+        arguments = (self.terms.hash, seat.role, seat.points, self.proof(seat), self.commitment(seat))
         return self.call("joinAndCommit", *arguments, sender=seat, value=self.lock(seat) if value is None else value)
 
-    def proposal(self, seat: Seat, training_rounds: int = TRAINING_ROUNDS) -> tuple[bytes, bytes, int]:
+    def proposal(self, seat: Seat, global_rounds: int = GLOBAL_ROUNDS) -> tuple[bytes, bytes, int]:
         digest = self.opening.digest(self.market, self.id, seat.account)
-        return (digest, keccak(text=f"stations read this of {seat.name}"), training_rounds)
+        return (digest, keccak(text=f"stations read this of {seat.name}"), global_rounds)
 
-    def propose(self, seat: Seat, training_rounds: int = TRAINING_ROUNDS) -> Call:
-        return self.call("propose", self.proposal(seat, training_rounds), sender=seat)
+    def propose(self, seat: Seat, global_rounds: int = GLOBAL_ROUNDS) -> Call:
+        return self.call("propose", self.proposal(seat, global_rounds), sender=seat)
 
     def commitment(self, seat: Seat) -> bytes:
         return seat.sealed.commitment(self.market.chain_id, self.market.address, self.id, seat.account)
@@ -182,46 +192,44 @@ class LiveRound:
     def commit_bid(self, seat: Seat) -> Call:
         return self.call("commitBid", self.commitment(seat), sender=seat)
 
+    def draw(self, sender: Seat | None = None) -> Call:
+        return self.call("drawClaimant", sender=sender or self.owners[0])
+
     def reveal_bid(self, seat: Seat) -> Call:
         return self.call("revealBid", seat.sealed.words, seat.sealed.salt, sender=seat)
 
     def select(self, sender: Seat | None = None) -> Call:
         return self.call("selectModel", sender=sender or self.owners[0])
 
-    def record_global_round(self, sender: Seat | None = None, epoch: int = 0) -> Call:
-        digests = (keccak(text=f"global model {epoch}"), keccak(text=f"updates {epoch}"))
-        return self.call("recordGlobalRound", epoch, *digests, sender=sender or self.winner)
+    def record_global_round(self, sender: Seat | None = None, global_round: int = 0) -> Call:
+        digests = (keccak(text=f"global model {global_round}"), keccak(text=f"updates {global_round}"))
+        return self.call("recordGlobalRound", global_round, *digests, sender=sender or self.winner)
 
-    def record_update(self, seat: Seat, epoch: int = 0) -> Call:
-        return self.call("recordUpdate", epoch, keccak(text=f"{seat.name}'s update {epoch}"), sender=seat)
+    def record_update(self, seat: Seat, global_round: int = 0) -> Call:
+        digest = keccak(text=f"{seat.name}'s update {global_round}")
+        return self.call("recordUpdate", global_round, digest, sender=seat)
 
     def report_contributions(self, points: Mapping[Seat, int], sender: Seat | None = None) -> Call:
-        bids = [word for seat in points for word in self.words(seat)]
-        return self.call(
-            "reportContributions",
-            [seat.account for seat in points],
-            list(points.values()),
-            bids,
-            sender=sender or self.winner,
-        )
+        accounts = [seat.account for seat in points]
+        return self.call("reportContributions", accounts, list(points.values()), sender=sender or self.winner)
 
     def equal_contributions(self) -> dict[Seat, int]:
         """A million points divided evenly among the base stations that committed, the rest to the first."""
         listed = [seat for seat in self.stations if self.stage(seat) >= Stage.COMMITTED]
-        points = dict.fromkeys(listed, 1_000_000 // len(listed))
-        points[listed[0]] += 1_000_000 % len(listed)
+        points = dict.fromkeys(listed, POINTS // len(listed))
+        points[listed[0]] += POINTS % len(listed)
         return points
 
     def report_result(self, sender: Seat | None = None, opening: Opening | None = None) -> Call:
         opened = (opening or self.opening).encoded
         return self.call("reportResult", keccak(text="final model"), opened, sender=sender or self.winner)
 
-    def abort(self, sender: Seat | None = None, bids: Sequence[int] | None = None) -> Call:
-        winner_bids = list(self.words(self.winner) if bids is None else bids)
-        return self.call("abortTraining", winner_bids, sender=sender or self.stations[0])
+    def abort(self, sender: Seat | None = None) -> Call:
+        return self.call("abortTraining", sender=sender or self.stations[0])
 
-    def vote(self, seat: Seat, punish: bool = False, accuracy_bps: int = 9_000) -> Call:
-        return self.call("vote", punish, accuracy_bps, sender=seat)
+    def vote(self, seat: Seat, accuracy_bps: int = CLAIMED_ACCURACY_BPS, uphold: bool = True) -> Call:
+        """For punishment exactly if the accuracy misses the claim by more than the tolerance."""
+        return self.call("vote", accuracy_bps, uphold, sender=seat)
 
     def words(self, seat: Seat) -> list[int]:
         """The packed bids that settle a member now: zeros unless it has revealed."""
@@ -236,8 +244,8 @@ class LiveRound:
         accounts = [seat.account for seat in seats]
         return self.call("settleMany", accounts, bids, sender=sender or self.owners[0])
 
-    def claim_rebate(self, seat: Seat) -> Call:
-        return self.call("claimRebate", sender=seat)
+    def claim_lot(self, seat: Seat | None = None) -> Call:
+        return self.call("claimLot", sender=seat or self.claimant)
 
     # ── steps ──
 
@@ -246,6 +254,7 @@ class LiveRound:
         steps = (
             self.joined,
             self.committed,
+            self.drawn,
             self.revealed,
             self.selected,
             self.trained,
@@ -272,49 +281,82 @@ class LiveRound:
         self.market.send_all([self.commit_bid(seat) for seat in seats])
         return self
 
+    def drawn(self, claimant: Seat | None = None) -> "LiveRound":
+        """Theta and the claimant are drawn, in the first second in which they can be: see `send_draw`."""
+        self._reach(Step.DRAWN)
+        self.wait_for("commit", DRAW_DELAY)
+        self.send_draw(claimant)
+        return self
+
+    def send_draw(self, claimant: Seat | None = None) -> Receipt:
+        """Draw in a block that names this claimant; else the one the round was made for, if it committed; else any.
+
+        A block's randomness cannot be set here, so blocks pass until it fits.
+        """
+        wanted = claimant or self.to_be_drawn
+        ordinal = self.member(wanted).ordinal if wanted else 0
+        while ordinal and not self._would_draw(ordinal):
+            self.market.chain.rpc("evm_mine")
+        receipt = self.draw().send()
+        assert not ordinal or self.state.claimant == ordinal, "the same block drew another claimant"
+        return receipt
+
+    def _would_draw(self, ordinal: int) -> bool:
+        with self.market.chain.snapshot():
+            drawn: int = self.draw().send().event("ClaimantDrawn")["ordinal"]
+        return drawn == ordinal
+
     def revealed(self, but: Collection[Seat] = ()) -> "LiveRound":
-        """Commit closes; everybody who has committed reveals."""
+        """Everybody who has committed reveals, but the claimant."""
         self._reach(Step.REVEALED)
-        self.wait_for("commit")
-        self.market.send_all([self.reveal_bid(seat) for seat in self._at(Stage.COMMITTED, but)])
+        hidden = {self.claimant, *but}
+        self.market.send_all([self.reveal_bid(seat) for seat in self._at(Stage.COMMITTED, hidden)])
         return self
 
     def selected(self) -> "LiveRound":
         """The selection, at once if everybody has revealed."""
         self._reach(Step.SELECTED)
-        if self._at(Stage.COMMITTED):
+        if len(self._at(Stage.COMMITTED)) > 1:
             self.wait_for("reveal")
         self.select().send()
         return self
 
-    def trained(self, but: Collection[Seat] = (), *, guided: bool = True) -> "LiveRound":
-        """Base stations that revealed record an update; the winner a global round if `guided`. Epoch 0."""
+    def trained(
+        self, but: Collection[Seat] = (), *, recorded: Mapping[Seat, int] | None = None, guided: bool = True
+    ) -> "LiveRound":
+        """Base stations that revealed, and the claimant, record every global round; the winner too, if `guided`.
+
+        Args:
+            but: base stations that record nothing.
+            recorded: how many global rounds a base station records, if not all.
+            guided: whether the winner records.
+        """
         self._reach(Step.TRAINED)
-        recorders = [s for s in self._at(Stage.REVEALED, but) if s.role is Role.BASE_STATION]
-        calls = [self.record_update(seat) for seat in recorders]
-        self.market.send_all([*calls, self.record_global_round()] if guided else calls)
+        able = [seat for seat in (*self._at(Stage.REVEALED, but), self.claimant) if seat.role is Role.BASE_STATION]
+        rounds = self.state.globalRounds
+        records = dict.fromkeys([seat for seat in able if seat not in but], rounds) | dict(recorded or {})
+        for g in range(rounds):
+            updates = [self.record_update(seat, g) for seat, count in records.items() if g < count]
+            self.market.send_all([*updates, self.record_global_round(global_round=g)] if guided else updates)
         return self
 
     def reported(self, contributions: Mapping[Seat, int] | None = None) -> "LiveRound":
-        """The winner reports; after the train deadline if updates are missing.
-
-        Under contribution without `contributions` every base station that committed is listed with the same.
-        """
+        """The winner reports, these contributions first; after the train deadline if records are missing."""
         self._reach(Step.REPORTED)
-        state = self.state
-        if contributions is None and self.terms.base_policy is Policy.CONTRIBUTION and state.recorders:
-            contributions = self.equal_contributions()
         if contributions:
             self.report_contributions(contributions).send()
-        if state.recorders != state.revealed[Role.BASE_STATION]:
+        state = self.state
+        if state.finished != state.revealed[Role.BASE_STATION] + 1:
             self.wait_for("train")
         self.report_result().send()
         return self
 
-    def voted(self, punish: Collection[Seat] = ()) -> "LiveRound":
-        """Every elector votes; those in `punish` for punishment."""
+    def voted(self, punish: Collection[Seat] = (), *, reject: Collection[Seat] = ()) -> "LiveRound":
+        """Every elector votes: those in `punish` measured nothing, those in `reject` do not uphold contributions."""
         self._reach(Step.VOTED)
-        self.market.send_all([self.vote(seat, punish=seat in punish) for seat in self.electors])
+        claimed = self.opening.claimed_accuracy_bps
+        votes = [self.vote(seat, 0 if seat in punish else claimed, seat not in reject) for seat in self.electors]
+        self.market.send_all(votes)
         return self
 
     def aborted(self) -> "LiveRound":
@@ -331,7 +373,7 @@ class LiveRound:
         return self
 
     def settled(self) -> dict[Seat, Receipt]:
-        """Every member that is not settled yet is settled, each alone."""
+        """Every member that is not settled yet is settled, each alone. The lot is not claimed."""
         if self.state.phase != Phase.SETTLE:
             self._reach(Step.SETTLED)
         revealed = self._at(Stage.REVEALED)
@@ -340,8 +382,11 @@ class LiveRound:
         return {seat: self.settle(seat, bids=bids[seat]).send() for seat in seats}
 
     def _at(self, stage: Stage, but: Collection[Seat] = ()) -> list[Seat]:
-        views = self.market.views([("memberOf", (self.id, seat.account)) for seat in self.members])
+        views = self._members(self.members)
         return [seat for seat, view in zip(self.members, views, strict=True) if view.stage == stage and seat not in but]
+
+    def _members(self, seats: Sequence[Seat]) -> list[Any]:
+        return self.market.views([("memberOf", (self.id, seat.account)) for seat in seats])
 
 
 # The fixture `create_round`: makes rounds from keyword arguments (see `tests/conftest.py`).
@@ -355,44 +400,29 @@ def create_round(
     terms: RoundTerms,
     *,
     proposers: Sequence[int],
-    theta: int | None,
     strangers: Sequence[Entry] = (),
-    rooted: bool,
     opening: Opening | None = None,
+    claimant: Seat | None = None,
 ) -> LiveRound:
-    """Create a round on chain.
+    """Create a round on chain, its membership list the members and the strangers.
 
     Args:
         market: the contract.
         owners: who will join as owner.
         stations: who will join as base station.
-        terms: its terms; a `rooted` round gets the members' root.
+        terms: its terms.
         proposers: indices of the owners that propose, in the order of their models.
-        theta: numerator of theta, None to keep what the contract has drawn.
         strangers: more lines of the membership list.
-        rooted: whether membership is checked.
         opening: what proposals claim.
+        claimant: who will be drawn, if it commits; None: whom the draw names.
     """
-    tree = None
-    if rooted:
-        tree = MembershipTree(tuple([seat.entry for seat in (*owners, *stations)] + list(strangers)))
-        terms = replace(terms, membership_root=tree.root)
-    created = market.call("createRound", terms.encode(), sender=owners[0].account).send()
+    tree = MembershipTree(tuple([seat.entry for seat in (*owners, *stations)] + list(strangers)))
+    created = market.call("createRound", terms.encode(), tree.root, sender=owners[0].account).send()
     round_id = created.event("RoundCreated")["roundId"]
-    if theta is not None:
-        set_theta(market, round_id, theta)
     proposing = [owners[index] for index in proposers]
-    return LiveRound(market, round_id, terms, owners, stations, proposing, tree, opening or Opening())
+    return LiveRound(market, round_id, terms, owners, stations, proposing, tree, opening or Opening(), claimant)
 
 
 def round_slot(round_id: int) -> int:
     """Storage slot at which a round starts."""
     return int.from_bytes(keccak(encode(["uint256", "uint256"], [round_id, ROUND_SLOTS])), "big")
-
-
-def set_theta(market: Market, round_id: int, numerator: int) -> None:
-    """Replace the theta that a round has drawn, before anybody commits."""
-    slot = round_slot(round_id) + DRAW_SLOT
-    others = market.chain.read_slot(market.address, slot) >> 64 << 64
-    market.chain.write_slot(market.address, slot, others | numerator)
-    assert market.view("roundOf", round_id).thetaNumerator == numerator, "theta is not where it is looked for"

@@ -2,7 +2,8 @@
 pragma solidity 0.8.37;
 
 /// @title Fields of packed words
-/// @dev A field is `width` bits from bit `offset`. Writers trust that `value` fits: `_checkParams`, MAX_COMMITTED, 64 models and the enums see to it.
+/// @dev A field is `width` bits from bit `offset`. Writers trust that `value` fits: `_checkTerms`, MAX_COMMITTED, 64 models and the
+/// enums see to it.
 library Bits {
     function get(uint256 word, uint256 offset, uint256 width) internal pure returns (uint256) {
         return (word >> offset) & ((1 << width) - 1);
@@ -18,9 +19,5 @@ library Bits {
 
     function raise(uint256 word, uint256 offset) internal pure returns (uint256) {
         return word | (1 << offset);
-    }
-
-    function lower(uint256 word, uint256 offset) internal pure returns (uint256) {
-        return word & ~(1 << offset);
     }
 }

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {Role, Stage} from "../interfaces/IHCFL.sol";
+import {Stage} from "../interfaces/IHCFL.sol";
 import {Bits} from "./Bits.sol";
 
-/// @dev A member of a round, in one slot; the slot is nonzero from its join on.
+/// @dev A member of a round, in one slot: nonzero from its join to its settlement (the claimant's for good).
 ///
-///   48 payload 208 | 46 free 2 | 45 voted | 44 listedZero | 43 recorded | 37 model 6 | 36 proposer | 35 role | 32 stage 3 |
+///   74 sealedBid 182 | 65 recorded 9 | 45 ordinal 20 | 44 listed | 43 voted | 37 model 6 | 36 proposer | 35 role | 32 stage 3 |
 ///   0 points 32
 ///
-/// `payload` is, by stage: Committed: the top 208 bits of the commitment; Revealed: those of the hash of the packed bids; Settled
-/// and Closed: the wei it put into its side's recycling. `points` of a base station under Contribution are what the winner
-/// reported (0 until then); its weight in the auction is 1.
+/// `sealedBid` is the top of the commitment, from the reveal on of the hash of the packed bids. `points` are an owner's; those of a
+/// base station what the winner has listed. `ordinal` is a committed base station's, from 1. `recorded` counts global rounds.
 type Member is uint256;
 
 using MemberLibrary for Member global;
@@ -23,10 +22,11 @@ library MemberLibrary {
     uint256 private constant ROLE = 35;
     uint256 private constant PROPOSER = 36;
     uint256 private constant MODEL = 37;
-    uint256 private constant RECORDED = 43;
-    uint256 private constant LISTED_ZERO = 44;
-    uint256 private constant VOTED = 45;
-    uint256 private constant PAYLOAD = 48;
+    uint256 private constant VOTED = 43;
+    uint256 private constant LISTED = 44;
+    uint256 private constant ORDINAL = 45;
+    uint256 private constant RECORDED = 65;
+    uint256 private constant SEALED = 74;
 
     function pack(uint256 side_, uint256 points_) internal pure returns (Member) {
         return Member.wrap(points_ | (uint256(Stage.Joined) << STAGE) | (side_ << ROLE));
@@ -44,18 +44,9 @@ library MemberLibrary {
         return Member.unwrap(self).get(STAGE, 3) == uint256(stage_);
     }
 
-    /// @dev Whether it is Committed or Revealed, 2 or 3: not just Joined any more and not Settled yet.
-    function isBidder(Member self) internal pure returns (bool) {
-        return Member.unwrap(self).get(STAGE + 1, 2) == 1;
-    }
-
     /// @dev Its role as an index.
     function side(Member self) internal pure returns (uint256) {
         return Member.unwrap(self).get(ROLE, 1);
-    }
-
-    function role(Member self) internal pure returns (Role) {
-        return Role(Member.unwrap(self).get(ROLE, 1));
     }
 
     function isProposer(Member self) internal pure returns (bool) {
@@ -71,58 +62,62 @@ library MemberLibrary {
         return self.isProposer() && self.model() == m;
     }
 
-    function recorded(Member self) internal pure returns (bool) {
-        return Member.unwrap(self).flag(RECORDED);
-    }
-
-    function listedZero(Member self) internal pure returns (bool) {
-        return Member.unwrap(self).flag(LISTED_ZERO);
-    }
-
     function voted(Member self) internal pure returns (bool) {
         return Member.unwrap(self).flag(VOTED);
     }
 
-    function payload(Member self) internal pure returns (uint256) {
-        return Member.unwrap(self) >> PAYLOAD;
+    function listed(Member self) internal pure returns (bool) {
+        return Member.unwrap(self).flag(LISTED);
+    }
+
+    function ordinal(Member self) internal pure returns (uint256) {
+        return Member.unwrap(self).get(ORDINAL, 20);
+    }
+
+    function recorded(Member self) internal pure returns (uint256) {
+        return Member.unwrap(self).get(RECORDED, 9);
+    }
+
+    function sealedBid(Member self) internal pure returns (uint256) {
+        return Member.unwrap(self) >> SEALED;
     }
 
     function holds(Member self, bytes32 hash) internal pure returns (bool) {
-        return self.payload() == uint256(hash) >> 48;
-    }
-
-    function withPoints(Member self, uint256 points_) internal pure returns (Member) {
-        return Member.wrap(Member.unwrap(self).set(0, 32, points_));
-    }
-
-    function withStage(Member self, Stage stage_) internal pure returns (Member) {
-        return Member.wrap(Member.unwrap(self).set(STAGE, 3, uint256(stage_)));
+        return self.sealedBid() == uint256(hash) >> SEALED;
     }
 
     function withModel(Member self, uint256 m) internal pure returns (Member) {
         return Member.wrap(Member.unwrap(self).raise(PROPOSER) | (m << MODEL));
     }
 
-    function withRecorded(Member self) internal pure returns (Member) {
-        return Member.wrap(Member.unwrap(self).raise(RECORDED));
-    }
-
-    function withListedZero(Member self, bool zero) internal pure returns (Member) {
-        uint256 word = Member.unwrap(self);
-        return Member.wrap(zero ? word.raise(LISTED_ZERO) : word.lower(LISTED_ZERO));
-    }
-
     function withVoted(Member self) internal pure returns (Member) {
         return Member.wrap(Member.unwrap(self).raise(VOTED));
     }
 
-    /// @dev Keeps the top 208 bits of a hash: two openings of one commitment cost 2^104 tries, a second opening of another's 2^208.
-    function withHash(Member self, bytes32 hash) internal pure returns (Member) {
-        return Member.wrap(Member.unwrap(self).set(PAYLOAD, 208, uint256(hash) >> 48));
+    function withListed(Member self, uint256 points_) internal pure returns (Member) {
+        return Member.wrap(Member.unwrap(self).raise(LISTED).set(0, 32, points_));
     }
 
-    /// @dev What a member puts in is at most its lock and its reward, below 2^109.
-    function withPutIn(Member self, uint256 amount) internal pure returns (Member) {
-        return Member.wrap(Member.unwrap(self).set(PAYLOAD, 208, amount));
+    /// @dev At most 256 are added.
+    function withRecord(Member self) internal pure returns (Member) {
+        unchecked {
+            return Member.wrap(Member.unwrap(self) + (1 << RECORDED));
+        }
+    }
+
+    function withStage(Member self, Stage stage_) internal pure returns (Member) {
+        return Member.wrap(Member.unwrap(self).set(STAGE, 3, uint256(stage_)));
+    }
+
+    /// @dev Keeps the top 182 bits of a hash: two openings of one's own commitment cost 2^91 tries, a second opening of another's
+    /// 2^182.
+    function withSealed(Member self, Stage stage_, bytes32 hash) internal pure returns (Member) {
+        uint256 word = Member.unwrap(self.withStage(stage_));
+        return Member.wrap((word & ((1 << SEALED) - 1)) | (uint256(hash) >> SEALED << SEALED));
+    }
+
+    /// @dev Once.
+    function withOrdinal(Member self, uint256 ordinal_) internal pure returns (Member) {
+        return Member.wrap(Member.unwrap(self) | (ordinal_ << ORDINAL));
     }
 }

@@ -1,9 +1,17 @@
 """The words of the contract's interface: roles, policies, statuses, and the terms of a round."""
 
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields
 from enum import IntEnum
+from itertools import accumulate
+from typing import Any
+
+from eth_abi import encode
+from eth_utils import keccak
 
 GWEI = 10**9
+SHORTEST_PHASE = 60  # seconds
+SHORTEST_REVEAL_PHASE = 240
+DRAW_DELAY = 60  # seconds from the commit deadline to the draw
 
 
 class Role(IntEnum):
@@ -14,11 +22,10 @@ class Role(IntEnum):
 
 
 class Policy(IntEnum):
-    """How a side divides the total payment among its members."""
+    """How owners divide the total payment; base stations always weigh the same."""
 
     EQUAL = 0
     CAPABILITY = 1
-    CONTRIBUTION = 2
 
 
 class Status(IntEnum):
@@ -34,14 +41,13 @@ class Status(IntEnum):
 
 
 class Stage(IntEnum):
-    """How far a member has come in a round."""
+    """How far a member has come in a round; who is settled is forgotten (NONE), but for the claimant."""
 
     NONE = 0
     JOINED = 1
     COMMITTED = 2
     REVEALED = 3
     SETTLED = 4
-    CLOSED = 5
 
 
 class Phase(IntEnum):
@@ -49,17 +55,18 @@ class Phase(IntEnum):
 
     JOIN = 0
     COMMIT = 1
-    REVEAL = 2
-    SELECT = 3
-    TRAIN = 4
-    REPORT = 5
-    VOTE = 6
-    SETTLE = 7
+    DRAW = 2
+    REVEAL = 3
+    SELECT = 4
+    TRAIN = 5
+    REPORT = 6
+    VOTE = 7
+    SETTLE = 8
 
 
 @dataclass(frozen=True)
 class Deadlines:
-    """Unix times at which the phases close, strictly increasing."""
+    """Unix times at which the phases close: each lasts at least 60 seconds, the reveal phase 240."""
 
     join: int
     commit: int
@@ -71,54 +78,102 @@ class Deadlines:
 
     @classmethod
     def after(cls, now: int, seconds: int) -> "Deadlines":
-        """Phases of equal length from a time on."""
-        return cls(*(now + seconds * (i + 1) for i in range(7)))
+        """Phases of equal length from a time on; the reveal phase no shorter than it may be."""
+        lengths = [seconds, seconds, max(seconds, SHORTEST_REVEAL_PHASE), *[seconds] * 4]
+        return cls(*(now + end for end in accumulate(lengths)))
+
+    @property
+    def draw_opens(self) -> int:
+        """From when on the claimant can be drawn."""
+        return self.commit + DRAW_DELAY
+
+    @property
+    def draw(self) -> int:
+        """From when on a round that is not drawn is cancelled."""
+        return (self.commit + self.reveal) // 2
 
 
 @dataclass(frozen=True)
 class RoundTerms:
-    """What the creator of a round fixes for good (`IHCFL.RoundParams`).
+    """What the creator of a round fixes for good (`IHCFL.RoundTerms`), beside the membership list.
 
     Attributes:
         max_owner_bid: largest bid of an owner for a model, gwei.
-        max_base_bid: largest bid of a base station for a model, gwei.
-        bond: wei.
-        punish_threshold_bps: the winner is punished by more than this part of the electors, 1/10,000.
-        membership_root: 32 bytes, zero for an open round.
+        max_station_bid: largest bid of a base station for a model, gwei.
+        bond: wei, whole gwei.
+        contribution_stake: what every base station stakes upon its contribution, wei, whole gwei; 0: nothing.
+        surplus_bps: the range that theta is drawn from, 1/10,000; (0, 0) under capability.
+        threshold_bps: a verdict needs more than this part of the electors, 1/10,000.
+        tolerance_bps: the measured accuracy may be so much below the claimed one, 1/10,000.
     """
 
     max_owner_bid: int
-    max_base_bid: int
+    max_station_bid: int
     bond: int
     deadlines: Deadlines
+    contribution_stake: int = 0
     owner_policy: Policy = Policy.EQUAL
-    base_policy: Policy = Policy.EQUAL
-    punish_threshold_bps: int = 5_000
+    surplus_bps: tuple[int, int] = (2_000, 6_000)
+    threshold_bps: int = 5_000
+    tolerance_bps: int = 300
     max_models: int = 64
-    membership_root: bytes = bytes(32)
 
     def encode(self) -> tuple[object, ...]:
         """As the contract's tuple."""
         return (
             self.max_owner_bid,
-            self.max_base_bid,
+            self.max_station_bid,
             self.bond,
+            self.contribution_stake,
             int(self.owner_policy),
-            int(self.base_policy),
-            self.punish_threshold_bps,
+            *self.surplus_bps,
+            self.threshold_bps,
+            self.tolerance_bps,
             self.max_models,
-            self.membership_root,
             astuple(self.deadlines),
         )
 
+    @classmethod
+    def decode(cls, terms: Any) -> "RoundTerms":
+        """From the contract's struct, its fields as attributes (`IHCFL.termsOf`, `RoundCreated`)."""
+        return cls(
+            max_owner_bid=terms.maxOwnerBid,
+            max_station_bid=terms.maxStationBid,
+            bond=terms.bond,
+            contribution_stake=terms.contributionStake,
+            owner_policy=Policy(terms.ownerPolicy),
+            surplus_bps=(terms.surplusMinBps, terms.surplusMaxBps),
+            threshold_bps=terms.thresholdBps,
+            tolerance_bps=terms.toleranceBps,
+            max_models=terms.maxModels,
+            deadlines=Deadlines(*(getattr(terms.deadlines, field.name) for field in fields(Deadlines))),
+        )
+
+    @property
+    def hash(self) -> bytes:
+        """What a member joins with, 32 bytes (`IHCFL.termsHashOf`)."""
+        types = [
+            "uint64",
+            "uint64",
+            "uint256",
+            "uint256",
+            "uint8",
+            *["uint16"] * 4,
+            "uint8",
+            f"({','.join(['uint40'] * 7)})",
+        ]
+        return keccak(encode(types, self.encode()))
+
+    def door(self, membership_root: bytes) -> bytes:
+        """What a round with these terms and this membership list stores, 32 bytes (`IHCFL.doorOf`)."""
+        return keccak(encode(["bytes32", "bytes32"], [membership_root, self.hash]))
+
+    def worst_loss(self, role: Role, points: int = 1) -> int:
+        """The most that a truthful member loses that does all its duties, wei (`IHCFL.worstLossOf`)."""
+        if role is Role.OWNER:
+            return self.max_owner_bid * GWEI * (1 + points)
+        return self.max_station_bid * GWEI + self.contribution_stake
+
     def lock(self, role: Role, points: int = 1) -> int:
         """What a member locks, wei (`IHCFL.lockOf`)."""
-        return lock_of(role, points, self.max_owner_bid, self.max_base_bid, self.bond, self.base_policy)
-
-
-def lock_of(role: Role, points: int, max_owner_bid: int, max_base_bid: int, bond: int, base_policy: Policy) -> int:
-    """What a member locks, wei (mechanism.md, "Locks and what can be collected"); caps in gwei, the bond in wei."""
-    if role is Role.OWNER:
-        return max_owner_bid * GWEI * (1 + points) + bond
-    times = 2 if base_policy is Policy.CONTRIBUTION else 1
-    return max_base_bid * GWEI * times + bond
+        return self.worst_loss(role, points) + self.bond

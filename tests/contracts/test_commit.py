@@ -21,7 +21,7 @@ def test_commit__joined_member__stored_and_counted(create_round: CreateRound) ->
     }
     member = round_.member(carol)
     assert member.stage == Stage.COMMITTED
-    assert member.payload == int.from_bytes(commitment[:26], "big"), "the top 208 bits are kept"
+    assert member.sealedBid == int.from_bytes(commitment, "big") >> 74, "the top 182 bits are kept"
     assert round_.state.committed == [1, 0]
     assert round_.state.phase == Phase.COMMIT
     assert round_.state.live == 0, "carol has proposed nothing"
@@ -30,8 +30,16 @@ def test_commit__joined_member__stored_and_counted(create_round: CreateRound) ->
 def test_commit__base_station__counted_on_its_side(create_round: CreateRound) -> None:
     round_ = create_round().joined().wait_for("join")
     round_.commit_bid(round_.stations[1]).send()
-    assert round_.state.committed == [0, 1]
-    assert round_.state.points == [0, 1]
+    assert (round_.state.committed, round_.state.points) == ([0, 1], 0)
+
+
+def test_commit__base_stations__numbered_in_the_order_of_their_commits(create_round: CreateRound) -> None:
+    round_ = create_round().joined().wait_for("join")
+    north, south, east = round_.stations
+    round_.market.send_all([round_.commit_bid(seat) for seat in (south, *round_.owners, east, north)])
+    assert [round_.member(seat).ordinal for seat in (south, east, north)] == [1, 2, 3]
+    assert [round_.member(seat).ordinal for seat in round_.owners] == [0, 0, 0], "owners are not drawn"
+    assert not any(round_.member(seat).claimant for seat in round_.members), "nobody is drawn yet"
 
 
 def test_commit__proposers__their_models_live(create_round: CreateRound) -> None:
@@ -50,20 +58,10 @@ def test_commit__any__no_wei_moves(create_round: CreateRound) -> None:
     assert (round_.market.held, round_.state.escrow) == (held, escrow) == (1_950 * GWEI, 1_950 * GWEI)
 
 
-def test_commit__under_capability__points_are_summed_by_side(create_round: CreateRound) -> None:
-    round_ = create_round(
-        owner_policy=Policy.CAPABILITY,
-        owner_points=(2**32 - 1, 3, 4),
-        max_owner_bid=100,
-        base_policy=Policy.CAPABILITY,
-        station_points=(2**32 - 1, 2**32 - 1, 7),
-    ).committed()
-    assert round_.state.points == [2**32 + 6, 2**33 + 5]
-
-
-def test_commit__under_contribution__every_station_weighs_one(create_round: CreateRound) -> None:
-    round_ = create_round(base_policy=Policy.CONTRIBUTION).committed()
-    assert round_.state.points == [3, 3]
+def test_commit__owners__their_points_are_summed(create_round: CreateRound) -> None:
+    round_ = create_round(owner_policy=Policy.CAPABILITY, owner_points=(2**32 - 1, 3, 4)).committed()
+    assert round_.state.points == 2**32 + 6
+    assert create_round().committed().state.points == 3, "under equal each weighs 1"
 
 
 def test_commit__before_join_closes__reverts(create_round: CreateRound) -> None:

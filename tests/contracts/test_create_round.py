@@ -3,27 +3,28 @@
 from dataclasses import replace
 
 import pytest
-from eth_abi import encode
 from eth_utils import keccak
 
 from analysis.devnode.market import Call, Market
-from fl.market.terms import GWEI, Deadlines, Phase, Policy, Role, RoundTerms, Status
+from fl.market.terms import GWEI, Deadlines, Phase, Policy, RoundTerms, Status
 
 MAX_CAP = 2**44 - 1
-MAX_BOND = 2**89 - 1
+MAX_BOND = (2**54 - 1) * GWEI
+MAX_STAKE = MAX_CAP * GWEI
 YEAR = 365 * 24 * 60 * 60
+ROOT = keccak(text="root")
 
 
 def terms(market: Market, **changes: object) -> RoundTerms:
     """Terms that are accepted, but for the changes."""
     accepted = RoundTerms(
-        max_owner_bid=100, max_base_bid=50, bond=200 * GWEI, deadlines=Deadlines.after(market.chain.now, 100)
+        max_owner_bid=100, max_station_bid=50, bond=200 * GWEI, deadlines=Deadlines.after(market.chain.now, 100)
     )
     return replace(accepted, **changes)  # type: ignore[arg-type]
 
 
 def creation(market: Market, stranger: str, **changes: object) -> Call:
-    return market.call("createRound", terms(market, **changes).encode(), sender=stranger)
+    return market.call("createRound", terms(market, **changes).encode(), ROOT, sender=stranger)
 
 
 def test_create_round__valid_terms__round_open_for_joining(market: Market, stranger: str) -> None:
@@ -31,29 +32,77 @@ def test_create_round__valid_terms__round_open_for_joining(market: Market, stran
     state = market.view("roundOf", 1)
     assert market.view("roundCount") == 1
     assert (state.status, state.phase) == (Status.OPEN, Phase.JOIN)
-    assert (state.modelCount, state.live, state.recorders, state.settled, state.escrow) == (0, 0, 0, 0, 0)
-    assert (state.committed, state.revealed, state.points) == ([0, 0], [0, 0], [0, 0])
-    assert (state.votesFor, state.votesCast, state.guided) == (0, 0, False)
+    assert (state.modelCount, state.live, state.recorders, state.finished, state.escrow) == (0, 0, 0, 0, 0)
+    assert (state.committed, state.revealed, state.points) == ([0, 0], [0, 0], 0)
+    assert (state.votesPunish, state.votesUphold, state.votesCast, state.listedPoints) == (0, 0, 0, 0)
+    assert (state.thetaNumerator, state.claimant, state.lot) == (0, 0, 0), "nothing is drawn yet"
+
+
+def other_terms(market: Market) -> RoundTerms:
+    """No two fields alike, none at its default."""
+    return terms(
+        market,
+        contribution_stake=7 * GWEI,
+        owner_policy=Policy.CAPABILITY,
+        surplus_bps=(0, 0),
+        threshold_bps=6_667,
+        tolerance_bps=123,
+        max_models=5,
+    )
 
 
 def test_create_round__valid_terms__event_carries_all_terms(market: Market, stranger: str) -> None:
-    chosen = terms(
-        market,
-        owner_policy=Policy.CAPABILITY,
-        base_policy=Policy.CONTRIBUTION,
-        punish_threshold_bps=3_333,
-        max_models=7,
-        membership_root=keccak(text="root"),
-    )
-    event = market.call("createRound", chosen.encode(), sender=stranger).send().event("RoundCreated")
-    assert (event["roundId"], event["creator"]) == (1, stranger)
-    assert event["thetaNumerator"] == market.view("roundOf", 1).thetaNumerator
-    params = event["params"]
-    assert (params.maxOwnerBid, params.maxBaseBid, params.bond) == (100, 50, 200 * GWEI)
-    assert (params.ownerPolicy, params.basePolicy) == (Policy.CAPABILITY, Policy.CONTRIBUTION)
-    assert (params.punishThresholdBps, params.maxModels) == (3_333, 7)
-    assert params.membershipRoot == keccak(text="root")
-    assert Deadlines(**vars(params.deadlines)) == chosen.deadlines
+    chosen = other_terms(market)
+    event = market.call("createRound", chosen.encode(), ROOT, sender=stranger).send().event("RoundCreated")
+    assert (event["roundId"], event["creator"], event["membershipRoot"]) == (1, stranger, ROOT)
+    assert RoundTerms.decode(event["terms"]) == chosen
+
+
+@pytest.mark.parametrize("chosen", ["default", "others", "range"])
+def test_terms_of__any_round__all_terms_and_the_door(market: Market, stranger: str, chosen: str) -> None:
+    created = {
+        "default": terms(market),
+        "others": other_terms(market),
+        "range": terms(market, surplus_bps=(1, 9_999), tolerance_bps=9_999, threshold_bps=9_999),
+    }[chosen]
+    market.call("createRound", created.encode(), ROOT, sender=stranger).send()
+    view = market.view("termsOf", 1)
+    assert RoundTerms.decode(view.terms) == created
+    assert view.door == created.door(ROOT)
+
+
+def test_terms_hash_and_door__of_the_contract__as_in_python(market: Market) -> None:
+    for chosen in (terms(market), other_terms(market)):
+        assert market.view("termsHashOf", chosen.encode()) == chosen.hash
+        assert market.view("doorOf", ROOT, chosen.hash) == chosen.door(ROOT)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"max_owner_bid": 101},
+        {"max_station_bid": 51},
+        {"bond": 201 * GWEI},
+        {"contribution_stake": GWEI},
+        {"owner_policy": Policy.CAPABILITY},
+        {"surplus_bps": (2_001, 6_000)},
+        {"surplus_bps": (2_000, 6_001)},
+        {"threshold_bps": 5_001},
+        {"tolerance_bps": 301},
+        {"max_models": 63},
+        {"deadlines": Deadlines(1, 2, 3, 4, 5, 6, 8)},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_terms_hash__any_term_changed__another_hash(market: Market, change: dict[str, object]) -> None:
+    base = terms(market, deadlines=Deadlines(1, 2, 3, 4, 5, 6, 7))
+    changed = replace(base, **change)  # type: ignore[arg-type]
+    assert market.view("termsHashOf", base.encode()) != market.view("termsHashOf", changed.encode())
+
+
+def test_terms_of__unknown_round__reverts(market: Market, stranger: str) -> None:
+    market.call("termsOf", 1, sender=stranger).reverts_with("UnknownRound", roundId=1)
+    market.call("roundOf", 1, sender=stranger).reverts_with("UnknownRound", roundId=1)
 
 
 def test_create_round__twice__ids_count_up_from_one(market: Market, stranger: str) -> None:
@@ -62,21 +111,19 @@ def test_create_round__twice__ids_count_up_from_one(market: Market, stranger: st
     assert market.view("roundCount") == 3
 
 
-def test_create_round__any__theta_drawn_from_prevrandao(market: Market, stranger: str) -> None:
-    drawn = creation(market, stranger).send().event("RoundCreated")["thetaNumerator"]
-    randao = bytes.fromhex(market.chain.rpc("eth_getBlockByNumber", "latest", False)["mixHash"][2:])
-    expected = int.from_bytes(keccak(encode(["bytes32", "uint256"], [randao, 1])), "big") % 2**64
-    assert drawn == expected
-
-
 @pytest.mark.parametrize(
     "changes",
     [
-        {"max_owner_bid": 1, "max_base_bid": 1, "bond": GWEI},
-        {"max_owner_bid": MAX_CAP, "max_base_bid": MAX_CAP, "bond": MAX_CAP * GWEI},
+        {"max_owner_bid": 1, "max_station_bid": 1, "bond": GWEI},
+        {"max_owner_bid": MAX_CAP, "max_station_bid": MAX_CAP, "bond": MAX_CAP * GWEI},
         {"bond": MAX_BOND},
-        {"punish_threshold_bps": 0},
-        {"punish_threshold_bps": 9_999},
+        {"contribution_stake": MAX_STAKE},
+        {"surplus_bps": (0, 0)},
+        {"surplus_bps": (9_999, 9_999)},
+        {"threshold_bps": 5_000},
+        {"threshold_bps": 9_999},
+        {"tolerance_bps": 0},
+        {"tolerance_bps": 9_999},
         {"max_models": 1},
         {"max_models": 64},
     ],
@@ -90,7 +137,7 @@ def test_create_round__at_the_edge_of_a_range__accepted(
 
 
 @pytest.mark.parametrize("cap", [0, MAX_CAP + 1, 2**64 - 1])
-@pytest.mark.parametrize("side", ["max_owner_bid", "max_base_bid"])
+@pytest.mark.parametrize("side", ["max_owner_bid", "max_station_bid"])
 def test_create_round__cap_out_of_range__reverts(market: Market, stranger: str, side: str, cap: int) -> None:
     creation(market, stranger, **{side: cap}, bond=MAX_BOND).reverts_with("InvalidCap", cap=cap)
 
@@ -102,42 +149,51 @@ def test_create_round__bond_below_a_base_stations_cap__reverts(market: Market, s
     )
 
 
-def test_create_round__contribution_bond_below_twice_the_cap__reverts(market: Market, stranger: str) -> None:
-    changes = {"base_policy": Policy.CONTRIBUTION, "membership_root": keccak(text="root")}
-    creation(market, stranger, **changes, bond=100 * GWEI).send()
-    creation(market, stranger, **changes, bond=100 * GWEI - 1).reverts_with(
-        "BondOutOfRange", bond=100 * GWEI - 1, minimum=100 * GWEI, maximum=MAX_BOND
-    )
-
-
-@pytest.mark.parametrize("bond", [MAX_BOND + 1, 2**256 - 1])
+@pytest.mark.parametrize("bond", [MAX_BOND + 1, MAX_BOND + GWEI, 2**256 - 1])
 def test_create_round__bond_beyond_its_field__reverts(market: Market, stranger: str, bond: int) -> None:
     creation(market, stranger, bond=bond).reverts_with("BondOutOfRange", bond=bond, minimum=50 * GWEI, maximum=MAX_BOND)
 
 
-def test_create_round__owners_by_contribution__reverts(market: Market, stranger: str) -> None:
-    creation(market, stranger, owner_policy=Policy.CONTRIBUTION, membership_root=keccak(text="root")).reverts_with(
-        "InvalidPolicy", role=Role.OWNER, policy=Policy.CONTRIBUTION
+@pytest.mark.parametrize("stake", [MAX_STAKE + 1, MAX_STAKE + GWEI, 2**256 - 1])
+def test_create_round__stake_beyond_its_field__reverts(market: Market, stranger: str, stake: int) -> None:
+    creation(market, stranger, contribution_stake=stake).reverts_with("StakeOutOfRange", stake=stake, maximum=MAX_STAKE)
+
+
+@pytest.mark.parametrize("name", ["bond", "contribution_stake"])
+@pytest.mark.parametrize("amount", [201 * GWEI - 1, 200 * GWEI + 1])
+def test_create_round__fraction_of_a_gwei__reverts(market: Market, stranger: str, name: str, amount: int) -> None:
+    creation(market, stranger, **{name: amount}).reverts_with("NotWholeGwei", amount=amount)
+
+
+def test_create_round__no_membership_list__reverts(market: Market, stranger: str) -> None:
+    market.call("createRound", terms(market).encode(), bytes(32), sender=stranger).reverts_with(
+        "MembershipRootRequired"
     )
 
 
-@pytest.mark.parametrize(
-    ("side", "role", "policy"),
-    [
-        ("owner_policy", Role.OWNER, Policy.CAPABILITY),
-        ("base_policy", Role.BASE_STATION, Policy.CAPABILITY),
-        ("base_policy", Role.BASE_STATION, Policy.CONTRIBUTION),
-    ],
-)
-def test_create_round__weights_without_a_root__reverts(
-    market: Market, stranger: str, side: str, role: Role, policy: Policy
-) -> None:
-    creation(market, stranger, **{side: policy}).reverts_with("MembershipRootRequired", role=role, policy=policy)
+@pytest.mark.parametrize("surplus", [(1, 0), (9_999, 9_998), (0, 10_000), (10_000, 10_000), (0, 2**16 - 1)])
+def test_create_round__no_range_of_theta__reverts(market: Market, stranger: str, surplus: tuple[int, int]) -> None:
+    creation(market, stranger, surplus_bps=surplus).reverts_with(
+        "InvalidSurplusRange", minBps=surplus[0], maxBps=surplus[1]
+    )
 
 
-@pytest.mark.parametrize("bps", [10_000, 10_001, 2**16 - 1])
-def test_create_round__threshold_of_all_or_more__reverts(market: Market, stranger: str, bps: int) -> None:
-    creation(market, stranger, punish_threshold_bps=bps).reverts_with("InvalidThreshold", bps=bps)
+@pytest.mark.parametrize("surplus", [(0, 1), (1, 1), (2_000, 6_000)])
+def test_create_round__theta_under_capability__reverts(market: Market, stranger: str, surplus: tuple[int, int]) -> None:
+    """Its shares would run against the weights."""
+    creation(market, stranger, owner_policy=Policy.CAPABILITY, surplus_bps=surplus).reverts_with(
+        "InvalidSurplusRange", minBps=surplus[0], maxBps=surplus[1]
+    )
+
+
+@pytest.mark.parametrize("bps", [0, 4_999, 10_000, 2**16 - 1])
+def test_create_round__threshold_below_half_or_of_all__reverts(market: Market, stranger: str, bps: int) -> None:
+    creation(market, stranger, threshold_bps=bps).reverts_with("InvalidThreshold", bps=bps)
+
+
+@pytest.mark.parametrize("bps", [10_000, 2**16 - 1])
+def test_create_round__tolerance_of_everything__reverts(market: Market, stranger: str, bps: int) -> None:
+    creation(market, stranger, tolerance_bps=bps).reverts_with("InvalidTolerance", bps=bps)
 
 
 @pytest.mark.parametrize("models", [0, 65, 255])
@@ -145,43 +201,48 @@ def test_create_round__models_out_of_range__reverts(market: Market, stranger: st
     creation(market, stranger, max_models=models).reverts_with("InvalidMaxModels", maxModels=models)
 
 
-def test_create_round__join_deadline_not_in_the_future__reverts(market: Market, stranger: str) -> None:
-    now = market.chain.now
-    deadlines = replace(Deadlines.after(now, 100), join=now)
-    creation(market, stranger, deadlines=deadlines).reverts_with("InvalidDeadline", index=0, deadline=now, after_=now)
-
-
 NAMES = ("join", "commit", "reveal", "select", "train", "report", "vote")
+SHORTEST = (60, 60, 240, 60, 60, 60, 60)
 
 
-@pytest.mark.parametrize("index", range(1, 7))
-def test_create_round__deadline_not_after_the_one_before__reverts(market: Market, stranger: str, index: int) -> None:
-    deadlines = Deadlines.after(market.chain.now, 100)
-    before = getattr(deadlines, NAMES[index - 1])
-    creation(market, stranger, deadlines=replace(deadlines, **{NAMES[index]: before})).reverts_with(
-        "InvalidDeadline", index=index, deadline=before, after_=before
+def shortest_from(now: int) -> list[int]:
+    """Deadlines of phases that are as short as they may be."""
+    return [now + sum(SHORTEST[: i + 1]) for i in range(7)]
+
+
+@pytest.mark.parametrize("index", range(7))
+def test_create_round__phase_a_second_too_short__reverts(market: Market, stranger: str, index: int) -> None:
+    times = shortest_from(market.chain.now)
+    moved = [time - 1 if i >= index else time for i, time in enumerate(times)]
+    creation(market, stranger, deadlines=Deadlines(*moved)).reverts_with(
+        "InvalidDeadline", index=index, deadline=times[index] - 1, earliest=times[index]
     )
 
 
-def test_create_round__deadlines_a_second_apart__accepted(market: Market, stranger: str) -> None:
-    creation(market, stranger, deadlines=Deadlines.after(market.chain.now, 1)).send()
+@pytest.mark.parametrize("index", range(7))
+def test_create_round__deadline_at_the_beginning_of_time__reverts(market: Market, stranger: str, index: int) -> None:
+    times = shortest_from(market.chain.now)
+    deadlines = Deadlines(*(0 if i == index else time for i, time in enumerate(times)))
+    creation(market, stranger, deadlines=deadlines).reverts_with(
+        "InvalidDeadline", index=index, deadline=0, earliest=times[index]
+    )
+
+
+def test_create_round__shortest_phases__accepted(market: Market, stranger: str) -> None:
+    creation(market, stranger, deadlines=Deadlines(*shortest_from(market.chain.now))).send()
     assert market.view("roundOf", 1).phase == Phase.JOIN
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_create_round__ends_within_a_year__no_deadline_is_cut_short(market: Market, stranger: str, name: str) -> None:
-    """Each gap in turn is nearly a year: the packed differences hold it. Later ones: `test_deadlines.py`."""
+    """Each gap in turn is nearly a year: the packed differences hold it."""
     now = market.chain.now
-    moved = NAMES.index(name)
-    times = [now + 1 + i if i < moved else now + YEAR - 6 + i for i in range(7)]
-    event = creation(market, stranger, deadlines=Deadlines(*times)).send().event("RoundCreated")
-    assert event["params"].deadlines.vote == now + YEAR
-    market.call("joinAndCommit", 1, 0, 1, [], [], bytes(32), sender=stranger).reverts_with(
-        "PhaseNotOpen", roundId=1, opensAt=times[0]
-    )
-    market.call("revealBid", 1, [0], bytes(32), sender=stranger).reverts_with(
-        "PhaseNotOpen", roundId=1, opensAt=times[1]
-    )
+    short, moved = shortest_from(now), NAMES.index(name)
+    times = [time if i < moved else time + now + YEAR - short[-1] for i, time in enumerate(short)]
+    creation(market, stranger, deadlines=Deadlines(*times)).send()
+    stored = market.view("termsOf", 1).terms.deadlines
+    assert [getattr(stored, name) for name in NAMES] == times
+    assert stored.vote == now + YEAR
 
 
 def test_create_round__ends_after_a_year__reverts(market: Market, stranger: str) -> None:

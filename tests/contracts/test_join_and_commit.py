@@ -20,7 +20,7 @@ def test_join_and_commit__in_the_commit_phase__member_with_commitment(create_rou
         "commitment": round_.commitment(carol),
     }
     assert round_.stage(carol) is Stage.COMMITTED
-    assert round_.member(carol).payload == int.from_bytes(round_.commitment(carol), "big") >> 48
+    assert round_.member(carol).sealedBid == int.from_bytes(round_.commitment(carol), "big") >> 74
     assert round_.state.committed == [1, 0]
     assert round_.market.free(carol.account) == 3
 
@@ -48,14 +48,17 @@ def test_join_and_commit__by_a_member__reverts(create_round: CreateRound) -> Non
 
 
 def test_join_and_commit__under_capability__points_are_counted(create_round: CreateRound) -> None:
-    round_ = create_round(
-        owner_policy=Policy.CAPABILITY,
-        owner_points=(5, 3, 1),
-        base_policy=Policy.CAPABILITY,
-        station_points=(2, 4, 8),
-    )
+    round_ = create_round(owner_policy=Policy.CAPABILITY, owner_points=(5, 3, 1))
     round_.joined(but=[round_.owners[2], round_.stations[2]]).committed()
-    assert round_.state.points == [8, 6]
+    assert (round_.state.points, round_.state.committed) == (8, [2, 2])
     round_.join_and_commit(round_.owners[2]).send()
     round_.join_and_commit(round_.stations[2]).send()
-    assert round_.state.points == [9, 14]
+    assert (round_.state.points, round_.state.committed) == (9, [3, 3])
+
+
+def test_join_and_commit__staked_round__a_station_locks_the_stake(create_round: CreateRound) -> None:
+    round_ = create_round(contribution_stake=5 * GWEI).wait_for("join")
+    north = round_.stations[0]
+    round_.join_and_commit(north).send()
+    assert round_.state.escrow == round_.lock(north) == 255 * GWEI
+    assert round_.member(north).ordinal == 1

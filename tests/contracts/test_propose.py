@@ -18,17 +18,17 @@ def joined(create_round: CreateRound, **terms: object) -> LiveRound:
 def test_propose__owner__model_stored_as_announced(create_round: CreateRound) -> None:
     round_ = joined(create_round)
     alice = round_.owners[0]
-    receipt = round_.propose(alice, training_rounds=5).send()
+    receipt = round_.propose(alice, global_rounds=5).send()
     owners_digest, stations_digest, _ = round_.proposal(alice)
     event = receipt.event("ModelProposed")
     assert (event["roundId"], event["proposer"], event["model"]) == (round_.id, alice.account, 0)
     assert vars(event["proposal"]) == {
         "ownersDigest": owners_digest,
         "stationsDigest": stations_digest,
-        "trainingRounds": 5,
+        "globalRounds": 5,
     }
     model = round_.market.view("modelOf", round_.id, 0)
-    assert (model.proposer, model.trainingRounds) == (alice.account, 5)
+    assert (model.proposer, model.globalRounds) == (alice.account, 5)
     assert (model.ownersDigest, model.stationsDigest) == (owners_digest, stations_digest)
     member = round_.member(alice)
     assert (member.proposer, member.model) == (True, 0)
@@ -90,19 +90,17 @@ def test_propose__more_than_the_round_takes__reverts(create_round: CreateRound, 
     round_.propose(round_.owners[limit]).reverts_with("TooManyModels", maxModels=limit)
 
 
-@pytest.mark.parametrize("training_rounds", [0, 257, 2**16 - 1])
-def test_propose__training_rounds_out_of_range__reverts(create_round: CreateRound, training_rounds: int) -> None:
+@pytest.mark.parametrize("global_rounds", [0, 257, 2**16 - 1])
+def test_propose__global_rounds_out_of_range__reverts(create_round: CreateRound, global_rounds: int) -> None:
     round_ = joined(create_round)
-    round_.propose(round_.owners[0], training_rounds).reverts_with(
-        "InvalidTrainingRounds", trainingRounds=training_rounds
-    )
+    round_.propose(round_.owners[0], global_rounds).reverts_with("InvalidGlobalRounds", globalRounds=global_rounds)
 
 
-@pytest.mark.parametrize("training_rounds", [1, 256])
-def test_propose__training_rounds_at_the_edge__accepted(create_round: CreateRound, training_rounds: int) -> None:
+@pytest.mark.parametrize("global_rounds", [1, 256])
+def test_propose__global_rounds_at_the_edge__accepted(create_round: CreateRound, global_rounds: int) -> None:
     round_ = joined(create_round)
-    round_.propose(round_.owners[0], training_rounds).send()
-    assert round_.market.view("modelOf", round_.id, 0).trainingRounds == training_rounds
+    round_.propose(round_.owners[0], global_rounds).send()
+    assert round_.market.view("modelOf", round_.id, 0).globalRounds == global_rounds
 
 
 def test_owners_digest__of_an_opening__binds_chain_contract_round_and_proposer(

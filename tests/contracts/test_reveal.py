@@ -6,7 +6,7 @@ from eth_utils import keccak
 from analysis.devnode.market import Call, Market
 from analysis.devnode.rounds import CreateRound, LiveRound, Seat
 from fl.market.bids import commitment_of, pack_bids
-from fl.market.terms import Phase, Policy, Stage, Status
+from fl.market.terms import DRAW_DELAY, Phase, Stage
 
 MAX_CAP = 2**44 - 1
 SALT = keccak(text="salt")
@@ -16,12 +16,12 @@ def reveal_words(round_: LiveRound, seat: Seat, words: list[int]) -> Call:
     """Commit to these words as they are, well formed or not; the reveal of all others comes first."""
     commitment = commitment_of(round_.market.chain_id, round_.market.address, round_.id, seat.account, words, SALT)
     round_.call("commitBid", commitment, sender=seat).send()
-    round_.committed(but=[seat]).revealed(but=[seat])
+    round_.committed(but=[seat]).drawn().revealed(but=[seat])
     return round_.call("revealBid", words, SALT, sender=seat)
 
 
 def test_reveal__committed_member__bids_announced_and_added(create_round: CreateRound) -> None:
-    round_ = create_round().committed().wait_for("commit")
+    round_ = create_round().drawn()
     alice = round_.owners[0]
     receipt = round_.reveal_bid(alice).send()
     words = pack_bids(alice.bids)
@@ -34,15 +34,27 @@ def test_reveal__committed_member__bids_announced_and_added(create_round: Create
     member = round_.member(alice)
     assert member.stage == Stage.REVEALED
     packed = b"".join(word.to_bytes(32, "big") for word in words)
-    assert member.payload == int.from_bytes(keccak(packed)[:26], "big"), "the hash replaces the commitment"
+    assert member.sealedBid == int.from_bytes(keccak(packed), "big") >> 74, "the hash replaces the commitment"
 
 
-def test_reveal__everybody__sums_by_model_and_side(create_round: CreateRound) -> None:
+def test_reveal__all_but_the_claimant__sums_by_model_and_side(create_round: CreateRound) -> None:
     round_ = create_round().revealed()
     sums = round_.market.view("sumsOf", round_.id)
     assert sums.values == [30 + 30 + 12, 20 + 10 + 60]
-    assert sums.costs == [28 + 1 + 1, 2 + 14 + 14]
-    assert (round_.state.revealed, round_.state.phase) == ([3, 3], Phase.SELECT)
+    assert sums.costs == [28 + 1, 2 + 14], "east's bid stays sealed"
+    assert (round_.state.revealed, round_.state.phase) == ([3, 2], Phase.SELECT)
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_reveal__claimant__refused_for_good(create_round: CreateRound, number: int) -> None:
+    round_ = create_round(claimant=number).drawn()
+    claimant = round_.stations[number]
+    call = round_.reveal_bid(claimant)
+    call.reverts_with("ClaimantStandsAside", roundId=round_.id, claimant=claimant.account)
+    round_.revealed()
+    call.reverts_with("ClaimantStandsAside", roundId=round_.id, claimant=claimant.account)
+    assert round_.stage(claimant) is Stage.COMMITTED
+    assert round_.state.phase == Phase.SELECT, "nobody waits for it"
 
 
 @pytest.mark.parametrize("models", [1, 2, 3, 4, 5, 7, 8, 11, 12, 64])
@@ -52,30 +64,29 @@ def test_reveal__largest_bids_in_every_lane__no_lane_spills(create_round: Create
     last = tuple(range(models))
     round_ = create_round(
         owner_bids=(top,) * (models + 1) + (last,),
-        station_bids=(top, last),
+        station_bids=(top, last, top),
         proposers=range(models),
         max_owner_bid=MAX_CAP,
-        max_base_bid=MAX_CAP,
+        max_station_bid=MAX_CAP,
         bond=MAX_CAP * 10**9,
     ).revealed()
     sums = round_.market.view("sumsOf", round_.id)
     assert sums.values == [(models + 1) * MAX_CAP + m for m in range(models)]
     assert sums.costs == [MAX_CAP + m for m in range(models)]
-    assert round_.state.revealed == [models + 2, 2]
+    assert round_.state.revealed == [models + 2, 2], "the claimant's largest bids are not in the sums"
 
 
-def test_reveal__to_the_second__open_then_closed(create_round: CreateRound) -> None:
-    round_ = create_round().committed().wait_for("commit", -1)
-    alice, bob, _ = round_.owners
-    round_.reveal_bid(alice).reverts_with("PhaseNotOpen", roundId=round_.id, opensAt=round_.terms.deadlines.commit)
-    round_.wait_for("commit")
+def test_reveal__to_the_second__from_the_draw_to_the_deadline(create_round: CreateRound) -> None:
+    round_ = create_round().committed()
+    alice, bob, carol = round_.owners
+    round_.wait_for("commit", DRAW_DELAY)
+    round_.reveal_bid(alice).reverts_with("NotDrawn", roundId=round_.id)
+    round_.drawn()
     round_.reveal_bid(alice).send()
     round_.wait_for("reveal", -1)
     round_.reveal_bid(bob).send()
     round_.wait_for("reveal")
-    round_.reveal_bid(round_.owners[2]).reverts_with(
-        "DeadlinePassed", roundId=round_.id, deadline=round_.terms.deadlines.reveal
-    )
+    round_.reveal_bid(carol).reverts_with("DeadlinePassed", roundId=round_.id, deadline=round_.terms.deadlines.reveal)
 
 
 def test_reveal__unknown_round__reverts(market: Market, stranger: str) -> None:
@@ -83,19 +94,19 @@ def test_reveal__unknown_round__reverts(market: Market, stranger: str) -> None:
 
 
 def test_reveal__not_a_member__reverts(create_round: CreateRound, stranger: str) -> None:
-    round_ = create_round().committed().wait_for("commit")
+    round_ = create_round().drawn()
     round_.call("revealBid", [0], SALT, sender=stranger).reverts_with("NotAMember", roundId=round_.id, account=stranger)
 
 
 def test_reveal__joined_but_not_committed__reverts(create_round: CreateRound) -> None:
     round_ = create_round().joined()
     carol = round_.owners[2]
-    round_.committed(but=[carol]).wait_for("commit")
+    round_.committed(but=[carol]).drawn()
     round_.reveal_bid(carol).reverts_with("NotCommitted", roundId=round_.id, account=carol.account)
 
 
 def test_reveal__twice__reverts(create_round: CreateRound) -> None:
-    round_ = create_round().committed().wait_for("commit")
+    round_ = create_round().drawn()
     alice = round_.owners[0]
     round_.reveal_bid(alice).send()
     round_.reveal_bid(alice).reverts_with("AlreadyRevealed", roundId=round_.id, account=alice.account)
@@ -106,7 +117,7 @@ def test_reveal__twice__reverts(create_round: CreateRound) -> None:
 def test_reveal__wrong_number_of_words__reverts(create_round: CreateRound, models: int, off_by: int) -> None:
     """One to three models take a word, four take two."""
     round_ = create_round(
-        owner_bids=((1,) * models,) * 4, station_bids=((1,) * models,) * 2, proposers=range(models)
+        owner_bids=((1,) * models,) * 4, station_bids=((1,) * models,) * 3, proposers=range(models)
     ).joined()
     required = models // 4 + 1
     call = reveal_words(round_.wait_for("join"), round_.owners[0], [0] * (required + off_by))
@@ -114,7 +125,7 @@ def test_reveal__wrong_number_of_words__reverts(create_round: CreateRound, model
 
 
 def test_reveal__wrong_salt__reverts(create_round: CreateRound) -> None:
-    round_ = create_round().committed().wait_for("commit")
+    round_ = create_round().drawn()
     alice = round_.owners[0]
     salt = keccak(text="not the salt")
     opened = round_.market.view("commitmentOf", round_.id, alice.account, alice.sealed.words, salt)
@@ -124,7 +135,7 @@ def test_reveal__wrong_salt__reverts(create_round: CreateRound) -> None:
 
 
 def test_reveal__other_bids__reverts(create_round: CreateRound) -> None:
-    round_ = create_round().committed().wait_for("commit")
+    round_ = create_round().drawn()
     alice = round_.owners[0]
     words = pack_bids((30, 21))
     opened = round_.market.view("commitmentOf", round_.id, alice.account, words, alice.sealed.salt)
@@ -138,7 +149,7 @@ def test_reveal__copied_commitment__copier_cannot_open_it(create_round: CreateRo
     alice, bob, _ = round_.owners
     round_.commit_bid(alice).send()
     round_.call("commitBid", round_.commitment(alice), sender=bob).send()
-    round_.wait_for("commit")
+    round_.committed().drawn()
     round_.reveal_bid(alice).send()
     opened = round_.market.view("commitmentOf", round_.id, bob.account, alice.sealed.words, alice.sealed.salt)
     round_.call("revealBid", alice.sealed.words, alice.sealed.salt, sender=bob).reverts_with(
@@ -152,7 +163,7 @@ def test_reveal__bid_a_gwei_over_the_cap__reverts_and_names_it(
     create_round: CreateRound, side: int, model: int
 ) -> None:
     caps = (100, 50)
-    round_ = create_round(owner_bids=((1,) * 9,) * 9, station_bids=((1,) * 9,) * 2, proposers=range(9)).joined()
+    round_ = create_round(owner_bids=((1,) * 9,) * 9, station_bids=((1,) * 9,) * 3, proposers=range(9)).joined()
     seat = (round_.owners, round_.stations)[side][0]
     bids = [caps[side]] * 9
     bids[model] += 1
@@ -192,25 +203,16 @@ def test_reveal__something_in_a_lane_without_a_bid__reverts(create_round: Create
 
 def test_reveal__something_after_the_last_model__reverts(create_round: CreateRound) -> None:
     """Four models: only lane 0 of the second word holds a bid."""
-    round_ = create_round(owner_bids=((1,) * 4,) * 4, station_bids=((1,) * 4,) * 2, proposers=range(4))
+    round_ = create_round(owner_bids=((1,) * 4,) * 4, station_bids=((1,) * 4,) * 3, proposers=range(4))
     round_.joined().wait_for("join")
     call = reveal_words(round_, round_.owners[0], [0, 1 << 64])
     call.reverts_with("MalformedBids", wordIndex=1, word=1 << 64)
 
 
-def test_reveal__after_a_cancellation_is_stored__reverts(create_round: CreateRound) -> None:
+def test_reveal__round_that_cannot_be_held__tells_nothing(create_round: CreateRound) -> None:
+    """It is never drawn, and what is not drawn cannot be revealed: no bid is told for nothing."""
     round_ = create_round().joined()
-    round_.committed(but=round_.owners[1:]).wait_for("commit")
-    round_.select().send()
-    round_.reveal_bid(round_.owners[0]).reverts_with(
-        "WrongStatus", roundId=round_.id, actual=Status.CANCELLED, required=Status.OPEN
-    )
-
-
-def test_reveal__lone_member_under_capability__reverts(create_round: CreateRound) -> None:
-    """Its round cannot be held, and its term would divide by zero."""
-    round_ = create_round(owner_policy=Policy.CAPABILITY).joined()
-    round_.committed(but=round_.owners[1:]).wait_for("commit")
-    round_.reveal_bid(round_.owners[0]).reverts_with(
-        "WrongStatus", roundId=round_.id, actual=Status.CANCELLED, required=Status.OPEN
-    )
+    round_.committed(but=round_.owners[1:]).wait_for("commit", DRAW_DELAY)
+    round_.reveal_bid(round_.owners[0]).reverts_with("NotDrawn", roundId=round_.id)
+    round_.draw().send()
+    round_.reveal_bid(round_.owners[0]).reverts_with("NotDrawn", roundId=round_.id)

@@ -1,13 +1,13 @@
-"""`selectModel`: the largest positive margin of a live model, ties, when it opens and closes."""
+"""`selectModel`: the largest positive score of a live model, ties, when it opens and closes."""
 
 import pytest
 
 from analysis.devnode.market import Market
-from analysis.devnode.rounds import CreateRound
-from fl.market.terms import GWEI, Phase, Status
+from analysis.devnode.rounds import GLOBAL_ROUNDS, CreateRound
+from fl.market.terms import DRAW_DELAY, GWEI, Phase, Status
 
 
-def test_select__everybody_revealed__model_of_the_largest_margin(create_round: CreateRound) -> None:
+def test_select__everybody_revealed__model_of_the_largest_score(create_round: CreateRound) -> None:
     round_ = create_round().revealed()
     receipt = round_.select().send()
     assert receipt.names == ["ModelSelected"]
@@ -15,10 +15,11 @@ def test_select__everybody_revealed__model_of_the_largest_margin(create_round: C
         "roundId": round_.id,
         "winner": round_.owners[1].account,
         "model": 1,
-        "margin": 60 * GWEI,
+        "score": (2 * 90 - 3 * 16) * GWEI,
     }
     state = round_.state
     assert (state.status, state.phase, state.selected) == (Status.TRAINING, Phase.TRAIN, 1)
+    assert state.globalRounds == GLOBAL_ROUNDS
 
 
 def test_select__by_a_stranger__anyone_may(create_round: CreateRound, stranger: str) -> None:
@@ -32,7 +33,7 @@ def test_select__nine_models__each_can_win(create_round: CreateRound, best: int)
     """Two words of lanes and a bit: the best is found wherever it stands."""
     values = tuple(20 if m == best else 19 for m in range(9))
     round_ = create_round(
-        owner_bids=(values,) + ((0,) * 9,) * 8, station_bids=((1,) * 9,) * 2, proposers=range(9)
+        owner_bids=(values,) + ((0,) * 9,) * 8, station_bids=((1,) * 9,) * 3, proposers=range(9)
     ).selected()
     assert round_.state.selected == best
 
@@ -41,33 +42,44 @@ def test_select__nine_models__each_can_win(create_round: CreateRound, best: int)
 def test_select__tie__lowest_index(create_round: CreateRound, values: tuple[int, ...], selected: int) -> None:
     round_ = create_round(
         owner_bids=(values, (0, 0, 0), (0, 0, 0)),
-        station_bids=((0, 0, 0), (0, 0, 0)),
+        station_bids=((0, 0, 0),) * 3,
         proposers=range(3),
     ).selected()
     assert round_.state.selected == selected
 
 
-@pytest.mark.parametrize("cost", [60, 61])
-def test_select__no_positive_margin__nothing_trained(create_round: CreateRound, cost: int) -> None:
-    """A margin of 0 is not positive."""
-    round_ = create_round(owner_bids=((30,), (30,)), station_bids=((cost - 20,), (20,)), proposers=(0,)).revealed()
+# Two owners value the model at 60, two stations beside the claimant bear 40 and estimate 60 for all three.
+@pytest.mark.parametrize("cost", [40, 41])
+def test_select__no_positive_score__nothing_trained(create_round: CreateRound, cost: int) -> None:
+    """A score of 0 is not positive."""
+    round_ = create_round(((30,), (30,)), ((cost - 20,), (20,), (0,)), proposers=(0,)).revealed()
     receipt = round_.select().send()
     assert receipt.names == ["NothingSelected"]
     assert receipt.event("NothingSelected") == {"roundId": round_.id}
     assert (round_.state.status, round_.state.phase) == (Status.NOTHING_TRAINED, Phase.SETTLE)
 
 
-def test_select__margin_of_one_gwei__selected(create_round: CreateRound) -> None:
-    round_ = create_round(owner_bids=((30,), (30,)), station_bids=((39,), (20,)), proposers=(0,)).revealed()
-    assert round_.select().send().event("ModelSelected")["margin"] == GWEI
+def test_select__cost_a_gwei_below__selected(create_round: CreateRound) -> None:
+    round_ = create_round(((30,), (30,)), ((19,), (20,), (50,)), proposers=(0,)).revealed()
+    assert round_.select().send().event("ModelSelected")["score"] == 3 * GWEI
+
+
+def test_select__claimants_cost__has_no_say(create_round: CreateRound) -> None:
+    """South's costs would turn the choice, but it stands aside; so would north's."""
+    bids = ((50, 0), (0, 40), (0, 0))
+    chosen = {}
+    for number in range(3):
+        round_ = create_round(((40, 41), (40, 41)), bids, claimant=number).selected()
+        chosen[round_.stations[number].name] = round_.state.selected
+    assert chosen == {"north": 0, "south": 1, "east": 1}
 
 
 def test_select__proposer_never_committed__its_model_does_not_exist(create_round: CreateRound) -> None:
     round_ = create_round().joined()
     round_.committed(but=[round_.owners[1]]).selected()
-    # Without bob model 1 would still lead, 80 − 30 against 42 − 30.
+    # Without bob model 1 would still lead, 2 · 80 − 3 · 16 against 2 · 42 − 3 · 29.
     state = round_.state
-    assert (state.selected, state.live) == (0, 0b01)
+    assert (state.status, state.live) == (Status.NOTHING_TRAINED, 0b01)
 
 
 def test_select__proposer_never_revealed__its_model_can_win(create_round: CreateRound) -> None:
@@ -90,7 +102,7 @@ def test_select__bids_missing__only_from_the_reveal_deadline(create_round: Creat
 @pytest.mark.parametrize("side", ["owners", "stations"])
 def test_select__last_bid_revealed__reveal_ends_early(create_round: CreateRound, side: str) -> None:
     round_ = create_round().committed()
-    last = getattr(round_, side)[2]
+    last = getattr(round_, side)[1]
     round_.revealed(but=[last])
     round_.select().reverts_with("PhaseNotOpen", roundId=round_.id, opensAt=round_.terms.deadlines.reveal)
     round_.reveal_bid(last).send()
@@ -99,9 +111,10 @@ def test_select__last_bid_revealed__reveal_ends_early(create_round: CreateRound,
     round_.select().send()
 
 
-def test_select__before_commits_close__reverts(create_round: CreateRound) -> None:
+def test_select__before_the_draw__reverts(create_round: CreateRound) -> None:
     round_ = create_round().committed().wait_for("commit", -1)
-    round_.select().reverts_with("PhaseNotOpen", roundId=round_.id, opensAt=round_.terms.deadlines.commit)
+    round_.select().reverts_with("NotDrawn", roundId=round_.id)
+    round_.wait_for("commit", DRAW_DELAY).select().reverts_with("NotDrawn", roundId=round_.id)
 
 
 def test_select__to_the_second__open_then_closed(create_round: CreateRound) -> None:
@@ -116,10 +129,7 @@ def test_select__to_the_second__open_then_closed(create_round: CreateRound) -> N
 @pytest.mark.parametrize("status", [Status.TRAINING, Status.NOTHING_TRAINED, Status.CANCELLED])
 def test_select__twice__reverts(create_round: CreateRound, status: Status) -> None:
     round_ = create_round(owner_bids=((0, 0),) * 3) if status is Status.NOTHING_TRAINED else create_round()
-    if status is Status.CANCELLED:
-        round_.joined().committed(but=round_.stations)
-    round_.wait_for("commit") if status is Status.CANCELLED else round_.revealed()
-    round_.select().send()
+    round_.drawn().revealed(but=round_.stations if status is Status.CANCELLED else ()).selected()
     assert round_.state.status == status
     round_.select().reverts_with("WrongStatus", roundId=round_.id, actual=status, required=Status.OPEN)
 

@@ -6,52 +6,45 @@ from analysis.benchmarks.contract.figures import BATCH, Sheet
 from analysis.benchmarks.contract.stage import stage, terms
 from analysis.devnode.market import Call, Market
 from analysis.devnode.rounds import LiveRound, Seat
-from fl.market.terms import Policy
+from fl.market.terms import DRAW_DELAY, Policy
 
 
 def members_a_side(models: int) -> int:
     """As few as propose that many models and leave a batch of 50 once two a side are settled; even."""
-    return max(BATCH // 2 + 3, models + 4) // 2 * 2
+    return max(BATCH // 2 + 5, models + 4) // 2 * 2
 
 
 def measure(market: Market, models: int) -> Sheet:
     """Play the rounds that show every call with that many models; the chain is left as it was."""
     sheet = Sheet()
-    with market.chain.snapshot():
-        _equal(sheet, market, models)
-    with market.chain.snapshot():
-        _cancelled(sheet, market, models)
-    with market.chain.snapshot():
-        _capability(sheet, market, models)
-    with market.chain.snapshot():
-        _contribution(sheet, market, models)
+    for play in (_equal, _cancelled, _capability):
+        with market.chain.snapshot():
+            play(sheet, market, models)
     return sheet
 
 
-# ── equal policies ──
+# ── equal policy ──
 
 
 def _equal(sheet: Sheet, market: Market, models: int) -> None:
-    """One round from its creation to its rebates."""
+    """One round from its creation to its lot."""
     _created(sheet, market)
     round_ = stage(market, models, members_a_side(models))
     _joined(sheet, round_)
     _committed(sheet, round_)
+    _drawn(sheet, round_)
     _revealed(sheet, round_)
     sheet.take(round_.select(), "anyone")
     _trained(sheet, round_)
     _reported_and_voted(sheet, round_)
     _settled(sheet, round_)
-    _recycled(sheet, round_, models)
+    _claimed(sheet, round_)
 
 
 def _created(sheet: Sheet, market: Market) -> None:
     """A round's creation costs as much with any number of models."""
-    creator = stage(market, 1, 2, rooted=False).owners[0].account  # later rounds are measured, not the very first
-    plain = terms(market)
-    sheet.take(market.call("createRound", plain.encode(), sender=creator), "open")
-    rooted = plain.__class__(**{**vars(plain), "membership_root": b"\x5a" * 32})
-    sheet.take(market.call("createRound", rooted.encode(), sender=creator), "with a membership list")
+    creator = stage(market, 1, 4).owners[0].account  # later rounds are measured, not the very first
+    sheet.take(market.call("createRound", terms(market).encode(), b"\x5a" * 32, sender=creator), "anyone")
 
 
 def _joined(sheet: Sheet, round_: LiveRound) -> None:
@@ -61,9 +54,9 @@ def _joined(sheet: Sheet, round_: LiveRound) -> None:
     with chain.snapshot():
         sheet.take(market.call("deposit", sender=owner.account, value=2 * lock), "new")
         sheet.take(market.call("deposit", sender=owner.account, value=lock), "returning")
-        sheet.take(market.call("withdraw", lock, sender=owner.account), "a part")
+        sheet.take(market.call("withdraw", lock, owner.account, sender=owner.account), "a part")
         with chain.snapshot():
-            sheet.take(market.call("withdraw", 2 * lock, sender=owner.account), "all")
+            sheet.take(market.call("withdraw", 2 * lock, owner.account, sender=owner.account), "all")
         sheet.take(round_.join(owner, value=0), "owner, returning, from its balance")
     with chain.snapshot():
         sheet.take(round_.join(owner, value=lock + 1), "owner, new, surplus sent")
@@ -95,23 +88,35 @@ def _committed(sheet: Sheet, round_: LiveRound) -> None:
     round_.join_and_commit(station).send()
 
 
+def _drawn(sheet: Sheet, round_: LiveRound) -> None:
+    round_.wait_for("commit", DRAW_DELAY)
+    with round_.market.chain.snapshot():
+        sheet.take(round_.draw(), "anyone")
+    round_.send_draw()
+
+
 def _revealed(sheet: Sheet, round_: LiveRound, policy: str = "") -> None:
-    round_.wait_for("commit")
     for side, members in (("owner", round_.owners), ("base station", round_.stations)):
         sheet.take(round_.reveal_bid(members[0]), f"{side}, first{policy}")
         sheet.take(round_.reveal_bid(members[1]), f"{side}, later{policy}")
-        round_.market.send_all([round_.reveal_bid(seat) for seat in members[2:]])
+        rest = [round_.reveal_bid(seat) for seat in members[2:] if seat != round_.to_be_drawn]
+        round_.market.send_all(rest)
 
 
 def _trained(sheet: Sheet, round_: LiveRound) -> None:
     first, *others = round_.stations
-    sheet.take(round_.record_update(first), "its first epoch")
-    sheet.take(round_.record_update(first, epoch=1), "a later epoch")
+    sheet.take(round_.record_update(first), "its first global round")
+    sheet.take(round_.record_update(first, 1), "a later global round")
+    sheet.take(round_.record_update(first, 2), "its last global round")
     sheet.take(round_.record_global_round(), "first")
-    sheet.take(round_.record_global_round(epoch=1), "later")
-    round_.market.send_all([round_.record_update(seat) for seat in others])
+    sheet.take(round_.record_global_round(global_round=1), "later")
+    round_.market.send_all([round_.record_update(seat, g) for seat in others for g in range(round_.state.globalRounds)])
     with round_.market.chain.snapshot():
-        sheet.take(round_.report_contributions({first: 0}), "one explicit zero")
+        points = round_.equal_contributions()
+        sheet.take(round_.report_contributions({first: points.pop(first)}), "first base station")
+        ten = {seat: points[seat] for seat in others[:10]}
+        sheet.take(round_.report_contributions(ten), "a base station of 10", members=len(ten))
+        sheet.take(round_.report_contributions({first: 0}), "an entry replaced")
     with round_.market.chain.snapshot():
         round_.wait_for("report")
         sheet.take(round_.abort(), "anyone")
@@ -121,16 +126,17 @@ def _reported_and_voted(sheet: Sheet, round_: LiveRound) -> None:
     sheet.take(round_.report_result(), "winner")
     first, second, *others = round_.owners[1:]
     sheet.take(round_.vote(first), "first")
-    sheet.take(round_.vote(second, punish=True), "later")
+    sheet.take(round_.vote(second, 0), "later")
     round_.market.send_all([round_.vote(seat) for seat in others])
 
 
 def _settled(sheet: Sheet, round_: LiveRound, policy: str = "") -> None:
     """Members of even number pay a tax, those of odd number none: see `contested_bids`."""
     sides = (("owner", round_.owners), ("base station", round_.stations))
-    for side, members in sides:
-        _settle(sheet, round_.settle(members[0]), f"{side}, new, first tax{policy}", taxed=True)
-        round_.settle(members[1]).send()
+    with round_.market.chain.snapshot():
+        _settle(sheet, round_.settle(round_.owners[0]), f"owner, new, first tax{policy}", taxed=True)
+    for _, members in sides:
+        round_.settle_many(members[:2]).send()
     for side, members in sides:
         for balance in ("new", "returning"):
             for seat, tax in ((members[3], "no tax"), (members[2], "later tax")):
@@ -139,14 +145,17 @@ def _settled(sheet: Sheet, round_: LiveRound, policy: str = "") -> None:
                         _give_balance([seat], round_)
                     who = f"{side}, {balance}, {tax}{policy}"
                     _settle(sheet, round_.settle(seat), who, taxed=tax != "no tax")
+    with round_.market.chain.snapshot():
+        _give_balance([round_.claimant], round_)
+        sheet.take(round_.settle(round_.claimant), f"claimant, returning{policy}")
     fifty = [*round_.owners[2 : 2 + BATCH // 2], *round_.stations[2 : 2 + BATCH // 2]]
+    assert len(fifty) == BATCH and round_.claimant not in fifty
     for balance in ("new", "returning"):
         with round_.market.chain.snapshot():
             if balance == "returning":
                 _give_balance(fifty, round_)
             call = round_.settle_many(fifty)
             sheet.take(call, f"a member of {BATCH}, {balance}{policy}", members=len(fifty))
-    assert len(fifty) == BATCH
 
 
 def _settle(sheet: Sheet, call: Call, who: str, *, taxed: bool) -> None:
@@ -163,60 +172,36 @@ def _give_balance(seats: Sequence[Seat], round_: LiveRound) -> None:
     round_.market.send_all([round_.market.call("deposit", sender=seat.account, value=1) for seat in seats])
 
 
-def _recycled(sheet: Sheet, round_: LiveRound, models: int) -> None:
-    """Everybody is settled; rebates are claimed, or credited by the next join."""
-    round_.settle_many(round_.members).send()
-    owner, station = round_.owners[1], round_.stations[1]
-    sheet.take(round_.claim_rebate(owner), "owner, returning")
-    sheet.take(round_.claim_rebate(station), "base station, returning")
-    following = stage(round_.market, models, len(round_.owners))
-    for seat in (following.owners[2], following.stations[2]):
-        side = seat.role.name.lower().replace("_", " ")
-        sheet.take(following.join(seat, rebates=[round_.id]), f"{side}, returning, with a rebate, exact value sent")
+def _claimed(sheet: Sheet, round_: LiveRound) -> None:
+    """Everybody but the claimant is settled."""
+    round_.settle_many([seat for seat in round_.members if seat != round_.to_be_drawn]).send()
+    with round_.market.chain.snapshot():
+        sheet.take(round_.claim_lot(), "new")
+    _give_balance([round_.claimant], round_)
+    sheet.take(round_.claim_lot(), "returning")
 
 
 def _cancelled(sheet: Sheet, market: Market, models: int) -> None:
     """Nobody of the base stations commits: the round cannot be held."""
     round_ = stage(market, models, members_a_side(models)).joined()
-    round_.committed(but=[*round_.stations, round_.owners[0]]).wait_for("commit")
-    sheet.take(round_.select(), "cancels")
+    round_.committed(but=[*round_.stations, round_.owners[0]]).wait_for("commit", DRAW_DELAY)
+    sheet.take(round_.draw(), "cancels")
     sheet.take(round_.settle(round_.stations[0]), "base station, new, never committed")
     sheet.take(round_.settle(round_.owners[0]), "proposer, new, never committed")
     sheet.take(round_.settle(round_.owners[1]), "owner, new, cancelled")
 
 
-# ── other policies ──
+# ── capability ──
 
 
 def _capability(sheet: Sheet, market: Market, models: int) -> None:
-    capability = Policy.CAPABILITY
-    round_ = stage(market, models, members_a_side(models), owner_policy=capability, base_policy=capability).joined()
+    """Owners weigh by their points."""
+    round_ = stage(market, models, members_a_side(models), owner_policy=Policy.CAPABILITY).joined()
     round_.wait_for("join")
     sheet.take(round_.commit_bid(round_.owners[-1]), "owner; capability")
-    sheet.take(round_.commit_bid(round_.stations[-1]), "base station; capability")
-    round_.committed()
+    round_.committed().drawn()
     _revealed(sheet, round_, "; capability")
     with market.chain.snapshot():
         sheet.take(round_.select(), "anyone; capability")
     round_.trained().reported().voted()
     _settled(sheet, round_, "; capability")
-
-
-def _contribution(sheet: Sheet, market: Market, models: int) -> None:
-    """Base stations are paid by the points that the winner lists."""
-    round_ = stage(market, models, members_a_side(models), base_policy=Policy.CONTRIBUTION).trained()
-    points = round_.equal_contributions()
-    first, second, *others = round_.stations
-    ten, rest = others[:10], others[10:]
-    sheet.take(round_.report_contributions({first: points[first]}), "first base station; contribution")
-    sheet.take(round_.report_contributions({second: points[second] + 1}), "later base station; contribution")
-    sheet.take(round_.report_contributions({second: points[second]}), "an entry replaced; contribution")
-    sheet.take(
-        round_.report_contributions({seat: points[seat] for seat in ten}),
-        "a base station of 10; contribution",
-        members=len(ten),
-    )
-    round_.report_contributions({seat: points[seat] for seat in rest}).send()
-    sheet.take(round_.report_result(), "winner; contribution")
-    round_.wait_for("vote")
-    _settled(sheet, round_, "; contribution")
