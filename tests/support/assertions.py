@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from analysis.round_facts import RoundResult, Statement
+from analysis.round_facts import Dues, RoundResult
 from analysis.settlement import settle_round
 from fl.devnode.market import Market
 from fl.devnode.rounds import LiveRound, Seat
@@ -87,7 +87,7 @@ def assert_settles_like_reference(round_: LiveRound) -> None:
     assert_recycles_like_reference(round_, result, statements)
 
 
-def assert_recycles_like_reference(round_: LiveRound, result: RoundResult, statements: Mapping[str, Statement]) -> None:
+def assert_recycles_like_reference(round_: LiveRound, result: RoundResult, statements: Mapping[str, Dues]) -> None:
     """Every settled member claims its rebate; each is the reference's, and only dust is left."""
     claiming = [seat for seat in round_.members if round_.stage(seat) is Stage.SETTLED]
     due = {seat: statements[seat.account].rebate for seat in claiming}
@@ -104,7 +104,7 @@ def assert_recycles_like_reference(round_: LiveRound, result: RoundResult, state
     assert left < bound, f"{left} wei of dust for {len(claiming)} members"
 
 
-def amounts(seat: Seat, statement: Statement) -> dict[str, int]:
+def amounts(seat: Seat, statement: Dues) -> dict[str, int]:
     """A reference's statement as `MemberSettled` tells it."""
     return {
         "share": statement.share if seat.role is Role.OWNER else 0,
