@@ -140,6 +140,17 @@ def test_settle__share_beyond_the_cap__counts_as_the_cap() -> None:
     assert settle(*bids, claimant=0, max_owner_bid=1).shares[1] == 1 * GWEI
 
 
+def test_settle__billions_of_points__the_cut_spares_a_wei() -> None:
+    """The one corner in which the cut shows though all bids respect their caps (PROOFS.md)."""
+    # Points 3 * 10^9 and 1, cap 1; K^ = 4/3 K is a third of a gwei above 3 * 10^9 + 1: owner 0's share is above its
+    # cap, and A_0 = 3 (1 - K^ + c) is -1/3 gwei / (3 * 10^9 + 1) before c is rounded up, above 0 after.
+    cost = 2_250_000_001
+    bids = [[0], [1]], [[0], [cost], [0], [0]], 0
+    options: dict[str, Any] = {"claimant": 0, "owner_points": [3 * 10**9, 1]}
+    assert settle(*bids, **options).taxes[0] == 1
+    assert settle(*bids, **options, max_owner_bid=1).taxes[0] == 0
+
+
 THREE = [[1], [1], [1]]
 
 

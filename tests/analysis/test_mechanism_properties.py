@@ -20,6 +20,7 @@ from analysis.mechanism import (
     draw,
     theta_numerator,
 )
+from tests.analysis.page_formulas import claims_at, rounded_shares, score_of
 from tests.analysis.round_strategies import MAX_CAP, Auction, auctions, bids, contribution_points
 
 examples = settings(deadline=None)
@@ -121,8 +122,8 @@ def test_settle__any_round__nobody_owes_more_than_its_lock(auction: Auction) -> 
 def test_settle__any_round__equals_the_formulas_of_the_page(auction: Auction) -> None:
     """Once more from mechanism.md, in fractions and in its own order of writing."""
     result = auction.settle()
-    shares = _shares_of_the_page(auction)
-    scores = [_score_of_the_page(auction, model) for model in range(len(auction.live))]
+    shares = [rounded_shares(auction, model) for model in range(len(auction.live))]
+    scores = [score_of(auction, model) for model in range(len(auction.live))]
     assert result.scores == scores
     for member in range(auction.members):
         claims, weight = auction.signed_claims(member), auction.weight(member)
@@ -142,40 +143,6 @@ def test_settle__any_round__equals_the_formulas_of_the_page(auction: Auction) ->
         assert result.payments[member] == own_share + tax
 
 
-def _at(auction: Auction, model: int) -> tuple[list[int], list[int]]:
-    """Values and costs at a model in wei, 0 for the claimant's."""
-    costs = [row[model] * WEI_PER_GWEI for row in auction.station_bids]
-    costs[auction.claimant] = 0
-    return [row[model] * WEI_PER_GWEI for row in auction.owner_bids], costs
-
-
-def _score_of_the_page(auction: Auction, model: int) -> int:
-    (values, costs), stations = _at(auction, model), len(auction.station_bids)
-    return (stations - 1) * sum(values) - stations * sum(costs)
-
-
-def _shares_of_the_page(auction: Auction) -> list[list[int]]:
-    """Signed shares, `[model][member]`."""
-    theta = Fraction(auction.theta_numerator, THETA_ONE)
-    n_owners, n_stations = len(auction.owner_bids), len(auction.station_bids)
-    shares = []
-    for model in range(len(auction.live)):
-        values, costs = _at(auction, model)
-        value, cost = sum(values), sum(costs)
-        estimate = Fraction(cost * n_stations, n_stations - 1)
-        if auction.owner_points is None:
-            exact = [(1 - theta) * estimate / n_owners + theta * Fraction(value - v, n_owners - 1) for v in values]
-        else:
-            exact = [p * estimate / sum(auction.owner_points) for p in auction.owner_points]
-        rewards = [
-            (1 - theta) * Fraction(cost - k, n_stations - 2) + theta * Fraction(value, n_stations) for k in costs
-        ]
-        rewards[auction.claimant] = (1 - theta) * Fraction(cost, n_stations - 1) + theta * Fraction(value, n_stations)
-        assert sum(exact) == sum(rewards) == estimate + theta * (value - estimate)
-        shares.append([ceil(share) for share in exact] + [-floor(reward) for reward in rewards])
-    return shares
-
-
 @examples
 @given(auctions())
 def test_settle__any_round__largest_positive_live_score_lowest_index(auction: Auction) -> None:
@@ -187,7 +154,7 @@ def test_settle__any_round__largest_positive_live_score_lowest_index(auction: Au
         assert not any(result.shares)
     else:
         assert result.selected == max(candidates, key=lambda m: (result.scores[m], -m))
-        values, costs = _at(auction, result.selected)
+        values, costs = claims_at(auction, result.selected)
         stations = len(costs)
         assert sum(costs) * Fraction(stations, stations - 1) <= result.pool <= sum(values)
 
@@ -236,8 +203,12 @@ def test_settle__dead_models_left_out__same_payments(auction: Auction) -> None:
 @examples
 @given(auctions())
 def test_settle__bids_within_their_caps__cutting_shares_changes_nothing(auction: Auction) -> None:
-    """A share beyond `p * maxOwnerBid` only occurs at a model that the others would rather not train."""
-    assert auction.settle(capped=True) == auction.settle(capped=False)
+    """A share beyond `p * maxOwnerBid` only occurs at a model that the others would rather not train (PROOFS.md)."""
+    cut, whole = auction.settle(capped=True), auction.settle(capped=False)
+    assert (cut.selected, cut.shares, cut.pool) == (whole.selected, whole.shares, whole.pool)
+    total = sum(auction.owner_points or (1,) * len(auction.owner_bids))
+    most = 0 if total * (len(auction.station_bids) - 1) <= WEI_PER_GWEI else 1
+    assert all(0 <= b - a <= most for a, b in zip(cut.taxes, whole.taxes, strict=True))
 
 
 # ── the draw ──

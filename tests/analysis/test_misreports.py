@@ -132,7 +132,7 @@ def _full(round_: Round) -> tuple[Member, ...]:
 def test_every_deviation__every_round_of_two_models__gains_nothing() -> None:
     for bids, efforts in ((range(3), 1), (range(2), 3)):
         tried, profitable = gains(ours, small_rounds(bids, 2, THETAS, efforts), bids)
-        assert tried > 100_000
+        assert tried > 30_000
         assert profitable == 0
 
 
