@@ -1,5 +1,6 @@
 """The members of the paper's experiments: true values and costs, drawn around its means (section V-A)."""
 
+from dataclasses import replace
 from random import Random
 
 from analysis.mechanism import THETA_ONE, WEI_PER_GWEI
@@ -51,6 +52,12 @@ def draw_round(
         max_station_bid=MAX_STATION_BID,
         bond=BOND,
     )
+
+
+def redrawn(round_: Round, claimant: int) -> Round:
+    """The same round with another claimant; everybody else reveals."""
+    stations = (replace(station, revealed=number != claimant) for number, station in enumerate(round_.stations))
+    return replace(round_, stations=tuple(stations), claimant=claimant)
 
 
 SETTINGS = {
