@@ -1,7 +1,7 @@
 """Re-check a finished round's `round.json` against the reference: `python -m analysis.check_round PATH`.
 
 Everything that the mechanism decides is worked out again from the bids and from what happened, and compared
-to the wei. `fl/crowdfunding/round.md` has the format. How it is read beyond that:
+to the wei. `fl/record/round.md` has the format. How it is read beyond that:
 
 - `value`, `cost` and `margin`, the bids of whoever did not reveal, and `training` and `contributions` where
   nothing was trained, may be null.

@@ -60,7 +60,7 @@ def _play(
 
     from fl.crowdfunding.checks import check_artefacts, check_books
     from fl.crowdfunding.clock import Clock
-    from fl.crowdfunding.document import document_of, write
+    from fl.record.document import document_of, write
     from fl.crowdfunding.play import Play, Stage
     from fl.crowdfunding.show import RichWatcher, show_tables
 

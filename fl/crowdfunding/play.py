@@ -13,7 +13,7 @@ from fl.crowdfunding.training import Training, measure, train
 from fl.crowdfunding.valuations import Valuations, draw, terms_of
 from fl.crowdfunding.watcher import Watcher
 from fl.market.client import Market
-from fl.market.history import RoundRecord, rebuild
+from fl.record.history import RoundRecord, rebuild
 from fl.market.mailbox import Mailbox
 from fl.market.members import BaseStation, Member, Owner
 from fl.market.membership import Entry, tree_of

@@ -22,7 +22,7 @@ from hexbytes import HexBytes
 from web3.exceptions import Web3Exception
 
 from fl.market.bids import word_count
-from fl.market.history import Event
+from fl.record.history import Event
 from fl.market.refusals import MarketError, explain
 from fl.market.terms import Phase, Role, RoundTerms, Stage, Status
 

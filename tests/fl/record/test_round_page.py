@@ -9,7 +9,7 @@ import pytest
 from analysis.worked_example import ROUND
 from tests.support.pages import ROOT, text
 
-PAGE = text(ROOT / "fl" / "crowdfunding" / "round.md")
+PAGE = text(ROOT / "fl" / "record" / "round.md")
 SECTIONS = PAGE.split("\n## ")[1:]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from fl.crowdfunding.play import Played
 from fl.market.client import Market
-from fl.market.history import MemberRecord, Settled
+from fl.record.history import MemberRecord, Settled
 from fl.market.terms import GWEI, Policy, Role
 
 _EXACT = 2**53
