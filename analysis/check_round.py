@@ -1,13 +1,10 @@
-"""Re-check a finished round's `round.json` against the reference: `python -m analysis.check_round PATH`.
+"""Re-check a finished round's `round.json` (format 2) against the reference: `python -m analysis.check_round PATH`.
 
 Everything that the mechanism decides is worked out again from the bids and from what happened, and compared
-to the wei. `fl/record/round.md` has the format. How it is read beyond that:
+to the wei. `fl/record/round.md` has the format; nothing of the product's reader is used. How it is read beyond that:
 
-- `value`, `cost` and `margin`, the bids of whoever did not reveal, and `training` and `contributions` where
-  nothing was trained, may be null.
-- The winner recorded a global round if an epoch has an `updates_root`.
-- A cancelled round that had to be cancelled by neither commits nor reveals was not selected in time.
-- With `threshold` in the document `punished` is counted again from the votes, else it is believed.
+- A cancelled round that was drawn, and in which a base station revealed, was not selected in time.
+- Punishment and the contributions' standing are counted again from the votes.
 """
 
 from __future__ import annotations
@@ -20,14 +17,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from analysis.mechanism import WEI_PER_GWEI
-from analysis.round_facts import Member, Round, RoundResult, Statement
-from analysis.settlement import is_punished, settle_round
+from analysis.mechanism import BASIS_POINTS, THETA_ONE, WEI_PER_GWEI, theta_numerator
+from analysis.round_facts import Dues, Member, Round, RoundResult
+from analysis.settlement import exceeds_threshold, settle_round
 
 logger = logging.getLogger(__name__)
 
+FORMAT = 2
+
 Document = Mapping[str, Any]
-STATEMENT_FIELDS = ("share", "tax", "reward", "forfeited", "slashed", "rebate", "payment")
+DUES_FIELDS = ("share", "tax", "reward", "forfeited", "slashed", "bonus", "payment")
 
 
 def check(document: Document) -> list[str]:
@@ -41,14 +40,15 @@ def check(document: Document) -> list[str]:
         that cannot be read at all gives one line that says why.
     """
     try:
+        if document["format"] != FORMAT:
+            return [f"the document has format {document['format']}, and format {FORMAT} is checked here"]
         round_ = read_round(document)
         result = settle_round(round_)
         return [
-            *_check_outcome(document, result),
+            *_check_outcome(document, round_, result),
             *_check_models(document, round_),
-            *_check_members(document["owners"], "owner", result.owners),
-            *_check_members(document["base_stations"], "base station", result.base_stations),
-            *_check_collected(document, result),
+            *_check_members(document, "owners", round_.owners, result.owners, 0),
+            *_check_members(document, "base_stations", round_.stations, result.stations, result.lot),
             *_check_votes(document, round_, result),
         ]
     except KeyError as error:
@@ -65,63 +65,105 @@ def read_round(document: Document) -> Round:
         ValueError: An entry is out of its range or contradicts another.
         TypeError: An entry is of the wrong type.
     """
-    policy, caps, models = document["policy"], document["caps"], document["models"]
-    base_stations = tuple(_read_member(entry, len(models)) for entry in document["base_stations"])
-    places = {_account(entry["account"]): number for number, entry in enumerate(document["owners"])}
-    if len(places) < len(document["owners"]):
-        raise ValueError("an owner is listed twice")
+    caps, models, selected = document["caps"], document["models"], document["selected"]
+    owners, stations = (tuple(_read_member(entry) for entry in document[side]) for side in ("owners", "base_stations"))
+    places = _places(document["owners"], "an owner")
+    station_places = _places(document["base_stations"], "a base station")
     for model in models:
         if _account(model["proposer"]) not in places:
             raise ValueError(f"proposer {model['proposer']} is not an owner")
-    epochs = (document.get("training") or {}).get("epochs") or []
-    contributions = tuple(None if points is None else _int(points) for points in document["contributions"] or ())
+    claimant = document["claimant"]
+    if claimant is not None and _account(claimant) not in station_places:
+        raise ValueError(f"claimant {claimant} is not a base station")
+    punished, upheld = _verdicts(document, owners)
     return Round(
-        owners=tuple(_read_member(entry, len(models)) for entry in document["owners"]),
-        base_stations=base_stations,
+        owners=owners,
+        stations=stations,
         proposers=tuple(places[_account(model["proposer"])] for model in models),
+        claimant=None if claimant is None else station_places[_account(claimant)],
         theta_numerator=_int(document["theta_numerator"]),
         max_owner_bid=_int(caps["owner"]),
-        max_base_bid=_int(caps["base_station"]),
+        max_station_bid=_int(caps["base_station"]),
         bond=_int(document["bond"]),
-        owner_policy=_one_of(policy["owners"], ("equal", "capability")),
-        base_policy=_one_of(policy["base_stations"], ("equal", "capability", "contribution")),
+        stake=_int(document["contribution_stake"]),
+        owner_policy=_one_of(document["policy"], ("equal", "capability")),
         selected_in_time=document["status"] != "cancelled",
-        global_round_recorded=any(epoch.get("updates_root") for epoch in epochs),
+        global_rounds=1 if selected is None else _int(models[selected]["global_rounds"]),
         reported=document["status"] != "aborted",
-        punished=bool(document["punished"]),
-        contributions=contributions,
+        punished=punished,
+        upheld=upheld,
+        contributions=tuple(None if points is None else _int(points) for points in document["contributions"]),
     )
 
 
-def _read_member(entry: Document, models: int) -> Member:
-    revealed = bool(entry["revealed"])
+def _read_member(entry: Document) -> Member:
+    bids = entry["bids"]
+    if (bids is None) == bool(entry["revealed"]):
+        raise ValueError(f"{entry['account']} has bids without having revealed, or none though it has")
     return Member(
-        bids=tuple(_int(bid) for bid in entry["bids"]) if revealed else (0,) * models,
+        bids=() if bids is None else tuple(_int(bid) for bid in bids),
         points=_int(entry["points"]),
         committed=bool(entry["committed"]),
-        revealed=revealed,
-        recorded=bool(entry.get("recorded")),
+        revealed=bids is not None,
+        recorded=_int(entry["recorded"]),
     )
 
 
-def _check_outcome(document: Document, result: RoundResult) -> list[str]:
+def _places(entries: Sequence[Document], what: str) -> dict[str, int]:
+    places = {_account(entry["account"]): number for number, entry in enumerate(entries)}
+    if len(places) < len(entries):
+        raise ValueError(f"{what} is listed twice")
+    return places
+
+
+def _verdicts(document: Document, owners: Sequence[Member]) -> tuple[bool, bool]:
+    """Whether the winner is punished, and whether enough electors uphold the contributions."""
+    if document["status"] != "settled":
+        return False, False
+    electors = sum(owner.committed for owner in owners) - 1
+    claimed = _bps(document["models"][document["selected"]]["claimed_accuracy"])
+    least, threshold = claimed - _int(document["tolerance"]), _int(document["threshold"])
+    votes_for = (
+        sum(_bps(vote["measured_accuracy"]) < least for vote in document["votes"]),
+        sum(_bool(vote["uphold"]) for vote in document["votes"]),
+    )
+    punish, uphold = (exceeds_threshold(votes, electors, threshold) for votes in votes_for)
+    return punish, uphold
+
+
+def _check_outcome(document: Document, round_: Round, result: RoundResult) -> list[str]:
     pool = 0 if result.settlement is None else int(result.settlement.pool)
     return [
         *_differs("status", document["status"], result.status),
         *_differs("selected", document["selected"], result.selected),
-        *_differs("pool", _int(document["pool"] or 0), pool),
+        *_differs("pool", _int(document["pool"]), pool),
+        *_differs("punished", _bool(document["punished"]), result.status == "settled" and round_.punished),
+        *_differs("upheld", _bool(document["upheld"]), result.upheld),
+        *_differs("kept", _int(document["kept"]), result.kept),
+        *_check_theta(document, round_),
     ]
+
+
+def _check_theta(document: Document, round_: Round) -> list[str]:
+    """θ lies in its range, and is 0 where it was not drawn."""
+    lo, hi = (_int(bps) for bps in document["theta_range"])
+    weighted, theta = round_.owner_policy == "capability", round_.theta_numerator
+    least, most = (theta_numerator(lo, hi, u, weighted) for u in (0, THETA_ONE - 1))
+    if round_.claimant is None:
+        least = most = 0
+    return [] if least <= theta <= most else [f"theta_numerator is {theta}, which is not in {least} … {most}"]
 
 
 def _check_models(document: Document, round_: Round) -> list[str]:
     found = []
+    stations = sum(station.committed for station in round_.stations)
     for number, (model, live) in enumerate(zip(document["models"], round_.live, strict=True)):
         value = _sum_of_bids(round_.owners, number)
-        cost = _sum_of_bids(round_.base_stations, number)
-        found += _differs(f"model {number} live", bool(model["live"]), live)
-        for field, expected in (("value", value), ("cost", cost), ("margin", value - cost)):
-            if model[field] is not None:
-                found += _differs(f"model {number} {field}", _int(model[field]), expected)
+        cost = _sum_of_bids(round_.stations, number)
+        margin = ((stations - 1) * value - stations * cost) // max(1, stations - 1)
+        found += _differs(f"model {number} live", _bool(model["live"]), live)
+        for field, expected in (("value", value), ("cost", cost), ("margin", margin)):
+            found += _differs(f"model {number} {field}", _int(model[field]), expected)
     return found
 
 
@@ -129,33 +171,29 @@ def _sum_of_bids(side: Sequence[Member], model: int) -> int:
     return sum(member.bids[model] for member in side if member.committed and member.revealed) * WEI_PER_GWEI
 
 
-def _check_members(entries: Sequence[Document], role: str, statements: Sequence[Statement]) -> list[str]:
+def _check_members(
+    document: Document, side: str, members: Sequence[Member], dues: Sequence[Dues], lot: int
+) -> list[str]:
     found = []
-    for number, (entry, statement) in enumerate(zip(entries, statements, strict=True)):
-        name = f"{role} {number}"
-        for field in STATEMENT_FIELDS:
-            found += _differs(f"{name} {field}", _int(entry[field] or 0), getattr(statement, field))
+    for number, (entry, member, due) in enumerate(zip(document[side], members, dues, strict=True)):
+        name = f"{side.rstrip('s').replace('_', ' ')} {number}"
+        is_claimant = document["claimant"] is not None and _account(entry["account"]) == _account(document["claimant"])
+        receives = lot if is_claimant else 0
+        found += _differs(f"{name} revealed", _bool(entry["revealed"]), member.revealed)
+        found += _differs(f"{name} claimant", _bool(entry["claimant"]), is_claimant)
+        found += _differs(f"{name} lot", _int(entry["lot"]), receives)
+        for field in DUES_FIELDS:
+            found += _differs(f"{name} {field}", _int(entry[field]), getattr(due, field))
         change = _int(entry["balance_after"]) - _int(entry["balance_before"])
-        if change not in (-statement.payment, -statement.payment + statement.rebate):
-            found.append(
-                f"{name} balance changed by {change}, "
-                f"the reference says {-statement.payment} before its rebate of {statement.rebate}"
-            )
-    return found
-
-
-def _check_collected(document: Document, result: RoundResult) -> list[str]:
-    found = []
-    for key, side in (("owners", result.owner_side), ("base_stations", result.base_side)):
-        found += _differs(f"collected {key}", _int(document["collected"][key] or 0), side.inside + side.outside)
+        found += _differs(f"{name} change of balance", change, receives - due.payment)
     return found
 
 
 def _check_votes(document: Document, round_: Round, result: RoundResult) -> list[str]:
-    """Votes come from electors, once each, after a report; and they decide whether the winner is punished."""
-    votes = document["votes"] or []
+    """Votes come from electors, once each, after a report."""
+    votes = document["votes"]
     if result.selected is None or result.status != "settled":
-        return ["there is a vote or a punishment, but no report"] if votes or round_.punished else []
+        return ["there is a vote, but no report"] if votes else []
     winner = round_.proposers[result.selected]
     electors = [
         _account(entry["account"])
@@ -165,10 +203,6 @@ def _check_votes(document: Document, round_: Round, result: RoundResult) -> list
     voters = [_account(vote["account"]) for vote in votes]
     found = [f"{voter} voted but is no elector" for voter in voters if voter not in electors]
     found += [f"{voter} voted more than once" for voter in sorted(set(voters)) if voters.count(voter) > 1]
-    if document.get("threshold") is not None:
-        votes_for = sum(bool(vote["punish"]) for vote in votes)
-        punished = is_punished(votes_for, len(electors), _int(document["threshold"]))
-        found += _differs("punished", round_.punished, punished)
     return found
 
 
@@ -178,6 +212,17 @@ def _differs(name: str, found: object, expected: object) -> list[str]:
 
 def _account(address: str) -> str:
     return address.lower()
+
+
+def _bps(accuracy: float) -> int:
+    """An accuracy, 0 … 1, as the chain has it, 1/10,000."""
+    return round(accuracy * BASIS_POINTS)
+
+
+def _bool(flag: Any) -> bool:
+    if not isinstance(flag, bool):
+        raise TypeError(f"{flag!r} is neither true nor false")
+    return flag
 
 
 def _one_of(word: Any, words: tuple[str, ...]) -> Any:

@@ -21,12 +21,20 @@ from scripts._command import Command
 @click.option("--models", type=int, help="Number of owners that propose a model.  [default: all]")
 @click.option(
     "--policy",
-    type=click.Choice(["equal", "capability", "contribution"]),
+    type=click.Choice(["equal", "capability"]),
     default="equal",
     show_default=True,
-    help="How base stations share the pool (owners share by capability under `capability`, equally otherwise).",
+    help="How owners share the payment.",
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="Of all draws but θ, which the chain draws.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of every draw: the same seed, the same money.")
+@click.option(
+    "--theta",
+    metavar="θ",
+    help="The base stations' part of the surplus, 0.4, or a range that the chain draws it from, 0.2-0.6.  "
+    "[default: of 0.2-0.6 what the seed picks; 0 under capability]",
+)
+@click.option("--stake", type=int, default=0, show_default=True, help="Gwei that each base station stakes.")
+@click.option("--tolerance", type=float, default=0.03, show_default=True, help="How far a claim may be missed, 0 … 1.")
 @click.option("--dataset", type=click.Choice(["digits", "cifar10"]), default="digits", show_default=True)
 @click.option(
     "--data-dir",
@@ -44,6 +52,7 @@ from scripts._command import Command
 @click.option("--non-revealer", is_flag=True, help="The last owner seals its bids and never reveals them.")
 @click.option("--bad-winner", is_flag=True, help="The winner reports a model that it has not trained.")
 @click.option("--absent-station", is_flag=True, help="The last base station never records an update.")
+@click.option("--partial-station", is_flag=True, help="The last base station records half of the global rounds.")
 @click.option("--phase-seconds", type=int, default=3600, show_default=True, help="Length of a phase.")
 @click.option(
     "--out", type=click.Path(file_okay=False), help="Folder for round.json, models and log.  [default: rounds/<time>]"

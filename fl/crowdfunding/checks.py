@@ -2,6 +2,7 @@
 
 from fl.artefacts import ArtefactError, ArtefactStore, from_chain
 from fl.crowdfunding.play import Played
+from fl.crowdfunding.training import NO_UPDATE
 from fl.market.client import Market
 from fl.market.merkle import updates_root
 from fl.market.terms import Role
@@ -10,12 +11,9 @@ from fl.training.edge import load_update
 from fl.training.errors import TrainingError
 from fl.training.state import save_model
 
-DUST_PER_MEMBER = 4
-"""Wei: a round's escrow ends below this for each member (protocol.md, "Conservation")."""
-
 
 def check_books(market: Market, played: Played) -> list[str]:
-    """Hold the contract's ether against all balances and escrows, and every balance against its settlement and rebate.
+    """Hold the contract's ether against all balances and escrows, and every balance against settlement and lot.
 
     Returns:
         One line a discrepancy.
@@ -23,16 +21,14 @@ def check_books(market: Market, played: Played) -> list[str]:
     found = []
     if unaccounted := market.unaccounted():
         found.append(f"the contract holds {unaccounted} wei more than all balances and escrows")
-    members = len(played.record.members)
-    if not 0 <= played.escrow_left < DUST_PER_MEMBER * members:
-        found.append(f"{played.escrow_left} wei of the round are left for {members} members")
-    for account, member in played.record.members.items():
-        if member.settled is None:
-            found.append(f"{account} is not settled")
-            continue
-        expected = played.before[account] - member.settled.payment + played.rebates[account]
-        if played.after[account] != expected:
-            found.append(f"{account} has {played.after[account]} wei, its settlement says {expected}")
+    if played.escrow_left != played.record.kept:
+        found.append(f"{played.escrow_left} wei of the round are left, its settlements keep {played.record.kept}")
+    for entry in played.document.members:
+        if played.record.members[entry.account].settled is None:
+            found.append(f"{entry.account} is not settled")
+        expected = entry.balance_before - entry.payment + entry.lot
+        if entry.balance_after != expected:
+            found.append(f"{entry.account} has {entry.balance_after} wei, its settlement says {expected}")
     return found
 
 
@@ -46,22 +42,22 @@ def check_artefacts(played: Played, store: ArtefactStore) -> list[str]:
     found: list[str] = []
     if played.federation is None:
         return found
-    for epoch, (model_digest, root) in sorted(record.global_rounds.items()):
+    for number, (model_digest, root) in sorted(record.global_rounds.items()):
         updates = {
-            member.account: member.updates[epoch]
+            member.account: digest
             for member in record.side(Role.BASE_STATION)
-            if epoch in member.updates
+            if (digest := member.updates.get(number, NO_UPDATE)) != NO_UPDATE
         }
         if updates_root(list(updates.items())) != root:
-            found.append(f"global round {epoch}: its updates root is not that of the recorded updates")
+            found.append(f"global round {number}: its updates root is not that of the recorded updates")
         try:
             model = played.federation.model
             state = aggregate(load_update(store.get(from_chain(digest)), model) for digest in updates.values())
-            average = store.put(save_model(model, state, epoch=epoch))
+            average = store.put(save_model(model, state, epoch=number))
             if average != from_chain(model_digest):
-                found.append(f"global round {epoch}: its model is not the average of the recorded updates")
+                found.append(f"global round {number}: its model is not the average of the recorded updates")
         except (ArtefactError, TrainingError) as error:
-            found.append(f"global round {epoch}: {error}")
+            found.append(f"global round {number}: {error}")
     if record.result is not None:
         try:
             store.get(from_chain(record.result[0]))

@@ -1,4 +1,4 @@
-"""Waiting for a deadline: a development node is moved ahead, on any other the time has to pass."""
+"""Waiting for a deadline or a block: a development node is moved ahead, on any other the time has to pass."""
 
 import logging
 import time
@@ -12,12 +12,16 @@ log = logging.getLogger("hcfl")
 
 
 class Clock:
-    """The chain's time."""
+    """The chain's time.
+
+    Attributes:
+        movable: whether it is a development node, which mines when it is asked to.
+    """
 
     def __init__(self, chain: ChainManager, provider: ProviderAPI):
         self._chain = chain
         self._provider = provider
-        self._movable = "anvil" in str(provider.make_request("web3_clientVersion", [])).lower()
+        self.movable = "anvil" in str(provider.make_request("web3_clientVersion", [])).lower()
 
     @property
     def now(self) -> int:
@@ -29,7 +33,7 @@ class Clock:
         """Return once a call would be mined at or after the deadline."""
         if (left := deadline - self.now) <= 0:
             return
-        if self._movable:
+        if self.movable:
             with asking("move the clock"):
                 self._provider.make_request("evm_setNextBlockTimestamp", [deadline])
                 self._provider.make_request("evm_mine", [])
@@ -37,3 +41,17 @@ class Clock:
         log.info("waiting %d s for a deadline", left)
         while (left := deadline - self.now) > 0:
             time.sleep(min(left, 5))
+
+    def mine(self) -> None:
+        """Let a block of a movable chain pass."""
+        with asking("mine a block"):
+            self._provider.make_request("evm_mine", [])
+
+    def randomness_ahead(self) -> int:
+        """`prevrandao` of the next block of a movable chain, which mines that block and takes it back."""
+        with asking("look a block ahead"):
+            snapshot = self._provider.make_request("evm_snapshot", [])
+            self._provider.make_request("evm_mine", [])
+            block = self._provider.make_request("eth_getBlockByNumber", ["latest", False])
+            self._provider.make_request("evm_revert", [snapshot])
+        return int(block["mixHash"], 16)

@@ -60,9 +60,9 @@ def _play(
 
     from fl.crowdfunding.checks import check_artefacts, check_books
     from fl.crowdfunding.clock import Clock
-    from fl.record.document import document_of, write
     from fl.crowdfunding.play import Play, Stage
     from fl.crowdfunding.show import RichWatcher, show_tables
+    from fl.record.document import to_json, write
 
     stage = Stage.of(settings)
     market = market or deploy(project, members[0])
@@ -73,7 +73,7 @@ def _play(
         if error.name in TOO_LATE:
             raise SettingsError(f"--phase-seconds {settings.phase_seconds} is too short here: {error}") from error
         raise
-    document = document_of(market, played)
+    document = played.document
     path = folder / DOCUMENT
     write(document, path)
     show_tables(console, document, played)
@@ -81,7 +81,7 @@ def _play(
     written = f"\nWritten: {path}, and beside it {'/, '.join(FOLDERS)}/ and {LOG}"
     console.print(written, highlight=False, markup=False, soft_wrap=True)
     found = [
-        *(f"reference: {line}" for line in check_document(document)),
+        *(f"reference: {line}" for line in check_document(to_json(document))),
         *(f"books: {line}" for line in check_books(market, played)),
         *(f"artefacts: {line}" for line in check_artefacts(played, play.store)),
     ]

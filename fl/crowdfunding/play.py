@@ -9,19 +9,27 @@ from ape.api import AccountAPI
 from fl.artefacts import ArtefactStore, to_chain
 from fl.crowdfunding.clock import Clock
 from fl.crowdfunding.settings import Misbehaviour, RoundSettings
-from fl.crowdfunding.training import Training, measure, train
-from fl.crowdfunding.valuations import Valuations, draw, terms_of
+from fl.crowdfunding.training import Training, judge, measure_contributions, train, with_own_data
+from fl.crowdfunding.valuations import Valuations, claimant_of, draw, terms_of
 from fl.crowdfunding.watcher import Watcher
+from fl.market.bids import word_count
 from fl.market.client import Market
-from fl.record.history import RoundRecord, rebuild
 from fl.market.mailbox import Mailbox
 from fl.market.members import BaseStation, Member, Owner
 from fl.market.membership import Entry, tree_of
-from fl.market.terms import GWEI, Role, Status
+from fl.market.terms import GWEI, Role, Status, claimant_ordinal
 from fl.market.views import OwnersView, StationsView
-from fl.training.contribution import contribution_points
+from fl.record.document import Balances, GlobalRoundEntry, RoundDocument, TrainingEntry, document_of
+from fl.record.history import RoundRecord, rebuild
 from fl.training.data import labels_of, load_dataset
 from fl.training.federation import Federation, build_federation
+from fl.training.state import save_model
+
+CREATION_SECONDS = 30
+"""Until the round is created: its phases are counted from then on."""
+
+DRAW_SECONDS = 30
+"""Left of the draw's window when no more blocks are let pass."""
 
 
 @dataclass(frozen=True)
@@ -30,25 +38,16 @@ class Played:
 
     Attributes:
         record: what the chain's logs say.
-        targets: target labels of each model.
-        claims: claimed accuracy of each model, 1/10,000.
-        training: None where nothing was trained.
-        before: each member's balance before it joined, free and locked, wei.
-        after: the same at the end.
-        rebates: what the round recycles to each member.
+        document: the round as `round.json`.
+        federation: of the selected model; None where nothing was trained.
         escrow_left: wei that the round still holds.
     """
 
     owners: tuple[Owner, ...]
     base_stations: tuple[BaseStation, ...]
     record: RoundRecord
-    targets: tuple[tuple[str, ...], ...]
-    claims: tuple[int, ...]
+    document: RoundDocument
     federation: Federation | None
-    training: Training | None
-    before: dict[str, int]
-    after: dict[str, int]
-    rebates: dict[str, int]
     escrow_left: int
 
 
@@ -116,17 +115,18 @@ class Play:
             TrainingError: training failed.
         """
         self._create()
-        before = self._fund_and_join()
+        before = self._join()
         self._propose()
         self._commit()
+        self._draw()
         self._reveal()
         training = None
         if self._select() is Status.TRAINING:
             training = self._train()
             self._report(training)
             self._vote(training)
-        rebates = self._settle()
-        return self._finish(training, before, rebates)
+        self._settle()
+        return self._finish(training, before)
 
     # ── the phases ──
 
@@ -135,19 +135,17 @@ class Play:
         names = [("owner", i) for i in range(settings.owners)] + [
             ("base station", j) for j in range(settings.base_stations)
         ]
-        points = (*self.valuations.owner_points, *self.valuations.base_points)
+        points = (*self.valuations.owner_points, *[1] * settings.base_stations)
         entries = [
             Entry(str(account.address), Role.OWNER if side == "owner" else Role.BASE_STATION, each)
             for (side, _), account, each in zip(names, self.accounts, points, strict=True)
         ]
         tree = tree_of(entries)
-        self.terms = terms_of(settings, self.labels, self.clock.now, tree.root)
-        self.round_id = self.market.create_round(self.creator, self.terms)
-        theta = self.market.round_state(self.round_id).theta_numerator / 2**64
-        self.watcher.phase(
-            "Create",
-            f"round {self.round_id} on chain {self.market.chain_id}, θ = {theta:.4f}",
-        )
+        self.terms = terms_of(settings, self.labels, self.clock.now + CREATION_SECONDS)
+        self.round_id = self.market.create_round(self.creator, self.terms, tree.root)
+        low, high = (bps / 10_000 for bps in self.terms.surplus_bps)
+        theta = f"θ = {low}" if low == high else f"θ from {low} to {high}"
+        self.watcher.phase("Create", f"round {self.round_id} on chain {self.market.chain_id}, {theta}")
         self.watcher.did("contract", self.market.address)
         members = [
             (f"{side} {index + 1}", account, each, tree.proof(entry))
@@ -170,62 +168,78 @@ class Play:
         """Owners, then base stations."""
         return (*self.owners, *self.base_stations)
 
-    @property
-    def _silent(self) -> Owner | None:
-        """Who never reveals."""
-        return self.owners[-1] if self.settings.misbehaviour is Misbehaviour.NON_REVEALER else None
-
-    def _fund_and_join(self) -> dict[str, int]:
-        self.watcher.phase("Fund and join", "everybody locks the same for every bid")
+    def _join(self) -> dict[str, int]:
+        self.watcher.phase("Join", "everybody locks the same for every bid, and knows what it can lose")
         before = {}
         for member in self.members:
-            lock = self.terms.lock(member.role, member.points)
-            self.market.deposit(member.account, lock)
-            before[member.address] = self.market.balance_of(member.address)
             member.publish_key()
             member.join()
-            self.watcher.did(member.name, f"locked {lock // GWEI} gwei")
+            before[member.address] = self.market.balance_of(member.address)
+            lock, loss = (
+                amount(member.role, member.points) // GWEI for amount in (self.terms.lock, self.terms.worst_loss)
+            )
+            self.watcher.did(member.name, f"locked {lock} gwei; doing its duties it loses {loss} at most")
         return before
 
     def _propose(self) -> None:
         self.watcher.phase("Propose", "digests on chain, the texts encrypted to the members of each side")
         owners = [owner.address for owner in self.owners]
         stations = [station.address for station in self.base_stations]
-        self.claims = []
+        self.texts: list[tuple[OwnersView, StationsView]] = []
         for owner, federation in zip(self.owners, self.federations, strict=False):
-            config = federation.config
+            config, initial = federation.config, federation.initial_state()
             view = OwnersView(self.settings.claimed_accuracy_bps, tuple(config.targets or ()))
             stations_view = StationsView(
                 model=federation.model.name,
                 dataset=config.dataset,
                 label_count=len(view.targets),
-                parameters=sum(tensor.numel() for tensor in federation.initial_state().values()),
-                training_rounds=config.rounds,
+                parameters=sum(tensor.numel() for tensor in initial.values()),
+                global_rounds=config.rounds,
                 local_epochs=federation.stations[0].config.local_epochs,
-                edge_rounds=federation.stations[0].config.edge_aggregations,
+                edge_aggregations=federation.stations[0].config.edge_aggregations,
+                initial_model=self.store.put(save_model(federation.model, initial)),
             )
             model = owner.propose(view, stations_view, owners, stations)
-            self.claims.append(view)
+            self.texts.append((view, stations_view))
             self.watcher.did(owner.name, f"proposed model {model}: labels {', '.join(view.targets)}")
 
     def _commit(self) -> None:
         self.clock.wait_until(self.terms.deadlines.join)
         self.watcher.phase("Commit", "sealed bids of both sides for every model")
         for member in self.members:
-            member.commit(len(self.claims))
+            member.commit(len(self.texts))
             self.watcher.did(member.name, "sealed its bids")
+            for model, reason in member.unread.items():
+                self.watcher.did(member.name, f"bid {member.blind_bid} for model {model}, because {reason}")
+
+    def _draw(self) -> None:
+        """In the first block of the window, so that there is one to choose from.
+
+        Where blocks can be had for the asking they pass until the next one draws the claimant that the seed names.
+        """
+        self.clock.wait_until(self.terms.deadlines.draw_opens)
+        wanted, stations = claimant_of(self.settings) + 1, len(self.base_stations)
+        while self.clock.movable and self.clock.now < self.terms.deadlines.draw - DRAW_SECONDS:
+            if claimant_ordinal(self.clock.randomness_ahead(), self.round_id, stations) == wanted:
+                break
+            self.clock.mine()
+        self.market.draw_claimant(self.creator, self.round_id)
+        state = self.market.round_state(self.round_id)
+        self.claimant = self.base_stations[state.claimant - 1]
+        self.watcher.phase("Draw", f"θ = {state.theta_numerator / 2**64:.4f}")
+        self.watcher.did(self.claimant.name, "is the claimant: its bids stay sealed, and all taxes are its")
 
     def _reveal(self) -> None:
-        self.clock.wait_until(self.terms.deadlines.commit)
         self.watcher.phase("Reveal", "the seals are opened, the contract sums values and costs")
+        silent = self.owners[-1] if self.settings.misbehaviour is Misbehaviour.NON_REVEALER else None
         for member in self.members:
-            if member is self._silent:
+            if member is silent:
                 self.watcher.did(member.name, "withholds its bids")
-                continue
-            member.reveal()
-            bids = () if member.sealed is None else member.sealed.bids
-            self.watcher.did(member.name, f"bid {', '.join(map(str, bids))} gwei")
-        if self._silent is not None:
+            elif member is not self.claimant:
+                member.reveal()
+                bids = () if member.sealed is None else member.sealed.bids
+                self.watcher.did(member.name, f"bid {', '.join(map(str, bids))} gwei")
+        if silent is not None:
             self.clock.wait_until(self.terms.deadlines.reveal)
 
     def _select(self) -> Status:
@@ -233,8 +247,9 @@ class Play:
         state = self.market.round_state(self.round_id)
         values, costs = self.market.sums(self.round_id)
         if state.status is Status.TRAINING:
-            margin = values[state.selected] - costs[state.selected]
-            detail = f"model {state.selected} has the largest margin, {margin} gwei"
+            stations = len(self.base_stations)
+            margin = values[state.selected] - costs[state.selected] * stations / (stations - 1)
+            detail = f"model {state.selected} has the largest margin, {margin:,.2f} gwei".replace(".00 gwei", " gwei")
         else:
             detail = state.status.name.lower().replace("_", " ")
         self.watcher.phase("Select", detail)
@@ -243,79 +258,110 @@ class Play:
 
     def _train(self) -> Training:
         federation = self.federations[self.selected]
-        winner = self.owners[self.selected]
-        absent = self.settings.misbehaviour is Misbehaviour.ABSENT_STATION
-        present = list(enumerate(self.base_stations))[: -1 if absent else None]
+        last, rounds = len(self.base_stations) - 1, federation.config.rounds
+        present = {
+            Misbehaviour.ABSENT_STATION: {last: 0},
+            Misbehaviour.PARTIAL_STATION: {last: rounds // 2},
+        }.get(self.settings.misbehaviour, {})
         self.watcher.phase(
             "Train",
-            f"{federation.config.rounds} global rounds of {federation.model.name} on {federation.config.dataset}, "
-            f"{len(present)} base stations × {federation.config.clients} clients",
+            f"{rounds} global rounds of {federation.model.name} on {federation.config.dataset}, "
+            f"{len(self.base_stations)} base stations × {federation.config.clients} clients",
         )
-        if absent:
-            self.watcher.did(self.base_stations[-1].name, "stays away")
-        honest = self.settings.misbehaviour is not Misbehaviour.BAD_WINNER
-        return train(self.market, federation, winner, present, self.store, self.watcher, honest=honest)
+        for index, stays in present.items():
+            what = f"stays for {stays} of {rounds} global rounds" if stays else "stays away"
+            self.watcher.did(self.base_stations[index].name, what)
+        return train(
+            self.market,
+            federation,
+            self.owners[self.selected],
+            list(enumerate(self.base_stations)),
+            self.store,
+            self.watcher,
+            present=present,
+            honest=self.settings.misbehaviour is not Misbehaviour.BAD_WINNER,
+        )
 
     def _report(self, training: Training) -> None:
-        winner = self.owners[self.selected]
-        if len(training.margins) < len(self.base_stations):
+        winner, (claim, _) = self.owners[self.selected], self.texts[self.selected]
+        if self.market.round_state(self.round_id).finished < len(self.base_stations):
             self.clock.wait_until(self.terms.deadlines.train)
         self.watcher.phase("Report", "contributions as measured, and the claim made at proposal time is opened")
-        listed = sorted(training.margins)
-        if len(listed) == 1:  # points must stay below the total: somebody absent gets the one that is left
-            listed.append(next(index for index in range(len(self.base_stations)) if index not in listed))
-        points = contribution_points([training.margins.get(index, 0) for index in listed])
-        stations = [self.base_stations[index] for index in listed]
-        words = [word for station in stations for word in self._words(station)]
-        addresses = [station.address for station in stations]
-        self.market.report_contributions(winner.account, self.round_id, addresses, points, words)
-        for station, each in zip(stations, points, strict=True):
-            self.watcher.did(winner.name, f"credits {station.name} with {each / 10_000:.1f} % of the contribution")
-        digest = to_chain(training.result_digest)
-        self.market.report_result(winner.account, self.round_id, digest, self.claims[self.selected].opening)
-        claimed = self.claims[self.selected].claimed_accuracy_bps
-        self.watcher.did(winner.name, f"reported its model; it had claimed {claimed / 100:.1f} %")
+        points = self._contributions(self.selected, training)
+        if points:
+            self.market.report_contributions(winner.account, self.round_id, list(points), list(points.values()))
+        for station in self.base_stations:
+            if station.address in points:
+                part = points[station.address] / 10_000
+                self.watcher.did(winner.name, f"credits {station.name} with {part:.1f} % of the contribution")
+        self.market.report_result(winner.account, self.round_id, to_chain(training.result_digest), claim.opening)
+        self.watcher.did(winner.name, f"reported its model; it had claimed {claim.claimed_accuracy_bps / 100:.1f} %")
+
+    def _contributions(self, owner: int, training: Training) -> dict[str, int]:
+        """The points that an owner finds right."""
+        federation = with_own_data(self.federations[self.selected], owner)
+        record = self._record()
+        return measure_contributions(federation, self.store, record, training.initial_digest)
 
     def _vote(self, training: Training) -> None:
-        self.watcher.phase("Vote", "every other owner measures the shared model and votes")
-        digest = to_chain(training.result_digest)
-        claimed = self.claims[self.selected].claimed_accuracy_bps
-        for owner in self.owners:
-            if owner is not self.owners[self.selected]:
-                measured = measure(self.federations[self.selected], self.store, digest)
-                punish = owner.vote(claimed, measured)
-                verdict = "for" if punish else "against"
-                self.watcher.did(owner.name, f"measured {measured / 100:.1f} % and voted {verdict} punishment")
+        self.watcher.phase("Vote", "every other owner measures the shared model and the contributions, and votes")
+        record = self._record()
+        listed = {station.account: station.listed or 0 for station in record.side(Role.BASE_STATION)}
+        for index, owner in enumerate(self.owners):
+            if index == self.selected:
+                continue
+            federation = with_own_data(self.federations[self.selected], index)
+            measured = judge(federation, self.store, training.result_digest).accuracy_bps
+            uphold = owner.vote(measured, listed, self._contributions(index, training))
+            verdict = "upholds" if uphold else "does not uphold"
+            self.watcher.did(owner.name, f"measured {measured / 100:.1f} %, and {verdict} the contributions")
 
-    def _settle(self) -> dict[str, int]:
-        self.watcher.phase("Settle", "shares, taxes, rewards and slashed bonds move; then everybody claims its rebate")
+    def _settle(self) -> None:
+        self.watcher.phase("Settle", "shares, taxes, rewards, stakes and slashed bonds move, then the claimant's lot")
+        revealed = {member.account: member.words for member in self._record().members.values()}
+        zeros = [0] * word_count(len(self.texts))
         for at in range(0, len(self.members), 50):
-            batch = self.members[at : at + 50]
-            words = [word for member in batch for word in self._words(member)]
-            self.market.settle_many(self.creator, self.round_id, [member.address for member in batch], words)
-        rebates = {}
-        for member in self.members:
-            rebates[member.address] = self.market.rebate(self.round_id, member.address)
-            self.market.claim_rebate(member.account, self.round_id)
-        return rebates
+            batch = [member.address for member in self.members[at : at + 50]]
+            words = [word for account in batch for word in revealed[account] or zeros]
+            self.market.settle_many(self.creator, self.round_id, batch, words)
+        self.market.claim_lot(self.claimant.account, self.round_id)
 
-    def _finish(self, training: Training | None, before: dict[str, int], rebates: dict[str, int]) -> Played:
-        return Played(
-            owners=self.owners,
-            base_stations=self.base_stations,
-            record=rebuild(self.market.events(self.round_id)),
-            targets=tuple(view.targets for view in self.claims),
-            claims=tuple(view.claimed_accuracy_bps for view in self.claims),
-            federation=None if training is None else self.federations[self.selected],
-            training=training,
-            before=before,
-            after={member.address: self.market.balance_of(member.address) for member in self.members},
-            rebates=rebates,
-            escrow_left=self.market.round_state(self.round_id).escrow,
+    def _finish(self, training: Training | None, before: dict[str, int]) -> Played:
+        events = self.market.events(self.round_id)
+        record = rebuild(events)
+        federation = None if training is None else self.federations[self.selected]
+        document = document_of(
+            self.market.chain_id,
+            self.market.address,
+            record,
+            self.texts,
+            None if training is None else self._entry(training),
+            {account: Balances(wei, self.market.balance_of(account)) for account, wei in before.items()},
+            self.market.transactions(events),
+        )
+        escrow_left = self.market.round_state(self.round_id).escrow
+        return Played(self.owners, self.base_stations, record, document, federation, escrow_left)
+
+    def _entry(self, training: Training) -> TrainingEntry:
+        federation, (claim, _) = self.federations[self.selected], self.texts[self.selected]
+        return TrainingEntry(
+            dataset=federation.config.dataset,
+            model=federation.model.name,
+            initial_digest=training.initial_digest,
+            result_digest=training.result_digest,
+            global_rounds=tuple(
+                GlobalRoundEntry(
+                    global_round=each.number,
+                    global_digest=each.digest,
+                    accuracy=each.evaluation.accuracy,
+                    loss=each.evaluation.loss,
+                    updates_root="0x" + each.updates_root.hex(),
+                )
+                for each in training.global_rounds
+            ),
+            claimed_accuracy=claim.claimed_accuracy_bps / 10_000,
+            final_accuracy=training.final.accuracy,
         )
 
-    def _words(self, member: Member) -> Sequence[int]:
-        """A member's packed bids as revealed: zeros if it never did."""
-        if member is self._silent or member.sealed is None:
-            return self.market.zero_words(len(self.claims))
-        return member.sealed.words
+    def _record(self) -> RoundRecord:
+        return rebuild(self.market.events(self.round_id))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fl.faults import Fault
-from fl.market.bids import MAX_MODELS
+from fl.market.bids import MAX_BID, MAX_MODELS
 from fl.market.terms import Policy
 from fl.training.config import DEFAULTS, TrainingConfig
 from fl.training.data import labels_of
@@ -20,6 +20,8 @@ COST_MEAN = 5
 CLAIMS_BPS = {"digits": 8_500, "cifar10": 2_500}
 """Accuracy that an honest proposer can promise of the default training, whatever the labels, 1/10,000."""
 
+THETA_BPS = (2_000, 6_000)
+"""The range that θ is taken from, 1/10,000, where owners share equally."""
 
 MIN_PHASE_SECONDS = 60
 """A node's clock goes on by a second a block, and everybody's calls have to fit into a phase."""
@@ -39,6 +41,7 @@ class Misbehaviour(Enum):
     NON_REVEALER = "the last owner commits its bids and never reveals them"
     BAD_WINNER = "the winner reports a model that it has not trained"
     ABSENT_STATION = "the last base station never records an update"
+    PARTIAL_STATION = "the last base station records the first half of the global rounds only"
 
 
 @dataclass(frozen=True)
@@ -47,12 +50,15 @@ class RoundSettings:
 
     Attributes:
         owners: number of owners, at least 2.
-        base_stations: number of base stations, at least 2.
+        base_stations: number of base stations, at least 3.
         clients: clients of each base station.
         models: number of owners that propose a model; None: all, 64 at most.
-        owner_policy: how owners share the pool.
-        base_policy: how base stations do.
-        seed: of every draw but θ, which the chain draws.
+        owner_policy: how owners share the total payment.
+        seed: of every draw: with θ given or left out, on a development node, it fixes all money too.
+        theta_bps: the range that the chain draws θ from, 1/10,000; None: one point of `THETA_BPS` that the seed picks,
+            0 under capability.
+        stake: what every base station stakes upon its contribution, gwei.
+        tolerance: the measured accuracy may be so much below the claimed one, 0 … 1.
         misbehaviour: of one member.
         phase_seconds: length of each phase.
         local_epochs: κ1; None: the data set's default.
@@ -69,8 +75,10 @@ class RoundSettings:
     clients: int = 2
     models: int | None = None
     owner_policy: Policy = Policy.EQUAL
-    base_policy: Policy = Policy.EQUAL
     seed: int = 1
+    theta_bps: tuple[int, int] | None = None
+    stake: int = 0
+    tolerance: float = 0.03
     dataset: str = "digits"
     data_dir: Path | None = None
     model: str | None = None
@@ -85,15 +93,27 @@ class RoundSettings:
     edge_rounds: int | None = None
 
     def __post_init__(self) -> None:
-        for name, count in (("owners", self.owners), ("base stations", self.base_stations)):
-            if count < 2:
-                raise SettingsError(f"a round needs at least 2 {name}, not {count}: with fewer it is cancelled")
+        for name, count, least in (("owners", self.owners, 2), ("base stations", self.base_stations, 3)):
+            if count < least:
+                raise SettingsError(f"a round needs at least {least} {name}, not {count}: with fewer it is cancelled")
         if self.models is not None and not 1 <= self.models <= min(self.owners, MAX_MODELS):
             raise SettingsError(
                 f"{self.models} models cannot be proposed: 1 … {min(self.owners, MAX_MODELS)}, one an owner at most"
             )
-        if self.owner_policy is Policy.CONTRIBUTION:
-            raise SettingsError("owners do not contribute to training: their policy is equal or capability")
+        if self.theta_bps is not None:
+            low, high = self.theta_bps
+            if not 0 <= low <= high < 10_000:
+                raise SettingsError(
+                    f"--theta is below 1, and a range's lower end comes first: not {low / 1e4}-{high / 1e4}"
+                )
+            if self.owner_policy is Policy.CAPABILITY and high:
+                raise SettingsError("--theta is 0 where owners share by capability: leave it out")
+        if not 0 <= self.stake <= MAX_BID:
+            raise SettingsError(f"--stake is 0 … {MAX_BID} gwei, not {self.stake}")
+        if not 0 <= self.tolerance < 1:  # nor nan
+            raise SettingsError(f"--tolerance is a difference of accuracies, 0 … 1, not {self.tolerance}")
+        if self.misbehaviour is Misbehaviour.PARTIAL_STATION and self.rounds < 2:
+            raise SettingsError("--partial-station needs --rounds 2 or more: one global round has no parts")
         if not 1 <= self.rounds <= 256:
             raise SettingsError(f"a model trains 1 … 256 global rounds, not {self.rounds}")
         if not MIN_PHASE_SECONDS <= self.phase_seconds <= MAX_PHASE_SECONDS:
@@ -136,6 +156,20 @@ class RoundSettings:
         )
 
 
+def theta_of(text: str) -> tuple[int, int]:
+    """A range of θ, 1/10,000, from one number or two: "0.4", "0.2-0.6".
+
+    Raises:
+        SettingsError: it is neither.
+    """
+    try:
+        low, *rest = (round(float(part) * 10_000) for part in text.split("-"))
+        (high,) = rest or [low]
+    except (ValueError, OverflowError):
+        raise SettingsError(f"--theta is one number below 1 or a range of two, as in 0.2-0.6, not {text}") from None
+    return low, high
+
+
 def settings_of(options: Mapping[str, Any]) -> RoundSettings:
     """The settings that the command's options ask for; imports no torch, so that a wrong one is told at once.
 
@@ -147,18 +181,19 @@ def settings_of(options: Mapping[str, Any]) -> RoundSettings:
         "non_revealer": Misbehaviour.NON_REVEALER,
         "bad_winner": Misbehaviour.BAD_WINNER,
         "absent_station": Misbehaviour.ABSENT_STATION,
+        "partial_station": Misbehaviour.PARTIAL_STATION,
     }
     raised = [name for name in flags if options[name]]
     if len(raised) > 1:
-        raise SettingsError("one member misbehaves: choose one of --non-revealer, --bad-winner, --absent-station")
-    policy = Policy[options["policy"].upper()]
-    data_dir = options["data_dir"]
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in flags)
+        raise SettingsError(f"one member misbehaves: choose one of {names}")
+    data_dir, theta = options["data_dir"], options["theta"]
     given = {name: options[name] for name in options if name in RoundSettings.__dataclass_fields__}
     settings = RoundSettings(
         **{
             **given,
-            "owner_policy": Policy.CAPABILITY if policy is Policy.CAPABILITY else Policy.EQUAL,
-            "base_policy": policy,
+            "owner_policy": Policy[options["policy"].upper()],
+            "theta_bps": None if theta is None else theta_of(theta),
             "data_dir": None if data_dir is None else Path(data_dir),
             "misbehaviour": flags[raised[0]] if raised else Misbehaviour.NONE,
         }

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -15,8 +14,7 @@ from fl.crowdfunding.play import Played
 from fl.crowdfunding.watcher import Watcher
 from fl.market.members import Member
 from fl.market.terms import GWEI
-
-Document = dict[str, Any]
+from fl.record.document import MemberEntry, RoundDocument
 
 _NAME = 15
 """Columns of a member's name."""
@@ -70,7 +68,7 @@ def short_gwei(wei: int) -> str:
     return "−" + text if wei < 0 and text != "0" else text
 
 
-def show_tables(console: Console, document: Document, played: Played) -> None:
+def show_tables(console: Console, document: RoundDocument, played: Played) -> None:
     """The models, what the round came to for each member, the accuracy by round, and where every wei went."""
     for table in (
         _models(document),
@@ -93,45 +91,42 @@ def _table(title: str, *columns: str, left: int = 1) -> Table:
     return table
 
 
-def _models(document: Document) -> Table:
+def _models(document: RoundDocument) -> Table:
     table = _table("Models (gwei)", "model", "targets", "claim", "value", "cost", "margin", "", left=2)
-    for index, model in enumerate(document["models"]):
+    for index, model in enumerate(document.models):
         table.add_row(
             str(index),
-            " ".join(model["targets"]),
-            f"{model['claimed_accuracy']:.0%}",
-            *(gwei(model[key]) for key in ("value", "cost", "margin")),
-            "selected" if index == document["selected"] else "" if model["live"] else "not live",
+            " ".join(model.targets),
+            f"{model.claimed_accuracy:.0%}",
+            *(short_gwei(amount) for amount in (model.value, model.cost, model.margin)),
+            "selected" if index == document.selected else "" if model.live else "not live",
         )
     return table
 
 
-def _members(document: Document, played: Played) -> Table:
+def _members(document: RoundDocument, played: Played) -> Table:
     """One line per member, wrapped beside its name."""
     gas: Counter[str] = Counter()
-    for transaction in document["transactions"]:
-        gas[transaction["sender"]] += transaction["gas_used"]
+    for transaction in document.transactions:
+        gas[transaction.sender] += transaction.gas_used
     table = Table.grid(padding=(0, 1))
     table.title, table.title_justify, table.title_style = "Members (gwei)", "left", "bold"
     table.add_column(min_width=_NAME)
     table.add_column()
-    for entries, members in (
-        (document["owners"], played.owners),
-        (document["base_stations"], played.base_stations),
-    ):
-        for entry, member in zip(entries, members, strict=True):
-            table.add_row(member.name, summary(entry, _bid(member, document), document, gas[entry["account"]]))
+    members = (*played.owners, *played.base_stations)
+    for entry, member in zip(document.members, members, strict=True):
+        table.add_row(member.name, summary(entry, _bid(member, document), document, gas[entry.account]))
     return table
 
 
-def _bid(member: Member, document: Document) -> int:
-    """What a member bid for the selected model, revealed or not, gwei: its true value or cost."""
-    if document["selected"] is None or member.sealed is None:
+def _bid(member: Member, document: RoundDocument) -> int:
+    """What a member bid for the selected model, opened or not, gwei: its true value or cost."""
+    if document.selected is None or member.sealed is None:
         return 0
-    return member.sealed.bids[document["selected"]]
+    return member.sealed.bids[document.selected]
 
 
-def summary(entry: Document, bid: int, document: Document, gas: int) -> str:
+def summary(entry: MemberEntry, bid: int, document: RoundDocument, gas: int) -> str:
     """What a round came to for a member: its own numbers, and all that the contract moved.
 
     Args:
@@ -141,62 +136,67 @@ def summary(entry: Document, bid: int, document: Document, gas: int) -> str:
         gas: of its transactions.
     """
     worth, said = _worth(entry, bid, document)
-    change = entry["balance_after"] - entry["balance_before"]
-    paid = max(0, entry["share"])
-    lost = entry["tax"] + entry["slashed"]
-    parts = [said, *([f"paid {short_gwei(paid)}"] if paid else []), f"tax {short_gwei(entry['tax'])}"]
-    if entry["slashed"]:
-        parts.append(f"lost of its bond {short_gwei(entry['slashed'])}")
-    parts.append(f"received {short_gwei(change + paid + lost)}")
+    change = entry.balance_after - entry.balance_before
+    paid, stake_lost = max(0, entry.share), max(0, -entry.bonus)
+    received = change + paid + entry.tax + entry.slashed + stake_lost
+    parts = [said, *([f"paid {short_gwei(paid)}"] if paid else []), f"tax {short_gwei(entry.tax)}"]
+    if entry.slashed:
+        parts.append(f"lost of its bond {short_gwei(entry.slashed)}")
+    if stake_lost:
+        parts.append(f"lost of its stake {short_gwei(stake_lost)}")
+    parts.append(f"received {short_gwei(received)}")
+    if of_it := [f"{short_gwei(wei)} {what}" for wei, what in ((entry.lot, "lot"), (entry.bonus, "bonus")) if wei > 0]:
+        parts[-1] += f" (with {' and '.join(of_it)})"
     return ", ".join([*parts, f"net {short_gwei(worth + change)} gwei", f"gas {gas:,}"])
 
 
-def _worth(entry: Document, bid: int, document: Document) -> tuple[int, str]:
+def _worth(entry: MemberEntry, bid: int, document: RoundDocument) -> tuple[int, str]:
     """What the outcome is worth to a member by its own numbers, wei, and in words.
 
-    A model below its claim is worth the part of its value that it has reached of the claim.
+    A model below its claim is worth the part of its value that it has reached of the claim; a base station that stayed
+    for some of the global rounds has had that part of its cost.
     """
-    training = document["training"]
-    if entry not in document["owners"]:
-        cost = bid * GWEI if entry["recorded"] else 0
+    training = document.training
+    if entry not in document.owners:
+        rounds = 1 if training is None else len(training.global_rounds)
+        cost = bid * GWEI * entry.recorded // rounds
         return -cost, f"training cost {short_gwei(cost)}" if cost else "trained nothing"
-    if training is None or document["status"] != "settled":
+    if training is None or document.status != "settled":
         return 0, "no model"
-    final, claimed = training["final_accuracy"], training["claimed_accuracy"]
+    final, claimed = training.final_accuracy, training.claimed_accuracy
     if final >= claimed:
         return bid * GWEI, f"model worth {bid}"
     worth = round(bid * GWEI * final / claimed)
     return worth, f"model worth {short_gwei(worth)} of {bid} (it failed its claim)"
 
 
-def _accuracy(document: Document) -> Table | None:
-    training = document["training"]
+def _accuracy(document: RoundDocument) -> Table | None:
+    training = document.training
     if training is None:
         return None
-    title = f"Accuracy on the target labels ({training['model']} on {training['dataset']})"
+    title = f"Accuracy on the target labels ({training.model} on {training.dataset})"
     table = _table(title, "global round", "accuracy", "loss")
-    for epoch in training["epochs"]:
-        table.add_row(str(epoch["epoch"] + 1), f"{epoch['accuracy']:.2%}", f"{epoch['loss']:.4f}")
-    table.add_row("reported", f"{training['final_accuracy']:.2%}", "")
-    table.add_row("claimed", f"{training['claimed_accuracy']:.2%}", "")
+    for each in training.global_rounds:
+        table.add_row(str(each.global_round + 1), f"{each.accuracy:.2%}", f"{each.loss:.4f}")
+    table.add_row("reported", f"{training.final_accuracy:.2%}", "")
+    table.add_row("claimed", f"{training.claimed_accuracy:.2%}", "")
     return table
 
 
-def _money(document: Document, played: Played) -> Table:
-    owners, stations = document["owners"], document["base_stations"]
-    everybody = owners + stations
-    shares, rewards = sum(entry["share"] for entry in owners), sum(entry["reward"] for entry in stations)
-    collected = document["collected"]["owners"] + document["collected"]["base_stations"]
-    rebates = sum(played.rebates.values())
+def _money(document: RoundDocument, played: Played) -> Table:
+    members = document.members
     table = _table("Where every wei went (gwei, exact)", "", "")
-    locked = sum(member.lock for member in played.record.members.values())
-    table.add_row("locked by all members", gwei(locked))
-    table.add_row("owners' shares", gwei(shares))
-    table.add_row("base stations' rewards", gwei(rewards))
-    table.add_row("Clarke taxes", gwei(sum(entry["tax"] for entry in everybody)))
-    table.add_row("slashed bonds", gwei(sum(entry["slashed"] for entry in everybody)))
-    table.add_row("forfeited rewards", gwei(sum(entry["forfeited"] for entry in everybody)))
-    table.add_row("collected for recycling", gwei(collected))
-    table.add_row("recycled as rebates", gwei(rebates))
-    table.add_row("left in the round (dust)", gwei(played.escrow_left))
+    for what, wei in (
+        ("locked by all members", sum(member.lock for member in played.record.members.values())),
+        ("owners' shares", sum(max(0, entry.share) for entry in members)),
+        ("base stations' rewards", sum(entry.reward for entry in members)),
+        ("forfeited rewards", sum(entry.forfeited for entry in members)),
+        ("slashed bonds", sum(entry.slashed for entry in members)),
+        ("stakes lost / won", sum(entry.bonus for entry in members)),
+        ("Clarke taxes", sum(entry.tax for entry in members)),
+        ("the claimant's lot", sum(entry.lot for entry in members)),
+        ("kept by the contract", document.kept),
+        ("left in the round", played.escrow_left),
+    ):
+        table.add_row(what, gwei(wei))
     return table

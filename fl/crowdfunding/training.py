@@ -3,10 +3,12 @@
 What a party uses it reads from the artefact store by the digest that is on chain.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
+from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
 from torch import nn
 
 from fl.artefacts import ArtefactStore, from_chain, to_chain
@@ -14,22 +16,29 @@ from fl.crowdfunding.watcher import Watcher
 from fl.market.client import Market
 from fl.market.members import BaseStation, Owner
 from fl.market.merkle import updates_root
+from fl.market.terms import Role
+from fl.record.history import RoundRecord
 from fl.training.aggregate import aggregate
-from fl.training.contribution import measure_margins, total_margins
-from fl.training.edge import load_update, save_update
+from fl.training.contribution import TOTAL_POINTS, contribution_points, measure_margins, total_margins
+from fl.training.edge import Update, load_update, save_update
 from fl.training.errors import DivergedError, TooFewError
 from fl.training.evaluation import Evaluation
 from fl.training.federation import Federation
 from fl.training.seeds import Stream, derive_seed
-from fl.training.state import load_model, save_model
+from fl.training.state import State, load_model, save_model
+
+Points = dict[str, int]
+
+NO_UPDATE = bytes(32)
+"""What a base station records that was there and has no update: attendance earns the reward, the update the points."""
 
 
 @dataclass(frozen=True)
-class Epoch:
+class GlobalRound:
     """A recorded global round."""
 
-    epoch: int
-    global_digest: str
+    number: int
+    digest: str
     evaluation: Evaluation
     updates_root: bytes
 
@@ -40,15 +49,13 @@ class Training:
 
     Attributes:
         initial_digest: of the model it started from.
-        epochs: one a global round.
-        margins: each recording base station's margin in accuracy, by index (paper, section IV-C).
+        global_rounds: in order.
         result_digest: of the model that the winner reports.
         final: how that model does on the target labels.
     """
 
     initial_digest: str
-    epochs: tuple[Epoch, ...]
-    margins: dict[int, Fraction]
+    global_rounds: tuple[GlobalRound, ...]
     result_digest: str
     final: Evaluation
 
@@ -61,6 +68,7 @@ def train(
     store: ArtefactStore,
     watcher: Watcher,
     *,
+    present: Mapping[int, int] | None = None,
     honest: bool = True,
 ) -> Training:
     """Train and record every global round.
@@ -72,6 +80,7 @@ def train(
         stations: the base stations that take part, with their index in the federation.
         store: of the artefacts.
         watcher: told of every global round.
+        present: how many global rounds a base station stays for, by its index; those not named stay for all.
         honest: False: the winner reports a freshly drawn model instead of the trained one.
 
     Raises:
@@ -79,28 +88,26 @@ def train(
         ArtefactError: an artefact is missing or not what its digest says.
     """
     digest = initial = store.put(save_model(federation.model, federation.initial_state()))
-    epochs: list[Epoch] = []
-    margins = []
+    done: list[GlobalRound] = []
+    total = federation.config.rounds
+    stays = {index: (present or {}).get(index, total) for index, _ in stations}
     workspace = federation.model.build()
-    with watcher.progress("training", federation.config.rounds * len(stations)) as advance:
-        for epoch in range(federation.config.rounds):
-            recorded = _train_stations(market, federation, stations, store, digest, epoch, watcher, advance, workspace)
-            # The winner's part: it reads the updates that the chain names, judges them, averages them.
-            start = epochs[-1].evaluation if epochs else _judge(federation, store, digest)
-            updates = [load_update(store.get(from_chain(each)), federation.model) for _, each in recorded]
-            margins.append(measure_margins(start, updates, lambda state: federation.evaluate(state, None, workspace)))
-            state = aggregate(updates)
-            digest = store.put(save_model(federation.model, state, epoch=epoch))
+    with watcher.progress("training", sum(stays.values())) as advance:
+        for number in range(total):
+            there = [(index, station) for index, station in stations if number < stays[index]]
+            recorded = _train_stations(market, federation, there, store, digest, number, watcher, advance, workspace)
+            # The winner's part: it reads the updates that the chain names, and averages them.
+            state = aggregate([load_update(store.get(from_chain(each)), federation.model) for _, each in recorded])
+            digest = store.put(save_model(federation.model, state, epoch=number))
             root = updates_root(recorded)
-            market.record_global_round(winner.account, winner.round_id, epoch, to_chain(digest), root)
-            epochs.append(Epoch(epoch, digest, federation.evaluate(state, None, workspace), root))
-            accuracy = epochs[-1].evaluation.accuracy
-            watcher.did(winner.name, f"averaged global round {epoch + 1}: accuracy {accuracy:.1%}")
+            market.record_global_round(winner.account, winner.round_id, number, to_chain(digest), root)
+            done.append(GlobalRound(number, digest, federation.evaluate(state, None, workspace), root))
+            accuracy = done[-1].evaluation.accuracy
+            watcher.did(winner.name, f"averaged global round {number + 1}: accuracy {accuracy:.1%}")
     if not honest:
         seed = derive_seed(federation.config.seed + 1, Stream.MODEL)
         digest = store.put(save_model(federation.model, federation.model.initial_state(seed)))
-    final = _judge(federation, store, digest)
-    return Training(initial, tuple(epochs), total_margins(margins), digest, final)
+    return Training(initial, tuple(done), digest, judge(federation, store, digest))
 
 
 def _train_stations(
@@ -109,15 +116,15 @@ def _train_stations(
     stations: Sequence[tuple[int, BaseStation]],
     store: ArtefactStore,
     global_digest: str,
-    epoch: int,
+    number: int,
     watcher: Watcher,
     advance: Callable[[], None],
     workspace: nn.Module,
 ) -> list[tuple[str, bytes]]:
     """Each base station trains from the recorded global model and records its update: (account, digest) of each.
 
-    One that has none, because its clients' losses are no numbers or too few of them returned, records nothing and so
-    is absent in this global round.
+    One that has none, because its clients' losses are no numbers or too few of them returned, records that it was
+    there, and is not among them.
 
     Raises:
         DivergedError, TooFewError: no base station has an update.
@@ -127,26 +134,75 @@ def _train_stations(
     for index, station in stations:
         _, state = load_model(store.get(global_digest), federation.model)
         try:
-            update = federation.stations[index].train_round(state, epoch, workspace)
+            update = federation.stations[index].train_round(state, number, workspace)
         except (DivergedError, TooFewError) as error:
             failures.append(error)
-            watcher.did(station.name, f"has no update in global round {epoch + 1}: {error}")
-            advance()
-            continue
-        digest = to_chain(store.put(save_update(update)))
-        market.record_update(station.account, station.round_id, epoch, digest)
-        recorded.append((station.address, digest))
+            watcher.did(station.name, f"has no update in global round {number + 1}: {error}")
+            market.record_update(station.account, station.round_id, number, NO_UPDATE)
+        else:
+            digest = to_chain(store.put(save_update(update)))
+            market.record_update(station.account, station.round_id, number, digest)
+            recorded.append((station.address, digest))
         advance()
     if failures and not recorded:
         raise failures[0]
     return recorded
 
 
-def _judge(federation: Federation, store: ArtefactStore, digest: str) -> Evaluation:
+# ── what an owner measures, from what the chain names ──
+
+
+def with_own_data(federation: Federation, owner: int) -> Federation:
+    """The federation as an owner judges models: by test images of its own, a random half of all."""
+    test = federation.dataset.test
+    rng = np.random.default_rng(derive_seed(federation.config.seed, Stream.OWN_TEST, owner))
+    half = np.sort(rng.permutation(len(test))[: (len(test) + 1) // 2])
+    return replace(federation, dataset=replace(federation.dataset, test=test.take(half)))
+
+
+def judge(federation: Federation, store: ArtefactStore, digest: str) -> Evaluation:
+    """How a shared model does; it is read by the digest on chain."""
     _, state = load_model(store.get(digest), federation.model)
     return federation.evaluate(state)
 
 
-def measure(federation: Federation, store: ArtefactStore, digest: bytes) -> int:
-    """The accuracy that an owner measures of the shared model, 1/10,000; reads it by the digest on chain."""
-    return _judge(federation, store, from_chain(digest)).accuracy_bps
+def measure_contributions(federation: Federation, store: ArtefactStore, record: RoundRecord, initial: str) -> Points:
+    """The points that an owner finds right: by the margin in accuracy of every recorded update (paper, IV-C).
+
+    Args:
+        federation: as that owner judges models.
+        store: of the artefacts.
+        record: of the round so far.
+        initial: digest of the model that training started from.
+
+    Returns:
+        Points by base station's account; none where fewer than half of all recorded an update, whose points could not
+        add up.
+    """
+    workspace = federation.workspace()
+
+    def judged(state: State) -> Evaluation:
+        return federation.evaluate(state, None, workspace)
+
+    stations = record.committed(Role.BASE_STATION)
+    margins = []
+    for number, (global_digest, _) in sorted(record.global_rounds.items()):
+        _, state = load_model(store.get(initial), federation.model)
+        start = judged(state)
+        updates = [
+            replace(_update(federation, store, digest), station=index)
+            for index, station in enumerate(stations)
+            if (digest := station.updates.get(number, NO_UPDATE)) != NO_UPDATE
+        ]
+        margins.append(measure_margins(start, updates, judged))
+        initial = from_chain(global_digest)
+    totals = total_margins(margins)
+    most = 2 * TOTAL_POINTS // len(stations)
+    if len(totals) * most < TOTAL_POINTS:
+        return {}
+    points = contribution_points(list(totals.values()), most=most)
+    return {stations[index].account: each for index, each in zip(totals, points, strict=True)}
+
+
+def _update(federation: Federation, store: ArtefactStore, digest: bytes) -> Update:
+    return load_update(store.get(from_chain(digest)), federation.model)

@@ -4,7 +4,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fl.crowdfunding.settings import COST_MEAN, VALUE_MEAN, RoundSettings, SettingsError
+from fl.crowdfunding.settings import COST_MEAN, THETA_BPS, VALUE_MEAN, RoundSettings, SettingsError
 from fl.market.terms import GWEI, Deadlines, Policy, RoundTerms
 
 MAX_VALUE = 2 * VALUE_MEAN - 1
@@ -22,13 +22,11 @@ class Valuations:
         values: by owner, gwei for each label that it wants.
         costs: by base station, gwei for each label that a model tells apart.
         owner_points: capabilities of the owners (1 under the equal policy).
-        base_points: of the base stations.
     """
 
     values: tuple[dict[str, int], ...]
     costs: tuple[int, ...]
     owner_points: tuple[int, ...]
-    base_points: tuple[int, ...]
 
     def targets(self, owner: int) -> tuple[str, ...]:
         """The labels that an owner wants, and proposes to train."""
@@ -55,28 +53,37 @@ def draw(settings: RoundSettings, labels: Sequence[str]) -> Valuations:
         values.append({label: rng.randint(1, MAX_VALUE) for label in [*common, *own]})
     costs = tuple(rng.randint(1, MAX_COST) for _ in range(settings.base_stations))
 
-    def points(policy: Policy, members: int) -> tuple[int, ...]:
-        weighted = policy is Policy.CAPABILITY
-        return tuple(rng.randint(1, MAX_CAPABILITY) if weighted else 1 for _ in range(members))
-
-    return Valuations(
-        tuple(values),
-        costs,
-        points(settings.owner_policy, settings.owners),
-        points(settings.base_policy, settings.base_stations),
-    )
+    weighted = settings.owner_policy is Policy.CAPABILITY
+    points = tuple(rng.randint(1, MAX_CAPABILITY) if weighted else 1 for _ in range(settings.owners))
+    return Valuations(tuple(values), costs, points)
 
 
-def terms_of(settings: RoundSettings, labels: Sequence[str], now: int, membership_root: bytes) -> RoundTerms:
-    """A round's terms: caps that no draw can exceed, and a bond near the pool that such a round expects."""
-    max_base_bid = MAX_COST * len(labels)
+def theta_range(settings: RoundSettings) -> tuple[int, int]:
+    """What the chain draws θ from, 1/10,000: as the settings say, or one point that the seed picks."""
+    if settings.theta_bps is not None:
+        return settings.theta_bps
+    if settings.owner_policy is Policy.CAPABILITY:
+        return (0, 0)
+    point = random.Random(f"theta {settings.seed}").randint(*THETA_BPS)
+    return (point, point)
+
+
+def claimant_of(settings: RoundSettings) -> int:
+    """The base station that the seed names as claimant, where the draw can be waited for; from 0."""
+    return random.Random(f"claimant {settings.seed}").randrange(settings.base_stations)
+
+
+def terms_of(settings: RoundSettings, labels: Sequence[str], now: int) -> RoundTerms:
+    """A round's terms: caps that no valuation can exceed, and a bond that makes it useless to claim too much."""
+    max_owner_bid, max_station_bid = MAX_VALUE * len(labels), MAX_COST * len(labels)
     return RoundTerms(
-        max_owner_bid=MAX_VALUE * len(labels),
-        max_base_bid=max_base_bid,
-        bond=2 * max_base_bid * GWEI,
+        max_owner_bid=max_owner_bid,
+        max_station_bid=max_station_bid,
+        bond=max(2 * max_owner_bid, max_station_bid) * GWEI,
+        contribution_stake=settings.stake * GWEI,
         deadlines=Deadlines.after(now, settings.phase_seconds),
         owner_policy=settings.owner_policy,
-        base_policy=settings.base_policy,
+        surplus_bps=theta_range(settings),
+        tolerance_bps=round(settings.tolerance * 10_000),
         max_models=settings.proposals,
-        membership_root=membership_root,
     )

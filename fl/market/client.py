@@ -1,14 +1,15 @@
 """The typed client of the HCFL contract; the only module that talks to it.
 
 One method for each call of `IHCFL`, one frozen value for each of its views. Addresses are checksummed strings, amounts
-wei unless a name says gwei, digests 32 bytes.
+wei unless a name says gwei, digests 32 bytes. It keeps nothing: what was done is read from the chain's logs.
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from ape import Contract
@@ -16,13 +17,13 @@ from ape.api import AccountAPI, ReceiptAPI
 from ape.contracts import ContractInstance
 from ape.exceptions import ApeException, CustomError
 from ape.types import ContractLog
+from eth_utils import keccak, to_checksum_address
 from ethpm_types import ContractType
 from ethpm_types.abi import EventABI
 from hexbytes import HexBytes
 from web3.exceptions import Web3Exception
 
-from fl.market.bids import word_count
-from fl.record.history import Event
+from fl.market.events import Event, Transaction
 from fl.market.refusals import MarketError, explain
 from fl.market.terms import Phase, Role, RoundTerms, Stage, Status
 
@@ -31,56 +32,60 @@ ABI = Path(__file__).with_name("HCFL.abi.json")
 
 
 @dataclass(frozen=True)
-class Transaction:
-    """A mined call.
+class RoundState:
+    """A round as `IHCFL.roundOf` shows it; pairs are (owners, base stations).
 
     Attributes:
-        call: the contract's function.
-        sender: address.
-        hash: hex.
+        claimant: the claimant's number in the order in which base stations committed, from 1; 0: not drawn.
+        global_rounds: those that the selected proposal names.
+        listed_points: sum of the points that the winner has listed.
+        escrow: wei that the round holds: locks, the lot and what is kept.
+        lot: wei that have come in for the claimant and are not yet claimed.
     """
-
-    call: str
-    sender: str
-    hash: str
-    block: int
-    gas_used: int
-
-
-@dataclass(frozen=True)
-class RoundState:
-    """A round as `IHCFL.roundOf` shows it; pairs are (owners, base stations)."""
 
     status: Status
     phase: Phase
     theta_numerator: int
+    claimant: int
     model_count: int
     live: tuple[bool, ...]
     selected: int
+    global_rounds: int
     committed: tuple[int, int]
-    points: tuple[int, int]
+    points: int
     revealed: tuple[int, int]
     recorders: int
-    guided: bool
-    votes_for: int
+    finished: int
+    listed_points: int
+    votes_punish: int
+    votes_uphold: int
     votes_cast: int
-    settled: int
     escrow: int
+    lot: int
 
 
 @dataclass(frozen=True)
 class MemberState:
-    """A member of a round as `IHCFL.memberOf` shows it."""
+    """A member of a round as `IHCFL.memberOf` shows it; nothing is left of a settled one, but of the claimant.
+
+    Attributes:
+        points: an owner's capability points; of a base station those that the winner has listed.
+        ordinal: a base station's number in the order of commits, from 1; 0: not committed, or an owner.
+        recorded: number of global rounds that it has recorded.
+        sealed_bid: top 182 bits of the commitment, then of the hash of the revealed bids.
+    """
 
     stage: Stage
     role: Role
     points: int
     proposer: bool
     model: int
-    recorded: bool
-    listed_zero: bool
+    ordinal: int
+    claimant: bool
+    recorded: int
+    listed: bool
     voted: bool
-    payload: int
+    sealed_bid: int
 
 
 @dataclass(frozen=True)
@@ -88,7 +93,7 @@ class ModelState:
     """A proposed model as stored."""
 
     proposer: str
-    training_rounds: int
+    global_rounds: int
     owners_digest: bytes
     stations_digest: bytes
 
@@ -96,8 +101,7 @@ class ModelState:
 class Market:
     """One deployment of HCFL.
 
-    Every call that changes something takes the account that sends it, waits for the receipt and notes it in
-    `transactions`.
+    Every call that changes something takes the account that sends it and waits for the receipt.
 
     Raises:
         MarketError: (every method) the contract or the node refused, with the reason in words.
@@ -105,7 +109,6 @@ class Market:
 
     def __init__(self, contract: ContractInstance):
         self.contract = contract
-        self.transactions: list[Transaction] = []
 
     @classmethod
     def at(cls, address: str) -> "Market":
@@ -134,39 +137,48 @@ class Market:
         """The chain it is deployed on."""
         return int(self.contract.provider.chain_id)
 
-    # ── create and join ──
+    # ── accounts ──
 
-    def create_round(self, sender: AccountAPI, terms: RoundTerms) -> int:
-        """Create a round; returns its number."""
-        receipt = self._send("createRound", sender, terms.encode())
-        return int(next(iter(receipt.decode_logs(self.contract.RoundCreated))).roundId)
+    def free_balance(self, account: str) -> int:
+        """Wei of an account that no round holds."""
+        return int(self._read("freeBalance", account))
 
     def deposit(self, sender: AccountAPI, amount: int) -> ReceiptAPI:
         """Add to the sender's free balance."""
         return self._send("deposit", sender, value=amount)
 
+    def withdraw(self, sender: AccountAPI, amount: int, to: str) -> ReceiptAPI:
+        """Send part of the sender's free balance to an account."""
+        return self._send("withdraw", sender, amount, to)
+
+    # ── create and join ──
+
+    def create_round(self, sender: AccountAPI, terms: RoundTerms, membership_root: bytes) -> int:
+        """Create a round; returns its number."""
+        receipt = self._send("createRound", sender, terms.encode(), membership_root)
+        return int(next(iter(receipt.decode_logs(self.contract.RoundCreated))).roundId)
+
     def join(
         self,
         sender: AccountAPI,
         round_id: int,
+        terms_hash: bytes,
         role: Role,
+        proof: Sequence[bytes],
         points: int = 1,
-        proof: Sequence[bytes] = (),
-        rebates: Sequence[int] = (),
         value: int = 0,
     ) -> ReceiptAPI:
-        """Join a round and lock funds: the value sent, then the free balance; `rebates` are rounds to credit first."""
-        return self._send("join", sender, round_id, int(role), points, list(proof), list(rebates), value=value)
+        """Join a round on the terms that were read, and lock funds: the value sent, then the free balance."""
+        return self._send("join", sender, round_id, terms_hash, int(role), points, list(proof), value=value)
 
     def propose(
-        self, sender: AccountAPI, round_id: int, owners_digest: bytes, stations_digest: bytes, training_rounds: int
+        self, sender: AccountAPI, round_id: int, owners_digest: bytes, stations_digest: bytes, global_rounds: int
     ) -> int:
         """Propose a model; returns its index."""
-        proposal = (owners_digest, stations_digest, training_rounds)
-        receipt = self._send("propose", sender, round_id, proposal)
+        receipt = self._send("propose", sender, round_id, (owners_digest, stations_digest, global_rounds))
         return int(next(iter(receipt.decode_logs(self.contract.ModelProposed))).model)
 
-    # ── commit, reveal, select ──
+    # ── commit, draw and reveal ──
 
     def commit_bid(self, sender: AccountAPI, round_id: int, commitment: bytes) -> ReceiptAPI:
         """Seal the sender's bids."""
@@ -176,17 +188,21 @@ class Market:
         self,
         sender: AccountAPI,
         round_id: int,
+        terms_hash: bytes,
         role: Role,
+        proof: Sequence[bytes],
         commitment: bytes,
         points: int = 1,
-        proof: Sequence[bytes] = (),
-        rebates: Sequence[int] = (),
         value: int = 0,
     ) -> ReceiptAPI:
         """Join and seal in one call."""
         return self._send(
-            "joinAndCommit", sender, round_id, int(role), points, list(proof), list(rebates), commitment, value=value
+            "joinAndCommit", sender, round_id, terms_hash, int(role), points, list(proof), commitment, value=value
         )
+
+    def draw_claimant(self, sender: AccountAPI, round_id: int) -> ReceiptAPI:
+        """Draw θ and the claimant, or cancel a round that cannot be held."""
+        return self._send("drawClaimant", sender, round_id)
 
     def reveal_bid(self, sender: AccountAPI, round_id: int, words: Sequence[int], salt: bytes) -> ReceiptAPI:
         """Open the sender's commitment."""
@@ -199,25 +215,20 @@ class Market:
     # ── train, report, vote ──
 
     def record_global_round(
-        self, sender: AccountAPI, round_id: int, epoch: int, model_digest: bytes, updates_root: bytes
+        self, sender: AccountAPI, round_id: int, global_round: int, model_digest: bytes, updates_root: bytes
     ) -> ReceiptAPI:
-        """Record the winner's global model of an epoch."""
-        return self._send("recordGlobalRound", sender, round_id, epoch, model_digest, updates_root)
+        """Record the winner's global model of a global round; in order, from 0."""
+        return self._send("recordGlobalRound", sender, round_id, global_round, model_digest, updates_root)
 
-    def record_update(self, sender: AccountAPI, round_id: int, epoch: int, update_digest: bytes) -> ReceiptAPI:
-        """Record a base station's update of an epoch."""
-        return self._send("recordUpdate", sender, round_id, epoch, update_digest)
+    def record_update(self, sender: AccountAPI, round_id: int, global_round: int, update_digest: bytes) -> ReceiptAPI:
+        """Record a base station's update of a global round; in order, from 0; the digest 0 where it has none."""
+        return self._send("recordUpdate", sender, round_id, global_round, update_digest)
 
     def report_contributions(
-        self,
-        sender: AccountAPI,
-        round_id: int,
-        stations: Sequence[str],
-        points: Sequence[int],
-        words: Sequence[int] = (),
+        self, sender: AccountAPI, round_id: int, stations: Sequence[str], points: Sequence[int]
     ) -> ReceiptAPI:
-        """List base stations with their points; `words` are their packed bids in a row (contribution policy)."""
-        return self._send("reportContributions", sender, round_id, list(stations), list(points), list(words))
+        """List base stations with their points."""
+        return self._send("reportContributions", sender, round_id, list(stations), list(points))
 
     def report_result(
         self, sender: AccountAPI, round_id: int, model_digest: bytes, opening: tuple[int, bytes, bytes]
@@ -225,18 +236,18 @@ class Market:
         """Report the trained model and open the claim."""
         return self._send("reportResult", sender, round_id, model_digest, opening)
 
-    def abort_training(self, sender: AccountAPI, round_id: int, winner_words: Sequence[int]) -> ReceiptAPI:
+    def abort_training(self, sender: AccountAPI, round_id: int) -> ReceiptAPI:
         """End a round whose winner never reported."""
-        return self._send("abortTraining", sender, round_id, list(winner_words))
+        return self._send("abortTraining", sender, round_id)
 
-    def vote(self, sender: AccountAPI, round_id: int, punish: bool, measured_accuracy_bps: int) -> ReceiptAPI:
-        """Vote on the winner's punishment."""
-        return self._send("vote", sender, round_id, punish, measured_accuracy_bps)
+    def vote(self, sender: AccountAPI, round_id: int, measured_accuracy_bps: int, uphold: bool) -> ReceiptAPI:
+        """Vote with the accuracy that was measured, and on whether the listed contributions stand."""
+        return self._send("vote", sender, round_id, measured_accuracy_bps, uphold)
 
     # ── settle ──
 
     def settle(self, sender: AccountAPI, round_id: int, member: str, words: Sequence[int]) -> ReceiptAPI:
-        """Settle one member."""
+        """Settle one member; `words` are its packed bids as revealed, zeros if it never did."""
         return self._send("settle", sender, round_id, member, list(words))
 
     def settle_many(
@@ -245,15 +256,15 @@ class Market:
         """Settle many members; `words` are their packed bids one after the other."""
         return self._send("settleMany", sender, round_id, list(members), list(words))
 
-    def claim_rebate(self, sender: AccountAPI, round_id: int) -> ReceiptAPI:
-        """Credit what the round recycles to the sender."""
-        return self._send("claimRebate", sender, round_id)
-
-    def withdraw(self, sender: AccountAPI, amount: int) -> ReceiptAPI:
-        """Send free balance to its owner."""
-        return self._send("withdraw", sender, amount)
+    def claim_lot(self, sender: AccountAPI, round_id: int) -> ReceiptAPI:
+        """Credit the claimant, who sends this, with what has come in of the lot."""
+        return self._send("claimLot", sender, round_id)
 
     # ── views ──
+
+    def round_count(self) -> int:
+        """The newest round's number."""
+        return int(self._read("roundCount"))
 
     def round_state(self, round_id: int) -> RoundState:
         """A round's state now."""
@@ -262,19 +273,29 @@ class Market:
             status=Status(view.status),
             phase=Phase(view.phase),
             theta_numerator=view.thetaNumerator,
+            claimant=view.claimant,
             model_count=view.modelCount,
             live=tuple(bool(view.live >> m & 1) for m in range(view.modelCount)),
             selected=view.selected,
+            global_rounds=view.globalRounds,
             committed=(view.committed[0], view.committed[1]),
-            points=(view.points[0], view.points[1]),
+            points=view.points,
             revealed=(view.revealed[0], view.revealed[1]),
             recorders=view.recorders,
-            guided=view.guided,
-            votes_for=view.votesFor,
+            finished=view.finished,
+            listed_points=view.listedPoints,
+            votes_punish=view.votesPunish,
+            votes_uphold=view.votesUphold,
             votes_cast=view.votesCast,
-            settled=view.settled,
             escrow=view.escrow,
+            lot=view.lot,
         )
+
+    def terms(self, round_id: int) -> tuple[RoundTerms, bytes]:
+        """A round's terms, and its door (`RoundTerms.door` of them and the membership root)."""
+        terms, door = self._read("termsOf", round_id)
+        struct, _ = self.contract.contract_type.view_methods["termsOf"].outputs
+        return RoundTerms.decode(_named(struct, terms)), bytes(door)
 
     def member_state(self, round_id: int, account: str) -> MemberState:
         """A member's state now."""
@@ -283,51 +304,111 @@ class Market:
             stage=Stage(view.stage),
             role=Role(view.role),
             points=view.points,
-            proposer=view.proposer,
+            proposer=bool(view.proposer),
             model=view.model,
+            ordinal=view.ordinal,
+            claimant=bool(view.claimant),
             recorded=view.recorded,
-            listed_zero=view.listedZero,
-            voted=view.voted,
-            payload=view.payload,
+            listed=bool(view.listed),
+            voted=bool(view.voted),
+            sealed_bid=view.sealedBid,
         )
 
     def model_state(self, round_id: int, model: int) -> ModelState:
         """A proposed model."""
         view = self._read("modelOf", round_id, model)
-        return ModelState(str(view.proposer), view.trainingRounds, bytes(view.ownersDigest), bytes(view.stationsDigest))
+        return ModelState(str(view.proposer), view.globalRounds, bytes(view.ownersDigest), bytes(view.stationsDigest))
 
     def sums(self, round_id: int) -> tuple[list[int], list[int]]:
         """Values and costs of each model, gwei."""
         values, costs = self._read("sumsOf", round_id)
         return list(values), list(costs)
 
-    def free_balance(self, account: str) -> int:
-        """Wei of an account that no round holds."""
-        return int(self._read("freeBalance", account))
+    def lock(self, round_id: int, role: Role, points: int = 1) -> int:
+        """What a member locks, wei."""
+        return int(self._read("lockOf", round_id, int(role), points))
 
-    def rebate(self, round_id: int, account: str) -> int:
-        """Wei that `claim_rebate` would pay."""
-        return int(self._read("rebateOf", round_id, account))
+    def worst_loss(self, round_id: int, role: Role, points: int = 1) -> int:
+        """The most that a truthful member loses that does its duties, wei; its bond besides after a verdict."""
+        return int(self._read("worstLossOf", round_id, int(role), points))
 
-    def zero_words(self, models: int) -> list[int]:
-        """The packed bids of a member that never revealed."""
-        return [0] * word_count(models)
+    def lot(self, round_id: int) -> int:
+        """Wei that `claim_lot` would credit now."""
+        return int(self._read("lotOf", round_id))
+
+    # ── what is sealed, as the contract works it out (`fl.market.terms`, `bids` and `views` do it without a node) ──
+
+    def terms_hash(self, terms: RoundTerms) -> bytes:
+        """What one joins with, 32 bytes."""
+        return bytes(self._read("termsHashOf", terms.encode()))
+
+    def door(self, membership_root: bytes, terms_hash: bytes) -> bytes:
+        """What `terms` must return beside the terms, 32 bytes."""
+        return bytes(self._read("doorOf", membership_root, terms_hash))
+
+    def commitment(self, round_id: int, member: str, words: Sequence[int], salt: bytes) -> bytes:
+        """What a member sends to `commit_bid`, 32 bytes."""
+        return bytes(self._read("commitmentOf", round_id, member, list(words), salt))
+
+    def owners_digest(self, round_id: int, proposer: str, opening: tuple[int, bytes, bytes]) -> bytes:
+        """What a proposal seals of its claim, 32 bytes."""
+        return bytes(self._read("ownersDigestOf", round_id, proposer, opening))
 
     # ── logs ──
 
-    def events(self, round_id: int) -> list[Event]:
-        """Every log of a round, in the order of the chain."""
+    def events(self, round_id: int, first_block: int | None = None) -> list[Event]:
+        """Every log of a round, in the order of the chain; from a block on, None: from the deployment on."""
         abis = [abi for abi in self.contract.contract_type.events if abi.inputs[0].name == "roundId"]
         inputs = {abi.name: {each.name: each for each in abi.inputs} for abi in abis}
+        topics = [None, HexBytes(round_id.to_bytes(32, "big"))]
+        logs = self._logs(abis, topics, self._first_block() if first_block is None else first_block)
+        times = {block: self._time_of(block) for block in {int(log.block_number) for log in logs}}
         return [
-            Event(log.event_name, {k: _named(inputs[log.event_name][k], v) for k, v in log.event_arguments.items()})
-            for log in self._logs(abis, [None, HexBytes(round_id.to_bytes(32, "big"))])
+            Event(
+                name=log.event_name,
+                values={k: _named(inputs[log.event_name][k], v) for k, v in log.event_arguments.items()},
+                block=int(log.block_number),
+                time=times[int(log.block_number)],
+                transaction=HexBytes(log.transaction_hash).to_0x_hex(),
+                log_index=int(log.log_index),
+            )
+            for log in logs
         ]
 
-    def _logs(self, abis: Sequence[EventABI], topics: Sequence[Any]) -> list[ContractLog]:
+    def transactions(self, events: Sequence[Event]) -> list[Transaction]:
+        """The transactions that left these logs, in their order."""
+        first = {event.transaction: event for event in reversed(events)}
+        names = {keccak(text=call.selector)[:4]: call.name for call in self.contract.contract_type.mutable_methods}
+        return [
+            self._transaction(first[digest], names) for digest in dict.fromkeys(each.transaction for each in events)
+        ]
+
+    def _transaction(self, event: Event, names: dict[bytes, str]) -> Transaction:
+        web3 = self.contract.provider.web3
+        with asking("transaction"):
+            sent = web3.eth.get_transaction(event.transaction)
+            receipt = web3.eth.get_transaction_receipt(event.transaction)
+        to_us = sent["to"] is not None and to_checksum_address(sent["to"]) == self.address
+        return Transaction(
+            call=names.get(bytes(sent["input"])[:4]) if to_us else None,
+            sender=to_checksum_address(sent["from"]),
+            hash=event.transaction,
+            block=event.block,
+            time=event.time,
+            log_index=event.log_index,
+            gas_used=int(receipt["gasUsed"]),
+        )
+
+    def _time_of(self, block: int) -> int:
+        web3 = self.contract.provider.web3
+        with asking("block"):
+            return int(web3.eth.get_block(block)["timestamp"])
+
+    def _logs(self, abis: Sequence[EventABI], topics: Sequence[Any], first_block: int) -> list[ContractLog]:
         provider = self.contract.provider
-        query = {"address": self.contract.address, "fromBlock": self._first_block(), "topics": list(topics)}
-        logs = self._guard("logs", lambda: provider.web3.eth.get_logs(query))
+        query = {"address": self.contract.address, "fromBlock": first_block, "topics": list(topics)}
+        with asking("logs"):
+            logs = provider.web3.eth.get_logs(query)
         return list(provider.network.ecosystem.decode_logs([dict(log) for log in logs], *abis))
 
     def _first_block(self) -> int:
@@ -335,40 +416,35 @@ class Market:
         return 0 if receipt is None else int(receipt.block)
 
     def balance_of(self, account: str) -> int:
-        """Wei of an account, free and locked, over all rounds."""
+        """Wei of an account, free and locked, over all rounds; not the lot that it has not claimed."""
         locked = 0
-        for round_id in range(1, int(self._read("roundCount")) + 1):
+        for round_id in range(1, self.round_count() + 1):
             member = self.member_state(round_id, account)
             if member.stage in (Stage.JOINED, Stage.COMMITTED, Stage.REVEALED):
                 points = member.points if member.role is Role.OWNER else 1
-                locked += int(self._read("lockOf", round_id, int(member.role), points))
+                locked += self.lock(round_id, member.role, points)
         return self.free_balance(account) + locked
 
     def unaccounted(self) -> int:
         """Wei that the contract holds beyond all free balances and escrows: 0, unless ether was forced on it."""
         abis = [self.contract.contract_type.events[name] for name in ("Deposited", "Joined", "MemberSettled")]
         accounts = set()
-        for log in self._logs(abis, topics=[]):
+        for log in self._logs(abis, [], self._first_block()):
             accounts.add(str(log.event_arguments.get("account") or log.event_arguments["member"]))
         free = sum(self.free_balance(account) for account in accounts)
-        rounds = range(1, int(self._read("roundCount")) + 1)
+        rounds = range(1, self.round_count() + 1)
         return int(self.contract.balance) - free - sum(self.round_state(each).escrow for each in rounds)
 
     # ── how ──
 
     def _send(self, call: str, sender: AccountAPI, *args: Any, value: int = 0) -> ReceiptAPI:
-        receipt = self._guard(call, lambda: getattr(self.contract, call)(*args, sender=sender, value=value))
-        self.transactions.append(
-            Transaction(call, str(sender.address), str(receipt.txn_hash), receipt.block_number, receipt.gas_used)
-        )
+        with asking(call):
+            receipt: ReceiptAPI = getattr(self.contract, call)(*args, sender=sender, value=value)
         return receipt
 
     def _read(self, call: str, *args: Any) -> Any:
-        return self._guard(call, lambda: getattr(self.contract, call)(*args))
-
-    def _guard(self, call: str, act: Callable[[], Any]) -> Any:
         with asking(call):
-            return act()
+            return getattr(self.contract, call)(*args)
 
 
 @contextmanager
@@ -389,7 +465,7 @@ def asking(what: str) -> Iterator[None]:
 
 
 def _named(abi: Any, value: Any) -> Any:
-    """A decoded struct, which ape gives as a list, as a dictionary by the names of its fields."""
+    """A decoded struct, which ape gives as a sequence where it is one of several values, with its fields by name."""
     if abi.components is None:
         return value
-    return {part.name: _named(part, item) for part, item in zip(abi.components, value, strict=True)}
+    return SimpleNamespace(**{part.name: _named(part, item) for part, item in zip(abi.components, value, strict=True)})

@@ -3,8 +3,10 @@
 A member knows its own numbers and the texts that it can decrypt, nothing else. Training is not here: see `fl.training`.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from ape.api import AccountAPI
 from eth_account.messages import encode_defunct
@@ -12,8 +14,13 @@ from eth_account.messages import encode_defunct
 from fl.market.bids import SealedBid
 from fl.market.client import Market
 from fl.market.mailbox import Mailbox
-from fl.market.terms import Role
+from fl.market.terms import Role, RoundTerms
 from fl.market.views import EncryptionKey, KeyCard, OwnersView, StationsView, ViewError
+
+log = logging.getLogger("hcfl")
+
+UPHOLD_WITHIN = 100_000
+"""An elector upholds points that are no further from what it measured, for every base station."""
 
 
 @dataclass
@@ -27,6 +34,7 @@ class Member:
         proof: that the membership list has it.
         key: for texts.
         sealed: its bids, from the commitment on; kept until they are revealed and settled.
+        unread: why it could read nothing about a model, by model.
     """
 
     name: str
@@ -38,6 +46,7 @@ class Member:
     proof: Sequence[bytes] = ()
     key: EncryptionKey = field(default_factory=EncryptionKey.generate)
     sealed: SealedBid | None = None
+    unread: dict[int, str] = field(default_factory=dict)
 
     role = Role.OWNER
 
@@ -55,20 +64,53 @@ class Member:
             raise ViewError(f"{self.name} declined to sign its encryption key")
         self.mailbox.publish(KeyCard(self.address, public_key, signature.encode_rsv().hex()))
 
-    def join(self, rebates: Sequence[int] = (), value: int = 0) -> None:
-        """Join and lock funds."""
-        self.market.join(self.account, self.round_id, self.role, self.points, self.proof, rebates, value)
+    @cached_property
+    def terms(self) -> RoundTerms:
+        """The round's terms, as the member read them: those it joins on and none else."""
+        terms, _ = self.market.terms(self.round_id)
+        return terms
+
+    def join(self) -> None:
+        """Join on these terms, and lock what they ask for."""
+        lock = self.terms.lock(self.role, self.points)
+        self.market.join(self.account, self.round_id, self.terms.hash, self.role, self.proof, self.points, lock)
 
     def estimate(self, model: int) -> int:
-        """What this member bids for a model, gwei."""
+        """What a model is worth to this member or costs it, gwei.
+
+        Raises:
+            ViewError: there is no text about the model that can be read, or it is not the one proposed.
+        """
+        raise NotImplementedError
+
+    @property
+    def cap(self) -> int:
+        """The largest bid that it may make, gwei."""
+        raise NotImplementedError
+
+    @property
+    def blind_bid(self) -> int:
+        """What it bids for a model that it can read nothing about, gwei: such a model is not to be selected."""
         raise NotImplementedError
 
     def commit(self, models: int) -> SealedBid:
-        """Bid the truth for every model, sealed."""
-        self.sealed = SealedBid(tuple(self.estimate(model) for model in range(models)))
+        """Bid the truth for every model, sealed.
+
+        A proposer harms its own model alone by what it sends: the bid for that is `blind_bid`, and `unread` says why.
+        """
+        self.unread = {}
+        self.sealed = SealedBid(tuple(self._bid(model) for model in range(models)))
         commitment = self.sealed.commitment(self.market.chain_id, self.market.address, self.round_id, self.address)
         self.market.commit_bid(self.account, self.round_id, commitment)
         return self.sealed
+
+    def _bid(self, model: int) -> int:
+        try:
+            return min(self.estimate(model), self.cap)
+        except ViewError as error:
+            self.unread[model] = str(error)
+            log.warning("%s bids %d for model %d: %s", self.name, self.blind_bid, model, error)
+            return self.blind_bid
 
     def reveal(self) -> None:
         """Open the commitment.
@@ -106,7 +148,7 @@ class Owner(Member):
             The model's index.
         """
         digest = view.digest(self.market.chain_id, self.market.address, self.round_id, self.address)
-        rounds = stations_view.training_rounds
+        rounds = stations_view.global_rounds
         model = self.market.propose(self.account, self.round_id, digest, stations_view.digest, rounds)
         for account in owners:
             self.mailbox.send(account, _view_name(self.round_id, model), view.to_bytes())
@@ -130,13 +172,30 @@ class Owner(Member):
 
     def estimate(self, model: int) -> int:
         """The sum of what the model's target labels are worth to it: v(acc, y), paper, section III-C.3."""
-        return sum(self.values.get(label, 0) for label in self.view(model).targets)
+        return sum(self.values.get(label, 0) for label in set(self.view(model).targets))
 
-    def vote(self, claimed_bps: int, measured_bps: int) -> bool:
-        """Vote for punishment exactly if the shared model falls short of the claim; returns the vote."""
-        punish = measured_bps < claimed_bps
-        self.market.vote(self.account, self.round_id, punish, measured_bps)
-        return punish
+    @property
+    def cap(self) -> int:
+        """`maxOwnerBid`."""
+        return self.terms.max_owner_bid
+
+    @property
+    def blind_bid(self) -> int:
+        """Nothing."""
+        return 0
+
+    def vote(self, measured_bps: int, listed: Mapping[str, int], measured: Mapping[str, int]) -> bool:
+        """Vote with what it measured; returns whether it upholds the contributions.
+
+        Args:
+            measured_bps: accuracy of the shared model, 1/10,000.
+            listed: the points that the winner listed, by base station.
+            measured: the points that this owner would list.
+        """
+        stations = {*listed, *measured}
+        uphold = all(abs(listed.get(each, 0) - measured.get(each, 0)) <= UPHOLD_WITHIN for each in stations)
+        self.market.vote(self.account, self.round_id, measured_bps, uphold)
+        return uphold
 
 
 @dataclass
@@ -159,10 +218,26 @@ class BaseStation(Member):
         """
         text = self.mailbox.read(self.address, _view_name(self.round_id, model), self.key)
         view = StationsView.from_bytes(text)
-        if view.digest != self.market.model_state(self.round_id, model).stations_digest:
+        proposal = self.market.model_state(self.round_id, model)
+        if view.digest != proposal.stations_digest:
             raise ViewError(f"the text of model {model} that {self.name} was sent is not the one proposed")
+        if view.global_rounds != proposal.global_rounds:
+            raise ViewError(
+                f"the text of model {model} names {view.global_rounds} global rounds, "
+                f"its proposal {proposal.global_rounds}"
+            )
         return view
 
     def estimate(self, model: int) -> int:
         """The cost of training a model with that many labels: k(ω, t, M), paper, section III-C.3."""
         return self.cost_per_label * self.view(model).label_count
+
+    @property
+    def cap(self) -> int:
+        """`maxStationBid`."""
+        return self.terms.max_station_bid
+
+    @property
+    def blind_bid(self) -> int:
+        """The most: a cost of 0 would let such a model win."""
+        return self.cap

@@ -177,3 +177,15 @@ class RoundTerms:
     def lock(self, role: Role, points: int = 1) -> int:
         """What a member locks, wei (`IHCFL.lockOf`)."""
         return self.worst_loss(role, points) + self.bond
+
+
+def claimant_ordinal(source: int, round_id: int, stations: int) -> int:
+    """Which base station a draw names, in the order of commits from 1 (`IHCFL`, "The draw").
+
+    Args:
+        source: `prevrandao` of the block of the draw, above 2^64.
+        round_id: the round's number.
+        stations: how many base stations have committed.
+    """
+    drawn = int.from_bytes(keccak(encode(["uint256", "uint256"], [source, round_id])), "big")
+    return (drawn >> 64) % 2**96 % stations + 1

@@ -5,7 +5,10 @@ stations.
 """
 
 import json
+import re
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -33,6 +36,24 @@ def _salt() -> str:
     return secrets.token_hex(SALT_BYTES)
 
 
+@contextmanager
+def _reading(what: str) -> Iterator[None]:
+    """A proposer may send anything: whatever it is, its reader gets one kind of error.
+
+    Raises:
+        ViewError: what is read inside is not what it should be.
+    """
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise ViewError(f"this is no text for {what}: {error}") from error
+
+
+def _check_salt(salt: str) -> None:
+    if not isinstance(salt, str) or not re.fullmatch(f"[0-9a-f]{{{2 * SALT_BYTES}}}", salt):
+        raise ViewError(f"the salt is not {SALT_BYTES} bytes in hex")
+
+
 @dataclass(frozen=True)
 class OwnersView:
     """What owners may read of a proposal.
@@ -46,6 +67,13 @@ class OwnersView:
     claimed_accuracy_bps: int
     targets: tuple[str, ...]
     salt: str = field(default_factory=_salt)
+
+    def __post_init__(self) -> None:
+        if type(self.claimed_accuracy_bps) is not int or not 0 <= self.claimed_accuracy_bps < 2**16:
+            raise ViewError(f"the claimed accuracy is {self.claimed_accuracy_bps!r}")
+        if not self.targets or not all(isinstance(label, str) for label in self.targets):
+            raise ViewError(f"the target labels are {self.targets!r}")
+        _check_salt(self.salt)
 
     @property
     def targets_digest(self) -> bytes:
@@ -72,9 +100,14 @@ class OwnersView:
 
     @classmethod
     def from_bytes(cls, text: bytes) -> "OwnersView":
-        """Read a decrypted text."""
-        document = json.loads(text)
-        return cls(document["claimed_accuracy_bps"], tuple(document["targets"]), document["salt"])
+        """Read a decrypted text.
+
+        Raises:
+            ViewError: it is none.
+        """
+        with _reading("owners"):
+            document = json.loads(text)
+            return cls(**{**document, "targets": tuple(document["targets"])})
 
 
 @dataclass(frozen=True)
@@ -86,9 +119,9 @@ class StationsView:
         dataset: name of the data it is trained on.
         label_count: number of classes it tells apart; which ones is for owners only.
         parameters: number of trainable parameters (ω).
-        training_rounds: global rounds t.
+        global_rounds: t, as the proposal names them on chain.
         local_epochs: κ1.
-        edge_rounds: κ2.
+        edge_aggregations: κ2.
         initial_model: digest of the model that training starts from, hex, or "" where the winner delivers it later.
         salt: 32 random bytes, hex.
     """
@@ -97,11 +130,20 @@ class StationsView:
     dataset: str
     label_count: int
     parameters: int
-    training_rounds: int
+    global_rounds: int
     local_epochs: int
-    edge_rounds: int
+    edge_aggregations: int
     initial_model: str = ""
     salt: str = field(default_factory=_salt)
+
+    def __post_init__(self) -> None:
+        for name in ("label_count", "parameters", "global_rounds", "local_epochs", "edge_aggregations"):
+            if type(number := getattr(self, name)) is not int or number < 1:
+                raise ViewError(f"{name} is {number!r}")
+        for name in ("model", "dataset", "initial_model"):
+            if not isinstance(text := getattr(self, name), str):
+                raise ViewError(f"{name} is {text!r}")
+        _check_salt(self.salt)
 
     @property
     def digest(self) -> bytes:
@@ -114,8 +156,13 @@ class StationsView:
 
     @classmethod
     def from_bytes(cls, text: bytes) -> "StationsView":
-        """Read a decrypted text."""
-        return cls(**json.loads(text))
+        """Read a decrypted text.
+
+        Raises:
+            ViewError: it is none.
+        """
+        with _reading("base stations"):
+            return cls(**json.loads(text))
 
 
 @dataclass(frozen=True)

@@ -5,15 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fl.market.bids import unpack_bids
-from fl.market.terms import Policy, Role
+from fl.market.events import Event
+from fl.market.terms import GWEI, Role, RoundTerms, Status
 
-
-@dataclass(frozen=True)
-class Event:
-    """A decoded log of one round."""
-
-    name: str
-    values: Mapping[str, Any]
+CONTRIBUTION_POINTS = 1_000_000
+"""What listed contributions add up to if they count."""
 
 
 @dataclass
@@ -21,7 +17,7 @@ class ModelRecord:
     """A proposal; `live` once its proposer has committed."""
 
     proposer: str
-    training_rounds: int
+    global_rounds: int
     live: bool = False
 
 
@@ -34,11 +30,12 @@ class Settled:
     slashed: int
     reward: int
     forfeited: int
+    bonus: int
 
     @property
     def payment(self) -> int:
         """What it took or, negative, gave."""
-        return self.share + self.tax + self.slashed - self.reward
+        return self.share + self.tax + self.slashed - self.reward - self.bonus
 
 
 @dataclass
@@ -46,10 +43,12 @@ class MemberRecord:
     """A member's part in the round.
 
     Attributes:
+        lock: wei.
+        ordinal: a base station's number in the order of commits, from 1; 0: none.
         words: its revealed bids, packed; None before.
-        updates: digest by epoch (base stations).
-        points_reported: what the winner listed it with; None if it was not listed.
-        rebate_paid: wei, once it was.
+        updates: digest by global round (base stations).
+        listed: the points that the winner listed it with; None if it did not.
+        lot: wei that it was credited as claimant.
     """
 
     account: str
@@ -57,15 +56,16 @@ class MemberRecord:
     points: int
     lock: int
     committed: bool = False
+    ordinal: int = 0
     words: tuple[int, ...] | None = None
     updates: dict[int, bytes] = field(default_factory=dict)
-    points_reported: int | None = None
+    listed: int | None = None
     settled: Settled | None = None
-    rebate_paid: int | None = None
+    lot: int = 0
 
-    def bids(self, models: int) -> list[int]:
-        """Gwei for each model, zeros if it never revealed."""
-        return [0] * models if self.words is None else unpack_bids(self.words, models)
+    def bids(self, models: int) -> list[int] | None:
+        """Gwei for each model; None if it never revealed."""
+        return None if self.words is None else unpack_bids(self.words, models)
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,8 @@ class Vote:
     """An elector's vote."""
 
     account: str
-    punish: bool
     measured_accuracy_bps: int
+    uphold: bool
 
 
 @dataclass
@@ -82,20 +82,19 @@ class RoundRecord:
     """Everything that happened in a round.
 
     Attributes:
-        status: "open", "cancelled", "nothing trained", "training", "reported" or "aborted".
-        global_rounds: (model digest, updates root) by epoch.
+        theta_numerator: θ · 2^64; None: not drawn.
+        claimant: account; None: not drawn.
+        members: by account, in the order in which they joined.
+        global_rounds: (model digest, updates root) by global round.
         result: digest of the reported model, and the claimed accuracy (1/10,000).
     """
 
     round_id: int
-    theta_numerator: int
-    max_owner_bid: int
-    max_base_bid: int
-    bond: int
-    owner_policy: Policy
-    base_policy: Policy
-    punish_threshold_bps: int
-    status: str = "open"
+    terms: RoundTerms
+    membership_root: bytes
+    status: Status = Status.OPEN
+    theta_numerator: int | None = None
+    claimant: str | None = None
     members: dict[str, MemberRecord] = field(default_factory=dict)
     models: list[ModelRecord] = field(default_factory=list)
     selected: int | None = None
@@ -107,21 +106,49 @@ class RoundRecord:
         """The members of a side, in the order in which they joined."""
         return [member for member in self.members.values() if member.role is role]
 
-    def lock(self, role: Role, points: int) -> int:
-        """What a member locks, wei (`IHCFL.lockOf`)."""
-        raise NotImplementedError("the history of the second version is not ported yet")
+    def committed(self, role: Role) -> list[MemberRecord]:
+        """Those of a side that committed."""
+        return [member for member in self.side(role) if member.committed]
 
     @property
     def winner(self) -> str | None:
         """The proposer of the selected model."""
         return None if self.selected is None else self.models[self.selected].proposer
 
+    def sums(self) -> tuple[list[int], list[int]]:
+        """Wei of the revealed bids for each model: values V, costs K."""
+        count = len(self.models)
+        values, costs = ([0] * count, [0] * count)
+        for role, sums in ((Role.OWNER, values), (Role.BASE_STATION, costs)):
+            for member in self.side(role):
+                for model, bid in enumerate(member.bids(count) or ()):
+                    sums[model] += bid * GWEI
+        return values, costs
+
     @property
     def punished(self) -> bool:
+        """Whether more electors than the threshold measured less than the claim allows."""
+        if self.result is None:
+            return False
+        least = self.result[1] - self.terms.tolerance_bps
+        return self._carried(sum(vote.measured_accuracy_bps < least for vote in self.votes))
+
+    @property
+    def upheld(self) -> bool:
+        """Whether the listed contributions stand."""
+        listed = sum(member.listed or 0 for member in self.side(Role.BASE_STATION))
+        carried = self._carried(sum(vote.uphold for vote in self.votes))
+        return self.result is not None and not self.punished and listed == CONTRIBUTION_POINTS and carried
+
+    def _carried(self, votes_for: int) -> bool:
         """Votes for · 10,000 > threshold · electors; electors are the committed owners but the winner."""
-        electors = sum(member.committed for member in self.side(Role.OWNER)) - 1
-        votes_for = sum(vote.punish for vote in self.votes)
-        return self.result is not None and votes_for * 10_000 > self.punish_threshold_bps * electors
+        return votes_for * 10_000 > self.terms.threshold_bps * (len(self.committed(Role.OWNER)) - 1)
+
+    @property
+    def kept(self) -> int:
+        """Wei that settlements took and the contract keeps: all but the taxes, which are the lot."""
+        settled = [member.settled for member in self.members.values() if member.settled is not None]
+        return sum(each.payment - each.tax for each in settled)
 
 
 def rebuild(events: Iterable[Event]) -> RoundRecord:
@@ -135,7 +162,9 @@ def rebuild(events: Iterable[Event]) -> RoundRecord:
         if record is None:
             if event.name != "RoundCreated":
                 raise ValueError(f"the logs begin with {event.name}: read them from the block that created the round")
-            record = _created(event.values)
+            record = RoundRecord(
+                event.values["roundId"], RoundTerms.decode(event.values["terms"]), event.values["membershipRoot"]
+            )
         else:
             _apply(record, event.name, event.values)
     if record is None:
@@ -143,57 +172,49 @@ def rebuild(events: Iterable[Event]) -> RoundRecord:
     return record
 
 
-def _created(v: Mapping[str, Any]) -> RoundRecord:
-    params = v["params"]
-    return RoundRecord(
-        round_id=v["roundId"],
-        theta_numerator=v["thetaNumerator"],
-        max_owner_bid=params["maxOwnerBid"],
-        max_base_bid=params["maxBaseBid"],
-        bond=params["bond"],
-        owner_policy=Policy(params["ownerPolicy"]),
-        base_policy=Policy(params["basePolicy"]),
-        punish_threshold_bps=params["punishThresholdBps"],
-    )
-
-
 def _apply(record: RoundRecord, name: str, v: Mapping[str, Any]) -> None:
+    members = record.members
     match name:
         case "Joined":
             role, points = Role(v["role"]), v["points"]
-            record.members[v["member"]] = MemberRecord(v["member"], role, points, record.lock(role, points))
+            members[v["member"]] = MemberRecord(v["member"], role, points, record.terms.lock(role, points))
         case "ModelProposed":
-            record.models.append(ModelRecord(v["proposer"], v["proposal"]["trainingRounds"]))
+            record.models.append(ModelRecord(v["proposer"], v["proposal"].globalRounds))
         case "BidCommitted":
-            record.members[v["member"]].committed = True
+            member = members[v["member"]]
+            if member.role is Role.BASE_STATION:
+                member.ordinal = len(record.committed(Role.BASE_STATION)) + 1
+            member.committed = True
             for model in record.models:
                 model.live = model.live or model.proposer == v["member"]
+        case "ClaimantDrawn":
+            record.theta_numerator = v["thetaNumerator"]
+            (record.claimant,) = (each.account for each in members.values() if each.ordinal == v["ordinal"])
         case "BidRevealed":
-            record.members[v["member"]].words = tuple(v["bids"])
+            members[v["member"]].words = tuple(v["bids"])
         case "ModelSelected":
-            record.status, record.selected = "training", v["model"]
+            record.status, record.selected = Status.TRAINING, v["model"]
         case "NothingSelected":
-            record.status = "nothing trained"
+            record.status = Status.NOTHING_TRAINED
         case "RoundCancelled":
-            record.status = "cancelled"
+            record.status = Status.CANCELLED
         case "GlobalRoundRecorded":
-            record.global_rounds[v["epoch"]] = (bytes(v["modelDigest"]), bytes(v["updatesRoot"]))
+            record.global_rounds[v["globalRound"]] = (bytes(v["modelDigest"]), bytes(v["updatesRoot"]))
         case "UpdateRecorded":
-            record.members[v["station"]].updates[v["epoch"]] = bytes(v["updateDigest"])
+            members[v["station"]].updates[v["globalRound"]] = bytes(v["updateDigest"])
         case "ContributionReported":
-            record.members[v["station"]].points_reported = v["points"]
+            members[v["station"]].listed = v["points"]
         case "ResultReported":
-            record.status = "reported"
-            record.result = (bytes(v["modelDigest"]), v["opening"]["claimedAccuracyBps"])
+            record.status = Status.REPORTED
+            record.result = (bytes(v["modelDigest"]), v["opening"].claimedAccuracyBps)
         case "TrainingAborted":
-            record.status = "aborted"
+            record.status = Status.ABORTED
         case "Voted":
-            record.votes.append(Vote(v["elector"], v["punish"], v["measuredAccuracyBps"]))
+            record.votes.append(Vote(v["elector"], v["measuredAccuracyBps"], bool(v["upholdContributions"])))
         case "MemberSettled":
-            record.members[v["member"]].settled = Settled(
-                v["share"], v["tax"], v["slashed"], v["reward"], v["forfeited"]
-            )
-        case "RebatePaid":
-            record.members[v["member"]].rebate_paid = v["amount"]
+            amounts = (v[key] for key in ("share", "tax", "slashed", "reward", "forfeited", "bonus"))
+            members[v["member"]].settled = Settled(*amounts)
+        case "LotClaimed":
+            members[v["claimant"]].lot += v["amount"]
         case _:
             raise ValueError(f"the contract emitted {name}, which this reader does not know")

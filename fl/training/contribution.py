@@ -182,46 +182,54 @@ def total_margins(rounds: Iterable[Mapping[int, Fraction]]) -> dict[int, Fractio
     return {station: max(Fraction(0), sums[station]) for station in sorted(sums)}
 
 
-def contribution_points(margins: Sequence[Fraction | float], total: int = TOTAL_POINTS) -> list[int]:
+def contribution_points(
+    margins: Sequence[Fraction | float], total: int = TOTAL_POINTS, most: int | None = None
+) -> list[int]:
     """The points the winner reports for the base stations that it lists, in proportion to their margins.
 
-    Exact shares `total · mⱼ / Σm` rounded by largest remainder (the first on a tie). A share below one point
-    is raised to one at the others' expense, for an explicit 0 would take a base station's reward and bond
-    (mechanism.md, "Silence and absence"): so every listed station gets at least 1, and none gets the total.
-    All margins 0: equal shares.
+    Exact shares `total · mⱼ / Σm` rounded by largest remainder (the first on a tie). A share above the most that a
+    round allows is cut to it, and the others have what is over, in proportion. A share below one point is raised to one
+    at the others' expense, for an upheld 0 takes a base station's bond (mechanism.md, "Contribution stake"): so every
+    listed station gets at least 1. Where all margins that are not cut are 0, what is left goes to them in equal parts.
 
     Args:
-        margins: of each listed base station, not negative. List every one that recorded an update. Where only
-            one did, list another committed one besides, with margin 0: points must stay below the total. It
-            gets 1 point and, having recorded nothing, no reward.
+        margins: of each listed base station, not negative. List every one that recorded an update.
         total: what the points add up to.
+        most: what no base station may exceed, `2 · total // n` with n committed ones on chain; None: no limit.
 
     Returns:
-        Integers in the same order, each 1 … total − 1, adding up to `total`.
+        Integers in the same order, each 1 … most, adding up to `total`.
 
     Raises:
-        TrainingError: fewer than two stations, more than `total`, or a margin that is negative or not a
-            number.
+        TrainingError: fewer than two stations, more than `total`, too few for `total` within `most`, or a margin that
+            is negative or not a number.
     """
     count = len(margins)
     if not 2 <= count <= total:
         raise TrainingError(f"{total} points need 2 to {total} listed base stations, not {count}")
+    most = total if most is None else most
+    if count * most < total:
+        raise TrainingError(f"{count} base stations of at most {most} points do not add up to {total}")
     if bad := [margin for margin in margins if not 0 <= margin < float("inf")]:
         raise TrainingError(f"a contribution is a margin of at least 0, not {bad[0]}")
     weights = [Fraction(margin) for margin in margins]
-    if not any(weights):
-        weights = [Fraction(1)] * count
 
-    shared = set(range(count))  # who gets a proportional share; the others one point
-    while True:
-        rest, weight = total - (count - len(shared)), sum(weights[i] for i in shared)
-        if below := {i for i in shared if weights[i] * rest < weight}:
-            shared -= below
-        else:
-            break
-    exact = {i: weights[i] * rest / weight for i in shared}
-    points = [int(exact[i]) if i in shared else 1 for i in range(count)]
-    by_remainder = sorted(shared, key=lambda i: (int(exact[i]) - exact[i], i))
+    points = [0] * count
+    shared = set(range(count))  # who gets a proportional share; the others have the least or the most
+
+    def exact() -> dict[int, Fraction]:
+        rest, weight = total - sum(points), sum(weights[i] for i in shared)
+        return {i: weights[i] * rest / weight if weight else Fraction(rest, len(shared)) for i in shared}
+
+    for bound, is_beyond in ((most, Fraction.__gt__), (1, Fraction.__lt__)):
+        while beyond := {i for i, share in exact().items() if is_beyond(share, Fraction(bound))}:
+            shared -= beyond
+            for i in beyond:
+                points[i] = bound
+    shares = exact()
+    for i, share in shares.items():
+        points[i] = int(share)
+    by_remainder = sorted(shares, key=lambda i: (int(shares[i]) - shares[i], i))
     for i in by_remainder[: total - sum(points)]:
         points[i] += 1
     return points

@@ -17,6 +17,7 @@ class Stream(IntEnum):
     CLIENTS_PRESENT = 4
     STATIONS_PRESENT = 5
     PERMUTATIONS = 6
+    OWN_TEST = 7
 
 
 def derive_seed(seed: int, stream: Stream, *path: int) -> int:

@@ -64,6 +64,34 @@ def test_points__small_totals__still_add_up(values: list[int], total: int) -> No
     assert all(1 <= point < total for point in points)
 
 
+@given(listed, st.data())
+def test_points__a_most__is_kept_the_order_too_and_all_points_are_given(values: list, data: st.DataObject) -> None:
+    stations = data.draw(st.integers(len(values), 2 * len(values)), "committed")
+    most = 2 * TOTAL_POINTS // stations
+    if len(values) * most < TOTAL_POINTS:  # half of an odd number, rounded
+        with pytest.raises(TrainingError, match="do not add up"):
+            contribution_points(values, most=most)
+        return
+    points = contribution_points(values, most=most)
+    assert sum(points) == TOTAL_POINTS
+    assert all(1 <= point <= most for point in points)
+    for one, its in zip(values, points, strict=True):
+        assert all(its >= others for other, others in zip(values, points, strict=True) if one > other)
+
+
+@pytest.mark.parametrize(
+    ("values", "most", "expected"),
+    [
+        ([8, 1, 1], 666_666, [666_666, 166_667, 166_667]),
+        ([1, 0, 0], 666_666, [666_666, 166_667, 166_667]),
+        ([6, 3, 1, 0], 500_000, [500_000, 374_999, 125_000, 1]),
+        ([3, 1], 500_000, [500_000, 500_000]),
+    ],
+)
+def test_points__a_most_by_hand(values: list, most: int, expected: list[int]) -> None:
+    assert contribution_points(values, most=most) == expected
+
+
 @given(listed, st.fractions("1/1000", 1000))
 def test_points__scaled_margins__are_the_same(values: list, factor: Fraction) -> None:
     assert contribution_points(values) == contribution_points([Fraction(value) * factor for value in values])

@@ -1,0 +1,49 @@
+"""The contract's logs, and where on the chain each stands."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Event:
+    """A decoded log of one round.
+
+    Attributes:
+        name: of the event in the contract's interface.
+        values: by the names of its parameters; a struct has its fields as attributes.
+        block: number of the block.
+        time: Unix time of the block.
+        transaction: hash, hex.
+        index: of the log in its block.
+    """
+
+    name: str
+    values: Mapping[str, Any]
+    block: int = 0
+    time: int = 0
+    transaction: str = ""
+    log_index: int = 0
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """A mined transaction that left a log of the round.
+
+    Attributes:
+        call: the contract's function; None where another contract called it.
+        sender: address.
+        hash: hex.
+        block: number of the block.
+        time: Unix time of the block.
+        index: of its first log of the round, in the block.
+        gas_used: of its receipt.
+    """
+
+    call: str | None
+    sender: str
+    hash: str
+    block: int
+    time: int
+    log_index: int
+    gas_used: int
