@@ -1,23 +1,13 @@
 """Re-check a finished round's `round.json` against the reference: `python -m analysis.check_round PATH`.
 
 Everything that the mechanism decides is worked out again from the bids and from what happened, and compared
-to the wei. How the document is read, where `protocol.md` leaves it open:
+to the wei. `fl/crowdfunding/round.md` has the format. How it is read beyond that:
 
-- Caps are gwei like the bids that they bound; `value`, `cost`, `margin`, `bond` and all other amounts are
-  wei.
-- `value`, `cost` and `margin` sum the revealed bids of the committed members, also of a dead model. They, the
-  bids of whoever did not reveal, and `training` and `contributions` where nothing was trained, may be null.
-- `contributions` has an entry by base station, in their order: points, or null for one that is not listed.
-  An explicit 0 is not the same.
+- `value`, `cost` and `margin`, the bids of whoever did not reveal, and `training` and `contributions` where
+  nothing was trained, may be null.
 - The winner recorded a global round if an epoch has an `updates_root`.
 - A cancelled round that had to be cancelled by neither commits nor reveals was not selected in time.
-- `share` of a base station is minus what it was due, forfeited or not, so that for every member
-  `payment = share + tax + slashed + forfeited`.
-- `rebate` is what the round gives back. `balance_after` is `balance_before - payment`, or more by that rebate
-  if it is claimed already.
-- A vote is `{"account", "punish", ...}`; with the round's `threshold` (basis points) in the document,
-  `punished` is counted again, else it is believed.
-- `collected` is `inside + outside` of a side: everything that goes back to it as rebates.
+- With `threshold` in the document `punished` is counted again from the votes, else it is believed.
 """
 
 from __future__ import annotations
@@ -43,7 +33,7 @@ def check(document: Document) -> list[str]:
     """Compare a `round.json` with the reference.
 
     Args:
-        document: The parsed JSON, as protocol.md describes it.
+        document: The parsed JSON.
 
     Returns:
         One line a discrepancy; empty if the round is exactly what the mechanism makes of its bids. A document

@@ -5,8 +5,8 @@ Amounts start from the table in `test_settle.py`: bob wins, owes a share of 24 g
 
 import pytest
 
-from fl.devnode.market import Market
-from fl.devnode.rounds import GLOBAL_ROUNDS, CreateRound, LiveRound
+from analysis.devnode.market import Market
+from analysis.devnode.rounds import GLOBAL_ROUNDS, CreateRound, LiveRound
 from fl.market.terms import GWEI, Phase, Stage, Status
 
 BOND = 200 * GWEI

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from fl.devnode.rounds import CreateRound, LiveRound
+from analysis.devnode.rounds import CreateRound, LiveRound
 from fl.market.terms import DRAW_DELAY, GWEI, Phase, Policy, Status
 
 BOND = 200 * GWEI

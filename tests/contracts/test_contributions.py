@@ -2,8 +2,8 @@
 
 import pytest
 
-from fl.devnode.market import Market
-from fl.devnode.rounds import POINTS, CreateRound, LiveRound
+from analysis.devnode.market import Market
+from analysis.devnode.rounds import POINTS, CreateRound, LiveRound
 from fl.market.terms import GWEI, Phase, Role, Status
 
 STAKE = 30 * GWEI

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from eth_utils import keccak
 
-from fl.devnode.market import Call, Market
+from analysis.devnode.market import Call, Market
 from fl.market.terms import GWEI, Deadlines, Phase, Policy, RoundTerms, Status
 
 MAX_CAP = 2**44 - 1

@@ -6,8 +6,8 @@ import pytest
 from eth_abi import encode
 from eth_utils import keccak
 
-from fl.devnode.market import Market
-from fl.devnode.rounds import CreateRound, LiveRound
+from analysis.devnode.market import Market
+from analysis.devnode.rounds import CreateRound, LiveRound
 from fl.market.terms import DRAW_DELAY, GWEI, Phase, Policy, Stage, Status
 
 Q = 2**64

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from eth_utils import keccak
 
-from fl.devnode.actors import actor
-from fl.devnode.market import Market
-from fl.devnode.rounds import CreateRound, LiveRound, round_slot
+from analysis.devnode.actors import actor
+from analysis.devnode.market import Market
+from analysis.devnode.rounds import CreateRound, LiveRound, round_slot
 from fl.market.membership import Entry
 from fl.market.terms import GWEI, Policy, Role, RoundTerms, Stage
 

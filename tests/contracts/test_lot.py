@@ -1,7 +1,7 @@
 """`claimLot`: all taxes, for the claimant alone, as they come in."""
 
-from fl.devnode.market import Market
-from fl.devnode.rounds import CreateRound
+from analysis.devnode.market import Market
+from analysis.devnode.rounds import CreateRound
 from fl.market.terms import GWEI, Stage
 
 # Carol's and north's taxes in the default round: see `test_settle.py`.

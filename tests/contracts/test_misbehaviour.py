@@ -5,7 +5,7 @@ Amounts start from the table in `test_settle.py`.
 
 import pytest
 
-from fl.devnode.rounds import GLOBAL_ROUNDS, CreateRound, LiveRound
+from analysis.devnode.rounds import GLOBAL_ROUNDS, CreateRound, LiveRound
 from fl.market.terms import GWEI, Status
 
 BOND = 200 * GWEI

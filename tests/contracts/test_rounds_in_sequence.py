@@ -1,6 +1,6 @@
 """Rounds one after the other and side by side: each pays its own; every wei but what is kept comes out again."""
 
-from fl.devnode.rounds import CreateRound
+from analysis.devnode.rounds import CreateRound
 from fl.market.membership import Entry
 from fl.market.terms import GWEI, Role, Stage
 from tests.support.assertions import assert_conserved

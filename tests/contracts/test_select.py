@@ -2,8 +2,8 @@
 
 import pytest
 
-from fl.devnode.market import Market
-from fl.devnode.rounds import GLOBAL_ROUNDS, CreateRound
+from analysis.devnode.market import Market
+from analysis.devnode.rounds import GLOBAL_ROUNDS, CreateRound
 from fl.market.terms import DRAW_DELAY, GWEI, Phase, Status
 
 

@@ -20,8 +20,8 @@ nobody ever sees. So K is the sum of two costs, the costs of all are estimated a
 
 import pytest
 
-from fl.devnode.market import Market
-from fl.devnode.rounds import CreateRound, Seat
+from analysis.devnode.market import Market
+from analysis.devnode.rounds import CreateRound, Seat
 from fl.market.bids import pack_bids
 from fl.market.terms import GWEI, Phase, Policy, Stage, Status
 

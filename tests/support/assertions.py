@@ -1,6 +1,6 @@
 """Assertions that many tests share."""
 
-from fl.devnode.market import Market
+from analysis.devnode.market import Market
 
 
 def assert_conserved(market: Market, *, forced: int = 0) -> None:
