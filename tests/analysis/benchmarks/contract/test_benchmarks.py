@@ -1,18 +1,27 @@
 """What the benchmarks are made of: bids that make members pay, records, the search for limits, the hour."""
 
 import json
+from contextlib import nullcontext
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
+from shutil import rmtree
 
 import pytest
+from click.testing import CliRunner
+from rich.console import Console
 
-from analysis.benchmarks.contract import chart, page, records
-from analysis.benchmarks.contract.figures import MODELS, TARGET_MODELS, TARGETS, Case
+from analysis.benchmarks.contract import chart, command, page, records
+from analysis.benchmarks.contract.figures import ABOVE, MODELS, TARGET_MODELS, TARGETS, Case
 from analysis.benchmarks.contract.load import Block, Load
-from analysis.benchmarks.contract.snapshot import Figures, SnapshotError, changes, read, write
+from analysis.benchmarks.contract.scale import Pair
+from analysis.benchmarks.contract.snapshot import RESULTS, Figures, SnapshotError, changes, read, write
 from analysis.benchmarks.contract.stage import MAX_BASE_BID, MAX_OWNER_BID, contested_bids
 from analysis.benchmarks.contract.throughput import BLOCK_GAS, Phase, largest_round
+from analysis.benchmarks.contract.whole import RoundGas, Tally
 from analysis.mechanism import settle
+from analysis.provenance import ROOT
+from scripts.bench_gas import cli as bench_gas
 from tests.support.pictures import assert_same_picture
 
 CASE = Case("vote", "later")
@@ -83,6 +92,75 @@ def test_record__committed__has_every_target_at_ten_models_and_cases_at_all() ->
     assert not TARGETS.keys() - recorded.hcfl.keys()
     assert all(TARGET_MODELS in recorded.hcfl[case] for case in TARGETS)
     assert set(MODELS) == {models for row in recorded.hcfl.values() for models in row}
+
+
+def judged(now: Figures, recorded: Figures) -> tuple[bool, str]:
+    console = Console(width=200, file=StringIO())
+    passed = command.judge(console, now, recorded)
+    return passed, console.file.getvalue()
+
+
+def test_judge__as_recorded__passes_and_names_what_is_known() -> None:
+    passed, said = judged(read(), read())
+    assert passed
+    assert said.count("known  ") == len(ABOVE)
+    assert "not as recorded" not in said
+    assert "above its target" not in said
+
+
+def with_gas(figures: Figures, gas: int) -> Figures:
+    row = {**figures.hcfl[CASE], TARGET_MODELS: gas}
+    return Figures({**figures.hcfl, CASE: row}, figures.naive)
+
+
+def test_judge__one_gas_off__fails_and_says_so() -> None:
+    passed, said = judged(with_gas(read(), read().hcfl[CASE][TARGET_MODELS] - 1), read())
+    assert not passed
+    assert f"not as recorded  hcfl, {CASE}, {TARGET_MODELS} models" in said
+
+
+def test_judge__above_its_target__fails_even_where_it_was_recorded_so() -> None:
+    above = with_gas(read(), TARGETS[CASE] + 1)
+    passed, said = judged(above, above)
+    assert not passed
+    assert f"above its target  {CASE}" in said
+
+
+def test_bench_gas__a_figure_not_as_recorded__exits_with_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All but the measuring, which takes half a minute."""
+    monkeypatch.setattr(command, "contracts", lambda: nullcontext((None, None)))
+    for off, status in ((0, 0), (1, 1)):
+        measured = with_gas(read(), read().hcfl[CASE][TARGET_MODELS] - off)
+        monkeypatch.setattr(command, "measure_all", lambda hcfl, naive, measured=measured: measured)
+        assert CliRunner().invoke(bench_gas, []).exit_code == status
+
+
+@pytest.mark.parametrize("options", [("--scale",), ("--chart",)])
+def test_bench_gas__results__go_into_the_checkout_only_with_write(
+    options: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All but the measuring, which takes minutes."""
+    recorded = tmp_path / "recorded"
+    committed = {path: path.stat().st_mtime_ns for path in RESULTS.iterdir()}
+    monkeypatch.setattr(command, "RESULTS", recorded)
+    monkeypatch.setattr(command, "contracts", lambda limited=True: nullcontext((None, None)))
+    monkeypatch.setattr(command, "compare", lambda hcfl, say: [])
+    rounds = records.read_rounds()
+    spent = {name: RoundGas(name, 4, 2, {CASE: Tally(9, 9, 9)}) for name in ("hcfl", "naive")}
+    monkeypatch.setattr(command, "by_size", lambda hcfl, naive, say: [Pair(**spent)])
+    monkeypatch.setattr(command, "guess_members", lambda pairs, limit: 4)
+    monkeypatch.setattr(command, "largest_naive_round", lambda *_: next(iter(rounds.fits.values())))
+
+    without = CliRunner().invoke(bench_gas, options)
+    assert without.exit_code == 0, without.output
+    written = [Path(line.removeprefix("Written: ")) for line in without.output.splitlines() if "Written: " in line]
+    assert written and all(path.exists() and not path.is_relative_to(ROOT) for path in written)
+    assert not recorded.exists()
+    rmtree(written[0].parent)
+
+    assert CliRunner().invoke(bench_gas, [*options, "--write"]).exit_code == 0
+    assert {path.name for path in recorded.iterdir()} == {path.name for path in written}
+    assert {path: path.stat().st_mtime_ns for path in RESULTS.iterdir()} == committed
 
 
 # ── whole rounds ──
