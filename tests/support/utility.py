@@ -12,7 +12,8 @@ def utilities(round_: LiveRound, truth: Mapping[str, Sequence[int]] | None = Non
 
     Args:
         round_: a round of which nobody is settled yet.
-        truth: true bids of who has bid something else, gwei.
+        truth: true bids of who has bid something else, gwei. A base station bears its cost by the global rounds that
+            it recorded.
     """
     state = round_.state
     totals = gains(round_)
@@ -21,23 +22,22 @@ def utilities(round_: LiveRound, truth: Mapping[str, Sequence[int]] | None = Non
             worth = (truth or {}).get(seat.name, seat.bids)[state.selected] * GWEI
             if seat.role is Role.OWNER:
                 totals[seat.name] += worth
-            elif round_.member(seat).recorded:
-                totals[seat.name] -= worth
+            else:
+                totals[seat.name] -= worth * round_.member(seat).recorded // state.globalRounds
     return totals
 
 
 def gains(round_: LiveRound) -> dict[str, int]:
     """What every member takes out of the round beyond what it put in, wei by name.
 
-    Everybody is settled and claims what is due; taken back.
+    Everybody is settled and the claimant claims its lot; taken back.
     """
     market = round_.market
     with market.chain.snapshot():
         before = {seat: _wealth(market, seat) + _locked(round_, seat) for seat in round_.members}
         round_.settled()
-        for seat in round_.members:
-            if round_.stage(seat) is Stage.SETTLED:
-                round_.claim_rebate(seat).send()
+        if round_.state.claimant:
+            round_.claim_lot().send()
         return {seat.name: _wealth(market, seat) - before[seat] for seat in round_.members}
 
 

@@ -131,6 +131,6 @@ def run_chart(record: bool) -> bool:
     folder = folder_for(record)
     path = folder / records.ROUNDS.name
     records.write_rounds(pairs, fits, path)
-    for written in (path, *chart.draw(records.read_rounds(path), folder / chart.CHART.name)):
+    for written in (path, chart.draw(records.read_rounds(path), folder / chart.CHART.name)):
         say(f"Written: {written}")
     return True

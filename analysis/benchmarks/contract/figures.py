@@ -90,6 +90,9 @@ TARGETS: Mapping[Case, int] = {
     Case("claimLot", "returning"): 44_500,
 }
 
+# Targets that are not met, with the reason.
+ABOVE: Mapping[Case, str] = {}
+
 # Measured once, by hand, on anvil 1.7.1 with contracts that do this step and nothing else.
 FLOORS: Mapping[str, Comparison] = {
     "commitBid": Comparison(44_041, "one new slot"),
