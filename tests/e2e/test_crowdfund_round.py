@@ -1,8 +1,14 @@
 """`ape run crowdfund_round` as a user types it: real node, real contract, real training."""
 
 import json
+import os
+import pty
+import re
 import subprocess
-import sys
+import termios
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +17,8 @@ import pytest
 from analysis.check_round import check
 from fl.artefacts import ArtefactStore
 from fl.market.merkle import updates_root
+from tests.support.crowdfund_round import ROOT, command, play, read, run
 
-ROOT = Path(__file__).parents[2]
-APE = Path(sys.executable).with_name("ape")
 # protocol.md, "round.json"
 REQUIRED = (
     "chain_id contract round_id theta_numerator caps bond policy status selected pool models owners base_stations "
@@ -21,43 +26,56 @@ REQUIRED = (
 )
 
 
-def run(*options: str) -> subprocess.CompletedProcess[str]:
-    """The command in a process of its own; ape starts and stops its own node for it."""
-    command = [str(APE), "run", "crowdfund_round", *options]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+@dataclass(frozen=True)
+class Played:
+    """A finished round: what it left, and what a terminal of 60 columns showed."""
 
-
-def play(folder: Path, *options: str) -> dict[str, Any]:
-    """A round that must succeed, read back."""
-    done = run("--out", str(folder), *options)
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    assert "Checked" in done.stdout
-    document: dict[str, Any] = json.loads((folder / "round.json").read_text(encoding="utf-8"))
-    return document
+    folder: Path
+    document: dict[str, Any]
+    shown: str
 
 
 @pytest.fixture(scope="module")
-def default_round(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+def default_round(tmp_path_factory: pytest.TempPathFactory) -> Played:
     folder = tmp_path_factory.mktemp("default")
-    return folder, play(folder)
+    status, shown = on_terminal(*command("--out", str(folder)), columns=60, env={"NO_COLOR": "1"})
+    assert status == 0, shown
+    assert "Checked" in shown
+    return Played(folder, read(folder), shown)
 
 
-def test_default__round_json__agrees_with_the_reference(default_round: tuple[Path, dict[str, Any]]) -> None:
-    _, document = default_round
+def on_terminal(*typed: str, columns: int, env: Mapping[str, str]) -> tuple[int, str]:
+    """The exit status of a command, and all that it writes to a terminal."""
+    ours, its = pty.openpty()
+    termios.tcsetwinsize(its, (24, columns))
+    with subprocess.Popen(
+        typed, cwd=ROOT, env={**os.environ, "TERM": "xterm", **env}, stdin=its, stdout=its, stderr=its
+    ) as process:
+        os.close(its)
+        shown = bytearray()
+        with suppress(OSError):  # the end, on Linux
+            while part := os.read(ours, 4096):
+                shown += part
+    os.close(ours)
+    return process.returncode, shown.decode().replace("\r\n", "\n")
+
+
+def test_default__round_json__agrees_with_the_reference(default_round: Played) -> None:
+    document = default_round.document
     assert check(document) == []
     assert document["status"] == "settled"
     assert set(REQUIRED.split()) <= set(document)
 
 
-def test_default__one_amount_changed__is_found(default_round: tuple[Path, dict[str, Any]]) -> None:
-    _, document = default_round
+def test_default__one_amount_changed__is_found(default_round: Played) -> None:
+    document = default_round.document
     changed = json.loads(json.dumps(document))
     changed["owners"][0]["tax"] = int(changed["owners"][0]["tax"]) + 1
     assert any("tax" in line for line in check(changed))
 
 
-def test_default__model__reaches_its_claim(default_round: tuple[Path, dict[str, Any]]) -> None:
-    _, document = default_round
+def test_default__model__reaches_its_claim(default_round: Played) -> None:
+    document = default_round.document
     training = document["training"]
     assert training["final_accuracy"] >= 0.85
     assert not document["punished"]
@@ -65,8 +83,8 @@ def test_default__model__reaches_its_claim(default_round: tuple[Path, dict[str, 
     assert training["final_accuracy"] == accuracies[-1]
 
 
-def test_default__artefacts__are_those_on_chain(default_round: tuple[Path, dict[str, Any]]) -> None:
-    folder, document = default_round
+def test_default__artefacts__are_those_on_chain(default_round: Played) -> None:
+    folder, document = default_round.folder, default_round.document
     store = ArtefactStore(folder / "artefacts")
     for epoch in document["training"]["epochs"]:
         assert store.get(epoch["global_digest"])
@@ -75,18 +93,18 @@ def test_default__artefacts__are_those_on_chain(default_round: tuple[Path, dict[
 
 
 def test_default__every_call__was_a_real_transaction_within_the_gas_cap(
-    default_round: tuple[Path, dict[str, Any]],
+    default_round: Played,
 ) -> None:
-    _, document = default_round
+    document = default_round.document
     calls = {tx["call"] for tx in document["transactions"]}
     expected = {"createRound", "join", "propose", "commitBid", "revealBid", "selectModel", "recordUpdate", "vote"}
     assert expected <= calls
     assert all(21_000 < tx["gas_used"] <= 2**24 for tx in document["transactions"])
 
 
-def test_same_seed__again__same_models(default_round: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+def test_same_seed__again__same_models(default_round: Played, tmp_path: Path) -> None:
     """θ is the chain's, so payments differ; what is trained does not."""
-    _, first = default_round
+    first = default_round.document
     second = play(tmp_path / "again", "--seed", "1")
     assert first["models"] == second["models"]
     assert first["training"] == second["training"]
@@ -113,33 +131,55 @@ def test_bad_winner__capability_policy__is_punished(tmp_path: Path) -> None:
 
 
 def test_non_revealer__larger_round__loses_its_bond(tmp_path: Path) -> None:
-    options = ("--non-revealer", "--owners", "3", "--base-stations", "2", "--models", "2", "--rounds", "1")
-    document = play(tmp_path / "out", *options)
+    """And of more members than the node has accounts for."""
+    options = ("--non-revealer", "--owners", "16", "--base-stations", "16", "--models", "2", "--rounds", "1")
+    document = play(tmp_path / "out", *options, "--clients", "1", "--train-images", "80", "--test-images", "20")
     assert check(document) == []
+    assert len({entry["account"] for side in ("owners", "base_stations") for entry in document[side]}) == 32
     silent = document["owners"][-1]
     assert not silent["revealed"]
     assert int(silent["slashed"]) == int(document["bond"])
 
 
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        (("--owners", "1"), "at least 2 owners"),
-        (("--bad-winner", "--absent-station"), "choose one"),
-        (("--dataset", "cifar10", "--data-dir", "/nowhere"), "/nowhere"),
-        (("--network", "ethereum:mainnet:foundry"), "mainnet"),
-    ],
-)
-def test_bad_option__one_line_and_no_traceback(options: tuple[str, ...], words: str, tmp_path: Path) -> None:
-    done = run("--out", str(tmp_path / "out"), *options)
-    assert done.returncode != 0
-    assert "Traceback" not in done.stderr + done.stdout
-    assert words in done.stderr + done.stdout
-
-
-def test_finished_folder__is_not_overwritten(default_round: tuple[Path, dict[str, Any]]) -> None:
-    folder, document = default_round
+def test_finished_folder__is_not_overwritten(default_round: Played) -> None:
+    folder, document = default_round.folder, default_round.document
     done = run("--out", str(folder))
-    assert done.returncode != 0
+    assert done.returncode == 1
     assert "finished round" in done.stderr
     assert json.loads((folder / "round.json").read_text(encoding="utf-8")) == document
+
+
+# ── what is shown ──
+
+CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+def test_default__no_color__no_colour_nor_bold(default_round: Played) -> None:
+    assert not re.findall(r"\x1b\[[0-9;]*m", default_round.shown)
+
+
+def test_default__60_columns__no_line_is_wider_and_no_word_is_cut(default_round: Played) -> None:
+    lines = re.split("[\r\n]", CONTROL.sub("", default_round.shown))
+    assert [line for line in lines if len(line.rstrip()) > 60 and "Written: " not in line] == []
+    assert "…" not in default_round.shown.replace("Setting the stage", "")
+    assert f"contract        {default_round.document['contract']}" in default_round.shown, "in one piece"
+    assert f"Written: {default_round.folder / 'round.json'}," in default_round.shown, "in one piece"
+
+
+def test_default__members__one_summary_each_that_adds_up(default_round: Played) -> None:
+    """Net is the member's own worth of the outcome and all that the contract moved, rebates too."""
+    text = " ".join(CONTROL.sub("", default_round.shown).split())
+    number = r"(−?[\d,.]+)"
+    rest = rf"tax {number}, received {number}, net {number} gwei, gas {number}"
+    owner = re.compile(rf"owner (\d) model worth {number}, paid {number}, {rest}")
+    station = re.compile(rf"base station (\d) training cost {number}, {rest}")
+    for side, pattern, sign in (("owners", owner, 1), ("base_stations", station, -1)):
+        found = pattern.findall(text)
+        assert [int(line[0]) for line in found] == [1, 2, 3, 4]
+        for entry, line in zip(default_round.document[side], found, strict=True):
+            worth, *_, net, gas = (float(part.replace("−", "-").replace(",", "")) for part in line[1:])
+            assert worth == entry["bids"][default_round.document["selected"]]
+            moved = (int(entry["balance_after"]) - int(entry["balance_before"])) / 1e9
+            assert net == pytest.approx(sign * worth + moved, abs=0.006)
+            calls = [tx for tx in default_round.document["transactions"] if tx["sender"] == entry["account"]]
+            assert gas == sum(tx["gas_used"] for tx in calls) > 0
