@@ -55,9 +55,10 @@ def _play(
     members = accounts_on(provider, 1 + settings.owners + settings.base_stations)
     market = None if contract is None else attach(project, provider, contract)
     # Whole without colour: rich would still set bold where NO_COLOR asks for none.
-    console = Console(color_system=None if os.environ.get("NO_COLOR") else "auto")
+    console = Console(color_system=None if os.environ.get("NO_COLOR") else "auto", emoji=False)
     console.print("Setting the stage ...")
 
+    # From here on with torch.
     from fl.crowdfunding.checks import check_artefacts, check_books
     from fl.crowdfunding.clock import Clock
     from fl.crowdfunding.play import Play, Stage

@@ -1,12 +1,17 @@
 """Options of a round: what is refused, and what is drawn from them."""
 
+import math
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fl.crowdfunding.settings import RoundSettings, SettingsError
+from fl.crowdfunding.settings import MAX_PHASE_SECONDS, MIN_PHASE_SECONDS, RoundSettings, SettingsError
 from fl.crowdfunding.valuations import MAX_COST, MAX_VALUE, draw, terms_of
 from fl.market.terms import GWEI, Policy
+from fl.training.errors import TrainingError
 
 LABELS = tuple("0123456789")
 
@@ -22,13 +27,46 @@ LABELS = tuple("0123456789")
         ({"owner_policy": Policy.CONTRIBUTION}, "equal or capability"),
         ({"rounds": 0}, "1 … 256"),
         ({"rounds": 257}, "1 … 256"),
-        ({"phase_seconds": 0}, "at least 1 second"),
-        ({"claim_bps": 10_001}, "0 … 10,000"),
+        ({"phase_seconds": 0}, "--phase-seconds is 60 … 4,500,000, not 0"),
+        ({"phase_seconds": 59}, "--phase-seconds is 60"),
+        ({"phase_seconds": 4_500_001}, "--phase-seconds is 60"),
+        ({"claim": 1.0001}, "--claim is an accuracy, 0 … 1, not 1.0001"),
+        ({"claim": -0.1}, "--claim"),
+        ({"claim": math.nan}, "--claim is an accuracy, 0 … 1, not nan"),
+        ({"claim": math.inf}, "--claim"),
     ],
 )
 def test_settings__that_do_not_fit__say_why(options: dict, words: str) -> None:
     with pytest.raises(SettingsError, match=words):
         RoundSettings(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"alpha": math.nan}, "alpha"),
+        ({"seed": -1}, "seed"),
+        ({"clients": 0}, "clients"),
+        ({"train_images": 0}, "train_images"),
+        ({"local_epochs": 0}, "local_epochs"),
+        ({"model": "vgg"}, "choose one of small-cnn"),
+    ],
+)
+def test_settings__that_cannot_be_trained__say_why(options: dict, words: str) -> None:
+    with pytest.raises(TrainingError, match=words):
+        RoundSettings(**options)
+
+
+def test_settings__shortest_and_longest_phase__make_deadlines_that_the_contract_takes() -> None:
+    for seconds in (MIN_PHASE_SECONDS, MAX_PHASE_SECONDS):
+        terms = terms_of(RoundSettings(phase_seconds=seconds), LABELS, 0, bytes(32))
+        assert terms.deadlines.vote <= 365 * 24 * 3600
+
+
+def test_settings__imported__without_torch() -> None:
+    """Else a wrong option would take seconds to be told."""
+    code = "import sys, fl.crowdfunding.settings; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 @given(seed=st.integers(0, 10_000), owners=st.integers(2, 12), stations=st.integers(2, 12))

@@ -8,9 +8,9 @@ import pytest
 from analysis.devnode.rounds import CreateRound
 from fl.market.client import ABI, Market
 from fl.market.deployment import abi_of
-from fl.record.history import rebuild
 from fl.market.refusals import MarketError
 from fl.market.terms import Phase, Role, Stage, Status
+from fl.record.history import rebuild
 from tests.conftest import OWNER_BIDS, STATION_BIDS
 
 NOBODY = "0x" + "11" * 20
