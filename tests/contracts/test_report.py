@@ -6,7 +6,7 @@ import pytest
 from eth_utils import keccak
 
 from analysis.devnode.market import Market
-from analysis.devnode.rounds import CreateRound, Opening
+from analysis.devnode.rounds import GLOBAL_ROUNDS, CreateRound, Opening
 from fl.market.terms import Phase, Status
 
 
@@ -23,20 +23,37 @@ def test_report__everybody_recorded__ends_train_and_opens_the_vote(create_round:
     assert (round_.state.status, round_.state.phase) == (Status.REPORTED, Phase.VOTE)
 
 
-def test_report__updates_missing__only_from_the_train_deadline(create_round: CreateRound) -> None:
+@pytest.mark.parametrize("number", range(3), ids=("north", "south", "the claimant"))
+def test_report__a_record_missing__only_from_the_train_deadline(create_round: CreateRound, number: int) -> None:
+    """Not one of all global rounds of all stations, the claimant among them, may be left out before."""
     round_ = create_round().selected()
-    round_.trained(but=[round_.stations[2]]).wait_for("train", -1)
-    round_.report_result().reverts_with("UpdatesMissing", recorders=2, revealed=3)
+    round_.trained(recorded={round_.stations[number]: GLOBAL_ROUNDS - 1}).wait_for("train", -1)
+    round_.report_result().reverts_with("UpdatesMissing", finished=2, required=3)
+    with round_.market.chain.snapshot():
+        round_.record_update(round_.stations[number], GLOBAL_ROUNDS - 1).send()
+        round_.report_result().send()
     round_.wait_for("train")
     round_.report_result().send()
     assert round_.state.status == Status.REPORTED
 
 
-def test_report__silent_station__its_update_is_not_waited_for(create_round: CreateRound) -> None:
-    round_ = create_round().committed()
-    round_.revealed(but=[round_.stations[0]]).trained()
+def test_report__silent_station__its_records_are_not_waited_for(create_round: CreateRound) -> None:
+    round_ = create_round().drawn()
+    round_.revealed(but=[round_.stations[1]]).trained()
     assert round_.market.chain.now < round_.terms.deadlines.train
     round_.report_result().send()
+
+
+@pytest.mark.parametrize("claimed", [0, 299, 300, 301, 9_100, 10_000, 10_301, 2**16 - 1])
+def test_report__any_claim__judged_by_the_tolerance(create_round: CreateRound, claimed: int) -> None:
+    """A vote is for punishment exactly if measured + tolerance < claimed."""
+    round_ = create_round(opening=Opening(claimed_accuracy_bps=claimed), tolerance_bps=300).reported()
+    alice = round_.owners[0]
+    for measured in {0, max(0, min(claimed - 301, 10_000)), max(0, min(claimed - 300, 10_000)), 10_000}:
+        with round_.market.chain.snapshot():
+            round_.vote(alice, measured).send()
+            assert round_.state.votesPunish == (measured + 300 < claimed), (measured, claimed)
+    assert round_.market.view("termsOf", round_.id).terms.toleranceBps == 300, "the term is still there"
 
 
 def test_report__to_the_second__open_then_closed(create_round: CreateRound) -> None:
@@ -85,7 +102,7 @@ def test_report__not_the_winner__reverts(create_round: CreateRound, stranger: st
     round_ = create_round().trained()
     for sender in (round_.owners[0].account, round_.stations[0].account, stranger):
         round_.call("reportResult", bytes(32), Opening().encoded, sender=sender).reverts_with(
-            "NotTheWinner", caller=sender, winner=round_.winner.account
+            "NotTheWinner", caller=sender
         )
 
 
