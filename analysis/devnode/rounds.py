@@ -265,11 +265,11 @@ class LiveRound:
             play()
         self._done = step
 
-    def joined(self, but: Collection[Seat] = (), training_rounds: int = TRAINING_ROUNDS) -> "LiveRound":
+    def joined(self, but: Collection[Seat] = (), global_rounds: int = GLOBAL_ROUNDS) -> "LiveRound":
         """Everybody joins with the exact lock, the proposers propose."""
         self._reach(Step.JOINED)
         joining = [seat for seat in self.members if seat not in but]
-        proposing = [self.propose(seat, training_rounds) for seat in self.proposers if seat not in but]
+        proposing = [self.propose(seat, global_rounds) for seat in self.proposers if seat not in but]
         self.market.send_all([*(self.join(seat) for seat in joining), *proposing])
         return self
 
