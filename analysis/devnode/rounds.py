@@ -93,7 +93,7 @@ class LiveRound:
         proposers: Sequence[Seat],
         tree: MembershipTree,
         opening: Opening,
-        to_be_drawn: Seat | None,
+        to_be_drawn: Seat | None = None,
     ) -> None:
         self.market = market
         self.id = round_id

@@ -1,125 +1,136 @@
-"""`abortTraining`: the winner never reports; its share and bond go to those who recorded."""
+"""`abortTraining`: the winner never reports; its bond pays those who recorded, and nobody else pays.
+
+Amounts start from the table in `test_settle.py`: bob wins, owes a share of 24 gwei, no tax, and the bond of 200.
+"""
 
 import pytest
 
 from analysis.devnode.market import Market
-from analysis.devnode.rounds import CreateRound
-from fl.market.bids import pack_bids
-from fl.market.terms import GWEI, Phase, Policy, Stage, Status
-from tests.support.assertions import assert_settles_like_reference
+from analysis.devnode.rounds import GLOBAL_ROUNDS, CreateRound, LiveRound
+from fl.market.terms import GWEI, Phase, Stage, Status
 
-# Bob wins; he owes a share of 25 gwei (see test_settle.py) and the bond of 200.
-SHARE_AND_BOND = 225 * GWEI
+BOND = 200 * GWEI
 
 
-def test_abort__recorders__share_and_bond_divided_among_them(create_round: CreateRound) -> None:
+def settlements(round_: LiveRound) -> dict[str, dict[str, int]]:
+    """What settling each member announces; taken back."""
+    with round_.market.chain.snapshot():
+        return {seat.name: receipt.event("MemberSettled") for seat, receipt in round_.settled().items()}
+
+
+def test_abort__everybody_recorded__earns_what_it_would_have(create_round: CreateRound) -> None:
+    """A third of the bond is more than any reward."""
     round_ = create_round().trained().wait_for("report")
     receipt = round_.abort().send()
     assert receipt.names == ["TrainingAborted"]
-    assert receipt.event("TrainingAborted") == {
-        "roundId": round_.id,
-        "winner": round_.owners[1].account,
-        "partPerRecorder": SHARE_AND_BOND // 3,
-    }
+    assert receipt.event("TrainingAborted") == {"roundId": round_.id, "winner": round_.owners[1].account}
     assert (round_.state.status, round_.state.phase) == (Status.ABORTED, Phase.SETTLE)
-    settled = {seat.name: r.event("MemberSettled") for seat, r in round_.settled().items()}
-    assert (settled["bob"]["share"], settled["bob"]["slashed"]) == (25 * GWEI, 200 * GWEI)
-    for name in ("north", "south", "east"):
-        assert settled[name]["reward"] == 75 * GWEI
-    for name in ("alice", "carol"):
-        assert (settled[name]["share"], settled[name]["tax"]) == (0, 0), "nobody else pays"
+    settled = settlements(round_)
+    assert (settled["bob"]["share"], settled["bob"]["slashed"], settled["bob"]["tax"]) == (24 * GWEI, BOND, 0)
+    assert [settled[name]["reward"] / GWEI for name in ("north", "south", "east")] == [22, 16, 19]
+    for name in ("alice", "carol", "north", "south", "east"):
+        assert (settled[name]["share"], settled[name]["tax"], settled[name]["slashed"]) == (0, 0, 0), "nobody else pays"
+    round_.settled()
+    assert round_.state.escrow == (24 + 200 - 22 - 16 - 19) * GWEI, "what is left over is kept"
+    assert round_.lot == 0
 
 
-def test_abort__by_a_stranger__anyone_may(create_round: CreateRound, stranger: str) -> None:
-    round_ = create_round().trained().wait_for("report")
-    round_.call("abortTraining", round_.winner.sealed.words, sender=stranger).send()
-    assert round_.state.status == Status.ABORTED
+def test_abort__rewards_above_an_equal_part_of_the_bond__cut_to_it(create_round: CreateRound) -> None:
+    """A bond of 50 gives each of three 16.67 at most: south keeps its 16."""
+    round_ = create_round(bond=50 * GWEI).trained().aborted()
+    settled = settlements(round_)
+    part = 50 * GWEI // 3
+    assert [settled[name]["reward"] for name in ("north", "south", "east")] == [part, 16 * GWEI, part]
+    round_.settled()
+    assert round_.state.escrow == (24 + 50 - 16) * GWEI - 2 * part
 
 
-@pytest.mark.parametrize("recorders", [0, 1, 2, 3])
-@pytest.mark.parametrize("policy", Policy)
-def test_abort__any_number_of_recorders__settles_like_the_reference(
-    create_round: CreateRound, policy: Policy, recorders: int
-) -> None:
-    round_ = create_round(base_policy=policy).selected()
-    round_.trained(but=round_.stations[recorders:]).aborted()
-    assert_settles_like_reference(round_)
-
-
-def test_abort__no_recorder__no_share_and_the_bond_to_the_base_stations(create_round: CreateRound) -> None:
+def test_abort__recorded_in_part__earns_that_part_and_keeps_its_bond(create_round: CreateRound) -> None:
     round_ = create_round().selected()
-    round_.wait_for("report")
-    assert round_.abort().send().event("TrainingAborted")["partPerRecorder"] == 0
-    settled = round_.settled()
-    bob = settled[round_.owners[1]].event("MemberSettled")
-    assert (bob["share"], bob["slashed"]) == (0, 200 * GWEI)
-    assert [round_.rebate(seat) for seat in round_.stations] == [200 * GWEI // 3] * 3
-    assert [round_.rebate(seat) for seat in round_.owners] == [0, 0, 0]
+    north, south, east = round_.stations
+    round_.trained(recorded={north: 1, south: 0, east: 2}).aborted()
+    settled = settlements(round_)
+    rewards = [settled[name]["reward"] for name in ("north", "south", "east")]
+    assert rewards == [22 * GWEI // 3, 0, 19 * GWEI * 2 // 3]
+    assert not any(settled[name]["slashed"] for name in ("north", "south", "east"))
 
 
-def test_abort__pivotal_winner__tax_goes_to_its_own_side(create_round: CreateRound) -> None:
+def test_abort__no_recorder__no_share_but_the_bond(create_round: CreateRound) -> None:
+    round_ = create_round().selected().wait_for("report")
+    round_.abort().send()
+    settled = settlements(round_)
+    assert (settled["bob"]["share"], settled["bob"]["slashed"]) == (0, BOND)
+    assert not any(settled[name]["reward"] for name in ("north", "south", "east"))
+    round_.settled()
+    assert round_.state.escrow == BOND
+
+
+def test_abort__pivotal_winner__its_tax_is_the_lot(create_round: CreateRound) -> None:
     """Carol instead of bob proposes the model that she alone wants: she is the winner and pivotal."""
     round_ = create_round(proposers=(0, 2)).trained().aborted()
     settled = round_.settled()
     carol = settled[round_.owners[2]].event("MemberSettled")
-    assert (carol["share"], carol["slashed"], carol["tax"]) == (12.5 * GWEI, 200 * GWEI, 37.5 * GWEI)
-    assert [round_.rebate(seat) for seat in round_.owners] == [18.75 * GWEI, 18.75 * GWEI, 0]
+    assert (carol["share"], carol["slashed"], carol["tax"]) == (11.5 * GWEI, BOND, 21.25 * GWEI)
+    assert round_.lot == 21.25 * GWEI
+    assert round_.claim_lot().send().event("LotClaimed")["amount"] == 21.25 * GWEI
 
 
-def test_abort__winner_never_revealed__silence_takes_the_bond_first(create_round: CreateRound) -> None:
-    """Its bids count as zeros, so its share is higher: 5 + (80 − 0) / 4 = 25 gwei at θ = 1/2."""
-    round_ = create_round().committed()
+def test_abort__silent_winner__owes_share_and_bond_like_any_other(create_round: CreateRound) -> None:
+    """Its bids count as zeros: a share of 4 + 80 / 4 = 24 gwei. Silence before the abort saves nothing."""
+    round_ = create_round().drawn()
     bob = round_.owners[1]
-    round_.revealed(but=[bob]).trained().wait_for("report")
+    round_.revealed(but=[bob]).trained().aborted()
     assert round_.winner == bob
-    part = round_.abort(bids=[0]).send().event("TrainingAborted")["partPerRecorder"]
-    assert part == 25 * GWEI // 3, "the share alone is divided"
-    assert_settles_like_reference(round_)
-
-
-def test_abort__winner_never_revealed_and_nobody_recorded__settles_like_the_reference(
-    create_round: CreateRound,
-) -> None:
-    round_ = create_round().committed()
-    round_.revealed(but=[round_.owners[1]]).selected().aborted()
-    assert_settles_like_reference(round_)
+    settled = settlements(round_)
+    assert (settled["bob"]["share"], settled["bob"]["slashed"]) == (24 * GWEI, BOND), "the bond is taken once"
+    # The others' values are 80 now: V / 6 is 13.33 instead of 15.
+    assert settled["north"]["reward"] == 7 * GWEI + 80 * GWEI // 6
 
 
 def test_abort__others_were_silent__slashed_all_the_same(create_round: CreateRound) -> None:
-    round_ = create_round().committed()
-    alice, north = round_.owners[0], round_.stations[0]
-    round_.revealed(but=[alice, north]).trained().aborted()
-    with round_.market.chain.snapshot():
-        settled = round_.settled()
-        assert settled[alice].event("MemberSettled")["slashed"] == 200 * GWEI
-        assert settled[north].event("MemberSettled")["slashed"] == 200 * GWEI
-    assert_settles_like_reference(round_)
+    round_ = create_round().drawn()
+    alice, south = round_.owners[0], round_.stations[1]
+    round_.revealed(but=[alice, south]).trained().aborted()
+    settled = settlements(round_)
+    assert (settled["alice"]["slashed"], settled["south"]["slashed"]) == (BOND, BOND)
+    assert (settled["alice"]["share"], settled["alice"]["tax"]) == (0, 0)
+
+
+def test_abort__contributions_listed_before__stakes_go_back(create_round: CreateRound) -> None:
+    round_ = create_round(contribution_stake=30 * GWEI).trained()
+    north, south, east = round_.stations
+    round_.report_contributions({north: 0, south: 500_000, east: 500_000}).send()
+    round_.aborted()
+    settled = settlements(round_)
+    for name in ("north", "south", "east"):
+        assert (settled[name]["bonus"], settled[name]["slashed"]) == (0, 0)
+
+
+@pytest.mark.parametrize("recorders", [0, 1, 2, 3])
+@pytest.mark.parametrize("bond", [50, 59, 200])
+def test_abort__any_number_of_recorders__the_bond_pays_for_all(
+    create_round: CreateRound, bond: int, recorders: int
+) -> None:
+    round_ = create_round(bond=bond * GWEI).selected()
+    round_.trained(but=round_.stations[recorders:]).aborted()
+    settled = settlements(round_)
+    paid = sum(event["reward"] for event in settled.values())
+    assert paid <= settled["bob"]["slashed"] == bond * GWEI
+    round_.settled()
+    share = 24 * GWEI if recorders else 0
+    assert round_.state.escrow == share + bond * GWEI - paid
+
+
+def test_abort__by_a_stranger__anyone_may(create_round: CreateRound, stranger: str) -> None:
+    round_ = create_round().trained().wait_for("report")
+    round_.call("abortTraining", sender=stranger).send()
+    assert round_.state.status == Status.ABORTED
 
 
 def test_abort__before_the_report_deadline__reverts(create_round: CreateRound) -> None:
     round_ = create_round().trained().wait_for("report", -1)
     round_.abort().reverts_with("PhaseNotOpen", roundId=round_.id, opensAt=round_.terms.deadlines.report)
     round_.wait_for("report").abort().send()
-
-
-def test_abort__bids_that_are_not_the_winners__reverts(create_round: CreateRound) -> None:
-    round_ = create_round().trained().wait_for("report")
-    bob = round_.winner
-    for bids in (pack_bids((30, 11)), [0], round_.owners[0].sealed.words):
-        round_.abort(bids=bids).reverts_with("WrongBids", member=bob.account)
-
-
-def test_abort__silent_winner_with_other_than_zeros__reverts(create_round: CreateRound) -> None:
-    round_ = create_round().committed()
-    bob = round_.owners[1]
-    round_.revealed(but=[bob]).selected().wait_for("report")
-    round_.abort(bids=bob.sealed.words).reverts_with("WrongBids", member=bob.account)
-
-
-@pytest.mark.parametrize("words", [0, 2])
-def test_abort__wrong_number_of_words__reverts(create_round: CreateRound, words: int) -> None:
-    round_ = create_round().trained().wait_for("report")
-    round_.abort(bids=[0] * words).reverts_with("WrongBidLength", length=words, required=1)
 
 
 @pytest.mark.parametrize("status", [Status.OPEN, Status.REPORTED, Status.ABORTED, Status.NOTHING_TRAINED])
@@ -132,7 +143,7 @@ def test_abort__not_in_training__reverts(create_round: CreateRound, status: Stat
         Status.NOTHING_TRAINED: round_.selected,
     }[status]()
     round_.wait_for("report")
-    round_.abort(bids=[0]).reverts_with("WrongStatus", roundId=round_.id, actual=status, required=Status.TRAINING)
+    round_.abort().reverts_with("WrongStatus", roundId=round_.id, actual=status, required=Status.TRAINING)
 
 
 def test_abort__never_called__settlement_stays_shut_until_it_is(create_round: CreateRound) -> None:
@@ -141,8 +152,20 @@ def test_abort__never_called__settlement_stays_shut_until_it_is(create_round: Cr
     round_.settle(alice).reverts_with("SettlementNotOpen", roundId=round_.id, status=Status.TRAINING)
     round_.abort().send()
     round_.settle(alice).send()
-    assert round_.stage(alice) is Stage.SETTLED
+    assert round_.stage(alice) is Stage.NONE
+
+
+def test_abort__settled_by_anybody__bids_of_members_that_pay_nothing_are_not_looked_at(
+    create_round: CreateRound,
+) -> None:
+    round_ = create_round().trained(but=[]).aborted()
+    alice, bob, _ = round_.owners
+    round_.settle(alice, bids=[7]).send()
+    round_.settle(bob, bids=alice.sealed.words).reverts_with("WrongBids", member=bob.account)
+    north = round_.stations[0]
+    round_.settle(north, bids=[0]).reverts_with("WrongBids", member=north.account)
+    assert round_.member(north).recorded == GLOBAL_ROUNDS
 
 
 def test_abort__unknown_round__reverts(market: Market, stranger: str) -> None:
-    market.call("abortTraining", 1, [], sender=stranger).reverts_with("UnknownRound", roundId=1)
+    market.call("abortTraining", 1, sender=stranger).reverts_with("UnknownRound", roundId=1)

@@ -1,6 +1,6 @@
 """One round without any early end: the phase to the second at every deadline, and what opens with it."""
 
-from analysis.devnode.rounds import CreateRound, LiveRound
+from analysis.devnode.rounds import GLOBAL_ROUNDS, CreateRound, LiveRound
 from fl.market.terms import Phase, Status
 
 
@@ -13,12 +13,16 @@ def assert_turns(round_: LiveRound, deadline: str, before: Phase, after: Phase) 
 
 
 def test_phases__somebody_missing_everywhere__each_lasts_to_its_deadline(create_round: CreateRound) -> None:
-    round_ = create_round()
+    round_ = create_round(station_bids=((28, 2), (1, 14), (1, 14), (1, 14)))
     east, alice = round_.stations[2], round_.owners[0]
     round_.joined()
     assert_turns(round_, "join", Phase.JOIN, Phase.COMMIT)
     round_.committed()
-    assert_turns(round_, "commit", Phase.COMMIT, Phase.REVEAL)
+    assert_turns(round_, "commit", Phase.COMMIT, Phase.DRAW)
+    round_.market.chain.travel_to(round_.terms.deadlines.draw - 1)
+    assert round_.state.phase == Phase.DRAW
+    round_.drawn()
+    assert round_.state.phase == Phase.REVEAL, "the draw opens it"
     round_.revealed(but=[east])
     assert_turns(round_, "reveal", Phase.REVEAL, Phase.SELECT)
     round_.wait_for("select", -1)
@@ -38,21 +42,24 @@ def test_phases__everybody_at_once__each_ends_early(create_round: CreateRound) -
     round_ = create_round()
     times = round_.terms.deadlines
     chain = round_.market.chain
-    round_.joined().committed().revealed()
-    assert (round_.state.phase, chain.now) == (Phase.SELECT, times.commit)
+    round_.joined().committed().drawn()
+    assert (round_.state.phase, chain.now) == (Phase.REVEAL, times.draw_opens)
+    round_.revealed()
+    assert (round_.state.phase, chain.now) == (Phase.SELECT, times.draw_opens)
     round_.selected()
-    assert (round_.state.phase, chain.now) == (Phase.TRAIN, times.commit)
+    assert (round_.state.phase, chain.now) == (Phase.TRAIN, times.draw_opens)
     round_.trained().reported()
-    assert (round_.state.phase, chain.now) == (Phase.VOTE, times.commit)
+    assert (round_.state.phase, chain.now) == (Phase.VOTE, times.draw_opens)
     round_.voted()
-    assert (round_.state.phase, chain.now) == (Phase.SETTLE, times.commit)
+    assert (round_.state.phase, chain.now) == (Phase.SETTLE, times.draw_opens)
 
 
 def test_phases__early_ends__move_no_deadline(create_round: CreateRound) -> None:
     """Training may take until its deadline though it began two phases early."""
     round_ = create_round().selected()
-    round_.trained(but=[round_.stations[0]]).wait_for("train", -1)
-    round_.record_update(round_.stations[0]).send()
+    north = round_.stations[0]
+    round_.trained(recorded={north: GLOBAL_ROUNDS - 1}).wait_for("train", -1)
+    round_.record_update(north, GLOBAL_ROUNDS - 1).send()
     round_.reported().wait_for("vote", -1)
     round_.vote(round_.owners[0]).send()
     assert round_.state.phase == Phase.VOTE
@@ -60,7 +67,7 @@ def test_phases__early_ends__move_no_deadline(create_round: CreateRound) -> None
 
 def test_phases__report_in_the_block_of_the_selection__needs_every_update(create_round: CreateRound) -> None:
     round_ = create_round().selected()
-    round_.report_result().reverts_with("UpdatesMissing", recorders=0, revealed=3)
+    round_.report_result().reverts_with("UpdatesMissing", finished=0, required=3)
 
 
 def test_phases__winner_vanishes__round_can_be_ended_from_the_report_deadline(

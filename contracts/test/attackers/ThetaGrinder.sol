@@ -9,8 +9,8 @@ contract ThetaGrinder {
     error DoesNotSuit(uint256 thetaNumerator);
 
     /// @notice Creates a round whose θ is below `limit / 2^64`, or none.
-    function createBelow(IHCFL market, IHCFL.RoundParams calldata params, uint256 limit) external {
-        uint256 roundId = market.createRound(params);
+    function createBelow(IHCFL market, IHCFL.RoundTerms calldata terms, bytes32 root, uint256 limit) external {
+        uint256 roundId = market.createRound(terms, root);
         uint256 thetaNumerator = market.roundOf(roundId).thetaNumerator;
         if (thetaNumerator >= limit) revert DoesNotSuit(thetaNumerator);
     }
