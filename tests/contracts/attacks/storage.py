@@ -82,4 +82,3 @@ def lot_of(round_: LiveRound) -> Word:
 def sums_of(round_: LiveRound, side: int, word: int) -> Word:
     lanes = {f"lane {lane}": Field(f"lane {lane}", 64 * lane, 64) for lane in range(4)}
     return Word(round_, round_slot(round_.id) + SUMS + SUMS_A_SIDE * side + word, lanes)
-

@@ -142,9 +142,7 @@ def test_phases_too_short_for_a_block__refused__each_to_the_second(market: Marke
     """A creator could else leave nobody a block to commit, reveal, record or report in, and have the silent slashed."""
     for index, shortest in enumerate(SHORTEST):
         lengths = (*SHORTEST[:index], shortest - 1, *SHORTEST[index + 1 :])
-        terms = RoundTerms(
-            max_owner_bid=100, max_station_bid=50, bond=200 * GWEI, deadlines=phases(market, lengths)
-        )
+        terms = RoundTerms(max_owner_bid=100, max_station_bid=50, bond=200 * GWEI, deadlines=phases(market, lengths))
         deadline = astuple(terms.deadlines)[index]
         market.call("createRound", terms.encode(), ROOT, sender=stranger).reverts_with(
             "InvalidDeadline", index=index, deadline=deadline, earliest=deadline + 1
@@ -162,9 +160,7 @@ def test_deadlines_at_the_end_of_their_40_bits__hold_to_the_second(market: Marke
         market.call("joinAndCommit", 1, terms.hash, 1, 1, [], bytes(32), sender=stranger, value=10**12).reverts_with(
             "PhaseNotOpen", roundId=1, opensAt=times[0]
         )
-        market.call("drawClaimant", 1, sender=stranger).reverts_with(
-            "PhaseNotOpen", roundId=1, opensAt=last - 480 + 60
-        )
+        market.call("drawClaimant", 1, sender=stranger).reverts_with("PhaseNotOpen", roundId=1, opensAt=last - 480 + 60)
         assert RoundTerms.decode(market.view("termsOf", 1).terms) == terms
         too_late = replace(terms, deadlines=replace(terms.deadlines, vote=last + 1))
         with pytest.raises(Exception, match="40 bits"):

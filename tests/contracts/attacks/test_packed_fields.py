@@ -205,7 +205,9 @@ def test_conduct_and_member__all_256_global_rounds__only_their_counters(create_r
         round_.record_global_round().send()
 
 
-@pytest.mark.parametrize(("claimed", "required"), [(65_535, 10_001), (10_301, 10_001), (300, 0), (0, 0), (9_100, 8_800)])
+@pytest.mark.parametrize(
+    ("claimed", "required"), [(65_535, 10_001), (10_301, 10_001), (300, 0), (0, 0), (9_100, 8_800)]
+)
 def test_conduct__any_claim__only_the_accuracy_and_the_status(
     create_round: CreateRound, claimed: int, required: int
 ) -> None:
@@ -231,7 +233,11 @@ def test_conduct__last_vote__only_its_counters(create_round: CreateRound) -> Non
 def test_conduct__cancelled__only_the_status(create_round: CreateRound) -> None:
     round_ = create_round(bond=MAX_BOND * GWEI, max_owner_bid=MAX_CAP, max_station_bid=MAX_CAP)
     round_.wait_for("commit", DRAW_DELAY)
-    with terms_of(round_).changes_only([]), draw_of(round_).changes_only([]), conduct_of(round_).changes_only(["status"]):
+    with (
+        terms_of(round_).changes_only([]),
+        draw_of(round_).changes_only([]),
+        conduct_of(round_).changes_only(["status"]),
+    ):
         round_.draw().send()
 
 

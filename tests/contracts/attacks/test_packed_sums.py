@@ -153,7 +153,9 @@ def test_shares_and_taxes__a_million_members_at_every_edge__as_in_numbers_withou
     create_round: CreateRound, edge: Million
 ) -> None:
     """The arithmetic of the settlement is not checked by the compiler: here it would show if it wrapped around."""
-    assert edge.scores[edge.selected] > 0 and max(edge.values) <= MOST * edge.owner_cap and max(edge.costs) <= STATION_TOP
+    assert (
+        edge.scores[edge.selected] > 0 and max(edge.values) <= MOST * edge.owner_cap and max(edge.costs) <= STATION_TOP
+    )
     pivotal = 0
     with create_round().market.chain.snapshot():
         round_ = placed(create_round, edge)
