@@ -5,10 +5,11 @@ from itertools import accumulate
 
 import pytest
 
+from analysis.devnode.actors import actor
 from analysis.devnode.market import Market
 from analysis.devnode.rounds import CreateRound, LiveRound
 from fl.market.terms import GWEI, Deadlines, Policy, RoundTerms, Status
-from tests.conftest import OWNERS, STATIONS, actor
+from tests.conftest import OWNERS, STATIONS
 from tests.support.assertions import assert_conserved
 from tests.support.reference import assert_settles_like_reference
 
@@ -91,6 +92,7 @@ def test_round_of_the_creators_own_accounts__however_played__takes_nothing_from_
 
 # Policy, points, owners' cap, range of theta. The largest points and the largest cap together are more than a round can
 # hold (../test_join.py): each with as much of the other as fits.
+EDGES: list[tuple[Policy, tuple[int, ...] | None, int, tuple[int, int]]]
 EDGES = [(Policy.EQUAL, None, MAX_CAP, surplus) for surplus in ((0, 0), (0, 9_999), (9_999, 9_999))]
 EDGES += [(Policy.CAPABILITY, points, MAX_CAP, (0, 0)) for points in ((1, 1, 1), (1, 9, 5))]
 EDGES += [(Policy.CAPABILITY, points, 2**33 - 1, (0, 0)) for points in ((MAX_POINTS, 1, 1), (1, MAX_POINTS, 1))]

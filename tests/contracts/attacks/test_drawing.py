@@ -7,6 +7,7 @@ import pytest
 from eth_abi import encode
 from eth_utils import keccak
 
+from analysis.devnode.actors import FUNDS, actor
 from analysis.devnode.anvil import anvil
 from analysis.devnode.chain import Reverted
 from analysis.devnode.codec import Codec
@@ -16,7 +17,7 @@ from analysis.devnode.rounds import CreateRound, LiveRound
 from analysis.devnode.sources import compile_contract
 from fl.market.deployment import abi_of
 from fl.market.terms import DRAW_DELAY, Phase
-from tests.conftest import FUNDS, OWNERS, STATIONS, actor, rounds_on
+from tests.conftest import OWNERS, STATIONS, rounds_on
 
 Q = 2**64
 GRINDER = "contracts/test/attackers/DrawGrinder.sol"
@@ -76,7 +77,7 @@ def test_draw__nobody_else_calls__a_contract_waits_for_the_claimant_that_it_like
 
 
 def test_draw__block_producer__has_one_draw_a_block_that_it_leaves_out(create_round: CreateRound) -> None:
-    """Not stopped (contracts/attacks.md): a call left out of a block draws in a later one, from what is known by then."""
+    """Not stopped (contracts/attacks.md): a call left out of a block draws in a later one."""
     round_ = due(create_round)
     drawn = []
     for _ in range(12):

@@ -1,12 +1,13 @@
 """Calls in somebody else's way: before it, after it in the same block, or with what it has just made public."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from analysis.devnode.market import Call
 from analysis.devnode.rounds import CreateRound, LiveRound
-from fl.market.terms import GWEI, Phase, Role, Stage, Status
+from fl.market.terms import GWEI, Phase, Role, Status
 from tests.contracts.attacks.contract_member import ContractMember
 from tests.support.reference import assert_settles_like_reference
 
@@ -34,8 +35,8 @@ def intrusions(round_: LiveRound, stranger: str) -> list[tuple[Call, str, dict[s
     """Everything that could move the sums or the models, and how it is refused once commits are closed."""
     alice, late, east = round_.owners[0], round_.owners[3], round_.stations[2]
     closed, join = round_.terms.deadlines.commit, round_.terms.deadlines.join
-    entry = (round_.terms.hash, Role.OWNER, 1, [])
-    over = {"roundId": round_.id, "deadline": closed}
+    entry: tuple[Any, ...] = (round_.terms.hash, Role.OWNER, 1, [])
+    over: dict[str, object] = {"roundId": round_.id, "deadline": closed}
     return [
         (round_.call("join", *entry, sender=stranger, value=400 * GWEI), "DeadlinePassed", over | {"deadline": join}),
         (round_.call("joinAndCommit", *entry, bytes(32), sender=stranger, value=400 * GWEI), "DeadlinePassed", over),

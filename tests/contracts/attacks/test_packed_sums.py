@@ -1,4 +1,4 @@
-"""Sums and shares at their edges: a million members at the largest cap; no lane reaches its neighbour, nothing wraps."""
+"""Sums and shares of a million members at the largest cap: no lane reaches its neighbour, nothing wraps around."""
 
 from dataclasses import dataclass
 from fractions import Fraction

@@ -19,7 +19,6 @@ from tests.contracts.attacks.scenes import (
     SCENES,
     Scene,
     owner,
-    to_claim_the_lot,
     to_join,
     to_settle_oneself,
     to_withdraw_the_rest,

@@ -6,10 +6,11 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analysis.devnode.actors import actor
 from analysis.devnode.market import Call, Market
 from analysis.devnode.rounds import CreateRound, LiveRound, Seat
 from fl.market.terms import GWEI, Stage, Status
-from tests.conftest import actor, rounds_on, untouched
+from tests.conftest import rounds_on, untouched
 from tests.support.assertions import assert_conserved
 from tests.support.reference import assert_settles_like_reference
 

@@ -133,7 +133,7 @@ def test_contributions__all_zero_or_not_adding_up__count_for_nothing(
     assert_settles_like_reference(round_)
 
 
-def test_winner_and_a_station__give_it_twice_its_part__no_more_than_its_stake_comes_in(
+def test_winner_and_a_station__give_it_twice_its_part__it_gains_a_stake_at_most(
     create_round: CreateRound,
 ) -> None:
     """The most that a list can move to one station is one stake, and it is the others' stakes that pay for it."""

@@ -1,4 +1,4 @@
-"""Salts withheld, by one and by all, at the smallest bond there is; proposers and whole rounds that are never opened."""
+"""Salts withheld, by one and by all, at the smallest bond there is; proposers that never commit."""
 
 import pytest
 
