@@ -38,24 +38,24 @@ class Outcome:
     payments: tuple[Fraction, ...]
 
 
-def apart(owner_bids: Bids, base_bids: Bids, theta_numerator: int) -> Outcome:
+def apart(owner_bids: Bids, station_bids: Bids, theta_numerator: int) -> Outcome:
     """Each side taxed alone: `A_i` sums over the others of its own side (paper, III-B.1)."""
-    return _settle(owner_bids, base_bids, theta_numerator, two_sided=False)
+    return _settle(owner_bids, station_bids, theta_numerator, two_sided=False)
 
 
-def together(owner_bids: Bids, base_bids: Bids, theta_numerator: int) -> Outcome:
+def together(owner_bids: Bids, station_bids: Bids, theta_numerator: int) -> Outcome:
     """One auction over both sides: `A_i` sums over all others."""
-    return _settle(owner_bids, base_bids, theta_numerator, two_sided=True)
+    return _settle(owner_bids, station_bids, theta_numerator, two_sided=True)
 
 
-def _settle(owner_bids: Bids, base_bids: Bids, theta_numerator: int, *, two_sided: bool) -> Outcome:
-    owners, stations = len(owner_bids), len(base_bids)
-    if not owners or not stations or len({len(row) for row in (*owner_bids, *base_bids)}) != 1:
+def _settle(owner_bids: Bids, station_bids: Bids, theta_numerator: int, *, two_sided: bool) -> Outcome:
+    owners, stations = len(owner_bids), len(station_bids)
+    if not owners or not stations or len({len(row) for row in (*owner_bids, *station_bids)}) != 1:
         raise ValueError("both sides need members, and each of them one bid a model")
     # All amounts below are in units of wei / scale, in which every share is an integer.
     scale = THETA_ONE * owners * stations
     unit = scale * WEI_PER_GWEI
-    values, costs = _sums(owner_bids), _sums(base_bids)
+    values, costs = _sums(owner_bids), _sums(station_bids)
     pools = [
         (THETA_ONE * cost + theta_numerator * (value - cost)) * owners * stations * WEI_PER_GWEI
         for value, cost in zip(values, costs, strict=True)
@@ -72,7 +72,7 @@ def _settle(owner_bids: Bids, base_bids: Bids, theta_numerator: int, *, two_side
             for margin, value, bid, share, pool in zip(margins, values, row, shares, pools, strict=True)
         ]
         payments.append(_payment(shares, enjoyed, selected))
-    for row in base_bids:
+    for row in station_bids:
         shares = [-pool // stations for pool in pools]
         enjoyed = [
             ((margin if two_sided else -cost) + bid) * unit + share + (0 if two_sided else pool)

@@ -1,6 +1,7 @@
 """Where the money goes, on chain: taxes and what recycling gives back; and how far welfare is from first best."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import accumulate
 from random import Random
 from statistics import fmean
@@ -8,13 +9,14 @@ from typing import Any
 
 from matplotlib.figure import Figure as Drawing
 
-from analysis.figures.draws import MEAN_COST, MEAN_VALUE, MEMBERS, SETTINGS, draw_auction, draw_row
+from analysis.figures.draws import MEAN_COST, MEAN_VALUE, MEMBERS, SETTINGS, draw_round, draw_row
 from analysis.figures.figure import Claim, Data, Figure, Request
 from analysis.figures.market import own_market
 from analysis.figures.on_chain import Played, agrees, play
 from analysis.figures.plot import SERIES, finish, panels
 from analysis.mechanism import THETA_ONE, WEI_PER_GWEI
-from analysis.misreports import RULES, Auction
+from analysis.misreports import members_of, ours, with_conduct
+from analysis.round_facts import Round
 
 ROUNDS, QUICK_ROUNDS = 100, 30
 TOGETHER = 10
@@ -26,7 +28,7 @@ def measure(request: Request) -> Data:
     """Play truthful rounds on chain; let members lie in the reference, which selects alike."""
     count = QUICK_ROUNDS if request.quick else ROUNDS
     random = Random(f"budget {request.seed}")
-    truths = [draw_auction(random) for _ in range(count)]
+    truths = [draw_round(random) for _ in range(count)]
     played: list[Played] = []
     with own_market(limited=False) as market:
         for start in range(0, count, TOGETHER):
@@ -43,12 +45,12 @@ def measure(request: Request) -> Data:
     }
 
 
-def _entry(truth: Auction, played: Played) -> dict[str, Any]:
+def _entry(truth: Round, played: Played) -> dict[str, Any]:
     """A round's money in wei, welfare in gwei."""
     pool = 0
     if played.selected is not None:
-        value = sum(row[played.selected] for row in truth.owner_bids) * WEI_PER_GWEI
-        cost = sum(row[played.selected] for row in truth.base_bids) * WEI_PER_GWEI
+        value = sum(owner.bids[played.selected] for owner in truth.owners) * WEI_PER_GWEI
+        cost = sum(station.bids[played.selected] for station in truth.stations) * WEI_PER_GWEI
         pool = cost + truth.theta_numerator * (value - cost) // THETA_ONE
     return {
         "owner_taxes": sum(played.taxes[:MEMBERS]),
@@ -64,22 +66,22 @@ def _entry(truth: Auction, played: Played) -> dict[str, Any]:
     }
 
 
-def _welfare(truth: Auction, selected: int | None) -> int:
+def _welfare(truth: Round, selected: int | None) -> int:
     """True value less true cost of a model, gwei."""
     if selected is None:
         return 0
-    return sum(row[selected] for row in truth.owner_bids) - sum(row[selected] for row in truth.base_bids)
+    return sum(o.bids[selected] for o in truth.owners) - sum(s.bids[selected] for s in truth.stations)
 
 
-def _selected(auction: Auction) -> int | None:
-    return RULES["ours"](auction).selected
+def _selected(claimed: Round) -> int | None:
+    return ours(claimed).trained
 
 
-def _lying(truth: Auction, liars: int, random: Random) -> Auction:
+def _lying(truth: Round, liars: int, random: Random) -> Round:
     """So many members, drawn anew, claim what has nothing to do with their values."""
     chosen = random.sample(range(2 * MEMBERS), liars)
-    lies = {m: draw_row(MEAN_VALUE if truth.is_owner(m) else MEAN_COST, MEMBERS, random) for m in chosen}
-    return truth.with_bids(lies)
+    lies = {m: draw_row(MEAN_VALUE if m < MEMBERS else MEAN_COST, MEMBERS, random) for m in chosen}
+    return with_conduct(truth, {m: replace(members_of(truth)[m], bids=row) for m, row in lies.items()})
 
 
 def _shares_of_first_best(data: Data) -> list[float]:

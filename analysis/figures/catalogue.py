@@ -9,6 +9,7 @@ from analysis.figures.figure import Figure
 NAMES: tuple[str, ...] = (
     "truth",
     "misreports",
+    "tax",
     "accuracy",
     "social-utility",
     "throughput",

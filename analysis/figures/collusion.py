@@ -17,19 +17,34 @@ from analysis.devnode.market import Call
 from analysis.devnode.rounds import Seat, create_round
 from analysis.figures.draws import (
     BOND,
-    MAX_BASE_BID,
     MAX_OWNER_BID,
+    MAX_STATION_BID,
     MEAN_COST,
     MEAN_VALUE,
     MEMBERS,
     SETTINGS,
-    draw_auction,
+    draw_round,
+    redrawn,
 )
 from analysis.figures.figure import Claim, Data, Figure, Request
 from analysis.figures.market import own_market
 from analysis.figures.plot import SERIES, finish, panels
 from analysis.mechanism import WEI_PER_GWEI
-from analysis.misreports import Auction, Found, Rows, best_lie, climb, obvious, ours, utility
+from analysis.misreports import (
+    Conduct,
+    Found,
+    Rows,
+    Wei,
+    best_deviation,
+    cap_of,
+    changed_rows,
+    climb,
+    members_of,
+    obvious,
+    ours,
+    utility,
+)
+from analysis.round_facts import Member, Round
 from fl.market.terms import Deadlines, Policy, Role, RoundTerms, lock_of
 
 PAIRS = {"two owners": (0, 1), "two base stations": (MEMBERS, MEMBERS + 1), "an owner and a base station": (0, MEMBERS)}
@@ -44,7 +59,7 @@ def measure(request: Request) -> Data:
     """Search for the best joint misreport of pairs, and of one member under several names; ask the contract."""
     draws, steps = (QUICK_DRAWS, QUICK_STEPS) if request.quick else (DRAWS, STEPS)
     random = Random(f"collusion {request.seed}")
-    rounds = [draw_auction(random) for _ in range(draws)]
+    rounds = [draw_round(random) for _ in range(draws)]
     pairs: dict[str, Any] = {}
     for kind, members in PAIRS.items():
         found = [_by_cap(truth, members, random, steps) for truth in rounds]
@@ -55,32 +70,33 @@ def measure(request: Request) -> Data:
         for side, member in SIDES.items()
     }
     return {
-        "settings": {**SETTINGS, "draws": draws, "climbing_steps": steps, "rebates": "not counted"},
+        "settings": {**SETTINGS, "draws": draws, "climbing_steps": steps},
         "pairs": pairs,
         "pairs_truthful_gwei": {kind: _truthful(rounds, members) for kind, members in PAIRS.items()},
         "names": names,
         "lock_of_a_name_gwei": {
-            role.name.lower(): lock_of(role, 1, MAX_OWNER_BID, MAX_BASE_BID, BOND, Policy.EQUAL) // WEI_PER_GWEI
+            role.name.lower(): lock_of(role, 1, MAX_OWNER_BID, MAX_STATION_BID, BOND, Policy.EQUAL) // WEI_PER_GWEI
             for role in Role
         },
         "on_chain": _asked_of_the_contract(),
     }
 
 
-def _by_cap(truth: Auction, members: Sequence[int], random: Random, steps: int) -> dict[int, Found]:
+def _by_cap(truth: Round, members: Sequence[int], random: Random, steps: int) -> dict[int, Found[Conduct]]:
     """The best joint misreport under each cap; what a smaller cap allows is tried under a larger one too."""
-    found: dict[int, Found] = {}
+    found: dict[int, Found[Conduct]] = {}
     for cap in CAPS:
-        so_far = [each.rows for each in found.values()]
-        found[cap] = best_lie(ours, _capped(truth, cap), members, random, steps, so_far)
+        so_far = [each.best for each in found.values()]
+        found[cap] = best_deviation(ours, _capped(truth, cap), members, random, steps, also=so_far)
     return found
 
 
-def _capped(truth: Auction, times: int) -> Auction:
-    return replace(truth, max_owner_bid=times * 2 * MEAN_VALUE, max_base_bid=times * 2 * MEAN_COST)
+def _capped(truth: Round, times: int) -> Round:
+    station = times * 2 * MEAN_COST
+    return replace(truth, max_owner_bid=times * 2 * MEAN_VALUE, max_station_bid=station, bond=station * WEI_PER_GWEI)
 
 
-def _entry(found: Sequence[Found]) -> dict[str, Any]:
+def _entry(found: Sequence[Found[Any]]) -> dict[str, Any]:
     """Gains by round, gwei; none where the best that was found is a loss, as one can always tell the truth."""
     return {
         "gains_gwei": [round(float(max(0, each.gain) / WEI_PER_GWEI), 3) for each in found],
@@ -88,32 +104,45 @@ def _entry(found: Sequence[Found]) -> dict[str, Any]:
     }
 
 
-def _truthful(rounds: Sequence[Auction], members: Sequence[int]) -> float:
+def _truthful(rounds: Sequence[Round], members: Sequence[int]) -> float:
     """What these members get together by the truth, the mean over all rounds."""
-    total = sum(utility(truth, ours(truth), member) for truth in rounds for member in members)
+    total = sum(utility(truth, truth, ours(truth), member) for truth in rounds for member in members)
     return float(Fraction(total) / len(rounds) / WEI_PER_GWEI)
 
 
-def _under_names(truth: Auction, member: int, names: int, random: Random, steps: int) -> Found:
-    """What one member gains by joining so many times; its true value or cost counts once."""
-    told = utility(truth, ours(truth), member)
-    owner = truth.is_owner(member)
-    row, cap = truth.bids(member), truth.cap(member)
+def _under_names(truth: Round, member: int, names: int, random: Random, steps: int) -> Found[Rows]:
+    """What one member gains by so many entries in the list; its true value or cost counts once.
 
-    def gain(rows: Rows) -> Fraction | int:
-        first = truth.with_bids({member: rows[0]})
-        if owner:
-            auction = replace(first, owner_bids=(*first.owner_bids, *rows[1:]))
-            added = range(len(truth.owner_bids), len(auction.owner_bids))
-        else:
-            auction = replace(first, base_bids=(*first.base_bids, *rows[1:]))
-            last = len(truth.owner_bids) + len(truth.base_bids)
-            added = range(last, last + names - 1)
-        outcome = ours(auction)
-        return utility(truth, outcome, member) - sum(outcome.payments[name] for name in added) - told
+    The draw falls on any of the base stations, so that more names are more often the claimant.
+    """
+    owner, luck = member < len(truth.owners), random.random()
+    alone = redrawn(truth, int(luck * len(truth.stations)))
+    true = members_of(alone)[member]
+    cap = cap_of(truth, member)
 
-    honest = (row, *((0,) * len(row) for _ in range(names - 1)))
-    return climb(gain, [honest, *obvious((row,) * names, (cap,) * names)], (cap,) * names, random, steps)
+    def gain(rows: Rows) -> Wei:
+        others = tuple(Member(bids=row, recorded=0 if owner else 1) for row in rows[1:])
+        place = member if owner else member - len(truth.owners)
+        owners, stations = (
+            (_with_bids(alone.owners, place, rows[0]) + others, alone.stations)
+            if owner
+            else (alone.owners, _with_bids(alone.stations, place, rows[0]) + others)
+        )
+        seated = replace(alone, owners=owners, stations=stations)
+        played = redrawn(seated, int(luck * len(stations)))
+        outcome = ours(played)
+        first = len(owners) - len(others) if owner else len(owners) + len(stations) - len(others)
+        added = sum(outcome.payments[name] for name in range(first, first + len(others)))
+        return utility(alone, played, outcome, member) - added - told
+
+    told = utility(alone, alone, ours(alone), member)
+    honest = (true.bids, *((0,) * len(true.bids) for _ in range(names - 1)))
+    starts = [honest, *obvious((true.bids,) * names, (cap,) * names)]
+    return climb(gain, starts, lambda rows: changed_rows(rows, (cap,) * names, random), steps)
+
+
+def _with_bids(side: Conduct, place: int, row: tuple[int, ...]) -> Conduct:
+    return (*side[:place], replace(side[place], bids=row), *side[place + 1 :])
 
 
 def _asked_of_the_contract() -> dict[str, str]:
@@ -121,17 +150,15 @@ def _asked_of_the_contract() -> dict[str, str]:
     with own_market(limited=False) as market:
         bids = ((0,),) * 2
         owners, stations = (seats(market, role, (), bids, (1, 2)) for role in (Role.OWNER, Role.BASE_STATION))
-        terms = RoundTerms(MAX_OWNER_BID, MAX_BASE_BID, BOND, Deadlines.after(market.chain.now, 100))
+        terms = RoundTerms(MAX_OWNER_BID, MAX_STATION_BID, BOND, Deadlines.after(market.chain.now, 100))
         by_points = replace(terms, owner_policy=Policy.CAPABILITY, base_policy=Policy.CAPABILITY)
         stranger = Seat("second name", actor("second name"), Role.BASE_STATION, (0,))
         market.chain.set_balance(stranger.account, FUNDS)
-        opened = create_round(market, owners, stations, terms, proposers=(0,), theta=None, rooted=False)
         closed = create_round(market, owners, stations, by_points, proposers=(0,), theta=None, rooted=True)
         proof = closed.proof(stations[0])
         more = replace(stations[0], points=stations[0].points + 1)
         return {
-            "a second name, no root": _answer(opened.join(stranger)),
-            "a second name, root": _answer(closed.call("join", stranger.role, 1, proof, [], sender=stranger)),
+            "a name that is not listed": _answer(closed.call("join", stranger.role, 1, proof, [], sender=stranger)),
             "a listed name, more points": _answer(closed.call("join", more.role, more.points, proof, [], sender=more)),
         }
 
@@ -158,10 +185,10 @@ def draw(data: Data) -> Drawing:
     pairs.set_xticks(CAPS)
     for place, (side, look) in enumerate(zip(SIDES, SERIES, strict=False)):
         lock = data["lock_of_a_name_gwei"][side.replace(" ", "_")]
-        _bars(names, data["names"][side], look, f"{side}, no root: locks {lock:,} gwei a name", (place - 0.5) * 0.06)
-    names.axhline(0, color="black", linewidth=1.2, linestyle=(0, (4, 2)), label="with a membership root: refused")
+        _bars(names, data["names"][side], look, f"{side}: locks {lock:,} gwei a name", (place - 0.5) * 0.06)
+    names.axhline(0, color="black", linewidth=1.2, linestyle=(0, (4, 2)), label="a name that is not listed: refused")
     names.set_xticks(NAMES)
-    finish(names, "One member, several names", "names", "gain of the member (gwei a round)")
+    finish(names, "One member, several entries in the list", "names", "gain of the member (gwei a round)")
     for axes in (pairs, names):
         axes.set_ylim(-10, 1.4 * axes.get_ylim()[1])  # room for the legend
         axes.legend(frameon=False, loc="upper left")
@@ -197,8 +224,8 @@ def claims(data: Data) -> list[Claim]:
             _rises([median(data["pairs"]["an owner and a base station"][str(cap)]["gains_gwei"]) for cap in CAPS]),
         ),
         Claim(
-            f"In an open round a base station's second name gains {two['base station']:.0f} gwei in the median, an "
-            f"owner's {two['owner']:.0f}.",
+            f"A second name in the list gains a base station {two['base station']:.0f} gwei in the median, an owner "
+            f"{two['owner']:.0f}.",
             two["base station"] > 0,
         ),
         Claim(
@@ -207,10 +234,8 @@ def claims(data: Data) -> list[Claim]:
             0 < two["base station"] < lock,
         ),
         Claim(
-            "The membership root stops it: the contract refuses the second name, and other points than those listed.",
-            data["on_chain"]["a second name, no root"] == "joins"
-            and "joins"
-            not in (data["on_chain"]["a second name, root"], data["on_chain"]["a listed name, more points"]),
+            "So the list decides: the contract refuses names that are not in it, and other points than those listed.",
+            len(data["on_chain"]) == 2 and "joins" not in data["on_chain"].values(),
         ),
     ]
 

@@ -8,8 +8,8 @@ from analysis.devnode.actors import FUNDS, actor
 from analysis.devnode.market import Call, Market
 from analysis.devnode.rounds import LiveRound, Seat, create_round
 from analysis.figures.draws import BOND
-from analysis.misreports import Auction, Row
-from analysis.round_facts import Member, Round, RoundResult
+from analysis.misreports import Row
+from analysis.round_facts import Round
 from analysis.settlement import settle_round
 from fl.market.terms import Deadlines, Role, RoundTerms, Status
 
@@ -38,24 +38,24 @@ class Played:
     left: int
 
 
-def play(market: Market, auctions: Sequence[Auction]) -> list[Played]:
+def play(market: Market, facts: Sequence[Round]) -> list[Played]:
     """Play these rounds to the last rebate, open and under equal policies; each has members of its own.
 
     Money is read off the chain: balances before and after, and the events of settlements.
 
     Args:
         market: on a node without limits whose clock stands still.
-        auctions: what is claimed. Every owner proposes a model, in their order; theta is put where the contract has
-            drawn its own.
+        facts: what is claimed. Every owner proposes a model, in their order; theta is put where the contract has drawn
+            its own.
     """
     terms = RoundTerms(
-        max_owner_bid=auctions[0].max_owner_bid,
-        max_base_bid=auctions[0].max_base_bid,
+        max_owner_bid=facts[0].max_owner_bid,
+        max_base_bid=facts[0].max_station_bid,
         bond=BOND,
         deadlines=Deadlines.after(market.chain.now, PHASE_SECONDS),
     )
     first = market.view("roundCount")
-    rounds = [_create(market, terms, auction, f"round {first + index}") for index, auction in enumerate(auctions)]
+    rounds = [_create(market, terms, claimed, f"round {first + index}") for index, claimed in enumerate(facts)]
 
     def everybody(calls: Callable[[LiveRound], Iterable[Call]]) -> None:
         market.send_together([call for round_ in rounds for call in calls(round_)])
@@ -94,43 +94,28 @@ def play(market: Market, auctions: Sequence[Auction]) -> list[Played]:
     ]
 
 
-def reference(auction: Auction) -> RoundResult:
-    """The same round by `analysis.settlement`."""
-    return settle_round(
-        Round(
-            owners=tuple(Member(bids=row) for row in auction.owner_bids),
-            base_stations=tuple(Member(bids=row, recorded=True) for row in auction.base_bids),
-            proposers=tuple(range(len(auction.owner_bids))),
-            theta_numerator=auction.theta_numerator,
-            max_owner_bid=auction.max_owner_bid,
-            max_base_bid=auction.max_base_bid,
-            bond=BOND,
-        )
-    )
-
-
-def agrees(played: Played, auction: Auction) -> bool:
+def agrees(played: Played, facts: Round) -> bool:
     """Whether all that the chain says is the reference's, to the wei."""
-    result = reference(auction)
-    statements = result.owners + result.base_stations
+    result = settle_round(facts)
+    dues = result.owners + result.stations
     return (
         played.selected == result.selected
-        and played.payments == tuple(statement.payment for statement in statements)
-        and played.taxes == tuple(statement.tax for statement in statements)
-        and played.rebates == tuple(statement.rebate for statement in statements)
-        and played.in_training == sum(statement.lock for statement in statements)
-        and played.left == result.escrow_left
+        and played.payments == tuple(each.payment for each in dues)
+        and played.taxes == tuple(each.tax for each in dues)
+        and played.in_training == sum(each.lock for each in dues)
+        and played.left == result.kept
     )
 
 
-def _create(market: Market, terms: RoundTerms, auction: Auction, name: str) -> LiveRound:
+def _create(market: Market, terms: RoundTerms, claimed: Round, name: str) -> LiveRound:
     """A round with members of its own, who have ether; nobody has joined."""
 
     def seated(role: Role, rows: Sequence[Row]) -> list[Seat]:
         names = [f"{name} {role.name.lower()} {index}" for index in range(len(rows))]
         return [Seat(own, actor(own), role, row) for own, row in zip(names, rows, strict=True)]
 
-    owners, stations = seated(Role.OWNER, auction.owner_bids), seated(Role.BASE_STATION, auction.base_bids)
+    owners = seated(Role.OWNER, [owner.bids for owner in claimed.owners])
+    stations = seated(Role.BASE_STATION, [station.bids for station in claimed.stations])
     market.chain.raw_batch([("anvil_setBalance", (seat.account, hex(FUNDS))) for seat in (*owners, *stations)])
     return create_round(
         market,
@@ -138,7 +123,7 @@ def _create(market: Market, terms: RoundTerms, auction: Auction, name: str) -> L
         stations,
         terms,
         proposers=range(len(owners)),
-        theta=auction.theta_numerator,
+        theta=claimed.theta_numerator,
         rooted=False,
     )
 

@@ -1,6 +1,6 @@
 """Who gains by taking part: members' utility by round and in the long run, under three policies (paper, IV-B.2)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -9,19 +9,22 @@ import numpy as np
 from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import FuncFormatter
 
-from analysis.figures.draws import MAX_BASE_BID, MAX_OWNER_BID, MEAN_COST, MEAN_VALUE, MEMBERS, draw_row
+from analysis.figures.draws import MAX_OWNER_BID, MAX_STATION_BID, MEAN_COST, MEAN_VALUE, MEMBERS, draw_row
 from analysis.figures.figure import Claim, Data, Figure, Request
 from analysis.figures.plot import SERIES, finish, panels
-from analysis.mechanism import CONTRIBUTION_ONE, THETA_ONE, WEI_PER_GWEI
+from analysis.mechanism import (
+    CONTRIBUTION_ONE,
+    WEI_PER_GWEI,
+    contribution_bonus,
+    most_contribution_points,
+    theta_numerator,
+)
 from analysis.misreports import Row
-from analysis.round_facts import BasePolicy, Member, OwnerPolicy, Round
+from analysis.round_facts import Member, OwnerPolicy, Round
 from analysis.settlement import settle_round
 
-POLICIES: Mapping[str, tuple[OwnerPolicy, BasePolicy]] = {
-    "equal": ("equal", "equal"),
-    "capability": ("capability", "capability"),
-    "contribution": ("equal", "contribution"),
-}
+POLICIES = ("equal", "capability", "contribution")
+"""Equal shares; owners' by capability; equal shares, and a stake of base stations by contribution."""
 SIDES = ("owner", "base station")
 GROUPS, QUICK_GROUPS = 50, 12
 ROUNDS, QUICK_ROUNDS = 200, 50
@@ -29,7 +32,9 @@ SPREAD = 0.5  # of the logarithm of members' sizes
 NOISE = 0.25  # of the logarithm of contributions by size
 LARGEST = 3.0  # sizes above count as this: caps hold
 POINTS = 100  # capability points of a member of size 1
-DUST = 4 * 2 * MEMBERS  # wei
+STAKE = 25  # gwei, of a base station under contribution: about a quarter of its reward
+THETA_BPS = (2_000, 6_000)  # the clients' default; none under capability
+BOND = 2 * MAX_OWNER_BID * WEI_PER_GWEI  # the clients' default
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ class Group:
     """
 
     owner_sizes: tuple[float, ...]
-    base_sizes: tuple[float, ...]
+    station_sizes: tuple[float, ...]
 
     @classmethod
     def drawn(cls, random: Random) -> "Group":
@@ -61,7 +66,7 @@ def measure(request: Request) -> Data:
         for round_number in range(rounds):
             draw_ = _Draw.of(group, random)
             for policy, of_policy in utilities.items():
-                of_policy[number, round_number] = _utilities(draw_, *POLICIES[policy])
+                of_policy[number, round_number] = _utilities(draw_, policy)
         request.say(f"{number + 1} of {groups} groups")
     return {
         "settings": {
@@ -71,7 +76,10 @@ def measure(request: Request) -> Data:
             "sizes": f"log-normal, sigma {SPREAD}, at most {LARGEST:.0f}",
             "values_and_costs": f"size times uniform, 0 to {2 * MEAN_VALUE} and 0 to {2 * MEAN_COST} gwei",
             "points": "capability: by size; contribution: by size times log-normal noise, drawn, not measured",
-            "theta": "uniform",
+            "stake_gwei": STAKE,
+            "theta_bps": list(THETA_BPS),
+            "claimant": "any base station",
+            "claims": "true; with a stake, costs less the bonus that a station's size lets it expect, at least 0",
         },
         "policies": {policy: _summary(of_policy) for policy, of_policy in utilities.items()},
     }
@@ -82,67 +90,78 @@ class _Draw:
     values: tuple[Row, ...]
     costs: tuple[Row, ...]
     owner_points: Row
-    base_points: Row
+    expected: Row
     contributions: Row
-    theta: int
+    u: int
+    claimant: int
 
     @classmethod
     def of(cls, group: Group, random: Random) -> "_Draw":
         def rows(sizes: Sequence[float], mean: int) -> tuple[Row, ...]:
             return tuple(tuple(round(size * bid) for bid in draw_row(mean, MEMBERS, random)) for size in sizes)
 
-        contributed = [size * random.lognormvariate(0, NOISE) for size in group.base_sizes]
+        contributed = [size * random.lognormvariate(0, NOISE) for size in group.station_sizes]
         return cls(
             rows(group.owner_sizes, MEAN_VALUE),
-            rows(group.base_sizes, MEAN_COST),
-            _points(group.owner_sizes),
-            _points(group.base_sizes),
+            rows(group.station_sizes, MEAN_COST),
+            tuple(max(1, round(POINTS * size)) for size in group.owner_sizes),
+            _of_a_million(group.station_sizes),
             _of_a_million(contributed),
-            random.randrange(THETA_ONE),
+            random.randrange(2**64),
+            random.randrange(MEMBERS),
         )
-
-
-def _points(sizes: Sequence[float]) -> Row:
-    return tuple(max(1, round(POINTS * size)) for size in sizes)
 
 
 def _of_a_million(amounts: Sequence[float]) -> Row:
-    """In proportion, adding up exactly: the first takes what rounding leaves."""
-    points = [int(CONTRIBUTION_ONE * amount / sum(amounts)) for amount in amounts]
-    return (points[0] + CONTRIBUTION_ONE - sum(points), *points[1:])
+    """In proportion, adding up exactly; what is above the most that one may have goes to those below it, in order."""
+    most = most_contribution_points(len(amounts))
+    points = [min(most, int(CONTRIBUTION_ONE * amount / sum(amounts))) for amount in amounts]
+    left = CONTRIBUTION_ONE - sum(points)
+    for place, listed in enumerate(points):
+        more = min(left, most - listed)
+        points[place], left = listed + more, left - more
+    return tuple(points)
 
 
-def _utilities(draw_: _Draw, owner_policy: OwnerPolicy, base_policy: BasePolicy) -> list[int]:
-    """True value less true cost, less payment, plus rebate: wei by member, everybody truthful."""
-    by_points = owner_policy == "capability"
-    ones = (1,) * MEMBERS
+def _utilities(draw_: _Draw, policy: str) -> list[int]:
+    """True value less true cost, less payment, plus the lot: wei by member, everybody truthful."""
+    owner_policy: OwnerPolicy = "capability" if policy == "capability" else "equal"
+    stake = STAKE * WEI_PER_GWEI if policy == "contribution" else 0
+    bonuses = [bonus // WEI_PER_GWEI for bonus in contribution_bonus(stake, draw_.expected)]
+    weighted = owner_policy == "capability"
     result = settle_round(
         Round(
-            owners=tuple(map(_owner, draw_.values, draw_.owner_points if by_points else ones)),
-            base_stations=tuple(map(_station, draw_.costs, draw_.base_points if by_points else ones)),
+            owners=tuple(
+                Member(bids=row, points=points if weighted else 1)
+                for row, points in zip(draw_.values, draw_.owner_points, strict=True)
+            ),
+            stations=tuple(
+                Member(
+                    bids=tuple(min(max(0, cost - bonus), MAX_STATION_BID) for cost in row),
+                    revealed=number != draw_.claimant,
+                    recorded=1,
+                )
+                for number, (row, bonus) in enumerate(zip(draw_.costs, bonuses, strict=True))
+            ),
             proposers=tuple(range(MEMBERS)),
-            theta_numerator=draw_.theta,
+            claimant=draw_.claimant,
+            theta_numerator=theta_numerator(*THETA_BPS, draw_.u, weighted),
             max_owner_bid=MAX_OWNER_BID,
-            max_base_bid=MAX_BASE_BID,
-            bond=2 * MAX_BASE_BID * WEI_PER_GWEI,
+            max_station_bid=MAX_STATION_BID,
+            bond=BOND,
+            stake=stake,
             owner_policy=owner_policy,
-            base_policy=base_policy,
-            contributions=draw_.contributions if base_policy == "contribution" else (),
+            upheld=stake > 0,
+            contributions=draw_.contributions,
         )
     )
     signed = [*draw_.values, *(tuple(-bid for bid in row) for row in draw_.costs)]
-    return [
-        (0 if result.selected is None else row[result.selected] * WEI_PER_GWEI) - statement.payment + statement.rebate
-        for row, statement in zip(signed, result.owners + result.base_stations, strict=True)
+    gained = [
+        (0 if result.selected is None else row[result.selected] * WEI_PER_GWEI) - dues.payment
+        for row, dues in zip(signed, result.owners + result.stations, strict=True)
     ]
-
-
-def _owner(bids: Row, points: int) -> Member:
-    return Member(bids=bids, points=points)
-
-
-def _station(bids: Row, points: int) -> Member:
-    return Member(bids=bids, points=points, recorded=True)
+    gained[MEMBERS + draw_.claimant] += result.lot
+    return gained
 
 
 def _summary(utilities: Any) -> dict[str, Any]:
@@ -154,7 +173,8 @@ def _summary(utilities: Any) -> dict[str, Any]:
             "below_zero_in_a_round": float((of_side < 0).mean()),
             "below_zero_after": [float(share) for share in (of_side.cumsum(axis=1) < 0).mean(axis=(0, 2))],
             "worst_wei": int(of_side.min()),
-            "worst_side_total_wei": int(of_side.sum(axis=2).min()),
+            "side_below_zero": float((of_side.sum(axis=2) < 0).mean()),
+            "mean_gwei": round(float(of_side.mean()) / WEI_PER_GWEI, 2),
         }
         for side, of_side in sides.items()
     }
@@ -188,7 +208,9 @@ def claims(data: Data) -> list[Claim]:
     sides = [policies[policy][side] for policy in POLICIES for side in SIDES]
     once = [side["below_zero_in_a_round"] for side in sides]
     late = {side: {policy: policies[policy][side]["below_zero_after"][-1] for policy in POLICIES} for side in SIDES}
+    means = {side: {policy: policies[policy][side]["mean_gwei"] for policy in POLICIES} for side in SIDES}
     rounds = data["settings"]["rounds"]
+    stations = [policies[policy]["base station"] for policy in POLICIES]
     return [
         Claim(
             f"Nothing protects a member from a single bad round: {100 * min(once):.0f} to {100 * max(once):.0f} % of "
@@ -196,8 +218,10 @@ def claims(data: Data) -> list[Claim]:
             min(once) > 0,
         ),
         Claim(
-            "A side as a whole never does, rebates counted (paper, equations 5 and 6), but for the wei of rounding.",
-            all(side["worst_side_total_wei"] > -DUST for side in sides),
+            "Both sides gain on average under each policy (paper, equations 7 and 8, for a member drawn at random): "
+            f"{min(means['owner'].values()):.0f} to {max(means['owner'].values()):.0f} gwei a round an owner, "
+            f"{min(means['base station'].values()):.0f} to {max(means['base station'].values()):.0f} a base station.",
+            all(mean > 0 for of_side in means.values() for mean in of_side.values()),
         ),
         Claim(
             f"Equal shares leave {100 * late['owner']['equal']:.0f} % of owners behind after {rounds} rounds too, as a "
@@ -205,18 +229,18 @@ def claims(data: Data) -> list[Claim]:
             late["owner"]["capability"] < 0.05 < late["owner"]["equal"],
         ),
         Claim(
-            "Base stations recover under each policy: "
+            "Base stations recover: "
             + ", ".join(f"{100 * share:.0f} % under {policy}" for policy, share in late["base station"].items())
-            + f" are behind after {rounds} rounds, fewer than after one.",
-            all(late["base station"][p] < policies[p]["base station"]["below_zero_in_a_round"] for p in POLICIES),
+            + f" are behind after {rounds} rounds, fewer than after one: most where they get no part of the surplus "
+            "(capability: θ is 0), fewest where a stake rewards who contributes more.",
+            all(late["base station"][p] < policies[p]["base station"]["below_zero_in_a_round"] for p in POLICIES)
+            and late["base station"]["contribution"]
+            < late["base station"]["equal"]
+            < late["base station"]["capability"],
         ),
         Claim(
-            "No truthful base station ends a round below minus the cap of its side (twice that under contribution).",
-            all(
-                policies[policy]["base station"]["worst_wei"]
-                >= -MAX_BASE_BID * WEI_PER_GWEI * (2 if policy == "contribution" else 1)
-                for policy in POLICIES
-            ),
+            "No truthful base station ends a round below minus the cap of its side, less the stake.",
+            all(side["worst_wei"] >= -(MAX_STATION_BID + STAKE) * WEI_PER_GWEI for side in stations),
         ),
     ]
 

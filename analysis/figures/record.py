@@ -11,7 +11,8 @@ from analysis.figures.figure import Data, Figure, FigureError, Request, Setting
 from analysis.provenance import machine, write_document
 
 RESULTS = Path(__file__).parent / "results"
-WATCHED = ("contracts", "fl", "analysis/mechanism.py", "analysis/settlement.py", "analysis/figures")
+REFERENCE = ("mechanism", "round_facts", "settlement", "misreports", "literal")
+WATCHED = ("contracts", "fl", "analysis/figures", *(f"analysis/{name}.py" for name in REFERENCE))
 
 
 def stem_of(name: str, setting: Setting, folder: Path = RESULTS) -> Path:

@@ -1,6 +1,7 @@
 """The paper's figure 3, on chain: what the truth and what lies accumulate, with the same draws (section V-A)."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from itertools import accumulate
 from random import Random
@@ -9,13 +10,14 @@ from typing import Any, TypeAlias
 from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import MaxNLocator
 
-from analysis.figures.draws import MEAN_COST, MEAN_VALUE, MEMBERS, SETTINGS, draw_auction, draw_row
+from analysis.figures.draws import MEAN_COST, MEAN_VALUE, MEMBERS, SETTINGS, draw_round, draw_row
 from analysis.figures.figure import Claim, Data, Figure, Request
 from analysis.figures.market import own_market
 from analysis.figures.on_chain import Played, agrees, play
 from analysis.figures.plot import SERIES, finish, panels
 from analysis.mechanism import WEI_PER_GWEI
-from analysis.misreports import Auction, Outcome, Row, utility
+from analysis.misreports import Outcome, Row, members_of, utility, with_conduct
+from analysis.round_facts import Round
 
 ROUNDS, QUICK_ROUNDS = 100, 20
 TOGETHER = 4  # draws that are played side by side, each once for every strategy of every side
@@ -53,11 +55,11 @@ def measure(request: Request) -> Data:
     agreeing = played_rounds = pivotal = 0
     with own_market(limited=False) as market:
         for start in range(0, count, TOGETHER):
-            truths = [draw_auction(random) for _ in range(min(TOGETHER, count - start))]
+            truths = [draw_round(random) for _ in range(min(TOGETHER, count - start))]
             cases = [case for truth in truths for case in _cases(truth, random)]
-            played = play(market, [auction for *_, auction in cases])
-            for (truth, side, strategy, auction), result in zip(cases, played, strict=True):
-                agreeing += agrees(result, auction)
+            played = play(market, [claimed for *_, claimed in cases])
+            for (truth, side, strategy, claimed), result in zip(cases, played, strict=True):
+                agreeing += agrees(result, claimed)
                 played_rounds += 1
                 pivotal += strategy == TRUTH and any(result.taxes)
                 for followed in SIDES if strategy == TRUTH else (side,):
@@ -72,17 +74,18 @@ def measure(request: Request) -> Data:
     }
 
 
-def _cases(truth: Auction, random: Random) -> Iterator[tuple[Auction, str, str, Auction]]:
+def _cases(truth: Round, random: Random) -> Iterator[tuple[Round, str, str, Round]]:
     """Everybody truthful, which serves both sides; then each lie on each side."""
     yield truth, "", TRUTH, truth
     for side, (member, mean) in SIDES.items():
         for strategy, lie in LIES.items():
-            claimed = lie(truth.bids(member), random, mean)
-            yield truth, side, strategy, truth.with_bids({member: claimed})
+            true = members_of(truth)[member]
+            claimed = replace(true, bids=lie(true.bids, random, mean))
+            yield truth, side, strategy, with_conduct(truth, {member: claimed})
 
 
-def _keep(into: dict[str, list[int]], truth: Auction, played: Played, member: int) -> None:
-    got = utility(truth, Outcome(played.selected, played.payments), member)
+def _keep(into: dict[str, list[int]], truth: Round, played: Played, member: int) -> None:
+    got = utility(truth, truth, Outcome(played.selected, played.payments), member)
     into["utility_wei"].append(int(got))
     into["rebate_wei"].append(played.rebates[member])
 

@@ -1,51 +1,67 @@
-"""Random rounds for the property tests: small and largest caps, ties, every policy, theta at both ends."""
+"""Random rounds for the property tests: small and largest caps, ties, both policies, theta at both ends."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import get_args
 
 from hypothesis import strategies as st
 
-from analysis.mechanism import CONTRIBUTION_ONE, MAX_POINTS, THETA_ONE, WEI_PER_GWEI, Settlement, settle
-from analysis.round_facts import BasePolicy, Member, OwnerPolicy, Round
+from analysis.mechanism import (
+    CONTRIBUTION_ONE,
+    MAX_POINTS,
+    THETA_ONE,
+    WEI_PER_GWEI,
+    Settlement,
+    most_contribution_points,
+    settle,
+)
+from analysis.round_facts import Member, OwnerPolicy, Round
 
 MAX_CAP = 2**44 - 1
-SIDES = st.sampled_from((3, 2, 4, 5, 3, 2, 4, 6, 3, 2, 4, 1))  # members of a side
+OWNERS = st.sampled_from((3, 2, 4, 5, 3, 2, 4, 6, 3, 2, 4, 1))
+STATIONS = st.sampled_from((3, 4, 3, 5, 4, 3, 6, 3, 4, 5, 2, 1))
 Rows = tuple[tuple[int, ...], ...]
+USUALLY, SELDOM = st.sampled_from((True,) * 9 + (False,)), st.sampled_from((False,) * 4 + (True,))
 
 
 @dataclass(frozen=True)
 class Auction:
-    """The arguments of `settle`, and the base stations' cap that bounds their bids."""
+    """The arguments of `settle`, and the base stations' cap that bounds their bids; the claimant's are true costs."""
 
     owner_bids: Rows
-    base_bids: Rows
+    station_bids: Rows
     theta_numerator: int
+    claimant: int
     owner_points: tuple[int, ...] | None
-    base_points: tuple[int, ...] | None
     max_owner_bid: int
-    max_base_bid: int
+    max_station_bid: int
     live: tuple[bool, ...]
 
     @property
     def members(self) -> int:
-        return len(self.owner_bids) + len(self.base_bids)
+        return len(self.owner_bids) + len(self.station_bids)
 
     def is_owner(self, member: int) -> bool:
         return member < len(self.owner_bids)
 
+    def is_claimant(self, member: int) -> bool:
+        return member == len(self.owner_bids) + self.claimant
+
     def cap(self, member: int) -> int:
-        return self.max_owner_bid if self.is_owner(member) else self.max_base_bid
+        return self.max_owner_bid if self.is_owner(member) else self.max_station_bid
+
+    def weight(self, member: int) -> int:
+        """Of its claims in the scores."""
+        return len(self.station_bids) - self.is_owner(member)
 
     def settle(self, *, capped: bool = True) -> Settlement:
         return settle(
             self.owner_bids,
-            self.base_bids,
+            self.station_bids,
             self.theta_numerator,
+            claimant=self.claimant,
             owner_points=self.owner_points,
-            base_points=self.base_points,
             max_owner_bid=self.max_owner_bid if capped else None,
             live=self.live,
         )
@@ -54,19 +70,19 @@ class Auction:
         """`u_i` by model in wei: `+v` or `-k`."""
         if self.is_owner(member):
             return [bid * WEI_PER_GWEI for bid in self.owner_bids[member]]
-        return [-bid * WEI_PER_GWEI for bid in self.base_bids[member - len(self.owner_bids)]]
+        return [-bid * WEI_PER_GWEI for bid in self.station_bids[member - len(self.owner_bids)]]
 
     def with_bids(self, member: int, bids: tuple[int, ...]) -> Auction:
         """The same round but for one member's bids."""
         if self.is_owner(member):
             return replace(self, owner_bids=_replaced(self.owner_bids, member, bids))
-        return replace(self, base_bids=_replaced(self.base_bids, member - len(self.owner_bids), bids))
+        return replace(self, station_bids=_replaced(self.station_bids, member - len(self.owner_bids), bids))
 
     def utility(self, member: int, settlement: Settlement) -> int:
-        """Of a member whose true claims are this auction's, under what another bid made of it."""
+        """Of a member whose true claims are this auction's, under what another bid made of it; the lot included."""
         claims = self.signed_claims(member)
         gained = 0 if settlement.selected is None else claims[settlement.selected]
-        return gained - settlement.payments[member]
+        return gained - settlement.payments[member] + (sum(settlement.taxes) if self.is_claimant(member) else 0)
 
 
 def _replaced(rows: Rows, place: int, row: tuple[int, ...]) -> Rows:
@@ -74,7 +90,7 @@ def _replaced(rows: Rows, place: int, row: tuple[int, ...]) -> Rows:
 
 
 def caps() -> st.SearchStrategy[int]:
-    """Caps in gwei; small ones make ties and equal margins common."""
+    """Caps in gwei; small ones make ties and equal scores common."""
     return st.sampled_from((1, 3, 100, 10**6, MAX_CAP))
 
 
@@ -94,89 +110,105 @@ def bids(cap: int, models: int) -> st.SearchStrategy[tuple[int, ...]]:
 
 @st.composite
 def auctions(draw: st.DrawFn) -> Auction:
-    owners, base_stations, models = (
-        draw(st.integers(2, 6)),
-        draw(st.integers(2, 6)),
-        draw(st.integers(1, 8)),
-    )
-    max_owner_bid, max_base_bid = draw(caps()), draw(caps())
+    owners, stations, models = draw(st.integers(2, 6)), draw(st.integers(3, 6)), draw(st.integers(1, 8))
+    max_owner_bid, max_station_bid = draw(caps()), draw(caps())
+    owner_points = draw(st.none() | st.tuples(*[points()] * owners))
     return Auction(
         owner_bids=tuple(draw(bids(max_owner_bid, models)) for _ in range(owners)),
-        base_bids=tuple(draw(bids(max_base_bid, models)) for _ in range(base_stations)),
-        theta_numerator=draw(thetas()),
-        owner_points=draw(st.none() | st.tuples(*[points()] * owners)),
-        base_points=draw(st.none() | st.tuples(*[points()] * base_stations)),
+        station_bids=tuple(draw(bids(max_station_bid, models)) for _ in range(stations)),
+        theta_numerator=0 if owner_points else draw(thetas()),
+        claimant=draw(st.integers(0, stations - 1)),
+        owner_points=owner_points,
         max_owner_bid=max_owner_bid,
-        max_base_bid=max_base_bid,
+        max_station_bid=max_station_bid,
         live=tuple(draw(st.integers(0, 7)) > 0 for _ in range(models)),
     )
 
 
-def contribution_points(members: int) -> st.SearchStrategy[tuple[int, ...]]:
-    """Points that add up to 1,000,000, each below it, many of them often 0."""
-    cuts = st.lists(st.integers(0, CONTRIBUTION_ONE), min_size=members - 1, max_size=members - 1)
-    parts = cuts.map(lambda at: _parts(sorted(at)))
-    return parts.filter(lambda row: max(row) < CONTRIBUTION_ONE)
-
-
-def _parts(cuts: list[int]) -> tuple[int, ...]:
-    ends = [0, *cuts, CONTRIBUTION_ONE]
-    return tuple(end - start for start, end in pairwise(ends))
+@st.composite
+def contribution_points(draw: st.DrawFn, stations: int) -> tuple[int, ...]:
+    """Points that add up to 1,000,000, each within its bound, often at an end of what it may be."""
+    most, left, listed = most_contribution_points(stations), CONTRIBUTION_ONE, []
+    for remaining in reversed(range(stations)):
+        low, high = max(0, left - remaining * most), min(most, left)
+        listed.append(draw(st.one_of(st.sampled_from((low, high)), st.integers(low, high))))
+        left -= listed[-1]
+    return tuple(listed)
 
 
 @st.composite
-def rounds(draw: st.DrawFn) -> Round:
-    """Whole rounds: silence, absence, members and proposers that never commit, abort, punishment.
+def rounds(draw: st.DrawFn, *, agreed: bool = False) -> Round:
+    """Whole rounds: silence, absence, members and proposers that never commit, abort, votes, stakes, nothing drawn.
 
-    Nearly half of them are trained and settled, which takes two members a side, a live model and a positive margin.
+    Everybody has bids, also who never reveals them: what models are worth to it, or cost it.
+
+    Args:
+        draw: given by hypothesis.
+        agreed: leave out what the truth needs (mechanism.md, "Clarke tax"): a claimant is drawn, the selection is
+            called, the winner reports and is not punished. Members are silent or absent all the same.
     """
-    usually, seldom = st.sampled_from((True,) * 9 + (False,)), st.sampled_from((False,) * 4 + (True,))
     owner_policy = draw(st.sampled_from(get_args(OwnerPolicy)))
-    base_policy = draw(st.sampled_from(get_args(BasePolicy)))
-    max_owner_bid, max_base_bid = draw(caps()), draw(caps())
-    if draw(usually):
-        max_base_bid = min(max_base_bid, max_owner_bid)
-    owners = draw(SIDES)  # one proposal each: up to 8 models
-    proposers = tuple(draw(st.permutations(range(owners)))[: draw(st.integers(1, owners))])
+    max_owner_bid, max_station_bid = draw(caps()), draw(caps())
+    if draw(USUALLY):
+        max_station_bid = min(max_station_bid, max_owner_bid)
+    count = draw(OWNERS.filter(lambda owners: owners > 1) if agreed else OWNERS)
+    proposers = tuple(draw(st.permutations(range(count)))[: draw(st.integers(1, count))])
+    total = draw(st.sampled_from((1, 2, 3, 7, 256)))
+    works = draw(USUALLY)
 
-    def member(cap: int, policy: str, records: bool) -> Member:
-        committed = draw(usually)
-        revealed = committed and draw(usually)
-        return Member(
-            bids=draw(bids(cap, len(proposers))) if revealed else (),
-            points=draw(points()) if policy == "capability" else 1,
-            committed=committed,
-            revealed=revealed,
-            recorded=revealed and records and draw(usually),
+    def member(cap: int, weighted: bool, station: bool) -> Member:
+        committed = draw(USUALLY)
+        revealed = committed and draw(USUALLY)
+        effort = draw(st.one_of(st.just(total), st.integers(0, total))) if station and revealed and works else 0
+        own = draw(points()) if weighted else 1
+        return Member(draw(bids(cap, len(proposers))), own, committed, revealed, effort)
+
+    owners = tuple(member(max_owner_bid, owner_policy == "capability", False) for _ in range(count))
+    count = draw(STATIONS.filter(lambda stations: stations > 2) if agreed else STATIONS)
+    stations = tuple(member(max_station_bid, False, True) for _ in range(count))
+    if agreed:
+        # Two owners, one of them with a model, and three base stations.
+        owners = tuple(
+            replace(owner, committed=True) if place in (proposers[0], (proposers[0] + 1) % len(owners)) else owner
+            for place, owner in enumerate(owners)
         )
-
-    somebody_records = draw(usually)
-    owner_side = tuple(member(max_owner_bid, owner_policy, False) for _ in range(owners))
-    base_side = tuple(member(max_base_bid, base_policy, somebody_records) for _ in range(draw(SIDES)))
-    minimum = max_base_bid * WEI_PER_GWEI * (2 if base_policy == "contribution" else 1)
-    return Round(
-        owners=owner_side,
-        base_stations=base_side,
+        stations = tuple(replace(station, committed=True) for station in stations[:3]) + stations[3:]
+    round_ = Round(
+        owners=owners,
+        stations=stations,
         proposers=proposers,
-        theta_numerator=draw(thetas()),
+        claimant=None,
+        theta_numerator=0 if owner_policy == "capability" else draw(thetas()),
         max_owner_bid=max_owner_bid,
-        max_base_bid=max_base_bid,
-        bond=minimum + draw(st.sampled_from((0, 1, 7 * WEI_PER_GWEI))),
+        max_station_bid=max_station_bid,
+        bond=(max_station_bid + draw(st.sampled_from((0, 1, 7)))) * WEI_PER_GWEI,
+        stake=draw(st.sampled_from((0, 1, 7, max_station_bid))) * WEI_PER_GWEI,
         owner_policy=owner_policy,
-        base_policy=base_policy,
-        selected_in_time=draw(usually),
-        global_round_recorded=draw(usually),
-        reported=draw(usually),
-        punished=draw(seldom),
-        contributions=_contributions(draw, base_side),
+        selected_in_time=agreed or draw(USUALLY),
+        global_rounds=total,
+        reported=agreed or draw(USUALLY),
+        punished=not agreed and draw(SELDOM),
+        upheld=draw(st.booleans()),
+        contributions=_contributions(draw, stations),
     )
+    if not round_.can_be_held or not (agreed or draw(USUALLY)):
+        return round_
+    return with_claimant(round_, draw(st.sampled_from([j for j, s in enumerate(stations) if s.committed])))
 
 
-def _contributions(draw: st.DrawFn, base_side: tuple[Member, ...]) -> tuple[int | None, ...]:
-    """Points over the committed base stations; a zero is at times explicit, at times not listed."""
-    committed = sum(station.committed for station in base_side)
-    if committed < 2:
+def with_claimant(round_: Round, claimant: int) -> Round:
+    """The same round in which nobody revealed for the claimant, and this base station is it."""
+    stations = list(round_.stations)
+    stations[claimant] = replace(stations[claimant], revealed=False)
+    return replace(round_, stations=tuple(stations), claimant=claimant)
+
+
+def _contributions(draw: st.DrawFn, stations: tuple[Member, ...]) -> tuple[int | None, ...]:
+    """Points over the committed base stations; a 0 is at times explicit, at times not listed, a sum at times off."""
+    committed = sum(station.committed for station in stations)
+    if committed < 2 or not draw(USUALLY):
         return ()
     remaining = iter(draw(contribution_points(committed)))
-    listed = [next(remaining) if station.committed else None for station in base_side]
-    return tuple(points or (0 if points == 0 and draw(st.booleans()) else None) for points in listed)
+    listed = [next(remaining) if station.committed else None for station in stations]
+    off = draw(SELDOM)
+    return tuple(q - 1 if q and off else q or (0 if q == 0 and draw(st.booleans()) else None) for q in listed)

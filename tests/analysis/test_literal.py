@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis import literal
-from analysis.mechanism import THETA_ONE, WEI_PER_GWEI, settle
+from analysis.figures.first_version import settle_first
+from analysis.mechanism import THETA_ONE, WEI_PER_GWEI
+from analysis.round_facts import Member, Round
 from tests.analysis.round_strategies import Auction, auctions
 
 examples = settings(deadline=None)
@@ -46,21 +48,36 @@ def test_literal__rows_of_different_lengths__says_so(rule) -> None:  # type: ign
 
 @examples
 @given(auctions())
-def test_literal__any_round__selects_what_we_select_and_never_runs_a_deficit(auction: Auction) -> None:
-    ours = settle(auction.owner_bids, auction.base_bids, auction.theta_numerator)
+def test_literal__any_round__selects_the_largest_margin_and_never_runs_a_deficit(auction: Auction) -> None:
+    margins = [
+        sum(row[model] for row in auction.owner_bids) - sum(row[model] for row in auction.station_bids)
+        for model in range(len(auction.live))
+    ]
+    best = max(margins)
     for rule in (literal.apart, literal.together):
-        outcome = rule(auction.owner_bids, auction.base_bids, auction.theta_numerator)
-        assert outcome.selected == ours.selected
+        outcome = rule(auction.owner_bids, auction.station_bids, auction.theta_numerator)
+        assert outcome.selected == (margins.index(best) if best > 0 else None)
         assert sum(outcome.payments) >= 0
 
 
 @examples
 @given(auctions(), st.data())
-def test_literal__theta_of_nothing__together_charges_owners_what_we_charge(
+def test_literal__theta_of_nothing__together_charges_owners_what_the_first_version_charged(
     auction: Auction, data: st.DataObject
 ) -> None:
     """Without theta an owner's share is a part of the costs alone: there the paper's share has no own claim in it."""
-    ours = settle(auction.owner_bids, auction.base_bids, 0)
-    outcome = literal.together(auction.owner_bids, auction.base_bids, 0)
-    owner = data.draw(st.integers(0, len(auction.owner_bids) - 1))
-    assert abs(ours.payments[owner] - Fraction(outcome.payments[owner])) < 2
+    models = min(len(auction.live), len(auction.owner_bids))
+    owners, stations = ([row[:models] for row in side] for side in (auction.owner_bids, auction.station_bids))
+    round_ = Round(
+        owners=tuple(Member(row) for row in owners),
+        stations=tuple(Member(row, recorded=1) for row in stations),
+        proposers=tuple(range(models)),
+        claimant=None,
+        theta_numerator=0,
+        max_owner_bid=auction.max_owner_bid,
+        max_station_bid=auction.max_station_bid,
+        bond=auction.max_station_bid * WEI_PER_GWEI,
+    )
+    owner = data.draw(st.integers(0, len(owners) - 1))
+    charged = literal.together(owners, stations, 0).payments[owner]
+    assert abs(settle_first(round_).payments[owner] - Fraction(charged)) < 2

@@ -1,10 +1,8 @@
 """One small round in all its ways to end, worked out by hand in gwei.
 
-Three owners value the one model of owner 0 at (9, 6, 6), two stations ask (3, 5); caps 10 and 8, bond 16,
-theta = 1/2. V = 21, K = 8, D = 13, C = 14.5. Owners' shares c = 1/3 (4 + 1/2 * 3 * (21 - v) / 2):
-c_0 = 13/3 = 4.333..., c_1 = c_2 = 61/12 = 5.08333...; up: 4,333,333,334 and 5,083,333,334 wei, together 14.5
-gwei + 2 wei. Rewards r = 1/2 (1/2 * 2 * k_other + 10.5): r_0 = 7.75, r_1 = 6.75. Every A at the model is
-positive: no taxes.
+Three owners value the one model of owner 0 at (9, 6, 6), three base stations ask (2, 4, 5), of which the last is the
+claimant; caps 10 and 8, bond 16, theta = 1/2, four global rounds. As in test_mechanism_examples.py: E = 24, C = 15,
+owners' shares 4.5, 5.25, 5.25, rewards 5.5, 4.5, 5, no taxes.
 """
 
 from __future__ import annotations
@@ -15,221 +13,337 @@ from typing import Any
 import pytest
 
 from analysis.mechanism import THETA_ONE
-from analysis.round_facts import Member, Round, Side
-from analysis.settlement import is_punished, rebate, settle_round
+from analysis.round_facts import Member, Round, RoundResult
+from analysis.settlement import exceeds_threshold, settle_round
 
 GWEI = 10**9
 BOND = 16 * GWEI
-C_0, C_1 = 4_333_333_334, 5_083_333_334
-R_0, R_1 = 7_750_000_000, 6_750_000_000
 OWNERS = tuple(Member(bids=(value,)) for value in (9, 6, 6))
-STATIONS = tuple(Member(bids=(cost,), recorded=True) for cost in (3, 5))
+STATIONS = (*(Member(bids=(cost,), recorded=4) for cost in (2, 4)), Member(revealed=False, recorded=4))
 ROUND = Round(
     owners=OWNERS,
-    base_stations=STATIONS,
+    stations=STATIONS,
     proposers=(0,),
+    claimant=2,
     theta_numerator=THETA_ONE // 2,
     max_owner_bid=10,
-    max_base_bid=8,
+    max_station_bid=8,
     bond=BOND,
+    global_rounds=4,
 )
 SILENT = Member(revealed=False)
-ABSENT = Member(bids=(5,))
 NEVER_COMMITTED = Member(committed=False, revealed=False)
 
 
-def payments(round_: Round) -> list[int]:
-    result = settle_round(round_)
-    return [statement.payment for statement in result.owners + result.base_stations]
+def gwei(*amounts: float) -> list[int]:
+    return [int(amount * GWEI) for amount in amounts]
 
 
-def rebates(round_: Round) -> list[int]:
-    result = settle_round(round_)
-    return [statement.rebate for statement in result.owners + result.base_stations]
+def payments(result: RoundResult) -> list[int]:
+    return [dues.payment for dues in result.owners + result.stations]
+
+
+def with_owner(number: int, owner: Member, round_: Round = ROUND) -> Round:
+    return replace(round_, owners=(*round_.owners[:number], owner, *round_.owners[number + 1 :]))
+
+
+def with_station(number: int, station: Member, round_: Round = ROUND) -> Round:
+    return replace(round_, stations=(*round_.stations[:number], station, *round_.stations[number + 1 :]))
+
+
+def records(number: int, rounds: int) -> Member:
+    return replace(STATIONS[number], recorded=rounds)
 
 
 def test_settle_round__everybody_plays__shares_pay_rewards() -> None:
     result = settle_round(ROUND)
+    assert (result.status, result.selected) == ("settled", 0)
+    assert payments(result) == gwei(4.5, 5.25, 5.25, -5.5, -4.5, -5)
+    assert (result.lot, result.kept) == (0, 0)
+    assert [dues.lock for dues in result.owners] == gwei(36, 36, 36)
+    assert [dues.lock for dues in result.stations] == gwei(24, 24, 24)
+
+
+def test_settle_round__owner_silent__pays_as_for_zeros_and_its_bond_is_kept() -> None:
+    # v = (9, 6, 0): V = 15, E = 30 - 18 = 12. c = 1.5 + (V - v)/4: 3, 3.75, 5.25. r = (6 - k)/2 + 2.5: 4.5, 3.5, 4.
+    # A_2 = 12 + 2 * 5.25 > 0, the others' too: no tax.
+    result = settle_round(with_owner(2, SILENT))
+    assert payments(result) == gwei(3, 3.75, 5.25 + 16, -4.5, -3.5, -4)
+    assert result.owners[2].slash == "silence"
+    assert (result.lot, result.kept) == (0, BOND)
+
+
+def test_settle_round__station_silent__no_reward_and_the_bond_is_kept() -> None:
+    # k = (2, 0): K = 2, E = 36. r_0 = 0 + 3.5, r_1 = 1 + 3.5, unearned; the claimant's 1/2 + 3.5 = 4.
+    # K^ = 3: c = 0.5 + (21 - v)/4: 3.5, 4.25, 4.25: 12, of which 7.5 is paid out.
+    result = settle_round(with_station(1, SILENT))
+    assert payments(result) == gwei(3.5, 4.25, 4.25, -3.5, 16, -4)
+    silent = result.stations[1]
+    assert (silent.share, silent.reward, silent.forfeited, silent.slash) == (*gwei(-4.5, 0, 4.5), "silence")
+    assert result.kept == BOND + 4_500_000_000
+
+
+def test_settle_round__station_silent_and_pivotal__taxed_beyond_its_bond() -> None:
+    # theta = 0, models of owners 0 and 1: V = (9, 24), K = (0, 8) with station 1 silent: E = (18, 24), model 1.
+    # Station 1: r = k_0 = (0, 8), A = (18 - 0, 24 - 24) = (18, 0): tax 6, of the 8 that its lock holds beside the bond.
+    # K^ = 12, c = (0, 4): owner 2 is pivotal as well, A = (18, 24 - 2 * 6): tax 3.
+    owners = (Member(bids=(4, 10)), Member(bids=(5, 4)), Member(bids=(0, 10)))
+    stations = (Member(bids=(0, 8), recorded=4), SILENT, STATIONS[2])
+    result = settle_round(replace(ROUND, owners=owners, stations=stations, proposers=(0, 1), theta_numerator=0))
+    assert result.selected == 1
+    silent = result.stations[1]
+    assert (silent.slashed, silent.tax, silent.payment, silent.lock) == (BOND, *gwei(6, 22, 24))
+    assert result.lot == 9 * GWEI
+
+
+def test_settle_round__station_absent_and_pivotal__taxed_as_far_as_the_lock_goes() -> None:
+    # theta = 0, V = (15, 15), K = (8, 8): E = (6, 6), model 0. Station 1: r = k_0 = (8, 0),
+    # A = (6 + 3 * -8, 6 + 3 * 8): tax 48/3 = 16. It records nothing: the bond takes 16 of its lock of 24, 8 are left.
+    owners = tuple(Member(bids=(5, 5)) for _ in range(3))
+    stations = (Member(bids=(8, 0), recorded=4), Member(bids=(0, 8)), STATIONS[2])
+    result = settle_round(replace(ROUND, owners=owners, stations=stations, proposers=(0, 1), theta_numerator=0))
+    assert (result.settlement and result.settlement.taxes) == gwei(0, 0, 0, 0, 16, 0)
+    assert payments(result) == gwei(4, 4, 4, 0, 24, -4)
+    assert [result.lot, result.kept] == gwei(8, 24)
+
+
+def test_settle_round__taxes__are_the_claimants_lot() -> None:
+    # theta = 0, V = (11, 6), K = (2, 2): owner 0 turns the selection and pays a tax of 5 (test_mechanism_examples.py).
+    owners = (Member(bids=(10, 0)), Member(bids=(1, 6)))
+    stations = (*(Member(bids=(1, 1), recorded=4) for _ in range(2)), STATIONS[2])
+    result = settle_round(
+        replace(ROUND, owners=owners, stations=stations, proposers=(0, 1), theta_numerator=0, bond=BOND)
+    )
+    assert payments(result) == gwei(6.5, 1.5, -1, -1, -1)
+    assert (result.lot, result.kept) == (5 * GWEI, 0)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_settle_round__part_of_the_global_rounds__pay_and_bond_by_the_part(number: int) -> None:
+    # Three of four: 3/4 of the reward, down, and 1/4 of the bond, up.
+    result = settle_round(with_station(number, records(number, 3)))
+    due = (5.5, 4.5, 5)[number]
+    dues = result.stations[number]
+    assert (dues.share, dues.reward, dues.slashed, dues.slash) == (*gwei(-due, due * 0.75, 4), "absence")
+    assert payments(result)[:3] == gwei(4.5, 5.25, 5.25)
+    assert result.kept == 4 * GWEI + due * GWEI / 4
+
+
+def test_settle_round__part_that_does_not_divide__reward_down_bond_up() -> None:
+    # Two of seven: 4.5 * 2/7 = 1.285714285714..., 16 * 5/7 = 11.428571428571...
+    stations = tuple(replace(station, recorded=7) for station in STATIONS)
+    round_ = replace(ROUND, global_rounds=7, stations=stations)
+    dues = settle_round(with_station(1, replace(stations[1], recorded=2), round_)).stations[1]
+    assert (dues.reward, dues.slashed) == (1_285_714_285, 11_428_571_429)
+
+
+def test_settle_round__nothing_recorded_by_one__no_reward_and_all_of_its_bond() -> None:
+    result = settle_round(with_station(1, records(1, 0)))
+    assert payments(result)[3:] == gwei(-5.5, 16, -5)
+
+
+def test_settle_round__nobody_recorded__bonds_and_nothing_else() -> None:
+    stations = tuple(replace(station, recorded=0) for station in STATIONS)
+    round_ = with_owner(2, SILENT, replace(ROUND, stations=stations, punished=True))
+    result = settle_round(round_)
     assert result.status == "settled"
-    assert payments(ROUND) == [C_0, C_1, C_1, -R_0, -R_1]
-    assert result.escrow_left == 2
-    assert [statement.lock for statement in result.owners] == [36 * GWEI] * 3
-    assert [statement.lock for statement in result.base_stations] == [24 * GWEI] * 2
+    assert payments(result) == gwei(16, 0, 16, 16, 16, 16)
+    assert (result.lot, result.kept) == (0, 5 * BOND)
+    assert [dues.slash for dues in result.owners] == ["vote", None, "silence"]
 
 
-def test_settle_round__owner_silent__pays_as_for_zeros_and_its_bond() -> None:
-    # v = (9, 6, 0): V = 15, D = 7. c = 1/3 (4 + 3/4 * (15 - v)): 17/6, 43/12, 61/12: 2.8333..., 3.58333...,
-    # C_1. A_2 = 7 - 0 + c > 0: no tax. The bond goes to the other two owners, in halves: 8 each.
-    # r = 1/2 (k_other + 7.5) = 6.25, 5.25.
-    round_ = replace(ROUND, owners=(*OWNERS[:2], SILENT))
-    paid = [2_833_333_334, 3_583_333_334, C_1 + BOND, -6_250_000_000, -5_250_000_000]
-    assert payments(round_) == paid
-    assert rebates(round_) == [8 * GWEI, 8 * GWEI, 0, 0, 0]
+def test_settle_round__punished__the_bond_is_kept() -> None:
+    result = settle_round(replace(ROUND, punished=True))
+    assert payments(result) == gwei(4.5 + 16, 5.25, 5.25, -5.5, -4.5, -5)
+    assert result.kept == BOND
 
 
-def test_settle_round__station_silent__no_reward_bond_to_the_other() -> None:
-    # k = (3, 0): K = 3, D = 18. r_0 = 1/2 (0 + 10.5) = 5.25, r_1 = 1/2 (3 + 10.5) = 6.75, forfeited.
-    # Together with the bond that is 22.75 for station 0 to get back.
-    round_ = replace(ROUND, base_stations=(STATIONS[0], SILENT))
-    result = settle_round(round_)
-    assert result.base_stations[0].payment == -5_250_000_000
-    assert result.base_stations[1].payment == BOND
-    assert result.base_stations[1].forfeited == R_1
-    assert result.base_side == Side(inside=BOND + R_1, outside=0)
-    assert [statement.rebate for statement in result.base_stations] == [BOND + R_1, 0]
+def test_settle_round__silent_winner_punished__bond_taken_once_for_silence() -> None:
+    # v = (0, 6, 6): V = 12, E = 6, c_0 = 1.5 + 3 = 4.5.
+    result = settle_round(replace(with_owner(0, SILENT), punished=True))
+    assert (result.owners[0].slash, result.owners[0].slashed, result.owners[0].share) == ("silence", *gwei(16, 4.5))
+    assert result.kept == BOND
 
 
-def test_settle_round__station_silent_and_pivotal__taxed_beyond_its_bond_as_far_as_the_lock_goes() -> None:
-    # Models of owners 0 and 1, theta = 0: V = (7, 16), K = (0, 8), D = (7, 8), model 1. The silent station's
-    # r_1 = k_0 = (0, 8), A_1 = (7 - 0, 8 - 8) = (7, 0): tax 7. Of its lock of 8 + 16 the bond takes 16.
-    owners = (Member(bids=(3, 8)), Member(bids=(4, 8)))
-    stations = (Member(bids=(0, 8), recorded=True), SILENT)
-    round_ = replace(ROUND, owners=owners, base_stations=stations, proposers=(0, 1), theta_numerator=0)
-    silent = settle_round(round_).base_stations[1]
-    assert (silent.slashed, silent.tax, silent.payment) == (BOND, 7 * GWEI, 23 * GWEI)
-    assert silent.lock == 24 * GWEI
+# ── contributions ──
+
+STAKED = replace(ROUND, stake=6 * GWEI, upheld=True, contributions=(500_000, 250_000, 250_000))
 
 
-def test_settle_round__station_absent__forfeits_reward_and_bond() -> None:
-    round_ = replace(ROUND, base_stations=(STATIONS[0], ABSENT))
-    assert payments(round_)[3:] == [-R_0, BOND]
-    assert rebates(round_)[3:] == [BOND + R_1, 0]
-
-
-def test_settle_round__station_listed_with_zero__as_absent() -> None:
-    round_ = replace(ROUND, contributions=(1_000, 0))
-    assert payments(round_)[3:] == [-R_0, BOND]
-    assert rebates(round_)[3:] == [BOND + R_1, 0]
-
-
-@pytest.mark.parametrize("fault", [{"global_round_recorded": False}, {"punished": True}])
-def test_settle_round__winner_at_fault__zeros_ignored_and_absence_not_slashed(fault: dict[str, Any]) -> None:
-    listed = settle_round(replace(ROUND, contributions=(None, 0), **fault))
-    assert [statement.payment for statement in listed.base_stations] == [-R_0, -R_1]
-    # An absent station still gets nothing; what it was due goes to the other.
-    absent = settle_round(replace(ROUND, base_stations=(STATIONS[0], ABSENT), **fault))
-    assert [statement.payment for statement in absent.base_stations] == [-R_0, 0]
-    assert absent.base_stations[1].forfeited == R_1
-    assert absent.base_side.inside == R_1
-
-
-def test_settle_round__punished__bond_to_the_stations_in_equal_parts() -> None:
-    round_ = replace(ROUND, punished=True)
-    assert payments(round_) == [C_0 + BOND, C_1, C_1, -R_0, -R_1]
-    assert rebates(round_) == [0, 0, 0, 8 * GWEI, 8 * GWEI]
-
-
-def test_settle_round__silent_winner_punished__bond_slashed_once_for_silence() -> None:
-    # v = (0, 6, 6): V = 12. Half of the bond for each other owner.
-    round_ = replace(ROUND, owners=(SILENT, *OWNERS[1:]), punished=True)
-    result = settle_round(round_)
-    assert result.owners[0].slash == "silence"
-    assert result.base_side == Side(inside=0, outside=0)
-    assert [statement.rebate for statement in result.owners] == [0, 8 * GWEI, 8 * GWEI]
-
-
-def test_settle_round__nobody_recorded__no_shares_rewards_or_forfeits() -> None:
-    stations = tuple(replace(station, recorded=False) for station in STATIONS)
-    round_ = replace(ROUND, base_stations=stations, contributions=(0, 0))
-    assert payments(round_) == [0] * 5
-
-
-def test_settle_round__aborted__share_and_bond_to_the_recorders() -> None:
-    # 16 gwei + 4,333,333,334 wei in halves.
-    round_ = replace(ROUND, reported=False)
-    part = (BOND + C_0) // 2
-    result = settle_round(round_)
-    assert result.status == "aborted"
-    assert payments(round_) == [BOND + C_0, 0, 0, -part, -part]
-    assert result.abort_remainder == result.escrow_left == 0
-    # With one recorder all of it; the absent one is not slashed.
-    alone = replace(round_, base_stations=(replace(STATIONS[0], recorded=False), STATIONS[1]))
-    assert payments(alone)[3:] == [0, -(BOND + C_0)]
-
-
-def test_settle_round__aborted_by_silent_winner__only_its_share_to_the_recorders() -> None:
-    # v = (0, 6, 6): V = 12; c_0 = 1/3 (4 + 3/4 * 12) = 13/3 as before; the bond is the other owners'.
-    round_ = replace(ROUND, owners=(SILENT, *OWNERS[1:]), reported=False)
-    assert payments(round_) == [C_0 + BOND, 0, 0, -C_0 // 2, -C_0 // 2]
-    assert rebates(round_) == [0, 8 * GWEI, 8 * GWEI, 0, 0]
-
-
-def test_settle_round__aborted_without_recorder__bond_to_the_stations_side() -> None:
-    stations = tuple(replace(station, recorded=False) for station in STATIONS)
-    round_ = replace(ROUND, base_stations=stations, reported=False)
-    assert payments(round_) == [BOND, 0, 0, 0, 0]
-    assert rebates(round_) == [0, 0, 0, 8 * GWEI, 8 * GWEI]
-
-
-def test_settle_round__contribution_policy__points_share_the_pool() -> None:
-    # f = (3/4, 1/4), terms 12 and 20/3 = 6,666,666,666.67, down. r_0 = 3/4 (1/2 * 6,666,666,666 + 10.5) =
-    # 10,374,999,999.75; r_1 = 1/4 (6 + 10.5) = 4.125 gwei.
-    round_ = replace(ROUND, base_policy="contribution", contributions=(750_000, 250_000))
-    assert payments(round_)[3:] == [-10_374_999_999, -4_125_000_000]
-    # A punished winner's points are ignored.
-    assert payments(replace(round_, punished=True))[3:] == [-R_0, -R_1]
-    with pytest.raises(ValueError, match="contribution points"):
-        settle_round(replace(round_, contributions=(750_000, None)))
-
-
-def test_settle_round__one_owner_committed__cancelled_and_silence_forgiven() -> None:
-    owners = (SILENT, NEVER_COMMITTED, NEVER_COMMITTED)
-    result = settle_round(replace(ROUND, owners=owners))
-    assert result.status == "cancelled"
-    assert not any(payments(replace(ROUND, owners=owners)))
-
-
-def test_settle_round__proposer_never_committed__bond_to_the_committed_owners() -> None:
-    # Its model is the only one: cancelled. Owners 1 and 2 get half of the bond each.
-    round_ = replace(ROUND, owners=(NEVER_COMMITTED, *OWNERS[1:]))
-    assert payments(round_) == [BOND, 0, 0, 0, 0]
-    assert rebates(round_) == [0, 8 * GWEI, 8 * GWEI, 0, 0]
-    # Without a committed owner it keeps its bond; with one, that one gets it all.
-    assert not any(payments(replace(ROUND, owners=(NEVER_COMMITTED,) * 3)))
-    one = replace(ROUND, owners=(NEVER_COMMITTED, NEVER_COMMITTED, OWNERS[2]))
-    assert rebates(one)[:3] == [0, 0, BOND]
-
-
-@pytest.mark.parametrize("cause", [{"selected_in_time": False}, {"base_stations": (SILENT, SILENT)}])
-def test_settle_round__cancelled_after_the_commits__silence_slashed(cause: dict[str, Any]) -> None:
-    round_ = replace(ROUND, **{"owners": (*OWNERS[:2], SILENT), **cause})
-    result = settle_round(round_)
-    assert result.status == "cancelled"
-    assert [statement.payment for statement in result.owners] == [0, 0, BOND]
-    assert [statement.rebate for statement in result.owners] == [8 * GWEI, 8 * GWEI, 0]
+def test_settle_round__contributions_upheld__stakes_shared_out_again() -> None:
+    # Three stakes of 6 are 18: 9, 4.5, 4.5 come back: bonuses 3, -1.5, -1.5.
+    result = settle_round(STAKED)
+    assert result.upheld
+    assert [dues.bonus for dues in result.stations] == gwei(3, -1.5, -1.5)
+    assert payments(result)[3:] == gwei(-5.5 - 3, -4.5 + 1.5, -5 + 1.5)
+    assert [dues.lock for dues in result.stations] == gwei(30, 30, 30)
+    assert result.kept == 0
 
 
 @pytest.mark.parametrize(
-    ("votes_for", "electors", "threshold", "punished"),
-    [(2, 3, 6_666, True), (2, 3, 6_667, False), (1, 2, 5_000, False), (1, 1, 0, True), (0, 1, 0, False)],
+    "change",
+    [{"upheld": False}, {"punished": True}, {"contributions": (500_000, 250_000, 249_999)}, {"reported": False}],
 )
-def test_is_punished__share_of_all_electors_above_threshold(
-    votes_for: int, electors: int, threshold: int, punished: bool
-) -> None:
-    assert is_punished(votes_for, electors, threshold) is punished
+def test_settle_round__contributions_do_not_stand__everybody_gets_its_stake(change: dict[str, Any]) -> None:
+    result = settle_round(replace(STAKED, **change))
+    assert not result.upheld
+    assert [dues.bonus for dues in result.stations] == [0, 0, 0]
+    assert all(dues.slash is None for dues in result.stations)
 
 
-def test_rebate__both_parts_floored_apart() -> None:
-    # (10 - 3) // 2 + 5 // 3
-    assert rebate(Side(inside=10, outside=5), 3, 3) == 3 + 1
-    assert rebate(Side(inside=0, outside=5), 0, 1) == 5
+def test_settle_round__listed_with_an_upheld_zero__stake_and_bond() -> None:
+    # 2/3 of a million, down, is the most that one may have.
+    listed = replace(STAKED, contributions=(666_666, 0, 333_334))
+    result = settle_round(listed)
+    assert (result.stations[1].slash, result.stations[1].bonus) == ("zero", -6 * GWEI)
+    assert result.stations[1].payment == (-4.5 + 16 + 6) * GWEI
+    # Not listed: the stake alone. And without a stake the bond all the same.
+    assert settle_round(replace(listed, contributions=(666_666, None, 333_334))).stations[1].payment == 1.5 * GWEI
+    assert settle_round(replace(listed, stake=0)).stations[1].payment == 11.5 * GWEI
+
+
+def test_settle_round__upheld_zero_of_one_that_missed_a_round__bond_taken_once() -> None:
+    round_ = replace(with_station(1, records(1, 3), STAKED), contributions=(666_666, 0, 333_334))
+    dues = settle_round(round_).stations[1]
+    assert (dues.slash, dues.slashed, dues.reward) == ("zero", *gwei(16, 3.375))
+
+
+def test_settle_round__upheld_points_of_a_silent_station__stake_moves_bond_is_taken_for_silence() -> None:
+    dues = settle_round(with_station(1, SILENT, STAKED)).stations[1]
+    assert (dues.slash, dues.slashed, dues.bonus) == ("silence", *gwei(16, -1.5))
+
+
+# ── abort ──
+
+
+def test_settle_round__aborted__the_recorders_get_of_the_bond_what_they_earned_at_most() -> None:
+    # Bond/3 = 5.33: 5.5 is cut to it, 4.5 * 3/4 = 3.375 and 5 are not. The rest of bond and share is kept.
+    result = settle_round(replace(with_station(1, records(1, 3)), reported=False))
+    assert result.status == "aborted"
+    third = BOND // 3
+    assert payments(result) == [*gwei(16 + 4.5, 0, 0), -third, -3_375_000_000, -5 * GWEI]
+    assert result.kept == 20_500_000_000 - third - 8_375_000_000
+    # Nobody pays for the round that is missing.
+    assert result.stations[1].slash is None
+    # A lone recorder gets its reward, not all of the bond.
+    alone = replace(ROUND, reported=False, stations=(records(0, 0), records(1, 0), STATIONS[2]))
+    assert payments(settle_round(alone))[3:] == gwei(0, 0, -5)
+
+
+def test_settle_round__aborted_by_a_silent_winner__the_same_bond() -> None:
+    # v = (0, 6, 6), V = 12: c_0 = 4.5, r = (6 - k)/2 + 2 = 4, 3, the claimant's 3.5; all below 16/3.
+    result = settle_round(replace(with_owner(0, SILENT), reported=False))
+    assert payments(result) == gwei(16 + 4.5, 0, 0, -4, -3, -3.5)
+    assert (result.owners[0].slash, result.kept) == ("abort", 10 * GWEI)
+
+
+def test_settle_round__aborted_without_recorder__no_share_but_bond_and_tax() -> None:
+    # Owner 0 alone wants model 0: V = (10, 6 + 6), K = (1, 3), theta = 0: E = (17, 15), c = (0.5, 1.5).
+    # A_0 = (17 - 2 * 9.5, 15 + 3) = (-2, 18): tax 10.
+    owners = (Member(bids=(10, 0)), Member(bids=(0, 6)), Member(bids=(0, 6)))
+    stations = (Member(bids=(1, 3)), Member(bids=(0, 0)), Member(revealed=False))
+    round_ = replace(ROUND, owners=owners, stations=stations, proposers=(0, 1), theta_numerator=0, reported=False)
+    result = settle_round(round_)
+    assert payments(result) == gwei(16 + 10, 0, 0, 0, 0, 0)
+    assert (result.lot, result.kept) == (10 * GWEI, BOND)
+    # Others' bonds for silence and of absent proposers stay taken; their taxes are not collected.
+    both = with_owner(1, NEVER_COMMITTED, with_owner(2, SILENT, round_))
+    assert [dues.slash for dues in settle_round(both).owners] == ["abort", "proposal", "silence"]
+    assert payments(settle_round(both))[1:3] == [BOND, BOND]
+
+
+# ── rounds that are not held, or cancelled ──
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        {"bond": 8 * GWEI - 1},
-        {"bond": BOND - 1, "base_policy": "contribution"},
-        {"proposers": (0, 0)},
-        {"proposers": (3,)},
-        {"owners": (*OWNERS[:2], Member(bids=(11,)))},
-        {"owners": (*OWNERS[:2], Member(bids=(1, 1)))},
-        {"owners": (*OWNERS[:2], Member(bids=(1,), points=2))},
-        {"base_stations": (STATIONS[0], replace(SILENT, recorded=True))},
-        {"contributions": (1,)},
-        {"theta_numerator": THETA_ONE},
+        {},
+        {"owners": (OWNERS[0], NEVER_COMMITTED, NEVER_COMMITTED)},
+        {"stations": (STATIONS[0], SILENT, NEVER_COMMITTED)},
+        {"owners": (NEVER_COMMITTED, *OWNERS[1:])},
     ],
 )
-def test_round__impossible_facts__refused(change: dict[str, Any]) -> None:
-    with pytest.raises(ValueError):
+def test_settle_round__never_drawn__nobody_loses_anything(change: dict[str, Any]) -> None:
+    """Not enough on a side, no live model, or nobody called: not even absent proposers pay."""
+    stations = (*STATIONS[:2], replace(STATIONS[2], recorded=0))
+    result = settle_round(replace(ROUND, **{"claimant": None, "stations": stations, **change}))
+    assert result.status == "cancelled"
+    assert not any(payments(result))
+    assert result.kept == 0
+
+
+# With a second model, that of owner 3, which nobody wants and whose proposer never committed.
+ABANDONED = replace(
+    ROUND,
+    owners=(*(replace(owner, bids=(*owner.bids, 0)) for owner in OWNERS), NEVER_COMMITTED, NEVER_COMMITTED),
+    stations=(*(replace(station, bids=(*station.bids, 0)) for station in STATIONS[:2]), STATIONS[2]),
+    proposers=(0, 3),
+)
+
+
+@pytest.mark.parametrize(
+    "cause", [{"selected_in_time": False}, {"stations": (SILENT, SILENT, replace(STATIONS[2], recorded=0))}]
+)
+def test_settle_round__cancelled_after_the_draw__silence_and_absent_proposers_pay(cause: dict[str, Any]) -> None:
+    result = settle_round(with_owner(2, SILENT, replace(ABANDONED, **cause)))
+    assert result.status == "cancelled"
+    assert payments(result)[:5] == gwei(0, 0, 16, 16, 0)
+    silent = [BOND if dues.slash == "silence" else 0 for dues in result.stations]
+    assert payments(result)[5:] == silent
+    assert silent[2] == 0, "the claimant is not silent"
+    assert result.kept == 2 * BOND + sum(silent)
+
+
+def test_settle_round__proposer_never_committed__bond_kept_in_a_round_that_is_held() -> None:
+    result = settle_round(ABANDONED)
+    assert result.selected == 0
+    assert payments(result) == gwei(4.5, 5.25, 5.25, 16, 0, -5.5, -4.5, -5)
+    assert (result.owners[3].slash, result.kept) == ("proposal", BOND)
+
+
+def test_settle_round__stations_that_never_committed__count_for_nothing() -> None:
+    round_ = replace(ROUND, stations=(NEVER_COMMITTED, *STATIONS), claimant=3)
+    assert payments(settle_round(round_)) == gwei(4.5, 5.25, 5.25, 0, -5.5, -4.5, -5)
+
+
+@pytest.mark.parametrize(
+    ("votes_for", "electors", "threshold", "exceeds"),
+    [(2, 3, 6_666, True), (2, 3, 6_667, False), (1, 2, 5_000, False), (2, 3, 5_000, True), (0, 0, 5_000, False)],
+)
+def test_exceeds_threshold__more_than_that_part_of_all_electors(
+    votes_for: int, electors: int, threshold: int, exceeds: bool
+) -> None:
+    assert exceeds_threshold(votes_for, electors, threshold) is exceeds
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"bond": 7 * GWEI}, "below the largest bid"),
+        ({"bond": BOND + 1}, "whole gwei"),
+        ({"stake": 1}, "whole gwei"),
+        ({"stake": -GWEI}, "whole gwei"),
+        ({"proposers": (0, 0)}, "proposers"),
+        ({"proposers": (3,)}, "proposers"),
+        ({"owners": (*OWNERS[:2], Member(bids=(11,)))}, "outside 0"),
+        ({"owners": (*OWNERS[:2], Member(bids=(1, 1)))}, "2 bids for 1"),
+        ({"owners": (*OWNERS[:2], Member(bids=(1,), points=2))}, "2 points"),
+        ({"owners": (*OWNERS[:2], Member(bids=(1,), recorded=1))}, "owners record"),
+        ({"stations": (STATIONS[0], replace(SILENT, recorded=1), STATIONS[2])}, "without having revealed"),
+        ({"stations": (STATIONS[0], records(1, 5), STATIONS[2])}, "5 of 4"),
+        ({"stations": (*STATIONS[:2], replace(STATIONS[2], bids=(1,), revealed=True))}, "never opened"),
+        ({"claimant": 3}, "claimant 3"),
+        ({"stations": (*STATIONS[:2], NEVER_COMMITTED)}, "claimant 2"),
+        ({"owners": (OWNERS[0], NEVER_COMMITTED, NEVER_COMMITTED)}, "cannot be held"),
+        ({"owners": (NEVER_COMMITTED, *OWNERS[1:])}, "cannot be held"),
+        ({"contributions": (1,)}, "1 contributions"),
+        ({"contributions": (666_667, None, None)}, "666667 points"),
+        ({"theta_numerator": THETA_ONE}, "theta_numerator"),
+        ({"owner_policy": "capability"}, "a theta of 0"),
+        ({"global_rounds": 0}, "0 global rounds"),
+    ],
+)
+def test_round__impossible_facts__refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         replace(ROUND, **change)

@@ -1,143 +1,213 @@
-"""What must hold for every round's accounting: conservation, locks, nobody paid for silence or absence."""
+"""What must hold for every round's accounting: conservation, locks, and truth that pays net of every flow."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from random import Random
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from analysis.mechanism import WEI_PER_GWEI
-from analysis.round_facts import Member, Round, RoundResult, Statement
+from analysis.misreports import Conduct, gain_of, members_of, ours, utility
+from analysis.round_facts import Dues, Member, Round, RoundResult
 from analysis.settlement import settle_round
-from tests.analysis.round_strategies import rounds
+from tests.analysis.round_strategies import bids, rounds
 
 examples = settings(deadline=None)
+
+
+def everybody(result: RoundResult) -> tuple[Dues, ...]:
+    return result.owners + result.stations
+
+
+# ── where every wei goes ──
 
 
 @examples
 @given(rounds())
 def test_settle_round__any_round__every_wei_is_somewhere(round_: Round) -> None:
-    """What was taken and not given is recycled, but for the rounding of shares and an abort's remainder."""
+    """What is kept: bonds, shares that nobody earned, and the rounding; nothing is paid that was not taken before."""
     result = settle_round(round_)
-    everybody = result.owners + result.base_stations
-    taken = sum(statement.payment for statement in everybody)
-    recycled = sum(side.inside + side.outside for side in (result.owner_side, result.base_side))
-    abort_bond = sum(s.slashed for s in result.owners if s.slash == "abort")
-    divided = abort_bond if any(station.recorded for station in round_.base_stations) else 0
-    assert taken == recycled + sum(statement.share for statement in everybody) + divided
-    rounding = result.escrow_left - result.abort_remainder
-    assert 0 <= rounding < 4 * len(everybody)
-    assert 0 <= result.abort_remainder < max(1, len(round_.base_stations))
-    rebates = sum(statement.rebate for statement in everybody)
-    assert taken == rebates + result.escrow_left
+    bonds = sum(dues.slashed for dues in everybody(result))
+    shares = sum(dues.share for dues in result.owners)
+    rewards = sum(dues.reward for dues in result.stations)
+    bonuses = sum(dues.bonus for dues in result.stations)
+    assert result.lot == sum(dues.tax for dues in everybody(result))
+    assert result.kept == bonds + (shares - rewards) - bonuses
+    # No deficit in any part: neither shares nor stakes are topped up, but by an aborted winner's bond.
+    assert result.kept >= 0
+    assert bonuses <= 0
+    assert shares >= rewards or result.status == "aborted"
+    locks = sum(dues.lock for dues in everybody(result))
+    assert locks - sum(dues.payment for dues in everybody(result)) + result.lot + result.kept == locks
 
 
 @examples
 @given(rounds())
-def test_settle_round__any_round__statements_add_up(round_: Round) -> None:
+def test_settle_round__any_round__dues_add_up_within_the_lock(round_: Round) -> None:
     result = settle_round(round_)
-    members = round_.owners + round_.base_stations
-    for member, statement in zip(members, result.owners + result.base_stations, strict=True):
-        amounts = (statement.tax, statement.reward, statement.forfeited, statement.slashed, statement.rebate)
-        assert all(amount >= 0 for amount in amounts)
-        assert statement.payment == statement.share + statement.tax + statement.slashed + statement.forfeited
-        assert statement.payment <= statement.lock
-        assert statement.slashed in (0, round_.bond)
-        assert (statement.slashed > 0) == (statement.slash is not None)
+    for number, (member, dues) in enumerate(zip(members_of(round_), everybody(result), strict=True)):
+        assert all(amount >= 0 for amount in (dues.tax, dues.reward, dues.slashed, dues.forfeited))
+        assert dues.payment == dues.share + dues.tax + dues.slashed + dues.forfeited - dues.bonus
+        assert dues.payment <= dues.lock
+        assert dues.slashed <= round_.bond
+        assert (dues.slashed > 0) == (dues.slash is not None)
         if not member.committed:
-            assert statement.rebate == statement.put_in == 0
-            assert statement.payment == statement.slashed
-    assert all(s.share >= 0 and s.reward == s.forfeited == 0 for s in result.owners)
-    assert all(s.share == -s.reward - s.forfeited for s in result.base_stations)
+            assert dues.payment == dues.slashed == (round_.bond if dues.slash == "proposal" else 0)
+        if number < len(round_.owners):
+            assert dues.share >= 0 == dues.reward == dues.bonus
+            assert dues.slashed in (0, round_.bond)
+        else:
+            assert dues.share <= 0
+            # The stake pays nothing but stakes.
+            assert dues.payment + dues.bonus <= dues.lock - round_.stake
+            assert -round_.stake <= dues.bonus <= round_.stake
 
 
 @examples
 @given(rounds())
-def test_settle_round__any_round__no_tax_of_an_owner_or_a_paid_station_is_cut(round_: Round) -> None:
-    """An unpaid station's may be: under capability weights its tax can exceed what it locks."""
+def test_settle_round__any_round__no_tax_is_cut_but_of_who_missed_records_or_was_zeroed(round_: Round) -> None:
     result = settle_round(round_)
     if result.settlement is None or result.status == "aborted":
         return
-    recorded = any(station.recorded for station in round_.base_stations)
+    due = result.selected is None or any(station.recorded for station in round_.stations)
     taxes = iter(result.settlement.taxes)
-    for owner, statement in zip(round_.owners, result.owners, strict=True):
-        assert statement.tax == (next(taxes) if owner.committed else 0)
-    for station, statement in zip(round_.base_stations, result.base_stations, strict=True):
-        owed = next(taxes) if station.committed else 0
-        assert statement.tax <= owed
-        if statement.slash is None and not statement.forfeited and (recorded or result.selected is None):
-            assert statement.tax == owed
+    for member, dues in zip(members_of(round_), everybody(result), strict=True):
+        owed = next(taxes) if member.committed and due else 0
+        assert dues.tax <= owed
+        if dues.slash not in ("absence", "zero"):
+            assert dues.tax == owed
+
+
+@examples
+@given(rounds(), st.integers(1, 100))
+def test_settle_round__larger_bonds__take_more_and_give_nobody_more(round_: Round, more: int) -> None:
+    """What is taken for misconduct is paid to nobody: but for an abort's recorders, whom the winner's bond pays."""
+    lower, higher = settle_round(round_), settle_round(replace(round_, bond=round_.bond + more * WEI_PER_GWEI))
+    assert higher.lot >= lower.lot  # less of a tax is cut
+    for before, after in zip(everybody(lower), everybody(higher), strict=True):
+        assert after.slash == before.slash
+        if before.slash is None and lower.status != "aborted":
+            assert after.payment == before.payment
+        assert after.slashed >= before.slashed
+
+
+# ── conduct ──
+
+
+@st.composite
+def agreed_rounds_and_a_member(draw: st.DrawFn) -> tuple[Round, int]:
+    """What the truth needs (mechanism.md, "Clarke tax"), and a member that is truthful and does its part.
+
+    Others are silent, absent and lazy at random. If the member is an owner, somebody recorded.
+    """
+    round_ = replace(draw(rounds(agreed=True)), upheld=False)
+    owners, stations, total = list(round_.owners), list(round_.stations), round_.global_rounds
+    if draw(st.booleans()):
+        number = draw(st.sampled_from([i for i, owner in enumerate(owners) if owner.committed]))
+        owners[number] = replace(owners[number], revealed=True)
+        assume(any(station.recorded for station in stations))
+        member = number
+    else:
+        number = draw(st.sampled_from([j for j, station in enumerate(stations) if station.committed]))
+        stations[number] = replace(stations[number], revealed=number != round_.claimant, recorded=total)
+        member = len(owners) + number
+    others_revealed = any(s.committed and s.revealed for j, s in enumerate(stations) if j != round_.claimant)
+    assume(others_revealed)
+    return replace(round_, owners=tuple(owners), stations=tuple(stations)), member
+
+
+def deviations(draw: st.DataObject, round_: Round, member: int) -> list[Member]:
+    """Lies, silence, less work, and lies with less work."""
+    true, owners = members_of(round_)[member], len(round_.owners)
+    cap = round_.max_owner_bid if member < owners else round_.max_station_bid
+    models = len(round_.proposers)
+    rows = [(0,) * models, (cap,) * models, *(draw.draw(bids(cap, models)) for _ in range(3))]
+    model = draw.draw(st.integers(0, models - 1))
+    rows += [tuple(end if m == model else bid for m, bid in enumerate(true.bids)) for end in (0, cap)]
+    lies = [replace(true, bids=row) for row in rows]
+    efforts: list[Member] = []
+    if member >= owners:
+        effort = draw.draw(st.integers(0, round_.global_rounds))
+        efforts = [replace(each, recorded=effort) for each in (true, *lies)] + [replace(true, recorded=0)]
+    silence = [replace(true, revealed=False, recorded=0)] if member != owners + (round_.claimant or 0) else []
+    return lies + efforts + silence
+
+
+@examples
+@given(agreed_rounds_and_a_member(), st.data())
+def test_any_member__lies_is_silent_or_works_less__gains_nothing_net_of_every_flow(
+    case: tuple[Round, int], data: st.DataObject
+) -> None:
+    """Theorem 1 over the whole round's money: shares, taxes, the lot, bonds and rewards; costs by the part worked."""
+    round_, member = case
+    gain = gain_of(ours, round_, (member,))
+    for conduct in deviations(data, round_, member):
+        assert gain((conduct,)) <= 0, conduct
+
+
+@examples
+@given(agreed_rounds_and_a_member(), st.data())
+def test_any_station__lies_where_contributions_are_upheld__gains_nothing(
+    case: tuple[Round, int], data: st.DataObject
+) -> None:
+    """Its cost is then what the work costs less the bonus that it foresees: it is that which it bids."""
+    round_, member = case
+    place = member - len(round_.owners)
+    assume(place >= 0 and round_.contributions and round_.contributions[place] != 0)
+    upheld = replace(round_, upheld=True)
+    bonus = settle_round(upheld).stations[place].bonus
+
+    def net(played: Round) -> int:
+        outcome = ours(played)
+        return int(utility(upheld, played, outcome, member)) - (bonus if outcome.trained is not None else 0)
+
+    told = net(upheld)
+    for conduct in deviations(data, upheld, member):
+        if conduct.recorded == upheld.global_rounds:
+            stations: Conduct = (*upheld.stations[:place], conduct, *upheld.stations[place + 1 :])
+            assert net(replace(upheld, stations=stations)) <= told, conduct
+
+
+@examples
+@given(agreed_rounds_and_a_member())
+def test_any_member__truthful_and_dutiful__loses_no_more_than_the_page_says(case: tuple[Round, int]) -> None:
+    """An owner `p * maxOwnerBid`, all of its lock but the bond if the model is worthless; a station `maxStationBid`."""
+    round_, member = case
+    outcome = ours(round_)
+    gained = utility(round_, round_, outcome, member)
+    if member < len(round_.owners):
+        points = round_.owners[member].points
+        assert gained >= -points * round_.max_owner_bid * WEI_PER_GWEI
+        assert outcome.payments[member] <= (1 + points) * round_.max_owner_bid * WEI_PER_GWEI
+    else:
+        assert gained >= -round_.max_station_bid * WEI_PER_GWEI
 
 
 @examples
 @given(rounds())
-def test_settle_round__station_that_did_its_part__within_its_liability(round_: Round) -> None:
-    """A truthful base station never ends below `-maxBaseBid`, twice that under the contribution policy."""
+def test_station__recorded_everything__stake_apart_no_more_than_its_cap(round_: Round) -> None:
+    """Whatever the others and the electors do; an upheld 0 takes the bond besides, an abort leaves it its work."""
     result = settle_round(round_)
-    for number, station in enumerate(round_.base_stations):
-        listed = round_.contributions[number] if round_.contributions else None
-        if station.recorded and listed != 0:
+    for number, (station, dues) in enumerate(zip(round_.stations, result.stations, strict=True)):
+        if station.committed and station.recorded == round_.global_rounds:
             cost = 0 if result.selected is None else station.bids[result.selected] * WEI_PER_GWEI
-            assert result.base_stations[number].payment + cost <= round_.base_liability
-
-
-@examples
-@given(rounds(), st.data())
-def test_settle_round__truthful_owner_turns_silent__gains_nothing(round_: Round, data: st.DataObject) -> None:
-    candidates = [number for number, owner in enumerate(round_.owners) if owner.committed and owner.revealed]
-    if not candidates:
-        return
-    number = data.draw(st.sampled_from(candidates))
-    round_ = replace(round_, reported=True, punished=False)  # whether it keeps its word is its own doing
-    silent = _with_owner_silent(round_, number)
-    honest_result, silent_result = settle_round(round_), settle_round(silent)
-    if not any(station.recorded for station in round_.base_stations):
-        return  # nothing was trained in the end: no value, and no share
-    truth = round_.owners[number].bids
-    honest = _utility(truth, honest_result, honest_result.owners[number])
-    assert _utility(truth, silent_result, silent_result.owners[number]) <= honest
-
-
-@examples
-@given(rounds(), st.data())
-def test_settle_round__honest_station_turns_silent_or_absent__gains_nothing(round_: Round, data: st.DataObject) -> None:
-    """As long as somebody else records an update and the winner does its part."""
-    round_ = replace(round_, global_round_recorded=True, reported=True, punished=False)
-    honest = [
-        number
-        for number, station in enumerate(round_.base_stations)
-        if station.recorded and not (round_.contributions and round_.contributions[number] == 0)
-    ]
-    if len(honest) < 2:
-        return
-    number = data.draw(st.sampled_from(honest))
-    result = settle_round(round_)
-    station = round_.base_stations[number]
-    cost = 0 if result.selected is None else station.bids[result.selected] * WEI_PER_GWEI
-    payment = result.base_stations[number].payment + cost
-    for revealed in (False, True):
-        changed = replace(station, revealed=revealed, recorded=False)
-        stations = _replaced(round_.base_stations, number, changed)
-        other = settle_round(replace(round_, base_stations=stations))
-        if not revealed or other.status == "settled":
-            assert other.base_stations[number].payment >= payment
+            zeroed = round_.bond if dues.slash == "zero" else 0
+            assert dues.payment - zeroed + cost <= round_.max_station_bid * WEI_PER_GWEI + round_.stake, number
 
 
 @examples
 @given(rounds())
-def test_settle_round__any_round__nobody_gets_its_own_tax_back(round_: Round) -> None:
-    """More put in by one member alone gives the same rebate to itself."""
-    result = settle_round(round_)
-    for members, statements, side in (
-        (round_.owners, result.owners, result.owner_side),
-        (round_.base_stations, result.base_stations, result.base_side),
-    ):
-        committed = sum(member.committed for member in members)
-        for member, statement in zip(members, statements, strict=True):
-            if member.committed and committed > 1:
-                others = side.inside - statement.put_in
-                assert statement.rebate == others // (committed - 1) + side.outside // committed
+def test_rewards__by_the_part_recorded__and_nothing_for_the_silent(round_: Round) -> None:
+    result, total = settle_round(round_), round_.global_rounds
+    for station, dues in zip(round_.stations, result.stations, strict=True):
+        if result.status == "settled" and dues.share:
+            assert dues.reward == -dues.share * station.recorded // total
+        if dues.slash == "absence":
+            assert (dues.slashed - 1) * total < round_.bond * (total - station.recorded) <= dues.slashed * total
+        if station.recorded == 0:
+            assert dues.reward == 0
 
 
 @examples
@@ -145,33 +215,43 @@ def test_settle_round__any_round__nobody_gets_its_own_tax_back(round_: Round) ->
 def test_settle_round__cancelled__no_share_tax_or_reward(round_: Round) -> None:
     result = settle_round(replace(round_, selected_in_time=False))
     assert result.status == "cancelled"
-    assert result.selected is None
-    assert result.settlement is None
-    for statement in result.owners + result.base_stations:
-        assert statement.share == statement.tax == statement.reward == statement.forfeited == 0
+    assert result.selected is result.settlement is None
+    assert result.lot == 0
+    for dues in everybody(result):
+        assert dues.share == dues.tax == dues.reward == dues.bonus == 0
 
 
 @examples
 @given(rounds())
-def test_settle_round__uncommitted_proposer__slashed_whatever_happens(round_: Round) -> None:
-    result = settle_round(round_)
-    somebody = any(owner.committed for owner in round_.owners)
-    absent = [p for p in round_.proposers if not round_.owners[p].committed]
-    for number in absent:
-        assert result.owners[number].slashed == (round_.bond if somebody else 0)
-    assert result.owner_side.outside == (len(absent) * round_.bond if somebody else 0)
+def test_settle_round__bonds_of_the_silent_and_of_absent_proposers__taken_exactly_if_drawn(round_: Round) -> None:
+    result, drawn = settle_round(round_), round_.claimant is not None
+    winner = None if result.selected is None else round_.proposers[result.selected]
+    for number, (owner, dues) in enumerate(zip(round_.owners, result.owners, strict=True)):
+        absent = not owner.committed and number in round_.proposers
+        silent = owner.committed and not owner.revealed
+        if number != winner:
+            assert dues.slashed == (round_.bond if drawn and (absent or silent) else 0)
+    for number, (station, dues) in enumerate(zip(round_.stations, result.stations, strict=True)):
+        if station.committed and not station.revealed and number != round_.claimant:
+            assert dues.slashed == (round_.bond if drawn else 0)
+    if not drawn:
+        assert not any(dues.payment for dues in everybody(result))
 
 
-def _with_owner_silent(round_: Round, number: int) -> Round:
-    silent = replace(round_.owners[number], revealed=False, bids=())
-    return replace(round_, owners=_replaced(round_.owners, number, silent))
-
-
-def _replaced(members: tuple[Member, ...], number: int, member: Member) -> tuple[Member, ...]:
-    return (*members[:number], member, *members[number + 1 :])
-
-
-def _utility(bids: tuple[int, ...], result: RoundResult, statement: Statement) -> int:
-    """Of an owner with these true values."""
-    gained = 0 if result.selected is None else bids[result.selected] * WEI_PER_GWEI
-    return gained - statement.payment
+@examples
+@given(rounds(), st.randoms(use_true_random=False))
+def test_settle_round__members_in_another_order__the_same_dues(round_: Round, random: Random) -> None:
+    """The order of joining and committing decides nothing but whom a draw names."""
+    owners, stations = (random.sample(range(len(side)), len(side)) for side in (round_.owners, round_.stations))
+    reordered = replace(
+        round_,
+        owners=tuple(round_.owners[place] for place in owners),
+        stations=tuple(round_.stations[place] for place in stations),
+        proposers=tuple(owners.index(proposer) for proposer in round_.proposers),
+        claimant=None if round_.claimant is None else stations.index(round_.claimant),
+        contributions=tuple(round_.contributions[place] for place in stations) if round_.contributions else (),
+    )
+    before, after = settle_round(round_), settle_round(reordered)
+    assert after.owners == tuple(before.owners[place] for place in owners)
+    assert after.stations == tuple(before.stations[place] for place in stations)
+    assert (after.lot, after.kept, after.selected) == (before.lot, before.kept, before.selected)

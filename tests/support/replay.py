@@ -5,7 +5,7 @@ from typing import Any
 
 from analysis.devnode.market import Market
 from analysis.round_facts import Member, Round
-from analysis.settlement import is_punished
+from analysis.settlement import exceeds_threshold
 from fl.market.bids import unpack_bids
 from fl.market.terms import Policy, Role
 
@@ -61,7 +61,7 @@ def replay(market: Market, round_id: int) -> Replay:
         selected_in_time=bool({"ModelSelected", "NothingSelected"} & set(by_name)),
         global_round_recorded="GlobalRoundRecorded" in by_name,
         reported="ResultReported" in by_name,
-        punished=is_punished(votes_for, electors, params.punishThresholdBps),
+        punished=exceeds_threshold(votes_for, electors, params.punishThresholdBps),
         contributions=tuple(listed.get(station) for station in stations) if listed else (),
     )
     return Replay(facts, tuple(owners), tuple(stations))

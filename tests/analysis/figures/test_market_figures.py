@@ -41,6 +41,38 @@ def paper_without_a_lie(data: dict[str, Any]) -> None:
     data["rules"]["apart"]["owner"]["search"]["profitable"] = 0
 
 
+def first_version_without_a_lie(data: dict[str, Any]) -> None:
+    data["rules"]["first"]["base station"]["search"]["profitable"] = 0
+
+
+def claimant_with_a_lie(data: dict[str, Any]) -> None:
+    data["markets"]["thin"]["3"]["seeing_all"]["claimant"]["owner"]["profitable"] = 1
+
+
+def burnt_with_a_blind_lie(data: dict[str, Any]) -> None:
+    data["markets"]["wide"]["20"]["seeing_nothing"]["burnt"]["base station"]["profitable"] = 1
+
+
+def rebates_that_pay_nobody(data: dict[str, Any]) -> None:
+    for sizes in data["markets"].values():
+        for entry in sizes.values():
+            for found in entry["seeing_all"]["rebated"].values():
+                found["gains_gwei"] = [0.0] * len(found["gains_gwei"])
+
+
+def rebates_that_pay_the_blind(data: dict[str, Any]) -> None:
+    data["markets"]["wide"]["5"]["seeing_nothing"]["rebated"]["owner"]["mean_gwei"] = 30.0
+
+
+def claimant_that_wastes(data: dict[str, Any]) -> None:
+    entry = data["markets"]["thin"]["10"]
+    entry["welfare_gwei"]["claimant"] = entry["first_best_gwei"] / 2
+
+
+def rebates_that_waste(data: dict[str, Any]) -> None:
+    data["markets"]["wide"]["3"]["welfare_gwei"]["rebated"] *= 0.999
+
+
 def tax_that_stays(data: dict[str, Any]) -> None:
     data["rounds"][0]["owner_rebates"] -= 1_000
 
@@ -59,7 +91,15 @@ def nobody_ever_loses(data: dict[str, Any]) -> None:
 
 
 def side_that_loses(data: dict[str, Any]) -> None:
-    data["policies"]["contribution"]["owner"]["worst_side_total_wei"] = -(10**9)
+    data["policies"]["contribution"]["owner"]["mean_gwei"] = -1.0
+
+
+def station_below_its_cap(data: dict[str, Any]) -> None:
+    data["policies"]["equal"]["base station"]["worst_wei"] = -(10**12)
+
+
+def stations_that_never_recover(data: dict[str, Any]) -> None:
+    data["policies"]["equal"]["base station"]["below_zero_after"][-1] = 0.9
 
 
 def capability_that_does_not_help(data: dict[str, Any]) -> None:
@@ -71,16 +111,30 @@ def pairs_that_gain_nothing(data: dict[str, Any]) -> None:
     entry["gains_gwei"] = [0.0] * len(entry["gains_gwei"])
 
 
-def root_that_lets_in(data: dict[str, Any]) -> None:
-    data["on_chain"]["a second name, root"] = "joins"
+def list_that_lets_in(data: dict[str, Any]) -> None:
+    data["on_chain"]["a name that is not listed"] = "joins"
 
 
 DOCTORED: dict[str, tuple[Doctor, ...]] = {
     "truth": (lie_that_pays_a_wei, round_off_the_reference, lies_that_cost_nothing),
-    "misreports": (our_rule_with_a_lie, our_rule_with_a_scaled_lie, paper_without_a_lie),
+    "misreports": (our_rule_with_a_lie, our_rule_with_a_scaled_lie, paper_without_a_lie, first_version_without_a_lie),
+    "tax": (
+        claimant_with_a_lie,
+        burnt_with_a_blind_lie,
+        rebates_that_pay_nobody,
+        rebates_that_pay_the_blind,
+        claimant_that_wastes,
+        rebates_that_waste,
+    ),
     "budget": (tax_that_stays, deficit_of_a_wei, second_best),
-    "participation": (nobody_ever_loses, side_that_loses, capability_that_does_not_help),
-    "collusion": (pairs_that_gain_nothing, root_that_lets_in),
+    "participation": (
+        nobody_ever_loses,
+        side_that_loses,
+        capability_that_does_not_help,
+        station_below_its_cap,
+        stations_that_never_recover,
+    ),
+    "collusion": (pairs_that_gain_nothing, list_that_lets_in),
 }
 
 

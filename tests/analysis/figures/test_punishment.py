@@ -13,7 +13,7 @@ from analysis.figures.figure import Setting
 from analysis.figures.market import own_market
 from analysis.figures.punishment import BOND, ELECTORS, ERRORS, THRESHOLDS_BPS, WINNERS, claims, expected, trials_of
 from analysis.figures.record import read
-from analysis.settlement import is_punished
+from analysis.settlement import exceeds_threshold
 
 Doctor = Callable[[dict[str, Any]], None]
 
@@ -25,7 +25,7 @@ def test_expected__every_combination_of_wrong_votes__adds_up(winner: str, thresh
     total = 0.0
     for wrong in product((False, True), repeat=ELECTORS):
         votes = sum(errs == (winner == "honest") for errs in wrong)
-        total += is_punished(votes, ELECTORS, threshold) * prod(error if errs else 1 - error for errs in wrong)
+        total += exceeds_threshold(votes, ELECTORS, threshold) * prod(error if errs else 1 - error for errs in wrong)
     assert expected(error, threshold, winner) == pytest.approx(total)
 
 
@@ -34,7 +34,7 @@ def test_round__on_the_node__is_put_to_the_vote_under_every_error_rate() -> None
         trials = trials_of(market, Random(1), 0, 5_000)
     assert {(trial["error"], trial["winner"]) for trial in trials} == set(product(ERRORS, WINNERS))
     for trial in trials:
-        assert trial["slashed"] == BOND * is_punished(trial["votes_for"], ELECTORS, 5_000)
+        assert trial["slashed"] == BOND * exceeds_threshold(trial["votes_for"], ELECTORS, 5_000)
         if trial["error"] == 0:
             assert trial["votes_for"] == (0 if trial["winner"] == "honest" else ELECTORS)
     assert len({(trial["share"], trial["tax"]) for trial in trials}) == 1, "the vote takes nothing but the bond"
