@@ -1,24 +1,29 @@
-"""A round on chain beside the reference in `analysis`."""
-
-from collections.abc import Mapping
+"""A round on chain beside the reference in `analysis`, to the wei."""
 
 from analysis.devnode.market import Market
 from analysis.devnode.rounds import LiveRound, Seat
-from analysis.round_facts import RoundResult, Statement
+from analysis.round_facts import Dues, RoundResult
 from analysis.settlement import settle_round
 from fl.market.terms import Role, Stage, Status
 from tests.support.replay import replay
 
+STATUS_NAMES = {
+    Status.CANCELLED: "cancelled",
+    Status.NOTHING_TRAINED: "nothing trained",
+    Status.REPORTED: "settled",
+    Status.ABORTED: "aborted",
+}
 
-def assert_settles_like_reference(round_: LiveRound) -> None:
-    """Settle all who are not yet and pay every rebate: each amount is the reference's, only dust is left."""
-    market, bystanders = round_.market, (Stage.NONE, Stage.SETTLED, Stage.CLOSED)
-    settling = [seat for seat in round_.members if round_.stage(seat) not in bystanders]
+
+def assert_settles_like_reference(round_: LiveRound) -> RoundResult:
+    """Settle all, of whom nobody is yet, and claim the lot: every amount is the reference's, also what is kept."""
+    market = round_.market
+    settling = [seat for seat in round_.members if round_.stage(seat) is not Stage.NONE]
     before = _free(market, settling)
     receipts = round_.settled()
     known = replay(market, round_.id)
     result = settle_round(known.facts)
-    statements = dict(zip(known.owners + known.stations, result.owners + result.base_stations, strict=True))
+    dues = dict(zip(known.owners + known.stations, result.owners + result.stations, strict=True))
 
     status = Status(round_.state.status)
     assert STATUS_NAMES[status] == result.status, f"{status!r}, the reference says {result.status}"
@@ -26,40 +31,29 @@ def assert_settles_like_reference(round_: LiveRound) -> None:
         assert round_.state.selected == result.selected
     after = _free(market, settling)
     for seat in settling:
-        expected = statements[seat.account]
+        expected = dues[seat.account]
         settled = receipts[seat].event("MemberSettled")
         assert settled == {"roundId": round_.id, "member": seat.account} | amounts(seat, expected), seat.name
         gained = after[seat] - before[seat]
         assert gained == round_.lock(seat) - expected.payment, f"{seat.name} was released {gained}"
 
-    assert_recycles_like_reference(round_, result, statements)
+    assert round_.lot == result.lot, f"a lot of {round_.lot} wei, the reference says {result.lot}"
+    if round_.state.claimant:
+        assert round_.claim_lot().send().event("LotClaimed")["amount"] == result.lot
+    kept = round_.state.escrow
+    assert kept == result.kept, f"{kept} wei are kept, the reference keeps {result.kept}"
+    return result
 
 
-def assert_recycles_like_reference(round_: LiveRound, result: RoundResult, statements: Mapping[str, Statement]) -> None:
-    """Every settled member claims its rebate; each is the reference's, and only dust is left."""
-    claiming = [seat for seat in round_.members if round_.stage(seat) is Stage.SETTLED]
-    due = {seat: statements[seat.account].rebate for seat in claiming}
-    assert {seat: round_.rebate(seat) for seat in claiming} == due
-    before = _free(round_.market, claiming)
-    for seat in claiming:
-        paid = round_.claim_rebate(seat).send().event("RebatePaid")
-        assert paid == {"roundId": round_.id, "member": seat.account, "amount": due[seat]}
-    after = _free(round_.market, claiming)
-    assert {seat: after[seat] - before[seat] for seat in claiming} == due
-    left = round_.state.escrow
-    assert left == result.escrow_left, f"{left} wei left, the reference leaves {result.escrow_left}"
-    bound = DUST_A_MEMBER * max(1, len(claiming)) + result.abort_remainder
-    assert left < bound, f"{left} wei of dust for {len(claiming)} members"
-
-
-def amounts(seat: Seat, statement: Statement) -> dict[str, int]:
-    """A reference's statement as `MemberSettled` tells it."""
+def amounts(seat: Seat, dues: Dues) -> dict[str, int]:
+    """A reference's dues as `MemberSettled` tells them."""
     return {
-        "share": statement.share if seat.role is Role.OWNER else 0,
-        "tax": statement.tax,
-        "slashed": statement.slashed,
-        "reward": statement.reward,
-        "forfeited": statement.forfeited,
+        "share": dues.share if seat.role is Role.OWNER else 0,
+        "tax": dues.tax,
+        "slashed": dues.slashed,
+        "reward": dues.reward,
+        "forfeited": dues.forfeited if seat.role is Role.BASE_STATION else 0,
+        "bonus": dues.bonus,
     }
 
 
