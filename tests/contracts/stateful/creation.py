@@ -26,11 +26,11 @@ class Creation:
 
 @st.composite
 def creations(draw: st.DrawFn, accounts: Sequence[str], now: int) -> Creation:
-    """With two to four owners and mostly three base stations out of the accounts; with two it cannot be held."""
+    """With two to five owners and two to five base stations out of the accounts; with two it cannot be held."""
     policy = draw(st.sampled_from(Policy))
     order = iter(draw(st.permutations(accounts)))
-    stations = draw(st.sampled_from((3, 3, 3, 4, 2)))
-    owners = draw(st.integers(2, min(4, len(accounts) - stations)))
+    stations = draw(st.sampled_from((4, 5, 4, 3, 5, 2)))
+    owners = draw(st.integers(2, min(5, len(accounts) - stations)))
     entries = tuple(
         Entry(next(order), role, draw(points()) if policy is Policy.CAPABILITY and role is Role.OWNER else 1)
         for role, size in ((Role.OWNER, owners), (Role.BASE_STATION, stations))

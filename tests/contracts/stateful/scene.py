@@ -19,7 +19,7 @@ from tests.contracts.stateful.state import Round, World
 
 # The hedgehog's code refuses ether; the magpie's calls the contract again when it is paid.
 HEDGEHOG, MAGPIE = "hedgehog", "magpie"
-MEMBERS = ("alice", "bob", "carol", "north", "south", HEDGEHOG, MAGPIE)
+MEMBERS = ("alice", "bob", "carol", "north", "south", "east", "west", HEDGEHOG, MAGPIE)
 STRANGER = "stranger"  # joins nothing, and ends every round
 ENOUGH = 2**120  # wei that each account has: above any lock
 SPENDING = ("withdraw", "join", "joinAndCommit")
