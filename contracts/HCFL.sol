@@ -12,10 +12,9 @@ import {Words} from "./Words.sol";
 import {IHCFL, Role, Stage, Status} from "./interfaces/IHCFL.sol";
 import {Conduct, ConductLibrary} from "./types/Conduct.sol";
 import {Draw, DrawLibrary} from "./types/Draw.sol";
-import {Ledger, LedgerLibrary, MAX_COMMITTED, MAX_ESCROW} from "./types/Ledger.sol";
+import {Ledger, LedgerLibrary, MAX_COMMITTED, MAX_ESCROW, OWNERS, STATIONS} from "./types/Ledger.sol";
 import {Member, MemberLibrary} from "./types/Member.sol";
 import {Round} from "./types/Round.sol";
-import {OWNERS, STATIONS} from "./types/Side.sol";
 import {Terms, TermsLibrary} from "./types/Terms.sol";
 
 /// @title HCFL: truthful crowdfunding of hierarchical federated learning

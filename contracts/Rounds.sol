@@ -6,10 +6,9 @@ import {Settlement} from "./Settlement.sol";
 import {IHCFL, Phase, Policy, Role, Stage, Status} from "./interfaces/IHCFL.sol";
 import {Conduct} from "./types/Conduct.sol";
 import {Draw} from "./types/Draw.sol";
-import {Ledger} from "./types/Ledger.sol";
+import {Ledger, OWNERS, STATIONS} from "./types/Ledger.sol";
 import {Member} from "./types/Member.sol";
 import {Round} from "./types/Round.sol";
-import {OWNERS, STATIONS} from "./types/Side.sol";
 import {MAX_BOND, MAX_CAP, Terms} from "./types/Terms.sol";
 
 /// @title The rounds: their storage, what guards it, and what can be read of it

@@ -7,10 +7,9 @@ import {Words} from "./Words.sol";
 import {IHCFL, Stage, Status} from "./interfaces/IHCFL.sol";
 import {Conduct} from "./types/Conduct.sol";
 import {Draw} from "./types/Draw.sol";
-import {Ledger} from "./types/Ledger.sol";
+import {Ledger, OWNERS, STATIONS} from "./types/Ledger.sol";
 import {Member} from "./types/Member.sol";
 import {Round} from "./types/Round.sol";
-import {OWNERS, STATIONS} from "./types/Side.sol";
 import {Terms} from "./types/Terms.sol";
 
 /// @title What a settled member owes and is owed
@@ -154,8 +153,13 @@ library Settlement {
                     (share, dues.tax) = ClarkeTax.shareAndTax(book, side == OWNERS ? member.points() : 1, bids, s.from);
                 }
             }
-            if (side == OWNERS) ownersDues(dues, s, member, share, bond);
-            else stationsDues(dues, s, member, share, bond);
+            if (side == STATIONS) {
+                stationsDues(dues, s, member, share, bond);
+            } else {
+                if (s.conduct.recorders() != 0) dues.share = share;
+                // Once, if it was silent as well.
+                if (member.proposed(s.selected) && (s.punished || s.aborted)) dues.slashed = bond;
+            }
         }
         if (!due) revert IHCFL.SettlementNotOpen(s.roundId, s.conduct.status());
         released = collect(dues, s.terms.largestPayment(side, member.points()) + bond);
@@ -173,12 +177,6 @@ library Settlement {
         uint256 value = Lanes.lane(round.sums[OWNERS].atStorage(w), model) * 1 gwei;
         uint256 cost = Lanes.lane(round.sums[STATIONS].atStorage(w), model) * 1 gwei;
         return ClarkeTax.claimantShare(s.draw.theta(), s.ledger.committed(STATIONS), value, cost);
-    }
-
-    /// @dev The winner loses its bond if it never reported, or by vote; once, if it was silent as well.
-    function ownersDues(Dues memory dues, Statement memory s, Member member, uint256 share, uint256 bond) private pure {
-        if (s.conduct.recorders() != 0) dues.share = share;
-        if (member.proposed(s.selected) && (s.punished || s.aborted)) dues.slashed = bond;
     }
 
     /// @dev Paid by the part of the global rounds that it recorded; the bond is lost by the other part, or by an upheld zero.

@@ -22,8 +22,10 @@ import pytest
 
 from analysis.devnode.market import Market
 from analysis.devnode.rounds import CreateRound, Seat
+from analysis.mechanism import settle as settle_by_reference
 from fl.market.bids import pack_bids
 from fl.market.terms import GWEI, Phase, Policy, Stage, Status
+from tests.support.reference import assert_settles_like_reference
 
 SHARES = {"alice": 21.5, "bob": 24, "carol": 11.5}
 REWARDS = {"north": 22, "south": 16, "east": 19}
@@ -61,6 +63,16 @@ def test_settle__honest_round__every_amount_as_worked_out_by_hand(create_round: 
     assert (round_.lot, round_.state.escrow) == (LOT, LOT)
     assert round_.claim_lot().send().event("LotClaimed")["amount"] == LOT
     assert (round_.lot, round_.state.escrow) == (0, 0)
+
+
+def test_reference__default_round__as_worked_out_by_hand() -> None:
+    """The two stand on the same table: a failure above and not here is the contract's."""
+    bids = ((30, 20), (30, 10), (12, 60)), ((28, 2), (1, 14), (1, 14))
+    result = settle_by_reference(*bids, 2**63, claimant=2, max_owner_bid=100)
+    assert [score / GWEI for score in result.scores] == [57, 132]
+    assert [tax / GWEI for tax in result.taxes] == [0, 0, 21.25, 10.5, 0, 0]
+    assert [share / GWEI for share in result.shares] == [21.5, 24, 11.5, -22, -16, -19]
+    assert result.pool == 57 * GWEI
 
 
 def test_settle__by_a_stranger_in_any_order__same_amounts(create_round: CreateRound, stranger: str) -> None:
@@ -207,6 +219,7 @@ def test_settle__capability__shares_follow_the_points(create_round: CreateRound)
     shares = [settled[name]["share"] for name in ("alice", "bob", "carol", "dave")]
     assert shares == [24 * GWEI * points // 30 for points in (27, 1, 1, 1)]
     assert [settled[name]["reward"] / GWEI for name in ("north", "south", "east")] == [14, 2, 8]
+    assert_settles_like_reference(round_)
 
 
 def test_settle__cheap_owner_at_a_dear_model__share_counts_as_its_cap_at_most(create_round: CreateRound) -> None:
@@ -218,6 +231,7 @@ def test_settle__cheap_owner_at_a_dear_model__share_counts_as_its_cap_at_most(cr
     assert round_.state.selected == 1
     settled = {seat.name: receipt.event("MemberSettled") for seat, receipt in round_.settled().items()}
     assert not any(event["tax"] for event in settled.values())
+    assert_settles_like_reference(round_)
 
 
 def test_settle__nothing_worth_training__taxes_alone(create_round: CreateRound) -> None:
@@ -233,6 +247,7 @@ def test_settle__nothing_worth_training__taxes_alone(create_round: CreateRound) 
     for event in settled.values():
         assert not any(event[name] for name in ("share", "reward", "slashed", "forfeited", "bonus"))
     assert round_.claim_lot().send().event("LotClaimed")["amount"] == 12 * GWEI
+    assert_settles_like_reference(round_)
 
 
 def test_settle__joined_but_never_committed__released_untouched(create_round: CreateRound) -> None:
@@ -245,6 +260,7 @@ def test_settle__joined_but_never_committed__released_untouched(create_round: Cr
         assert receipt.event("MemberSettled") == {"roundId": round_.id, "member": seat.account, **amounts}
         assert round_.market.free(seat.account) == round_.lock(seat)
         assert round_.stage(seat) is Stage.NONE
+    assert_settles_like_reference(round_)
 
 
 def test_settle__slots__cleared_but_for_the_claimants(create_round: CreateRound) -> None:
