@@ -71,6 +71,10 @@ class NaiveRound:
     def proposers(self) -> tuple[Seat, ...]:
         return self.model.proposers
 
+    @property
+    def to_be_drawn(self) -> Seat | None:
+        return self.model.to_be_drawn
+
     def wait_for(self, phase: str, seconds: int = 0) -> None:
         """Travel to the end of a phase, or so many seconds beyond it."""
         self.market.chain.travel_to(self.deadlines[PHASES.index(phase)] + seconds)
@@ -96,7 +100,7 @@ class NaiveRound:
 
     def send_draw(self) -> Receipt:
         """Draw the claimant that `model` was made for, whose side has committed in order: blocks pass until it fits."""
-        wanted = self.model.to_be_drawn
+        wanted = self.to_be_drawn
         ordinal = self.stations.index(wanted) + 1 if wanted else None
         while True:
             with self.market.chain.snapshot():
@@ -155,7 +159,7 @@ def measure_naive(market: Market, model: LiveRound) -> Sheet:
         for side, members in sides:
             sheet.take(round_.reveal_bid(members[0]), f"{side}, first")
             sheet.take(round_.reveal_bid(members[1]), f"{side}, later")
-            market.send_all([round_.reveal_bid(seat) for seat in members[2:] if seat != model.to_be_drawn])
+            market.send_all([round_.reveal_bid(seat) for seat in members[2:] if seat != round_.to_be_drawn])
         round_.wait_for("reveal")
         sheet.take(round_.select(), "anyone")
         round_.wait_for("select")
