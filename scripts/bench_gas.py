@@ -13,7 +13,7 @@ from scripts._command import Command
 @click.command(cls=Command)
 @click.option("--write", is_flag=True, help="Record the results under analysis/benchmarks/contract/results.")
 @click.option("--scale", is_flag=True, help="Instead: the same calls in rounds of 20 and of 2,000 members.")
-@click.option("--chart", is_flag=True, help="Instead: whole rounds of 4 to 2,000 members on both contracts, drawn.")
+@click.option("--chart", is_flag=True, help="Instead: whole rounds of 8 to 2,000 members on both contracts, drawn.")
 def cli(write: bool, scale: bool, chart: bool) -> None:
     """Measure the gas of every state-changing call at 1, 10 and 32 models.
 

@@ -53,9 +53,9 @@ def write_rounds(pairs: Sequence[Pair], fits: Mapping[str, Fit], path: Path = RO
     document = {
         "written_by": "ape run bench_gas --chart --write",
         "machine": machine(),
-        "unit": "gas of receipts; both contracts play the same round: join, propose, commit, reveal, select, an update "
-        "a base station, report, vote, settle (HCFL in batches of 50), and on HCFL every rebate claimed (the naive "
-        "contract credits them when it settles)",
+        "unit": "gas of receipts; both contracts play the same round: join, propose, commit, draw, reveal, select, "
+        "an update by each base station, report, vote, settle (HCFL in batches of 50), and on HCFL the lot claimed "
+        "(the naive contract credits it when it settles)",
         "sizes": [
             {
                 "members": pair.hcfl.members,

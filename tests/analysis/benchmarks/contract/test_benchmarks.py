@@ -16,7 +16,7 @@ from analysis.benchmarks.contract.figures import ABOVE, MODELS, TARGET_MODELS, T
 from analysis.benchmarks.contract.load import Block, Load
 from analysis.benchmarks.contract.scale import Pair
 from analysis.benchmarks.contract.snapshot import RESULTS, Figures, SnapshotError, changes, read, write
-from analysis.benchmarks.contract.stage import MAX_BASE_BID, MAX_OWNER_BID, contested_bids
+from analysis.benchmarks.contract.stage import MAX_STATION_BID, MAX_OWNER_BID, contested_bids
 from analysis.benchmarks.contract.throughput import BLOCK_GAS, Phase, largest_round
 from analysis.benchmarks.contract.whole import RoundGas, Tally
 from analysis.mechanism import settle
@@ -39,7 +39,7 @@ def test_contested_bids__any_size__half_of_each_side_pays_a_tax(models: int, mem
 @pytest.mark.parametrize("models", [1, 10])
 def test_contested_bids__every_bid__has_two_bytes_that_are_not_zero(models: int) -> None:
     bids = contested_bids(models, 6)
-    for row, cap in [(row, MAX_OWNER_BID) for row in bids.owners] + [(row, MAX_BASE_BID) for row in bids.stations]:
+    for row, cap in [(row, MAX_OWNER_BID) for row in bids.owners] + [(row, MAX_STATION_BID) for row in bids.stations]:
         assert all(bid <= cap and bid >> 8 and bid & 0xFF for bid in row), row
 
 
