@@ -105,6 +105,14 @@ def test_settle_round__station_absent_and_pivotal__taxed_as_far_as_the_lock_goes
     assert (result.settlement and result.settlement.taxes) == gwei(0, 0, 0, 0, 16, 0)
     assert payments(result) == gwei(4, 4, 4, 0, 24, -4)
     assert [result.lot, result.kept] == gwei(8, 24)
+    # A stake is locked besides, and pays for nothing else.
+    staked_round = replace(ROUND, owners=owners, stations=stations, proposers=(0, 1), theta_numerator=0, stake=5 * GWEI)
+    staked = settle_round(staked_round)
+    assert payments(staked) == payments(result)
+    # Had it worked and were listed with an upheld 0, its reward of 8 would have paid the rest.
+    worked = replace(staked_round, stake=0, stations=(stations[0], replace(stations[1], recorded=4), stations[2]))
+    zeroed = settle_round(replace(worked, upheld=True, contributions=(500_000, 0, 500_000))).stations[1]
+    assert (zeroed.slashed, zeroed.reward, zeroed.tax, zeroed.payment) == (BOND, *gwei(8, 16, 24))
 
 
 def test_settle_round__taxes__are_the_claimants_lot() -> None:
