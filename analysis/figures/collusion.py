@@ -27,9 +27,9 @@ from analysis.figures.draws import (
 )
 from analysis.figures.figure import Claim, Data, Figure, Request
 from analysis.figures.market import own_market
-from analysis.figures.plot import SERIES, finish, panels
 from analysis.mechanism import WEI_PER_GWEI
 from analysis.misreports import Auction, Found, Rows, best_lie, climb, obvious, ours, utility
+from analysis.plot import SERIES, finish, panels
 from fl.market.terms import Deadlines, Policy, Role, RoundTerms, lock_of
 
 PAIRS = {"two owners": (0, 1), "two base stations": (MEMBERS, MEMBERS + 1), "an owner and a base station": (0, MEMBERS)}

@@ -14,9 +14,9 @@ from matplotlib.figure import Figure as Drawing
 
 from analysis.figures.draws import LARGEST_FACTOR, MEMBERS, SETTINGS, draw_auction
 from analysis.figures.figure import Claim, Data, Figure, Request
-from analysis.figures.plot import panels, style
 from analysis.mechanism import THETA_ONE, WEI_PER_GWEI
 from analysis.misreports import RULES, Auction, Rule, best_lie, utility
+from analysis.plot import panels, style
 
 TITLES = {
     "apart": "paper: each side taxed alone",

@@ -11,9 +11,9 @@ from matplotlib.ticker import FuncFormatter
 
 from analysis.figures.draws import MAX_BASE_BID, MAX_OWNER_BID, MEAN_COST, MEAN_VALUE, MEMBERS, draw_row
 from analysis.figures.figure import Claim, Data, Figure, Request
-from analysis.figures.plot import SERIES, finish, panels
 from analysis.mechanism import CONTRIBUTION_ONE, THETA_ONE, WEI_PER_GWEI
 from analysis.misreports import Row
+from analysis.plot import SERIES, finish, panels
 from analysis.round_facts import BasePolicy, Member, OwnerPolicy, Round
 from analysis.settlement import settle_round
 

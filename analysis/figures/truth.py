@@ -13,9 +13,9 @@ from analysis.figures.draws import MEAN_COST, MEAN_VALUE, MEMBERS, SETTINGS, dra
 from analysis.figures.figure import Claim, Data, Figure, Request
 from analysis.figures.market import own_market
 from analysis.figures.on_chain import Played, agrees, play
-from analysis.figures.plot import SERIES, finish, panels
 from analysis.mechanism import WEI_PER_GWEI
 from analysis.misreports import Auction, Outcome, Row, utility
+from analysis.plot import SERIES, finish, panels
 
 ROUNDS, QUICK_ROUNDS = 100, 20
 TOGETHER = 4  # draws that are played side by side, each once for every strategy of every side

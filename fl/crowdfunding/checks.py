@@ -5,10 +5,10 @@ from fl.crowdfunding.play import Played
 from fl.market.client import Market
 from fl.market.merkle import updates_root
 from fl.market.terms import Role
-from fl.training.aggregate import aggregate
-from fl.training.edge import load_update
+from fl.training.averaging.aggregate import aggregate
 from fl.training.errors import TrainingError
-from fl.training.state import save_model
+from fl.training.model.parameters import save_model
+from fl.training.station import load_update
 
 DUST_PER_MEMBER = 4
 """Wei: a round's escrow ends below this for each member (protocol.md, "Conservation")."""

@@ -14,14 +14,14 @@ from fl.crowdfunding.watcher import Watcher
 from fl.market.client import Market
 from fl.market.members import BaseStation, Owner
 from fl.market.merkle import updates_root
-from fl.training.aggregate import aggregate
-from fl.training.contribution import measure_margins, total_margins
-from fl.training.edge import load_update, save_update
+from fl.training.averaging.aggregate import aggregate
+from fl.training.contribution.methods import measure_margins, total_margins
 from fl.training.errors import DivergedError, TooFewError
-from fl.training.evaluation import Evaluation
 from fl.training.federation import Federation
+from fl.training.model.evaluation import Evaluation
+from fl.training.model.parameters import load_model, save_model
 from fl.training.seeds import Stream, derive_seed
-from fl.training.state import load_model, save_model
+from fl.training.station import load_update, save_update
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import torch
 
 from fl.training.errors import ModelError, TooFewError, TrainingError
-from fl.training.state import State
+from fl.training.model.parameters import State
 
 
 def average(states: Iterable[tuple[State, int]]) -> State:

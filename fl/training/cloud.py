@@ -7,14 +7,14 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from fl.training.crew import Crew, InProcess
-from fl.training.edge import StationRound, Update
+from fl.training.contribution.measure import value_stations
+from fl.training.crews.crew import Crew, InProcess
 from fl.training.errors import DivergedError, TooFewError
-from fl.training.evaluation import Evaluation
 from fl.training.federation import Federation
+from fl.training.model.evaluation import Evaluation
+from fl.training.model.parameters import State
 from fl.training.participation import is_missing
-from fl.training.state import State
-from fl.training.valuation import value_stations
+from fl.training.station import StationRound, Update
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ class GlobalRound:
         updates: that the global model was made of, by base station.
         evaluation: of the global model after it, on the test images of the target labels.
         margins: contribution of each base station with an update, by index, as the configuration measures it
-            (see `fl.training.contribution`).
+            (see `fl.training.contribution.methods`).
         stations: what each base station that the global model was sent to did, by index.
         absent: why there is no update of a base station, by index.
         velocity: of the server's momentum after it; None without.

@@ -10,7 +10,7 @@ from pathlib import Path
 from fl.training.errors import TrainingError
 
 METHODS = ("none", "margin", "leave-one-out", "shapley")
-"""How the contribution of base stations can be measured (see `fl.training.contribution`)."""
+"""How the contribution of base stations can be measured (see `fl.training.contribution.methods`)."""
 
 
 PRECISIONS = ("float32", "bfloat16")
@@ -24,7 +24,7 @@ def _at_least(name: str, value: int, least: int) -> None:
 
 @dataclass(frozen=True)
 class Rule:
-    """How models are combined into one, at a base station or globally (see `fl.training.rules`).
+    """How models are combined into one, at a base station or globally (see `fl.training.averaging.combine`).
 
     Attributes:
         name: "mean" (weighted by samples), "median", "trimmed-mean" or "multi-krum".
@@ -151,7 +151,7 @@ class TrainingConfig:
         train_images: how many training images of the target labels to use, drawn by the seed; None: all.
         test_images: how many test images of the target labels to judge by, the same for every seed; None:
             all.
-        model: a name in `fl.training.models.MODELS`, or the dotted path of a factory of one's own
+        model: a name in `fl.training.model.spec.MODELS`, or the dotted path of a factory of one's own
             (`package.module:factory`); None: what suits the data set (`DEFAULTS`).
         stations: number of base stations.
         clients: number of clients of each base station.

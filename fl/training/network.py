@@ -20,8 +20,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from fl.training.edge import ClientWork, Outcome, StationRound
 from fl.training.errors import TrainingError
+from fl.training.station import ClientWork, Outcome, StationRound
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from ape import project
 from ape.logging import LogLevel, logger
 from rich.console import Console
 
-from analysis.benchmarks.contract import chart, records
-from analysis.benchmarks.contract.figures import ABOVE, TARGET_MODELS, TARGETS, Case
+from analysis.benchmarks.contract import chart, result_files
+from analysis.benchmarks.contract.cases import ABOVE, TARGET_MODELS, TARGETS, Case
 from analysis.benchmarks.contract.naive import deploy_naive
 from analysis.benchmarks.contract.scale import (
     LARGE,
@@ -21,7 +21,6 @@ from analysis.benchmarks.contract.scale import (
     guess_members,
     largest_naive_round,
 )
-from analysis.benchmarks.contract.show import show_gas, show_growth
 from analysis.benchmarks.contract.snapshot import (
     COMMAND,
     GAS,
@@ -32,6 +31,7 @@ from analysis.benchmarks.contract.snapshot import (
     read,
     write,
 )
+from analysis.benchmarks.contract.tables import show_gas, show_growth
 from analysis.devnode.anvil import UNLIMITED, NodeError, anvil
 from analysis.devnode.deployment import artefact_of, deploy
 from analysis.devnode.market import Market
@@ -108,8 +108,8 @@ def run_scale() -> None:
     with contracts() as (hcfl, _):
         growth = compare(hcfl, say=lambda line: console.print(line, highlight=False))
     show_growth(console, growth, SMALL, LARGE)
-    records.write_scale(growth, SMALL, LARGE)
-    console.print(f"Written: {records.SCALE}", highlight=False)
+    result_files.write_scale(growth, SMALL, LARGE)
+    console.print(f"Written: {result_files.SCALE}", highlight=False)
     if any(row.ratio > 1.01 for row in growth):
         console.print("[bold red]a call grows with the number of members[/bold red]")
         sys.exit(1)
@@ -128,6 +128,6 @@ def run_chart() -> None:
             name: largest_naive_round(hcfl, naive, limit, guess_members(pairs, limit), say)
             for name, limit in LIMITS.items()
         }
-    records.write_rounds(pairs, fits)
-    for path in (records.ROUNDS, chart.draw(records.read_rounds())):
+    result_files.write_rounds(pairs, fits)
+    for path in (result_files.ROUNDS, chart.draw(result_files.read_rounds())):
         say(f"Written: {path}")

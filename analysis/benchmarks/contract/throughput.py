@@ -4,10 +4,10 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from analysis.benchmarks.contract.figures import BATCH, TARGET_MODELS, Case
+from analysis.benchmarks.contract.cases import BATCH, TARGET_MODELS, Case
+from analysis.benchmarks.contract.contested_rounds import stage
 from analysis.benchmarks.contract.load import Load, Unsigned, Wallet, run
 from analysis.benchmarks.contract.snapshot import Figures
-from analysis.benchmarks.contract.stage import stage
 from analysis.devnode.actors import actor
 from analysis.devnode.anvil import anvil
 from analysis.devnode.deployment import deploy

@@ -28,15 +28,15 @@ from torch.func import functional_call, grad, stack_module_state, vmap
 from torch.nn import functional
 
 from analysis.benchmarks.training import record
+from analysis.benchmarks.training.inputs import as_usual
 from analysis.benchmarks.training.local_step import MOMENTUM, RATE, plain_step
-from analysis.benchmarks.training.stage import as_usual
 from analysis.provenance import write_document
 from fl.training.config import StationConfig
-from fl.training.data import to_float
+from fl.training.data.dataset import to_float
 from fl.training.errors import TrainingError
-from fl.training.models import MODELS, ModelSpec
-from fl.training.runtime import check_graphs, check_precision, pick_device
-from fl.training.steps import Batch, RecordedSteps, Recording, Steps, descend, laid_like
+from fl.training.model.runtime import check_graphs, check_precision, pick_device
+from fl.training.model.spec import MODELS, ModelSpec
+from fl.training.model.steps import Batch, RecordedSteps, Recording, Steps, descend, laid_like
 
 CONFIG = StationConfig(learning_rate=RATE, momentum=MOMENTUM)
 

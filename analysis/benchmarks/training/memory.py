@@ -21,9 +21,9 @@ from rich.table import Table
 
 from fl.training.cloud import train
 from fl.training.config import StationConfig, TrainingConfig
-from fl.training.data import Dataset, Samples
+from fl.training.data.dataset import Dataset, Samples
 from fl.training.federation import build_federation
-from fl.training.state import size_of
+from fl.training.model.parameters import size_of
 
 STATIONS = 10
 MIB = 2**20

@@ -15,10 +15,10 @@ from analysis.benchmarks.training import record
 from analysis.provenance import write_document
 from fl.training.cloud import train
 from fl.training.config import PRECISIONS, StationConfig, TrainingConfig
+from fl.training.crews.pool import open_crew
 from fl.training.errors import TrainingError
 from fl.training.federation import build_federation
-from fl.training.pool import open_crew
-from fl.training.runtime import pick_device
+from fl.training.model.runtime import pick_device
 
 STATION = StationConfig(
     local_epochs=2, edge_aggregations=1, batch_size=32, learning_rate=0.02, momentum=0.9, augment=True

@@ -19,7 +19,7 @@ class Workload:
         name: in `WORKLOADS`.
         title: for people.
         dataset: "cifar10" or "digits".
-        model: in `fl.training.models.MODELS`.
+        model: in `fl.training.model.spec.MODELS`.
         stations: number of base stations.
         clients: number of clients of each.
         train_images: split over all clients.

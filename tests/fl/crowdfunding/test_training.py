@@ -13,11 +13,11 @@ from fl.artefacts import ArtefactStore, from_chain
 from fl.crowdfunding.training import train
 from fl.crowdfunding.watcher import Watcher
 from fl.training.config import StationConfig, TrainingConfig
-from fl.training.data import Samples
-from fl.training.edge import Station, load_update
+from fl.training.data.dataset import Samples
 from fl.training.errors import DivergedError, ModelError
 from fl.training.federation import Federation, build_federation
-from fl.training.models import ModelSpec
+from fl.training.model.spec import ModelSpec
+from fl.training.station import Station, load_update
 
 
 @dataclass

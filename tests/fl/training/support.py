@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 
-from fl.training.data import Samples
-from fl.training.edge import Station
+from fl.training.command.options import Options
+from fl.training.command.run import run
+from fl.training.data.dataset import Samples
 from fl.training.federation import Federation
-from fl.training.options import Options
-from fl.training.run import run
-from fl.training.state import State
+from fl.training.model.parameters import State
+from fl.training.station import Station
 
 
 def equal(one: State, other: State) -> bool:

@@ -7,12 +7,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fl.training.aggregate import aggregate
 from fl.training.average import average
-from fl.training.edge import Update
+from fl.training.averaging.aggregate import aggregate
 from fl.training.errors import ModelError, TrainingError
-from fl.training.models import ModelSpec
-from fl.training.state import State
+from fl.training.model.parameters import State
+from fl.training.model.spec import ModelSpec
+from fl.training.station import Update
 
 SPEC = ModelSpec("small-cnn", (1, 8, 8), 2)
 

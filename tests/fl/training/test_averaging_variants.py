@@ -9,13 +9,13 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from fl.training.aggregate import aggregate
+from fl.training.averaging.aggregate import aggregate
 from fl.training.cloud import train
 from fl.training.config import StationConfig
-from fl.training.data import Dataset, to_float
+from fl.training.data.dataset import Dataset, to_float
 from fl.training.federation import Federation
+from fl.training.model.parameters import copy_state
 from fl.training.seeds import Stream, derive_seed
-from fl.training.state import copy_state
 from tests.fl.training.support import equal, with_station
 from tests.support.drift import assert_trained_alike, in_float64
 

@@ -9,13 +9,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from fl.training.aggregate import aggregate
+from fl.training.averaging.aggregate import aggregate
 from fl.training.cloud import GlobalRound, train
 from fl.training.config import StationConfig
-from fl.training.edge import Outcome, Update
 from fl.training.errors import DivergedError
 from fl.training.federation import Federation
-from fl.training.models import ModelSpec
+from fl.training.model.spec import ModelSpec
+from fl.training.station import Outcome, Update
 from tests.fl.training.support import equal, without_numbers
 
 CreateFederation = Callable[..., Federation]

@@ -11,20 +11,20 @@ import pytest
 import torch
 
 from fl.artefacts import digest_of
-from fl.training.aggregate import aggregate
 from fl.training.average import average
+from fl.training.averaging.aggregate import aggregate
 from fl.training.client import train_client
 from fl.training.cloud import GlobalRound, train
 from fl.training.config import StationConfig, TrainingConfig
-from fl.training.contribution import contribution_points, total_margins
-from fl.training.data import Dataset, Samples, to_float
-from fl.training.edge import save_update
+from fl.training.contribution.methods import contribution_points, total_margins
+from fl.training.data.dataset import Dataset, Samples, to_float
 from fl.training.errors import DataError, DivergedError, ModelError
-from fl.training.evaluation import Evaluation
 from fl.training.federation import Federation, build_federation
-from fl.training.models import ModelSpec
+from fl.training.model.evaluation import Evaluation
+from fl.training.model.parameters import copy_state, put_state, save_model
+from fl.training.model.spec import ModelSpec
 from fl.training.seeds import Stream, derive_seed
-from fl.training.state import copy_state, put_state, save_model
+from fl.training.station import save_update
 from tests.fl.training.support import equal
 from tests.support.drift import assert_trained_alike, in_float64
 

@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 
 from fl.training.cloud import GlobalRound, train
-from fl.training.edge import ClientWork, Outcome, StationRound, Update
 from fl.training.errors import TrainingError
 from fl.training.federation import Federation
-from fl.training.models import ModelSpec
+from fl.training.model.parameters import save_state, size_of
+from fl.training.model.spec import ModelSpec
 from fl.training.network import DIRECT, Link, Links, Tiers, Traffic, count_traffic, simulate_round
-from fl.training.state import save_state, size_of
+from fl.training.station import ClientWork, Outcome, StationRound, Update
 
 SPEC = ModelSpec("small-cnn", (1, 8, 8), 2)
 

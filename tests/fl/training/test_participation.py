@@ -14,13 +14,13 @@ from fl.training.average import average
 from fl.training.client import train_client
 from fl.training.cloud import train
 from fl.training.config import Rule, StationConfig
-from fl.training.edge import Outcome
 from fl.training.errors import TooFewError
 from fl.training.federation import Federation
+from fl.training.model.parameters import copy_state
+from fl.training.model.runtime import use_threads
 from fl.training.participation import count_drawn, draw_clients, is_missing
-from fl.training.runtime import use_threads
 from fl.training.seeds import Stream, derive_seed
-from fl.training.state import copy_state
+from fl.training.station import Outcome
 from tests.fl.training.support import equal, with_station
 
 CreateFederation = Callable[..., Federation]

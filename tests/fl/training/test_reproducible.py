@@ -25,8 +25,8 @@ from fl.artefacts import digest_of
 from fl.training.cloud import train
 from fl.training.config import Rule, StationConfig, TrainingConfig
 from fl.training.federation import build_federation
-from fl.training.models import ModelSpec
-from fl.training.state import save_model
+from fl.training.model.parameters import save_model
+from fl.training.model.spec import ModelSpec
 
 BASELINE = {
     "ATEN_CPU_CAPABILITY": "default",

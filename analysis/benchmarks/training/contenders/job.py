@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
-from analysis.benchmarks.training.stage import split_digest, state_digest
-from fl.training.state import State, save_state
+from analysis.benchmarks.training.inputs import split_digest, state_digest
+from fl.training.model.parameters import State, save_state
 
 
 @dataclass(frozen=True)

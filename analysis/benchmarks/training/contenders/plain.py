@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import torch
 
-from analysis.benchmarks.training import stage
+from analysis.benchmarks.training import inputs
 from analysis.benchmarks.training.contenders import sgd
 from analysis.benchmarks.training.contenders.job import Job
 
 
 def run(job: Job) -> None:
     """Play the job."""
-    setting = stage.read(job.data)
+    setting = inputs.read(job.data)
     workload = setting.workload
     clients = [samples.to(job.device) for samples in setting.clients]
     test = setting.dataset.test.to(job.device)
@@ -32,4 +32,4 @@ def run(job: Job) -> None:
         state = combined
         module.load_state_dict(state)
         job.round_ends(steps, sgd.judge(module, test))
-    job.ends(state, [stage.images_digest(samples) for samples in clients])
+    job.ends(state, [inputs.images_digest(samples) for samples in clients])

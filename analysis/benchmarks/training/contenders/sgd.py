@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
-from fl.training.data import Samples, to_float
+from fl.training.data.dataset import Samples, to_float
 
 _JUDGE_BATCH = 500
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from analysis.benchmarks.contract import chart, page, records
-from analysis.benchmarks.contract.figures import MODELS, TARGET_MODELS, TARGETS, Case
+from analysis.benchmarks.contract import chart, page, result_files
+from analysis.benchmarks.contract.cases import MODELS, TARGET_MODELS, TARGETS, Case
+from analysis.benchmarks.contract.contested_rounds import MAX_BASE_BID, MAX_OWNER_BID, contested_bids
 from analysis.benchmarks.contract.load import Block, Load
 from analysis.benchmarks.contract.snapshot import Figures, SnapshotError, changes, read, write
-from analysis.benchmarks.contract.stage import MAX_BASE_BID, MAX_OWNER_BID, contested_bids
 from analysis.benchmarks.contract.throughput import BLOCK_GAS, Phase, largest_round
 from analysis.mechanism import settle
 from tests.support.pictures import assert_same_picture
@@ -93,12 +93,12 @@ def test_page__committed__shows_what_is_recorded() -> None:
 
 
 def test_chart__committed__is_drawn_from_the_committed_rounds(tmp_path: Path) -> None:
-    drawn = chart.draw(records.read_rounds(), tmp_path / "chart")
+    drawn = chart.draw(result_files.read_rounds(), tmp_path / "chart")
     assert_same_picture(drawn, chart.CHART.with_suffix(".svg"), again="python -m analysis.benchmarks.contract.chart")
 
 
 def test_rounds__committed__naive_contract_ends_between_two_rounds_that_were_played() -> None:
-    rounds = records.read_rounds()
+    rounds = result_files.read_rounds()
     assert [size.members for size in rounds.sizes][0::10] == [4, 2_000]
     assert len(rounds.fits) == 2
     for fit in rounds.fits.values():
@@ -111,7 +111,7 @@ def test_rounds__committed__naive_contract_ends_between_two_rounds_that_were_pla
 
 
 def test_scale__committed__no_call_grew() -> None:
-    recorded = json.loads(records.SCALE.read_text(encoding="utf-8"))
+    recorded = json.loads(result_files.SCALE.read_text(encoding="utf-8"))
     assert recorded["members"] == {"small": 20, "large": 2_000}
     for call, row in recorded["calls"].items():
         assert row["large"] <= 1.01 * row["small"], call
