@@ -8,6 +8,7 @@ Computing time is given, so that the table is the same on every machine of one k
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +23,10 @@ from fl.training.data.dataset import Dataset, load_dataset
 from fl.training.errors import TrainingError
 from fl.training.federation import build_federation
 from fl.training.model.parameters import size_of
-from fl.training.network import DIRECT, Link, Links, Tiers, count_traffic, simulate_round
+from fl.training.network import Link, Links, Tiers, count_traffic, simulate_round
+
+DIRECT = Link(math.inf, 0.0)
+"""A link that takes no time."""
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from fl.market.merkle import updates_root
 from fl.market.terms import Role
 from fl.training.averaging.aggregate import aggregate
 from fl.training.errors import TrainingError
-from fl.training.model.parameters import save_model
-from fl.training.station import load_update
+from fl.training.model.artefact import save_model
+from fl.training.update import load_update
 
 DUST_PER_MEMBER = 4
 """Wei: a round's escrow ends below this for each member (protocol.md, "Conservation")."""

@@ -19,7 +19,7 @@ from fl.market.members import BaseStation, Member, Owner
 from fl.market.membership import Entry, tree_of
 from fl.market.terms import GWEI, Role, Status
 from fl.market.views import OwnersView, StationsView
-from fl.training.contribution.methods import contribution_points
+from fl.training.contribution.points import contribution_points
 from fl.training.data.dataset import labels_of, load_dataset
 from fl.training.federation import Federation, build_federation
 

@@ -15,13 +15,14 @@ from fl.market.client import Market
 from fl.market.members import BaseStation, Owner
 from fl.market.merkle import updates_root
 from fl.training.averaging.aggregate import aggregate
-from fl.training.contribution.methods import measure_margins, total_margins
+from fl.training.contribution.methods import measure_margins
+from fl.training.contribution.points import total_margins
 from fl.training.errors import DivergedError, TooFewError
 from fl.training.federation import Federation
+from fl.training.model.artefact import load_model, save_model
 from fl.training.model.evaluation import Evaluation
-from fl.training.model.parameters import load_model, save_model
 from fl.training.seeds import Stream, derive_seed
-from fl.training.station import load_update, save_update
+from fl.training.update import load_update, save_update
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,15 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from fl.training.contribution.measure import value_stations
+from fl.training.contribution.measure import measure_contributions
 from fl.training.crews.crew import Crew, InProcess
 from fl.training.errors import DivergedError, TooFewError
 from fl.training.federation import Federation
 from fl.training.model.evaluation import Evaluation
 from fl.training.model.parameters import State
 from fl.training.participation import is_missing
-from fl.training.station import StationRound, Update
+from fl.training.station import StationRound
+from fl.training.update import Update
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ class GlobalRound:
         state: the global model after it.
         updates: that the global model was made of, by base station.
         evaluation: of the global model after it, on the test images of the target labels.
-        margins: contribution of each base station with an update, by index, as the configuration measures it
+        contributions: of each base station with an update, by index, as the configuration measures them
             (see `fl.training.contribution.methods`).
         stations: what each base station that the global model was sent to did, by index.
         absent: why there is no update of a base station, by index.
@@ -40,7 +41,7 @@ class GlobalRound:
     state: State
     updates: tuple[Update, ...]
     evaluation: Evaluation
-    margins: Mapping[int, Fraction]
+    contributions: Mapping[int, Fraction]
     stations: tuple[StationRound, ...] = ()
     absent: Mapping[int, str] = field(default_factory=dict)
     velocity: State | None = None
@@ -108,7 +109,7 @@ def train(
         updates = tuple(played.update for played in stations if played.update is not None)
         if not updates and (reasons := [played.reason for played in stations if played.diverged]):
             raise DivergedError(f"no base station has an update left in global round {epoch}; {reasons[0]}")
-        valued = value_stations(config, epoch, before, updates, crew)
+        measured = measure_contributions(config, epoch, before, updates, crew)
         try:
             combined = crew.combine(updates, config.rule)
         except TooFewError as error:
@@ -117,7 +118,9 @@ def train(
             state, velocity = _step(trained, state, combined, velocity, config.server_momentum)
         before = crew.evaluate(state)
         log.info("global round %d: accuracy %.4f, loss %.4f", epoch, before.accuracy, before.loss)
-        yield GlobalRound(epoch, state, updates, before, valued.values, stations, absent, velocity, valued.evaluations)
+        yield GlobalRound(
+            epoch, state, updates, before, measured.values, stations, absent, velocity, measured.evaluations
+        )
 
 
 def _step(

@@ -11,7 +11,7 @@ Simulated time is that of synchronous rounds. Every link is its user's own, a me
     global round     = max over base stations (cloud link down + Σ edge aggregations + cloud link up)
 
 Flat federated averaging is one base station that is the cloud: all clients under it, their link to the cloud as the
-client link, and `DIRECT` as the cloud link.
+client link, and one that takes no time as the cloud link.
 """
 
 from __future__ import annotations
@@ -77,10 +77,6 @@ class Link:
     def seconds(self, size: int) -> float:
         """How long a message of so many bytes takes."""
         return self.latency + 8 * size / self.bandwidth
-
-
-DIRECT = Link(math.inf, 0.0)
-"""A link that takes no time."""
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,13 @@ from fl.training.averaging.combine import combine
 from fl.training.client import train_client
 from fl.training.config import StationConfig
 from fl.training.data.dataset import Samples
-from fl.training.errors import DataError, DivergedError, ModelError, TooFewError
-from fl.training.model.parameters import State, load_metadata, load_model, put_state, save_model, view_state
+from fl.training.errors import DataError, DivergedError, TooFewError
+from fl.training.model.parameters import State, put_state, view_state
 from fl.training.model.runtime import use_threads
 from fl.training.model.spec import ModelSpec
 from fl.training.participation import draw_clients
 from fl.training.seeds import Stream, derive_seed
+from fl.training.update import Update
 
 log = logging.getLogger(__name__)
 
@@ -51,25 +52,6 @@ class ClientWork:
     outcome: Outcome
     loss: float | None = None
     seconds: float = 0.0
-
-
-@dataclass(frozen=True, eq=False)
-class Update:
-    """What a base station returns for one global round.
-
-    Attributes:
-        model: what `state` are the parameters of.
-        station: index of the base station.
-        epoch: the global round, 0 … rounds − 1.
-        state: its local model after κ2 edge aggregations.
-        samples: number of training images of its clients that took part, its weight in the global average.
-    """
-
-    model: ModelSpec
-    station: int
-    epoch: int
-    state: State
-    samples: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,27 +185,3 @@ class Station:
             work.append(ClientWork(part.client, len(samples), part.epochs, outcome, loss, seconds))
             if outcome is Outcome.RETURNED:
                 yield view_state(module), len(samples)
-
-
-def save_update(update: Update) -> bytes:
-    """An update as an artefact; its SHA-256 is what the base station records on chain."""
-    fields = {"station": update.station, "epoch": update.epoch, "samples": update.samples}
-    return save_model(update.model, update.state, **fields)
-
-
-def load_update(data: bytes, expected: ModelSpec | None = None) -> Update:
-    """An update saved by `save_update`.
-
-    Args:
-        data: the artefact.
-        expected: the model that it must hold (see `load_model`).
-
-    Raises:
-        ModelError: `data` is not one, or not of the expected model.
-    """
-    spec, state = load_model(data, expected)
-    metadata = load_metadata(data)
-    try:
-        return Update(spec, int(metadata["station"]), int(metadata["epoch"]), state, int(metadata["samples"]))
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"the artefact is a model but not a base station's update: {error}") from error

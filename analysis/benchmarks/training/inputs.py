@@ -15,7 +15,8 @@ from torch import nn
 from analysis.benchmarks.training.workload import Workload
 from fl.training.data.dataset import Dataset, Samples, load_dataset
 from fl.training.federation import build_federation
-from fl.training.model.parameters import State, load_metadata, load_state, save_state
+from fl.training.model.artefact import load_metadata, load_state, save_state
+from fl.training.model.parameters import State
 from fl.training.model.spec import MODELS, ModelSpec
 from fl.training.seeds import Stream, derive_seed
 

@@ -11,7 +11,7 @@ from fl.training.averaging.exact_mean import ExactSum, are_finite, highest_of, p
 from fl.training.config import Rule
 from fl.training.errors import DivergedError, TooFewError, TrainingError
 from fl.training.model.parameters import State
-from fl.training.station import Update
+from fl.training.update import Update
 
 log = logging.getLogger(__name__)
 

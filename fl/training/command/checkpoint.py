@@ -18,7 +18,7 @@ import fcntl
 import json
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,9 +26,11 @@ from typing import Any
 
 from fl.artefacts import ArtefactError, ArtefactStore
 from fl.training.cloud import GlobalRound
+from fl.training.command.identity import differences, identity_of
 from fl.training.errors import CheckpointError, ModelError
 from fl.training.federation import Federation
-from fl.training.model.parameters import State, load_model, load_state, save_model, save_state
+from fl.training.model.artefact import load_model, load_state, save_model, save_state
+from fl.training.model.parameters import State
 from fl.training.model.spec import ModelSpec
 
 log = logging.getLogger(__name__)
@@ -224,26 +226,3 @@ def open_run(root: Path, federation: Federation, keep_models: bool = False) -> I
                 f"{root} holds {finished} global rounds already, more than the {federation.config.rounds} asked for"
             )
         yield folder
-
-
-def identity_of(federation: Federation) -> dict[str, Any]:
-    """What two processes must have in common to train one run, as JSON holds it.
-
-    The number of rounds is not in it, so that a run can be prolonged; nor is where the data lie, but what they are.
-    """
-    config = asdict(federation.config)
-    for name in ("rounds", "data_dir", "model", "station", "device"):
-        del config[name]
-    station = {f"station.{name}": value for name, value in asdict(federation.stations[0].config).items()}
-    device = federation.dataset.test.labels.device.type
-    data = {"targets": federation.dataset.label_names, "data": federation.dataset.digest()}
-    return {**config, **station, **data, "model": federation.model.name, "device": device}
-
-
-def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> Sequence[str]:
-    """In what two identities differ, for people."""
-    return [
-        f"{name} is {there.get(name)} there, {here.get(name)} here"
-        for name in sorted({*there, *here})
-        if there.get(name) != here.get(name)
-    ]

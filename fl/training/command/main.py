@@ -18,7 +18,7 @@ from rich.text import Text
 
 from fl.artefacts import ArtefactError
 from fl.training.command.options import Options, parse
-from fl.training.contribution.methods import contribution_points, total_margins
+from fl.training.contribution.points import contribution_points, total_margins
 from fl.training.errors import TrainingError
 
 if TYPE_CHECKING:

@@ -40,7 +40,7 @@ def record_of(
         "model": digest,
         "clients": {outcome.value: sum(each.outcome is outcome for each in work) for outcome in Outcome},
         "absent": {str(station): reason for station, reason in done.absent.items()},
-        "contribution": {str(station): str(value) for station, value in done.margins.items()},
+        "contribution": {str(station): str(value) for station, value in done.contributions.items()},
         "evaluations": done.evaluations,
         "traffic": asdict(count_traffic(done.stations, size)),
         "seconds": round(seconds, 3),

@@ -10,13 +10,14 @@ from typing import Any
 from fl.artefacts import digest_of
 from fl.training.cloud import GlobalRound, train
 from fl.training.command.checkpoint import Resumed, RunFolder, open_run
+from fl.training.command.identity import check_alike
 from fl.training.command.metrics import Board, record_of
 from fl.training.command.options import Options
 from fl.training.crews.pool import open_crew
 from fl.training.crews.ranks import ALONE, Group
-from fl.training.crews.spread import Spread, check_alike
+from fl.training.crews.spread import Spread
 from fl.training.federation import Federation
-from fl.training.model.parameters import save_model
+from fl.training.model.artefact import save_model
 from fl.training.network import Link, Links
 from fl.training.station import StationRound
 

@@ -9,7 +9,7 @@ from fl.training.average import average
 from fl.training.config import TrainingConfig
 from fl.training.contribution.methods import (
     EXACT_STATIONS,
-    Valuation,
+    Contributions,
     exact_shapley,
     leave_one_out,
     measure_margins,
@@ -20,12 +20,12 @@ from fl.training.errors import DivergedError
 from fl.training.model.evaluation import Evaluation
 from fl.training.model.parameters import State
 from fl.training.seeds import Stream, derive_seed
-from fl.training.station import Update
+from fl.training.update import Update
 
 
-def value_stations(
+def measure_contributions(
     config: TrainingConfig, epoch: int, before: Evaluation, updates: Sequence[Update], crew: Crew
-) -> Valuation:
+) -> Contributions:
     """Measure the contribution of each base station with an update, by the method that the configuration names.
 
     Args:
@@ -37,10 +37,10 @@ def value_stations(
     """
     method = config.contribution
     if method == "none" or not updates:
-        return Valuation({}, 0)
+        return Contributions({}, 0)
     updates = crew.gather(updates)
     if method == "margin":
-        return Valuation(measure_margins(before, updates, crew.evaluate), len(updates))
+        return Contributions(measure_margins(before, updates, crew.evaluate), len(updates))
     worth = coalition_worth(before, updates, crew.evaluate)
     players = [update.station for update in updates]
     if method == "leave-one-out":

@@ -13,11 +13,7 @@ The margin is the paper's ("the margin accuracy of the local model", section IV-
 so where their data differ it misprices those that know few labels well; leave-one-out is blind to what two base
 stations both bring. The Shapley value is neither, adds up to the round's gain in accuracy, and costs most.
 
-Whoever holds the artefacts can measure any of them again. Contributions are added up over the rounds with their sign,
-an absence counting 0, and a negative sum is 0: a base station that spoils the model in one round and mends it in the
-next has contributed nothing.
-
-Contributions are fractions, points integers: no rounding anywhere but in the largest remainders.
+Whoever holds the artefacts can measure any of them again. Contributions are fractions: nothing is rounded.
 """
 
 from __future__ import annotations
@@ -36,11 +32,7 @@ from fl.training.errors import DivergedError, TrainingError
 if TYPE_CHECKING:
     from fl.training.model.evaluation import Evaluation
     from fl.training.model.parameters import State
-    from fl.training.station import Update
-
-TOTAL_POINTS = 1_000_000
-"""What the points of a report add up to (mechanism.md, "Base stations' rewards")."""
-
+    from fl.training.update import Update
 
 EXACT_STATIONS = 10
 """Up to so many base stations the Shapley value is exact."""
@@ -50,7 +42,7 @@ Worth: TypeAlias = Callable[[frozenset[int]], Fraction]
 
 
 @dataclass(frozen=True)
-class Valuation:
+class Contributions:
     """Contributions and what they cost to measure.
 
     Attributes:
@@ -99,14 +91,14 @@ class _Counted:
         return self._known[coalition]
 
 
-def leave_one_out(stations: Sequence[int], worth: Worth) -> Valuation:
+def leave_one_out(stations: Sequence[int], worth: Worth) -> Contributions:
     """What all are worth less what all but one are worth, for each base station."""
     counted, everyone = _Counted(worth), frozenset(stations)
     values = {station: counted(everyone) - counted(everyone - {station}) for station in stations}
-    return Valuation(values, counted.evaluations)
+    return Contributions(values, counted.evaluations)
 
 
-def exact_shapley(stations: Sequence[int], worth: Worth) -> Valuation:
+def exact_shapley(stations: Sequence[int], worth: Worth) -> Contributions:
     """`φᵢ = Σ_S |S|! (n − |S| − 1)! / n! · (v(S ∪ i) − v(S))` over all S without i (Shapley 1953).
 
     Raises:
@@ -123,7 +115,7 @@ def exact_shapley(stations: Sequence[int], worth: Worth) -> Valuation:
             joined = [frozenset(chosen) for chosen in combinations(others, size)]
             gain = sum((counted(some | {station}) - counted(some) for some in joined), Fraction(0))
             values[station] += gain * Fraction(factorial(size) * factorial(count - size - 1), factorial(count))
-    return Valuation(values, counted.evaluations)
+    return Contributions(values, counted.evaluations)
 
 
 def truncated_shapley(
@@ -133,7 +125,7 @@ def truncated_shapley(
     permutations: int | None = None,
     tolerance: Fraction = Fraction(1, 200),
     seed: int = 0,
-) -> Valuation:
+) -> Contributions:
     """The Shapley value's mean over random orders, truncated (TMC-Shapley, Ghorbani and Zou 2019, Algorithm 1).
 
     Along an order, once what has joined is worth everybody's worth within the tolerance, the rest count as 0.
@@ -157,71 +149,4 @@ def truncated_shapley(
                 break
             joined |= {stations[place]}
             values[stations[place]] += (counted(joined) - before) / orders
-    return Valuation(values, counted.evaluations)
-
-
-def most_evaluations(method: str, stations: int) -> int:
-    """The most models that one global round's contributions take to evaluate (the table above)."""
-    if method == "margin":
-        return stations
-    if method == "leave-one-out":
-        return stations + 1 if stations > 1 else stations
-    if method == "shapley":
-        if stations <= EXACT_STATIONS:
-            return int(2**stations) - 1
-        return 1 + 3 * stations * (stations - 1)
-    return 0
-
-
-def total_margins(rounds: Iterable[Mapping[int, Fraction]]) -> dict[int, Fraction]:
-    """Each base station's margins added up over the global rounds, a negative sum as 0; by index."""
-    sums: dict[int, Fraction] = {}
-    for margins in rounds:
-        for station, margin in margins.items():
-            sums[station] = sums.get(station, Fraction(0)) + margin
-    return {station: max(Fraction(0), sums[station]) for station in sorted(sums)}
-
-
-def contribution_points(margins: Sequence[Fraction | float], total: int = TOTAL_POINTS) -> list[int]:
-    """The points the winner reports for the base stations that it lists, in proportion to their margins.
-
-    Exact shares `total · mⱼ / Σm` rounded by largest remainder (the first on a tie). A share below one point
-    is raised to one at the others' expense, for an explicit 0 would take a base station's reward and bond
-    (mechanism.md, "Silence and absence"): so every listed station gets at least 1, and none gets the total.
-    All margins 0: equal shares.
-
-    Args:
-        margins: of each listed base station, not negative. List every one that recorded an update. Where only
-            one did, list another committed one besides, with margin 0: points must stay below the total. It
-            gets 1 point and, having recorded nothing, no reward.
-        total: what the points add up to.
-
-    Returns:
-        Integers in the same order, each 1 … total − 1, adding up to `total`.
-
-    Raises:
-        TrainingError: fewer than two stations, more than `total`, or a margin that is negative or not a
-            number.
-    """
-    count = len(margins)
-    if not 2 <= count <= total:
-        raise TrainingError(f"{total} points need 2 to {total} listed base stations, not {count}")
-    if bad := [margin for margin in margins if not 0 <= margin < float("inf")]:
-        raise TrainingError(f"a contribution is a margin of at least 0, not {bad[0]}")
-    weights = [Fraction(margin) for margin in margins]
-    if not any(weights):
-        weights = [Fraction(1)] * count
-
-    shared = set(range(count))  # who gets a proportional share; the others one point
-    while True:
-        rest, weight = total - (count - len(shared)), sum(weights[i] for i in shared)
-        if below := {i for i in shared if weights[i] * rest < weight}:
-            shared -= below
-        else:
-            break
-    exact = {i: weights[i] * rest / weight for i in shared}
-    points = [int(exact[i]) if i in shared else 1 for i in range(count)]
-    by_remainder = sorted(shared, key=lambda i: (int(exact[i]) - exact[i], i))
-    for i in by_remainder[: total - sum(points)]:
-        points[i] += 1
-    return points
+    return Contributions(values, counted.evaluations)

@@ -16,7 +16,8 @@ from fl.training.config import Rule
 from fl.training.federation import Federation
 from fl.training.model.evaluation import Evaluation
 from fl.training.model.parameters import State, is_finite
-from fl.training.station import Station, StationRound, Update
+from fl.training.station import Station, StationRound
+from fl.training.update import Update
 
 
 class Crew(Protocol):

@@ -32,7 +32,8 @@ from fl.training.errors import TrainingError, WorkerError
 from fl.training.federation import Federation
 from fl.training.model.evaluation import BATCH, Evaluation, Judged, summarise
 from fl.training.model.parameters import State
-from fl.training.station import StationRound, Update
+from fl.training.station import StationRound
+from fl.training.update import Update
 
 T = TypeVar("T")
 

@@ -8,8 +8,8 @@ from math import prod
 
 import torch
 
-from fl.training.model.parameters import State, check_state
-from fl.training.model.spec import ModelSpec
+from fl.training.model.parameters import State
+from fl.training.model.spec import ModelSpec, check_state
 
 _ALIGNED = 64
 """Bytes of a cache line, at which each tensor begins."""

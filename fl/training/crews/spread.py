@@ -17,7 +17,6 @@ import torch
 
 from fl.training.averaging.aggregate import aggregate, in_order
 from fl.training.averaging.exact_mean import ExactSum, Peaks, highest_of, peaks_of
-from fl.training.command.checkpoint import differences, identity_of
 from fl.training.config import Rule
 from fl.training.crews.crew import Crew
 from fl.training.crews.ranks import Group
@@ -25,7 +24,8 @@ from fl.training.errors import TrainingError
 from fl.training.federation import Federation
 from fl.training.model.evaluation import BATCH, Evaluation, judge, summarise
 from fl.training.model.parameters import State
-from fl.training.station import StationRound, Update
+from fl.training.station import StationRound
+from fl.training.update import Update
 
 
 class Spread:
@@ -128,24 +128,6 @@ class Spread:
             values = part.clone().view(tensor.dtype).reshape(tensor.shape)
             result[name] = torch.empty_like(tensor).copy_(values)
         return result
-
-
-def check_alike(federation: Federation, group: Group) -> None:
-    """Check that all ranks were started for the same run, with the same data.
-
-    Raises:
-        TrainingError: they were not.
-    """
-    if group.size == 1:
-        return
-    mine = {**identity_of(federation), "rounds": federation.config.rounds}
-    theirs = group.from_leader(lambda: mine)
-
-    def check() -> None:
-        if found := differences(theirs, mine):
-            raise TrainingError(f"it was started for another run than rank 0: {'; '.join(found)}")
-
-    group.together(check)
 
 
 def _bare(played: StationRound) -> StationRound:

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -22,7 +22,8 @@ from fl.training.seeds import Stream, derive_seed
 if TYPE_CHECKING:
     import torch
 
-    from fl.training.model.spec import ImageShape
+ImageShape: TypeAlias = tuple[int, int, int]
+"""Channels, height, width."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,10 +18,8 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from fl.training.data.dataset import ImageShape
     from fl.training.model.parameters import State
-
-ImageShape: TypeAlias = tuple[int, int, int]
-"""Channels, height, width."""
 
 Factory: TypeAlias = "Callable[[ImageShape, int], nn.Module]"
 
@@ -126,6 +124,10 @@ class ModelSpec:
         if self.classes < 2:
             raise ModelError(f"a model tells at least two target labels apart, not {self.classes}")
 
+    def __str__(self) -> str:
+        channels, height, width = self.image_shape
+        return f"{self.name} of {self.classes} classes for images {channels}×{height}×{width}"
+
     @property
     def is_own(self) -> bool:
         """Whether the name is the path of a factory outside this package, which building imports and calls."""
@@ -201,6 +203,22 @@ class ModelSpec:
             raise ModelError(f"model {self.name} gives outputs {shape} for 2 images, not (2, {self.classes})")
         if not any(parameter.requires_grad for parameter in module.parameters()):
             raise ModelError(f"model {self.name} has no parameter that is trained")
+
+
+def check_state(spec: ModelSpec, state: Mapping[str, torch.Tensor]) -> None:
+    """Check that these are the tensors of a model, without building it.
+
+    Raises:
+        ModelError: a name, a shape or a type is not the model's.
+    """
+    expected = spec.tensors()
+    found = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in state.items()}
+    for name in (*expected, *found):
+        if found.get(name) != expected.get(name):
+            raise ModelError(
+                f"these parameters are of another model: {name} is {found.get(name, 'missing')}, "
+                f"{spec} has {expected.get(name, 'none')}"
+            )
 
 
 @lru_cache(maxsize=16)

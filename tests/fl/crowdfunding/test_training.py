@@ -17,7 +17,8 @@ from fl.training.data.dataset import Samples
 from fl.training.errors import DivergedError, ModelError
 from fl.training.federation import Federation, build_federation
 from fl.training.model.spec import ModelSpec
-from fl.training.station import Station, load_update
+from fl.training.station import Station
+from fl.training.update import load_update
 
 
 @dataclass

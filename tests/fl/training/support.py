@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from fl.training.command.options import Options
 from fl.training.command.run import run
@@ -20,6 +21,11 @@ from fl.training.station import Station
 def equal(one: State, other: State) -> bool:
     """Bit for bit."""
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def copy_state(module: nn.Module) -> State:
+    """A copy of the module's tensors, which later steps do not change."""
+    return {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
 
 
 def with_station(federation: Federation, **changes: object) -> Federation:

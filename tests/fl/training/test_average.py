@@ -12,7 +12,7 @@ from fl.training.averaging.aggregate import aggregate
 from fl.training.errors import ModelError, TrainingError
 from fl.training.model.parameters import State
 from fl.training.model.spec import ModelSpec
-from fl.training.station import Update
+from fl.training.update import Update
 
 SPEC = ModelSpec("small-cnn", (1, 8, 8), 2)
 

@@ -15,7 +15,8 @@ from fl.training.config import StationConfig
 from fl.training.errors import DivergedError
 from fl.training.federation import Federation
 from fl.training.model.spec import ModelSpec
-from fl.training.station import Outcome, Update
+from fl.training.station import Outcome
+from fl.training.update import Update
 from tests.fl.training.support import equal, without_numbers
 
 CreateFederation = Callable[..., Federation]

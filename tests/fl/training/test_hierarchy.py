@@ -16,16 +16,17 @@ from fl.training.averaging.aggregate import aggregate
 from fl.training.client import train_client
 from fl.training.cloud import GlobalRound, train
 from fl.training.config import StationConfig, TrainingConfig
-from fl.training.contribution.methods import contribution_points, total_margins
+from fl.training.contribution.points import contribution_points, total_margins
 from fl.training.data.dataset import Dataset, Samples, to_float
 from fl.training.errors import DataError, DivergedError, ModelError
 from fl.training.federation import Federation, build_federation
+from fl.training.model.artefact import save_model
 from fl.training.model.evaluation import Evaluation
-from fl.training.model.parameters import copy_state, put_state, save_model
+from fl.training.model.parameters import put_state
 from fl.training.model.spec import ModelSpec
 from fl.training.seeds import Stream, derive_seed
-from fl.training.station import save_update
-from tests.fl.training.support import equal
+from fl.training.update import save_update
+from tests.fl.training.support import copy_state, equal
 from tests.support.drift import assert_trained_alike, in_float64
 
 CreateFederation = Callable[..., Federation]
@@ -163,7 +164,7 @@ def test_train__stepped_by_hand__is_the_same(create_federation: CreateFederation
         assert done.evaluation == federation.evaluate(state)
         for update in updates:
             local = federation.evaluate(update.state)
-            assert done.margins[update.station] == local.exact_accuracy - before.exact_accuracy
+            assert done.contributions[update.station] == local.exact_accuracy - before.exact_accuracy
         before = done.evaluation
 
 
@@ -211,7 +212,7 @@ def test_train__missing_station__weighs_those_present(create_federation: CreateF
     first = sorted((played.station, played.update is None) for played in seen[:3])
     assert first == [(0, False), (1, True), (2, False)]
     assert [dict(done.absent) for done in rounds] == [{1: "it did not take part"}, {}]
-    assert set(rounds[0].margins) == {0, 2}
+    assert set(rounds[0].contributions) == {0, 2}
     expected = average((update.state, update.samples) for update in rounds[0].updates)
     assert equal(rounds[0].state, expected)
 
@@ -221,7 +222,7 @@ def test_train__nobody_present_in_a_round__leaves_the_model_as_it_is(
 ) -> None:
     first, second = train(create_federation(), present=lambda epoch, station: epoch == 0)
     assert equal(first.state, second.state)
-    assert (second.updates, dict(second.margins), len(second.absent)) == ((), {}, 3)
+    assert (second.updates, dict(second.contributions), len(second.absent)) == ((), {}, 3)
     assert "global round 1: the global model stays as it is: no base station returned an update" in caplog.text
 
 
@@ -256,7 +257,7 @@ def test_contribution__station_with_wrong_labels__gets_the_least(digits: Dataset
     random = torch.Generator().manual_seed(0)
     clients = tuple(Samples(c.images, c.labels[torch.randperm(len(c), generator=random)]) for c in station.clients)
     stations = tuple(replace(s, clients=clients) if s is station else s for s in federation.stations)
-    totals = total_margins(done.margins for done in train(replace(federation, stations=stations)))
+    totals = total_margins(done.contributions for done in train(replace(federation, stations=stations)))
     points = contribution_points(list(totals.values()))
     assert min(range(4), key=points.__getitem__) == 2
     assert points[2] < min(point for index, point in enumerate(points) if index != 2) / 2

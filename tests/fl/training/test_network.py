@@ -7,13 +7,16 @@ from dataclasses import replace
 
 import pytest
 
+from analysis.figures.hierarchy import DIRECT
 from fl.training.cloud import GlobalRound, train
 from fl.training.errors import TrainingError
 from fl.training.federation import Federation
-from fl.training.model.parameters import save_state, size_of
+from fl.training.model.artefact import save_state
+from fl.training.model.parameters import size_of
 from fl.training.model.spec import ModelSpec
-from fl.training.network import DIRECT, Link, Links, Tiers, Traffic, count_traffic, simulate_round
-from fl.training.station import ClientWork, Outcome, StationRound, Update
+from fl.training.network import Link, Links, Tiers, Traffic, count_traffic, simulate_round
+from fl.training.station import ClientWork, Outcome, StationRound
+from fl.training.update import Update
 
 SPEC = ModelSpec("small-cnn", (1, 8, 8), 2)
 

@@ -16,12 +16,11 @@ from fl.training.cloud import train
 from fl.training.config import Rule, StationConfig
 from fl.training.errors import TooFewError
 from fl.training.federation import Federation
-from fl.training.model.parameters import copy_state
 from fl.training.model.runtime import use_threads
 from fl.training.participation import count_drawn, draw_clients, is_missing
 from fl.training.seeds import Stream, derive_seed
 from fl.training.station import Outcome
-from tests.fl.training.support import equal, with_station
+from tests.fl.training.support import copy_state, equal, with_station
 
 CreateFederation = Callable[..., Federation]
 
@@ -122,4 +121,4 @@ def test_train__stations_drop_out__are_absent_now_and_then(create_federation: Cr
     expected = [[s for s in range(3) if is_missing(0.4, 0, epoch, s)] for epoch in range(6)]
     assert absent == expected
     assert any(absent) and not all(absent)
-    assert all(set(done.margins) == {0, 1, 2} - set(done.absent) for done in rounds)
+    assert all(set(done.contributions) == {0, 1, 2} - set(done.absent) for done in rounds)

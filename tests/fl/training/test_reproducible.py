@@ -25,7 +25,7 @@ from fl.artefacts import digest_of
 from fl.training.cloud import train
 from fl.training.config import Rule, StationConfig, TrainingConfig
 from fl.training.federation import build_federation
-from fl.training.model.parameters import save_model
+from fl.training.model.artefact import save_model
 from fl.training.model.spec import ModelSpec
 
 BASELINE = {

@@ -12,7 +12,8 @@ from typing import Any
 import torch
 
 from analysis.benchmarks.training.inputs import split_digest, state_digest
-from fl.training.model.parameters import State, save_state
+from fl.training.model.artefact import save_state
+from fl.training.model.parameters import State
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,8 @@ from analysis.benchmarks.training.contenders.job import Job
 from analysis.benchmarks.training.lineup import CONTENDERS, IDLE, unable
 from analysis.benchmarks.training.record import Measured, Pass
 from analysis.benchmarks.training.workload import WORKLOADS
-from fl.training.model.parameters import State, load_state
+from fl.training.model.artefact import load_state
+from fl.training.model.parameters import State
 from tests.support.drift import assert_trained_alike, in_float64
 
 DIGITS = WORKLOADS["digits"]

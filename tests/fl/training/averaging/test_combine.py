@@ -17,10 +17,11 @@ from fl.training.config import Rule, StationConfig, TrainingConfig
 from fl.training.data.dataset import Dataset
 from fl.training.errors import ModelError, TooFewError, TrainingError
 from fl.training.federation import build_federation
-from fl.training.model.parameters import State, copy_state
+from fl.training.model.parameters import State
 from fl.training.model.runtime import use_threads
 from fl.training.seeds import Stream, derive_seed
 from fl.training.station import Station, StationRound
+from tests.fl.training.support import copy_state
 
 MEDIAN, TRIMMED, KRUM = Rule("median"), Rule("trimmed-mean", 1), Rule("multi-krum", 1)
 

@@ -19,7 +19,7 @@ from fl.training.command.options import Options
 from fl.training.command.run import run
 from fl.training.errors import CheckpointError, DivergedError
 from fl.training.federation import Federation
-from fl.training.model.parameters import load_model, save_model
+from fl.training.model.artefact import load_model, save_model
 from tests.fl.training.support import lines, train_in, undisturbed, without_numbers
 
 CreateFederation = Callable[..., Federation]

@@ -14,7 +14,7 @@ from fl.artefacts import ArtefactStore
 from fl.training.command.main import main
 from fl.training.command.options import Options, parse
 from fl.training.config import DEFAULTS, Rule, StationConfig, TrainingConfig
-from fl.training.model.parameters import load_metadata, load_model
+from fl.training.model.artefact import load_metadata, load_model
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:

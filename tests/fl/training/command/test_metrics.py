@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from analysis.figures.hierarchy import DIRECT
 from fl.training.cloud import train
 from fl.training.command.metrics import contributions_of, record_of, train_loss
 from fl.training.command.options import Options
 from fl.training.command.run import run
 from fl.training.federation import Federation
-from fl.training.network import DIRECT, Links
+from fl.training.network import Links
 from fl.training.station import ClientWork, Outcome
 
 
@@ -32,7 +33,7 @@ def test_record__of_a_round__says_all_of_it_in_json(create_federation: Callable[
     assert record["clients"]["returned"] + record["clients"]["missing"] == 2 * 2 * 3
     assert record["clients"]["missing"] > 0 == record["clients"]["diverged"]
     assert record["absent"] == {"2": "it did not take part"}
-    assert contributions_of(record) == done.margins and record["evaluations"] == 2
+    assert contributions_of(record) == done.contributions and record["evaluations"] == 2
     assert record["traffic"]["clients"]["up_messages"] == record["clients"]["returned"]
     assert record["simulated_seconds"] > 0
     assert "simulated_seconds" not in record_of(federation, done, "0xab", 1.0)

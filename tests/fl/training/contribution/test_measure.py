@@ -1,4 +1,4 @@
-"""Leave-one-out and Shapley values: by their axioms, by what they cost, and on planted base stations."""
+"""Margins, leave-one-out and Shapley values: by their axioms, by what they cost, and on planted base stations."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 
 from fl.training.cloud import GlobalRound, train
 from fl.training.config import METHODS, StationConfig, TrainingConfig
-from fl.training.contribution.measure import coalition_worth, value_stations
+from fl.training.contribution.measure import coalition_worth, measure_contributions
 from fl.training.contribution.methods import (
     EXACT_STATIONS,
-    Valuation,
+    Contributions,
     Worth,
     exact_shapley,
     leave_one_out,
-    most_evaluations,
+    measure_margins,
     truncated_shapley,
 )
 from fl.training.crews.crew import InProcess
@@ -30,7 +30,7 @@ from fl.training.errors import TrainingError
 from fl.training.federation import Federation, build_federation
 from fl.training.model.evaluation import Evaluation
 from fl.training.model.spec import ModelSpec
-from fl.training.station import Update
+from fl.training.update import Update
 
 
 @st.composite
@@ -39,6 +39,19 @@ def games(draw: st.DrawFn, most: int = 5) -> tuple[list[int], Worth]:
     stations = draw(st.lists(st.integers(0, 50), min_size=1, max_size=most, unique=True))
     worths = draw(st.lists(st.fractions(-1, 1, max_denominator=360), min_size=2**most, max_size=2**most))
     return stations, lambda some: worths[sum(1 << i for i, station in enumerate(stations) if station in some)]
+
+
+def most_evaluations(method: str, stations: int) -> int:
+    """The most models that one global round's contributions take to evaluate (the table of `methods`)."""
+    if method == "margin":
+        return stations
+    if method == "leave-one-out":
+        return stations + 1 if stations > 1 else stations
+    if method == "shapley":
+        if stations <= EXACT_STATIONS:
+            return int(2**stations) - 1
+        return 1 + 3 * stations * (stations - 1)
+    return 0
 
 
 # Axioms
@@ -142,7 +155,16 @@ def test_exact_shapley__too_many_stations__says_so() -> None:
         exact_shapley(range(EXACT_STATIONS + 1), lambda some: Fraction(0))
 
 
-# Coalitions of updates
+# Margins and coalitions of updates
+
+
+def test_margins__of_a_round__are_accuracy_after_less_before() -> None:
+    spec = ModelSpec("small-cnn", (1, 8, 8), 2)
+    correct = {0: 70, 2: 50, 3: 40}
+    updates = [Update(spec, station, 0, {"station": station}, 1) for station in correct]  # type: ignore[dict-item]
+    start = Evaluation(50, 100, 1.0)
+    measured = measure_margins(start, updates, lambda state: Evaluation(correct[state["station"]], 100, 1.0))  # type: ignore[index]
+    assert measured == {0: Fraction(1, 5), 2: 0, 3: Fraction(-1, 10)}
 
 
 def test_coalition__of_updates__is_worth_the_accuracy_of_their_weighted_average() -> None:
@@ -154,15 +176,15 @@ def test_coalition__of_updates__is_worth_the_accuracy_of_their_weighted_average(
     assert {some: worth(frozenset(some)) * 100 for some in expected} == expected
 
 
-def test_value_stations__update_that_is_no_number__classifies_nothing(create_federation: Callable) -> None:
+def test_measure_contributions__update_that_is_no_number__classifies_nothing(create_federation: Callable) -> None:
     federation = create_federation()
     (first,) = train(replace(federation, config=replace(federation.config, rounds=1)))
     start = federation.evaluate(federation.initial_state())
     bad = replace(first.updates[1], state={n: t * float("nan") for n, t in first.updates[1].state.items()})
     for method in METHODS[1:]:
         config = replace(federation.config, contribution=method)
-        valued = value_stations(config, 0, start, [first.updates[0], bad], InProcess(federation))
-        assert valued.values[1] < min(Fraction(0), valued.values[0])
+        measured = measure_contributions(config, 0, start, [first.updates[0], bad], InProcess(federation))
+        assert measured.values[1] < min(Fraction(0), measured.values[0])
 
 
 # Planted base stations
@@ -189,29 +211,29 @@ def planted(digits: Dataset, stations: int, rounds: int, local_epochs: int) -> t
     return federation, list(train(federation))
 
 
-def ranked(federation: Federation, rounds: list[GlobalRound], method: str) -> tuple[list[int], list[Valuation]]:
+def ranked(federation: Federation, rounds: list[GlobalRound], method: str) -> tuple[list[int], list[Contributions]]:
     """Base stations by their contributions over the rounds, the least first."""
     config, crew = replace(federation.config, contribution=method), InProcess(federation)
-    valuations, before = [], crew.evaluate(federation.initial_state())
+    found, before = [], crew.evaluate(federation.initial_state())
     for done in rounds:
-        valuations.append(value_stations(config, done.epoch, before, done.updates, crew))
+        found.append(measure_contributions(config, done.epoch, before, done.updates, crew))
         before = done.evaluation
-    sums = {each.index: sum(valued.values[each.index] for valued in valuations) for each in federation.stations}
-    return sorted(sums, key=sums.__getitem__), valuations
+    sums = {each.index: sum(measured.values[each.index] for measured in found) for each in federation.stations}
+    return sorted(sums, key=sums.__getitem__), found
 
 
 def test_contribution__useless_and_label_flipping_station_of_six__are_last_by_each_method(digits: Dataset) -> None:
     federation, rounds = planted(digits, 6, rounds=2, local_epochs=4)
     for method in METHODS[1:]:
-        ranking, valuations = ranked(federation, rounds, method)
+        ranking, found = ranked(federation, rounds, method)
         assert set(ranking[:2]) == {USELESS, FLIPPED}, method
-        assert [valued.evaluations for valued in valuations] == [most_evaluations(method, 6)] * 2
+        assert [measured.evaluations for measured in found] == [most_evaluations(method, 6)] * 2
 
 
 def test_contribution__useless_and_label_flipping_station_of_twelve__are_last_by_random_orders(
     digits: Dataset,
 ) -> None:
     federation, rounds = planted(digits, 12, rounds=1, local_epochs=5)
-    ranking, (valued,) = ranked(federation, rounds, "shapley")
+    ranking, (measured,) = ranked(federation, rounds, "shapley")
     assert set(ranking[:2]) == {USELESS, FLIPPED}
-    assert 12 < valued.evaluations <= most_evaluations("shapley", 12)
+    assert 12 < measured.evaluations <= most_evaluations("shapley", 12)

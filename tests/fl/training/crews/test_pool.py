@@ -44,7 +44,7 @@ def facts(done: GlobalRound) -> list[object]:
     ]
     updates = [(update.station, update.samples) for update in done.updates]
     told = [(each.station, each.work, each.reason, each.diverged) for each in stations]
-    return [done.evaluation, dict(done.margins), done.evaluations, dict(done.absent), updates, told]
+    return [done.evaluation, dict(done.contributions), done.evaluations, dict(done.absent), updates, told]
 
 
 def assert_same(found: list[GlobalRound], expected: list[GlobalRound]) -> None:

@@ -16,8 +16,8 @@ from fl.training.client import train_client
 from fl.training.config import StationConfig
 from fl.training.data.dataset import Dataset
 from fl.training.model.blocked import Blocked
-from fl.training.model.parameters import copy_state
 from fl.training.model.spec import cnn
+from tests.fl.training.support import copy_state
 from tests.support.drift import LIMIT, drift
 
 sizes = st.integers(4, 20)

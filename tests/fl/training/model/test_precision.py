@@ -15,9 +15,9 @@ from fl.training.crews.pool import Pool
 from fl.training.data.dataset import Dataset
 from fl.training.errors import TrainingError
 from fl.training.federation import Federation, build_federation
-from fl.training.model.parameters import copy_state, view_state
+from fl.training.model.parameters import view_state
 from fl.training.model.spec import ModelSpec
-from tests.fl.training.support import equal, with_station
+from tests.fl.training.support import copy_state, equal, with_station
 
 CreateFederation = Callable[..., Federation]
 SPEC = ModelSpec("small-cnn", (1, 8, 8), 10)

@@ -16,9 +16,10 @@ from fl.training.client import train_client
 from fl.training.config import StationConfig
 from fl.training.data.dataset import Dataset
 from fl.training.errors import ModelError
-from fl.training.model.parameters import load_metadata, load_model, load_state, put_state, save_model, save_state
+from fl.training.model.artefact import load_metadata, load_model, load_state, save_model, save_state
+from fl.training.model.parameters import put_state
 from fl.training.model.spec import ModelSpec
-from fl.training.station import Update, load_update, save_update
+from fl.training.update import Update, load_update, save_update
 
 SPEC = ModelSpec("small-cnn", (1, 8, 8), 3)
 

@@ -26,10 +26,10 @@ from fl.training.data.dataset import Dataset, Samples
 from fl.training.errors import DivergedError, TrainingError
 from fl.training.federation import Federation, build_federation
 from fl.training.model import steps
-from fl.training.model.parameters import copy_state, put_state
+from fl.training.model.parameters import put_state
 from fl.training.model.spec import ModelSpec
 from fl.training.model.steps import Batch, Steps, steps_on
-from tests.fl.training.support import equal, with_station
+from tests.fl.training.support import copy_state, equal, with_station
 from tests.support.drift import assert_trained_alike
 
 CreateFederation = Callable[..., Federation]

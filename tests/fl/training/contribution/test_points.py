@@ -1,4 +1,4 @@
-"""Margins measured, points that add up."""
+"""Contributions over the rounds, points that add up."""
 
 from __future__ import annotations
 
@@ -8,23 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fl.training.contribution.methods import TOTAL_POINTS, contribution_points, measure_margins, total_margins
+from fl.training.contribution.points import TOTAL_POINTS, contribution_points, total_margins
 from fl.training.errors import TrainingError
-from fl.training.model.evaluation import Evaluation
-from fl.training.model.spec import ModelSpec
-from fl.training.station import Update
 
 margins = st.one_of(st.just(0), st.floats(0, 1), st.fractions(0, 1), st.integers(0, 10_000))
 listed = st.lists(margins, min_size=2, max_size=30)
-
-
-def test_margins__of_a_round__are_accuracy_after_less_before() -> None:
-    spec = ModelSpec("small-cnn", (1, 8, 8), 2)
-    correct = {0: 70, 2: 50, 3: 40}
-    updates = [Update(spec, station, 0, {"station": station}, 1) for station in correct]  # type: ignore[dict-item]
-    start = Evaluation(50, 100, 1.0)
-    measured = measure_margins(start, updates, lambda state: Evaluation(correct[state["station"]], 100, 1.0))  # type: ignore[index]
-    assert measured == {0: Fraction(1, 5), 2: 0, 3: Fraction(-1, 10)}
 
 
 def test_total_margins__over_rounds__add_up_and_stop_at_zero() -> None:
