@@ -57,7 +57,7 @@ def check_artefacts(played: Played, store: ArtefactStore) -> list[str]:
         try:
             model = played.federation.model
             state = aggregate(load_update(store.get(from_chain(digest)), model) for digest in updates.values())
-            average = store.put(save_model(model, state, epoch=epoch))
+            average = store.put(save_model(model, state, global_round=epoch))
             if average != from_chain(model_digest):
                 found.append(f"global round {epoch}: its model is not the average of the recorded updates")
         except (ArtefactError, TrainingError) as error:

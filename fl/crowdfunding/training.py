@@ -91,7 +91,7 @@ def train(
             updates = [load_update(store.get(from_chain(each)), federation.model) for _, each in recorded]
             margins.append(measure_margins(start, updates, lambda state: federation.evaluate(state, None, workspace)))
             state = aggregate(updates)
-            digest = store.put(save_model(federation.model, state, epoch=epoch))
+            digest = store.put(save_model(federation.model, state, global_round=epoch))
             root = updates_root(recorded)
             market.record_global_round(winner.account, winner.round_id, epoch, to_chain(digest), root)
             epochs.append(Epoch(epoch, digest, federation.evaluate(state, None, workspace), root))

@@ -6,7 +6,7 @@
 
     federation = build_federation(TrainingConfig(dataset="digits", targets=("0", "1", "7"), seed=1))
     for done in train(federation):
-        print(done.epoch, done.evaluation.accuracy)
+        print(done.global_round, done.evaluation.accuracy)
 
 Each base station is a party of its own, so the same round can be stepped by hand: `Station.train_round` turns
 a global model into an `Update`, `aggregate` turns updates into the next global model.

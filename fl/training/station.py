@@ -106,7 +106,7 @@ class Station:
         """Number of training images of all its clients."""
         return sum(len(samples) for samples in self.clients)
 
-    def train_round(self, global_state: State, epoch: int, workspace: nn.Module | None = None) -> Update:
+    def train_round(self, global_state: State, global_round: int, workspace: nn.Module | None = None) -> Update:
         """The update of `play`.
 
         Raises:
@@ -114,12 +114,12 @@ class Station:
             DivergedError: the losses of all clients that took part are not finite numbers.
             TooFewError: too few clients took part.
         """
-        played = self.play(global_state, epoch, workspace)
+        played = self.play(global_state, global_round, workspace)
         if played.update is None:
             raise (DivergedError if played.diverged else TooFewError)(played.reason)
         return played.update
 
-    def play(self, global_state: State, epoch: int, workspace: nn.Module | None = None) -> StationRound:
+    def play(self, global_state: State, global_round: int, workspace: nn.Module | None = None) -> StationRound:
         """One global round at this base station: κ2 times, clients train and their models are combined.
 
         HierFAVG (Liu et al. 2020), Algorithm 1, between two cloud aggregations. A client whose loss is not a finite
@@ -129,7 +129,7 @@ class Station:
 
         Args:
             global_state: the global model, left unchanged.
-            epoch: the global round, 0 … rounds − 1.
+            global_round: the global round, 0 … rounds − 1.
             workspace: a module to compute in, to save building one; its parameters are overwritten.
 
         Raises:
@@ -144,41 +144,42 @@ class Station:
             for aggregation in range(self.config.edge_aggregations):
                 work: list[ClientWork] = []
                 try:
-                    state = combine(self.config.rule, self._trained(module, state, epoch, aggregation, work, reasons))
+                    trained = self._trained(module, state, global_round, aggregation, work, reasons)
+                    state = combine(self.config.rule, trained)
                     used |= {each.client for each in work if each.outcome is Outcome.RETURNED}
                 except TooFewError as error:
-                    where = f"global round {epoch}, base station {self.index}, edge aggregation {aggregation}"
+                    where = f"global round {global_round}, base station {self.index}, edge aggregation {aggregation}"
                     shortage = f"{where}: too few clients: {error}"
                     log.warning("%s; the base station's model stays as it is", shortage)
                 rounds.append(tuple(work))
         if not used:
             return StationRound(self.index, None, tuple(rounds), (reasons or [shortage])[0], bool(reasons))
         samples = sum(len(self.clients[client]) for client in used)
-        return StationRound(self.index, Update(self.model, self.index, epoch, state, samples), tuple(rounds))
+        return StationRound(self.index, Update(self.model, self.index, global_round, state, samples), tuple(rounds))
 
     def _trained(
         self,
         module: nn.Module,
-        edge_state: State,
-        epoch: int,
+        station_state: State,
+        global_round: int,
         aggregation: int,
         work: list[ClientWork],
         reasons: list[str],
     ) -> Iterator[tuple[State, int]]:
         """Train the drawn clients one by one; `work` and `reasons` (of what diverged) grow as they go."""
-        for part in draw_clients(self.config, len(self.clients), self.seed, epoch, aggregation, self.index):
+        for part in draw_clients(self.config, len(self.clients), self.seed, global_round, aggregation, self.index):
             samples = self.clients[part.client]
             if not part.returns:
                 work.append(ClientWork(part.client, len(samples), part.epochs, Outcome.MISSING))
                 continue
-            put_state(module, edge_state)
-            seed = derive_seed(self.seed, Stream.CLIENT, epoch, aggregation, self.index, part.client)
+            put_state(module, station_state)
+            seed = derive_seed(self.seed, Stream.CLIENT, global_round, aggregation, self.index, part.client)
             start = perf_counter()
             loss, outcome = None, Outcome.RETURNED
             try:
                 loss = train_client(module, samples, self.config, seed, part.epochs)
             except DivergedError as error:
-                reasons.append(f"global round {epoch}, base station {self.index}, client {part.client}: {error}")
+                reasons.append(f"global round {global_round}, base station {self.index}, client {part.client}: {error}")
                 log.warning("%s; its model is left out", reasons[-1])
                 outcome = Outcome.DIVERGED
             seconds = perf_counter() - start

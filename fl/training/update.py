@@ -17,21 +17,21 @@ class Update:
     Attributes:
         model: what `state` are the parameters of.
         station: index of the base station.
-        epoch: the global round, 0 … rounds − 1.
+        global_round: the global round, 0 … rounds − 1.
         state: its local model after κ2 edge aggregations.
         samples: number of training images of its clients that took part, its weight in the global average.
     """
 
     model: ModelSpec
     station: int
-    epoch: int
+    global_round: int
     state: State
     samples: int
 
 
 def save_update(update: Update) -> bytes:
     """An update as an artefact; its SHA-256 is what the base station records on chain."""
-    fields = {"station": update.station, "epoch": update.epoch, "samples": update.samples}
+    fields = {"station": update.station, "global_round": update.global_round, "samples": update.samples}
     return save_model(update.model, update.state, **fields)
 
 
@@ -48,6 +48,6 @@ def load_update(data: bytes, expected: ModelSpec | None = None) -> Update:
     spec, state = load_model(data, expected)
     metadata = load_metadata(data)
     try:
-        return Update(spec, int(metadata["station"]), int(metadata["epoch"]), state, int(metadata["samples"]))
+        return Update(spec, int(metadata["station"]), int(metadata["global_round"]), state, int(metadata["samples"]))
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"the artefact is a model but not a base station's update: {error}") from error

@@ -71,28 +71,38 @@ class Sources:
         elif target.split(".")[0] not in self.tops:
             yield target
 
-    def path(self, start: str, end: str, aside: str = "") -> list[str]:
+    def modules(self, place: str) -> list[str]:
+        """Those in a package, or the module of this name."""
+        return [name for name in self.trees if lies_in(name, place)]
+
+    def path(self, start: str, end: str) -> list[str]:
         """The shortest way by which something in `start` imports something in `end`, over any modules between.
 
         Args:
             start: a module or a package.
             end: the same, or a library.
-            aside: what in `end` may be imported; a module or a package.
 
         Returns:
             Dotted names, from the one in `start` to the one in `end`; empty where there is no way.
         """
-        ways = deque([name] for name in self.trees if lies_in(name, start))
+        return next((way for way in self._ways([start]) if lies_in(way[-1], end)), [])
+
+    def reached(self, starts: Collection[str]) -> frozenset[str]:
+        """All that some modules or packages import, over any modules between, and they themselves."""
+        return frozenset(way[-1] for way in self._ways(starts))
+
+    def _ways(self, starts: Collection[str]) -> Iterator[list[str]]:
+        """The shortest way to each module and library that is reached, the shortest first."""
+        ways = deque([name] for start in starts for name in self.modules(start))
         seen = {way[0] for way in ways}
         while ways:
             way = ways.popleft()
-            for target in sorted(self.imports.get(way[-1], ()), reverse=True):  # a module before its package
-                if lies_in(target, end) and not (aside and lies_in(target, aside)):
-                    return [*way, target]
-                if target not in seen:
-                    seen.add(target)
-                    ways.append([*way, target])
-        return []
+            yield way
+            for target in sorted(
+                self.imports.get(way[-1], frozenset()) - seen, reverse=True
+            ):  # a module, then its package
+                seen.add(target)
+                ways.append([*way, target])
 
     def circle(self, folder: str) -> list[str]:
         """A circle among the files and folders that lie directly in a folder.
@@ -125,13 +135,12 @@ class Sources:
         Returns:
             Each as "module.name". A name in a string counts as a use: `"fl.training.crews.pool"` names `pool`.
         """
-        readers = [name for name in self.trees if any(lies_in(name, place) for place in (product, *users))]
+        readers = [name for place in (product, *users) for name in self.modules(place)]
         used = {word for name in readers for node in ast.walk(self.trees[name]) for word in _words(node)}
         return [
             f"{name}.{defined}"
-            for name, tree in self.trees.items()
-            if lies_in(name, product)
-            for defined in _defined(tree)
+            for name in self.modules(product)
+            for defined in _defined(self.trees[name])
             if defined not in used
         ]
 

@@ -46,7 +46,7 @@ def compare(
         UnfairError: contenders did not do the same work.
     """
     with tempfile.TemporaryDirectory(prefix="hcfl-") as folder:
-        data = Path(folder) / "stage"
+        data = Path(folder) / "inputs"
         test = inputs.prepare(workload, data_dir, data)
         setting = inputs.read(data)
         sizes = [len(samples) for samples in setting.clients]

@@ -36,7 +36,7 @@ def as_usual(module: nn.Module) -> nn.Module:
 
 
 @dataclass(frozen=True, eq=False)
-class Stage:
+class Inputs:
     """What a contender starts from, on the CPU.
 
     Attributes:
@@ -59,13 +59,13 @@ class Stage:
         module.load_state_dict(self.initial)
         return module
 
-    def orders(self, epoch: int, client: int) -> Iterator[torch.Tensor]:
+    def orders(self, global_round: int, client: int) -> Iterator[torch.Tensor]:
         """Indices of a client's images in the order to train on them, int64 [n], for each local epoch.
 
         `fl.training` draws the same, so that contenders differ in rounding only, and so do their accuracies.
         """
         station, number = divmod(client, self.workload.clients)
-        seed = derive_seed(self.workload.seed, Stream.CLIENT, epoch, 0, station, number)
+        seed = derive_seed(self.workload.seed, Stream.CLIENT, global_round, 0, station, number)
         random = torch.Generator().manual_seed(seed)
         for _ in range(self.workload.local_epochs):
             yield torch.randperm(len(self.clients[client]), generator=random)
@@ -102,12 +102,12 @@ def read_dataset(path: Path) -> tuple[Workload, Dataset]:
 
 
 @lru_cache(maxsize=1)
-def read(path: Path) -> Stage:
+def read(path: Path) -> Inputs:
     """Read the file, split the images, draw the initial parameters; once a process."""
     workload, dataset = read_dataset(path)
     federation = build_federation(workload.config(1, "cpu"), dataset)
     clients = tuple(samples for station in federation.stations for samples in station.clients)
-    return Stage(workload, federation.dataset, clients, federation.model, federation.initial_state())
+    return Inputs(workload, federation.dataset, clients, federation.model, federation.initial_state())
 
 
 def state_digest(state: State) -> str:

@@ -80,8 +80,10 @@ def paper_run(
             for done in train(federation, crew=crew):
                 seconds = round(time.perf_counter() - began, 2)
                 accuracy, loss = done.evaluation.accuracy, done.evaluation.loss
-                curve.append({"round": done.epoch + 1, "seconds": seconds, "accuracy": accuracy, "loss": loss})
-                console.print(f"round {done.epoch + 1}: {seconds:.1f} s, accuracy {accuracy:.4f}", highlight=False)
+                curve.append({"round": done.global_round + 1, "seconds": seconds, "accuracy": accuracy, "loss": loss})
+                console.print(
+                    f"round {done.global_round + 1}: {seconds:.1f} s, accuracy {accuracy:.4f}", highlight=False
+                )
     except TrainingError as error:
         raise click.ClickException(str(error)) from None
     machine, versions, sources = record.here(kind)

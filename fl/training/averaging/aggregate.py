@@ -38,11 +38,11 @@ def aggregate(updates: Iterable[Update], rule: Rule = _MEAN) -> State:
         if update not in finite:
             log.warning(
                 "global round %d, base station %d: a parameter is no finite number; the update is left out",
-                update.epoch,
+                update.global_round,
                 update.station,
             )
     if not finite:
-        raise DivergedError(f"global round {ordered[0].epoch}: no update has finite parameters")
+        raise DivergedError(f"global round {ordered[0].global_round}: no update has finite parameters")
     if rule.name != "mean":
         return combine(rule, ((update.state, update.samples) for update in finite))
     for update in finite[1:]:
@@ -66,7 +66,7 @@ def in_order(updates: Iterable[Update]) -> list[Update]:
         raise TooFewError("no base station returned an update in this global round")
     if len({update.station for update in ordered}) < len(ordered):
         raise TrainingError("a base station returned two updates in one global round")
-    if len({update.epoch for update in ordered}) > 1:
+    if len({update.global_round for update in ordered}) > 1:
         raise TrainingError("updates of different global rounds cannot be averaged")
     if bad := [update for update in ordered if update.samples < 1]:
         raise TrainingError(f"an average over samples needs at least 1 a model, not {bad[0].samples}")

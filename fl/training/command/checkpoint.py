@@ -35,8 +35,11 @@ from fl.training.model.spec import ModelSpec
 
 log = logging.getLogger(__name__)
 
-FORMAT = 1
+FORMAT = 2
+"""Of `checkpoint.json` and `metrics.jsonl`; in format 1 a global round was called an epoch."""
+
 _KEPT = 2
+"""Global rounds whose models are kept: the last, and the one before, should that be corrupt."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,12 +47,12 @@ class Resumed:
     """Where a run goes on.
 
     Attributes:
-        epoch: the last finished global round.
+        global_round: the last finished global round.
         state: the global model after it.
         velocity: of the server's momentum after it.
     """
 
-    epoch: int
+    global_round: int
     state: State
     velocity: State | None
 
@@ -58,7 +61,7 @@ class Resumed:
 class _Entry:
     """A finished global round in `checkpoint.json`."""
 
-    epoch: int
+    global_round: int
     model: str
     velocity: str | None
     metrics_bytes: int
@@ -91,15 +94,17 @@ class RunFolder:
             done: the round.
             record: its line in the metrics file.
         """
-        model = self._store.put(save_model(spec, done.state, epoch=done.epoch))
-        velocity = None if done.velocity is None else self._store.put(save_state(done.velocity, {"epoch": done.epoch}))
+        model = self._store.put(save_model(spec, done.state, global_round=done.global_round))
+        velocity = None
+        if done.velocity is not None:
+            velocity = self._store.put(save_state(done.velocity, {"global_round": done.global_round}))
         with self._metrics.open("ab") as file:
             file.write((json.dumps(record) + "\n").encode())
             file.flush()
             os.fsync(file.fileno())
             length = file.tell()
         self.records.append(dict(record))
-        self._entries = [*self._entries, _Entry(done.epoch, model, velocity, length)][-_KEPT:]
+        self._entries = [*self._entries, _Entry(done.global_round, model, velocity, length)][-_KEPT:]
         self._write_checkpoint()
         self._prune()
 
@@ -116,14 +121,16 @@ class RunFolder:
             return []
         try:
             document = json.loads(self._checkpoint.read_text(encoding="utf-8"))
-            version, identity = document["format"], document["run"]
-            entries = [_Entry(**entry) for entry in document["rounds"]]
+            version, identity, rounds = document["format"], document["run"], document["rounds"]
+            entries = [_Entry(**entry) for entry in rounds] if version == FORMAT else []
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise CheckpointError(
                 f"{self._checkpoint} cannot be read ({error!r}): move the folder away to start anew"
             ) from error
         if version != FORMAT:
-            raise CheckpointError(f"{self._checkpoint} is of format {version}, this program reads {FORMAT}")
+            raise CheckpointError(
+                f"{self._checkpoint} is of format {version}, this program reads {FORMAT}: choose another folder"
+            )
         if found := differences(identity, json.loads(json.dumps(self._identity))):
             raise CheckpointError(f"{self._root} holds another run: {'; '.join(found)}")
         return entries
@@ -135,13 +142,12 @@ class RunFolder:
             try:
                 return self._load(last, spec)
             except (ArtefactError, ModelError, CheckpointError) as error:
-                if len(self._entries) == 1 and last.epoch > 0:
+                if len(self._entries) == 1 and last.global_round > 0:
                     raise CheckpointError(
                         f"no checkpoint in {self._root} can be read ({error}): move the folder away to start anew"
                     ) from error
-                log.warning(
-                    "global round %d in %s cannot be read and is trained again: %s", last.epoch, self._root, error
-                )
+                which = f"global round {last.global_round} in {self._root}"
+                log.warning("%s cannot be read and is trained again: %s", which, error)
                 self._entries.pop()
         return None
 
@@ -150,7 +156,7 @@ class RunFolder:
         velocity = None if entry.velocity is None else load_state(self._store.get(entry.velocity))
         if not self._metrics.exists() or self._metrics.stat().st_size < entry.metrics_bytes:
             raise CheckpointError(f"{self._metrics} is shorter than it was")
-        return Resumed(entry.epoch, state, velocity)
+        return Resumed(entry.global_round, state, velocity)
 
     def _cut_metrics(self) -> list[dict[str, Any]]:
         length = self._entries[-1].metrics_bytes if self._entries else 0
@@ -220,7 +226,7 @@ def open_run(root: Path, federation: Federation, keep_models: bool = False) -> I
         except OSError:
             raise CheckpointError(f"another process trains in {root}") from None
         folder = RunFolder(root, identity_of(federation), federation.model, keep_models)
-        finished = 0 if folder.resumed is None else folder.resumed.epoch + 1
+        finished = 0 if folder.resumed is None else folder.resumed.global_round + 1
         if finished > federation.config.rounds:
             raise CheckpointError(
                 f"{root} holds {finished} global rounds already, more than the {federation.config.rounds} asked for"

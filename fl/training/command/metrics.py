@@ -33,7 +33,7 @@ def record_of(
     """
     size, work = size_of(done.state), [each for played in done.stations for edge in played.work for each in edge]
     record: dict[str, Any] = {
-        "epoch": done.epoch,
+        "global_round": done.global_round,
         "accuracy": done.evaluation.accuracy,
         "loss": done.evaluation.loss,
         "train_loss": train_loss(work),
@@ -67,20 +67,20 @@ class Board:
 
     Args:
         folder: to write them to.
-        first_epoch: the global round that the run goes on with; what an earlier process wrote of it is dropped.
+        first_round: the global round that the run goes on with; what an earlier process wrote of it is dropped.
 
     Raises:
         TrainingError: TensorBoard is not installed.
     """
 
-    def __init__(self, folder: Path, first_epoch: int = 0):
+    def __init__(self, folder: Path, first_round: int = 0):
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:
             raise TrainingError(
                 "TensorBoard is not installed: install it (pip install tensorboard), or leave --tensorboard out"
             ) from error
-        self._writer: SummaryWriter = SummaryWriter(str(folder), purge_step=first_epoch)
+        self._writer: SummaryWriter = SummaryWriter(str(folder), purge_step=first_round)
 
     def add(self, record: Mapping[str, Any]) -> None:
         """Write a round's numbers."""
@@ -92,7 +92,7 @@ class Board:
         for tier, traffic in record["traffic"].items():
             scalars[f"bytes/{tier}"] = traffic["down_bytes"] + traffic["up_bytes"]
         for name, value in scalars.items():
-            self._writer.add_scalar(name, value, record["epoch"])
+            self._writer.add_scalar(name, value, record["global_round"])
         self._writer.flush()
 
     def close(self) -> None:

@@ -74,9 +74,9 @@ def _options(given: dict[str, Any]) -> Options:
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
-    base, group = TrainingConfig(), parser.add_argument_group("data")
+    default, group = TrainingConfig(), parser.add_argument_group("data")
     add = group.add_argument
-    add("--dataset", choices=list(DEFAULTS), default=base.dataset, help=f"what to train on ({base.dataset})")
+    add("--dataset", choices=list(DEFAULTS), default=default.dataset, help=f"what to train on ({default.dataset})")
     add(
         "--data-dir",
         type=Path,
@@ -92,13 +92,13 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_training(parser: argparse.ArgumentParser) -> None:
-    base, group = TrainingConfig(), parser.add_argument_group("training")
+    default, group = TrainingConfig(), parser.add_argument_group("training")
     add = group.add_argument
     models = ", ".join(MODELS)
     add("--model", metavar="NAME", help=f"{models}, or package.module:factory (the data set's own)")
-    add("--stations", type=int, metavar="N", help=f"base stations ({base.stations})")
-    add("--clients", type=int, metavar="N", help=f"clients of each base station ({base.clients})")
-    add("--rounds", type=int, metavar="N", help=f"global rounds ({base.rounds})")
+    add("--stations", type=int, metavar="N", help=f"base stations ({default.stations})")
+    add("--clients", type=int, metavar="N", help=f"clients of each base station ({default.clients})")
+    add("--rounds", type=int, metavar="N", help=f"global rounds ({default.rounds})")
     add("--local-epochs", type=int, metavar="N", help="κ1, local epochs between two edge aggregations")
     add("--edge-aggregations", type=int, metavar="N", help="κ2, edge aggregations in a global round")
     add("--batch-size", type=int, metavar="N", help="images in a step of the clients' SGD")
@@ -106,8 +106,8 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     add("--momentum", type=float, metavar="M", help="of the clients' SGD")
     add("--proximal", type=float, metavar="MU", help="FedProx's μ (0)")
     add("--server-momentum", type=float, metavar="B", help="FedAvgM's β (0)")
-    add("--seed", type=int, metavar="N", help=f"same seed, same digests ({base.seed})")
-    add("--device", metavar="NAME", help=f"cpu, cuda, cuda:1 or auto ({base.device})")
+    add("--seed", type=int, metavar="N", help=f"same seed, same digests ({default.seed})")
+    add("--device", metavar="NAME", help=f"cpu, cuda, cuda:1 or auto ({default.device})")
     add("--precision", choices=PRECISIONS, help="what clients compute in (float32)")
     add("--graphs", action="store_true", default=None, help="record a client's step as a CUDA graph and replay it")
     add("--threads", type=int, metavar="N", help="torch's threads (1)")
@@ -128,9 +128,9 @@ def _add_robustness(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
-    base, group = TrainingConfig(), parser.add_argument_group("what is measured and stored")
+    default, group = TrainingConfig(), parser.add_argument_group("what is measured and stored")
     add = group.add_argument
-    add("--contribution", choices=METHODS, help=f"of base stations, each global round ({base.contribution})")
+    add("--contribution", choices=METHODS, help=f"of base stations, each global round ({default.contribution})")
     add("--out", type=Path, metavar="DIR", help="folder for checkpoints, models and metrics.jsonl")
     add("--keep-models", action="store_true", help="keep every global round's model, not only the last two")
     add("--tensorboard", type=Path, metavar="DIR", help="write TensorBoard's files there")

@@ -52,7 +52,7 @@ def run(
             return outputs[0].resumed, outputs[0].records
 
         resumed, records = group.from_leader(open_outputs)
-        first = 0 if resumed is None else resumed.epoch + 1
+        first = 0 if resumed is None else resumed.global_round + 1
         yield from records
         # several ranks of one machine have its cores already
         workers = 0 if options.workers is None and group.size > 1 else options.workers
@@ -65,10 +65,10 @@ def run(
             crew=crew,
             state=None if resumed is None else resumed.state,
             velocity=None if resumed is None else resumed.velocity,
-            first_epoch=first,
+            first_round=first,
             on_station=on_station,
         ):
-            digest = digest_of(save_model(federation.model, done.state, epoch=done.epoch))
+            digest = digest_of(save_model(federation.model, done.state, global_round=done.global_round))
             record = record_of(federation, done, digest, perf_counter() - start, links)
             for output in outputs:
                 output.add(done, record)
@@ -89,7 +89,7 @@ class _Outputs:
             self._folder = stack.enter_context(open_run(options.out, federation, options.keep_models))
             self.resumed, self.records = self._folder.resumed, tuple(self._folder.records)
         if options.tensorboard is not None:
-            self._board = Board(options.tensorboard, 0 if self.resumed is None else self.resumed.epoch + 1)
+            self._board = Board(options.tensorboard, 0 if self.resumed is None else self.resumed.global_round + 1)
             stack.callback(self._board.close)
 
     def add(self, done: GlobalRound, record: Mapping[str, Any]) -> None:

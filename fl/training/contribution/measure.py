@@ -24,13 +24,13 @@ from fl.training.update import Update
 
 
 def measure_contributions(
-    config: TrainingConfig, epoch: int, before: Evaluation, updates: Sequence[Update], crew: Crew
+    config: TrainingConfig, global_round: int, before: Evaluation, updates: Sequence[Update], crew: Crew
 ) -> Contributions:
     """Measure the contribution of each base station with an update, by the method that the configuration names.
 
     Args:
         config: of the run.
-        epoch: the global round.
+        global_round: the global round.
         before: the global model that it started from, judged.
         updates: of the base stations present.
         crew: that played it, and judges.
@@ -47,7 +47,7 @@ def measure_contributions(
         return leave_one_out(players, worth)
     if len(players) <= EXACT_STATIONS:
         return exact_shapley(players, worth)
-    return truncated_shapley(players, worth, seed=derive_seed(config.seed, Stream.PERMUTATIONS, epoch))
+    return truncated_shapley(players, worth, seed=derive_seed(config.seed, Stream.PERMUTATIONS, global_round))
 
 
 def coalition_worth(

@@ -28,12 +28,12 @@ class Crew(Protocol):
     processes that do not hold it, until `gather` brings it. Whoever makes a crew closes it.
     """
 
-    def play(self, state: State, epoch: int, stations: Sequence[int]) -> Iterator[StationRound]:
+    def play(self, state: State, global_round: int, stations: Sequence[int]) -> Iterator[StationRound]:
         """Let base stations play a global round.
 
         Args:
             state: the global model, left unchanged.
-            epoch: the global round.
+            global_round: the global round.
             stations: their indices.
 
         Yields:
@@ -61,10 +61,10 @@ class InProcess:
         self._federation = federation
         self._workspace = federation.workspace()
 
-    def play(self, state: State, epoch: int, stations: Sequence[int]) -> Iterator[StationRound]:
+    def play(self, state: State, global_round: int, stations: Sequence[int]) -> Iterator[StationRound]:
         """See `Crew`."""
         for index in stations:
-            yield play_station(self._federation.stations[index], state, epoch, self._workspace)
+            yield play_station(self._federation.stations[index], state, global_round, self._workspace)
 
     def combine(self, updates: Sequence[Update], rule: Rule) -> State:
         """See `Crew`."""
@@ -79,9 +79,9 @@ class InProcess:
         return self._federation.evaluate(state, workspace=self._workspace)
 
 
-def play_station(station: Station, state: State, epoch: int, workspace: nn.Module) -> StationRound:
+def play_station(station: Station, state: State, global_round: int, workspace: nn.Module) -> StationRound:
     """The base station's round, without its update where a parameter of that is no finite number."""
-    played = station.play(state, epoch, workspace)
+    played = station.play(state, global_round, workspace)
     if played.update is None or is_finite(played.update.state):
         return played
     reason = "a parameter of its update is no finite number"

@@ -88,11 +88,11 @@ class Pool:
         there.close()
         return _Hand(process, here, outgoing)
 
-    def play(self, state: State, epoch: int, stations: Sequence[int]) -> Iterator[StationRound]:
+    def play(self, state: State, global_round: int, stations: Sequence[int]) -> Iterator[StationRound]:
         """See `Crew`. The largest go first, so that none is left to wait for at the end."""
         self._receive(state)
         by_size = sorted(stations, key=lambda index: -self._federation.stations[index].samples)
-        yield from self._do([Play(index, epoch) for index in by_size], _round_of)
+        yield from self._do([Play(index, global_round) for index in by_size], _round_of)
 
     def combine(self, updates: Sequence[Update], rule: Rule) -> State:
         """See `Crew`."""
@@ -208,12 +208,12 @@ def _hindrance(federation: Federation) -> str:
     return ""
 
 
-def count_workers(federation: Federation, first_epoch: int = 0) -> int:
+def count_workers(federation: Federation, first_round: int = 0) -> int:
     """How many worker processes suit what is left of a run: one a core that this process may use, or none.
 
     Args:
         federation: what trains.
-        first_epoch: the global round to start with.
+        first_round: the global round to start with.
     """
     count = min(cpu_count(), len(federation.stations))
     if count < 2 or _hindrance(federation):
@@ -223,22 +223,22 @@ def count_workers(federation: Federation, first_epoch: int = 0) -> int:
         for station in federation.stations
     )
     parameters = sum(prod(shape) for shape, _ in federation.model.tensors().values())
-    rounds = federation.config.rounds - first_epoch
+    rounds = federation.config.rounds - first_round
     return count if passes * parameters * rounds >= _WORTHWHILE else 0
 
 
-def open_crew(federation: Federation, workers: int | None = None, first_epoch: int = 0) -> AbstractContextManager[Crew]:
+def open_crew(federation: Federation, workers: int | None = None, first_round: int = 0) -> AbstractContextManager[Crew]:
     """The crew for a run.
 
     Args:
         federation: what trains.
         workers: number of worker processes; 0 or 1: none, this process plays; None: what suits.
-        first_epoch: the global round to start with.
+        first_round: the global round to start with.
 
     Raises:
         TrainingError: there cannot be so many worker processes, or none at all.
     """
-    count = count_workers(federation, first_epoch) if workers is None else workers
+    count = count_workers(federation, first_round) if workers is None else workers
     if count < 0:
         raise TrainingError(f"workers must be at least 0, not {count}")
     return nullcontext(InProcess(federation)) if count < 2 else Pool(federation, count)

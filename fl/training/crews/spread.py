@@ -60,14 +60,14 @@ class Spread:
         self._states: dict[int, State] = {}
         self._peaks: dict[int, Peaks] = {}
 
-    def play(self, state: State, epoch: int, stations: Sequence[int]) -> Iterator[StationRound]:
+    def play(self, state: State, global_round: int, stations: Sequence[int]) -> Iterator[StationRound]:
         """See `Crew`: first this rank's base stations, then the others'."""
         self._like = {name: tensor.to(self._device) for name, tensor in state.items()}
         self._states, self._peaks, self._everywhere = {}, {}, set()
         mine: list[StationRound] = []
         failure: list[TrainingError] = []
         try:
-            for played in self._crew.play(state, epoch, [each for each in stations if self._is_mine(each)]):
+            for played in self._crew.play(state, global_round, [each for each in stations if self._is_mine(each)]):
                 mine.append(played)
                 yield played
         except TrainingError as error:

@@ -28,7 +28,7 @@ class Play:
     """Let a base station play a global round from the model in shared memory."""
 
     station: int
-    epoch: int
+    global_round: int
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Worker:
             test = self._federation.dataset.test
             part = replace(test, images=test.images[task.first : task.end], labels=test.labels[task.first : task.end])
             return judge(self._module, state, part)
-        played = play_station(self._federation.stations[task.station], state, task.epoch, self._module)
+        played = play_station(self._federation.stations[task.station], state, task.global_round, self._module)
         if played.update is None:
             return played
         self._outgoing.write(played.update.state)

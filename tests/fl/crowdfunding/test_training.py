@@ -95,7 +95,7 @@ def test_train__station_uploads_another_model__is_refused_by_name(federation: Fe
     class Impostor(Station):
         def train_round(self, *_: Any) -> Any:
             update = odd.train_round(other.initial_state(0), 0)
-            return replace(update, epoch=0)
+            return replace(update, global_round=0)
 
     first = federation.stations[0]
     impostor = Impostor(first.index, first.model, first.clients, first.config, first.seed)

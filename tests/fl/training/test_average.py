@@ -25,8 +25,8 @@ def state(*values: float) -> State:
     return {"weight": torch.tensor(values, dtype=torch.float32)}
 
 
-def update(station: int, model: State, samples: int, epoch: int = 0) -> Update:
-    return Update(SPEC, station, epoch, model, samples)
+def update(station: int, model: State, samples: int, global_round: int = 0) -> Update:
+    return Update(SPEC, station, global_round, model, samples)
 
 
 def test_average__weights_by_samples__equals_hand_computation() -> None:
@@ -109,7 +109,7 @@ def test_average__from_a_generator__holds_one_model_at_a_time() -> None:
             "two updates in one",
         ),
         (
-            lambda: aggregate([update(0, state(1), 1), update(1, state(2), 1, epoch=1)]),
+            lambda: aggregate([update(0, state(1), 1), update(1, state(2), 1, global_round=1)]),
             TrainingError,
             "different global",
         ),

@@ -55,7 +55,7 @@ def test_train__a_station_diverges__is_left_out_and_the_others_go_on(create_fede
     rounds = list(train(broken(federation, 2)))
     assert [sorted(done.absent) for done in rounds] == [[2], [2]]
     assert "client 0: the loss became nan" in rounds[0].absent[2]
-    expected = list(train(federation, present=lambda epoch, station: station != 2))
+    expected = list(train(federation, present=lambda global_round, station: station != 2))
     assert [equal(one.state, other.state) for one, other in zip(rounds, expected, strict=True)] == [True, True]
 
 
@@ -66,7 +66,7 @@ def test_train__all_diverge_in_a_later_round__keeps_the_rounds_before(create_fed
         for done in train(federation):
             finished.append(done)
             object.__setattr__(federation, "stations", broken(federation, 0, 1, 2).stations)
-    assert [done.epoch for done in finished] == [0]
+    assert [done.global_round for done in finished] == [0]
 
 
 def test_aggregate__update_of_no_numbers__is_left_out_and_reported(caplog: pytest.LogCaptureFixture) -> None:

@@ -39,7 +39,7 @@ def digests(federation: Federation, rounds: list[GlobalRound]) -> list[str]:
         for done in rounds
         for digest in (
             *(digest_of(save_update(update)) for update in done.updates),
-            digest_of(save_model(federation.model, done.state, epoch=done.epoch)),
+            digest_of(save_model(federation.model, done.state, global_round=done.global_round)),
         )
     ]
 
@@ -106,9 +106,9 @@ def test_station__of_uneven_clients__averages_them_by_samples_at_each_edge_aggre
             trained.append((copy_state(module), len(samples)))
         total = sum(count for _, count in trained)
         expected = {name: sum(state[name] * (count / total) for state, count in trained) for name in start}
-    update = station.train_round(start, epoch=5)
+    update = station.train_round(start, global_round=5)
     assert_trained_alike(update.state, expected, start)
-    assert (update.station, update.epoch, update.samples) == (1, 5, total)
+    assert (update.station, update.global_round, update.samples) == (1, 5, total)
 
 
 def test_station__training__leaves_the_global_model_and_torch_as_they_were(
@@ -158,7 +158,7 @@ def test_train__stepped_by_hand__is_the_same(create_federation: CreateFederation
     state = federation.initial_state()
     before = federation.evaluate(state)
     for done in rounds:
-        updates = [station.train_round(state, done.epoch) for station in federation.stations]
+        updates = [station.train_round(state, done.global_round) for station in federation.stations]
         state = aggregate(reversed(updates))
         assert equal(done.state, state)
         assert done.evaluation == federation.evaluate(state)
@@ -200,7 +200,7 @@ def test_train__continued_after_a_round__ends_with_the_same_digests(
 ) -> None:
     federation = create_federation(rounds=3)
     whole = list(train(federation))
-    rest = list(train(federation, state=whole[0].state, first_epoch=1))
+    rest = list(train(federation, state=whole[0].state, first_round=1))
     assert digests(federation, rest) == digests(federation, whole[1:])
 
 
@@ -220,7 +220,7 @@ def test_train__missing_station__weighs_those_present(create_federation: CreateF
 def test_train__nobody_present_in_a_round__leaves_the_model_as_it_is(
     create_federation: CreateFederation, caplog: pytest.LogCaptureFixture
 ) -> None:
-    first, second = train(create_federation(), present=lambda epoch, station: epoch == 0)
+    first, second = train(create_federation(), present=lambda global_round, station: global_round == 0)
     assert equal(first.state, second.state)
     assert (second.updates, dict(second.contributions), len(second.absent)) == ((), {}, 3)
     assert "global round 1: the global model stays as it is: no base station returned an update" in caplog.text
@@ -231,7 +231,7 @@ def test_train__rounds__are_logged_not_printed(
 ) -> None:
     caplog.set_level(logging.INFO, "fl.training")
     rounds = list(train(create_federation()))
-    assert [record.args[0] for record in caplog.records] == [done.epoch for done in rounds]
+    assert [record.args[0] for record in caplog.records] == [done.global_round for done in rounds]
     assert capsys.readouterr() == ("", "")
 
 

@@ -62,7 +62,7 @@ def test_traffic__of_a_real_run__is_the_size_of_its_models(
     create_federation: Callable[..., Federation],
 ) -> None:
     federation = create_federation(stations=3, clients=2, edge_aggregations=2, rounds=1)
-    (done,) = train(federation, present=lambda epoch, index: index != 1)
+    (done,) = train(federation, present=lambda global_round, index: index != 1)
     size = size_of(done.state)
     assert size == sum(tensor.numel() * 4 for tensor in done.state.values())
     assert size < len(save_state(done.state)) < size + 1000

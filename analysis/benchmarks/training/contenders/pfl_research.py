@@ -16,7 +16,7 @@ from torch import nn
 from analysis.benchmarks.training import inputs
 from analysis.benchmarks.training.contenders import sgd
 from analysis.benchmarks.training.contenders.job import Job
-from analysis.benchmarks.training.inputs import Stage
+from analysis.benchmarks.training.inputs import Inputs
 from fl.training.data.dataset import Samples, to_float
 
 _EVALUATION_BATCH = 500
@@ -123,9 +123,9 @@ def run(job: Job) -> None:
     job.ends(_state(module.module), [inputs.images_digest(Samples(*user.raw_data)) for user in users])
 
 
-def _orders(setting: Stage, user: int, rounds: int) -> Iterator[torch.Tensor]:
-    for epoch in range(rounds):
-        yield from setting.orders(epoch, user)
+def _orders(setting: Inputs, user: int, rounds: int) -> Iterator[torch.Tensor]:
+    for global_round in range(rounds):
+        yield from setting.orders(global_round, user)
 
 
 def _state(module: nn.Module) -> dict[str, torch.Tensor]:

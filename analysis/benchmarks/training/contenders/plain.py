@@ -20,12 +20,12 @@ def run(job: Job) -> None:
     sgd.judge(module, test)
     state = {name: tensor.clone() for name, tensor in module.state_dict().items()}
     total = sum(len(samples) for samples in clients)
-    for epoch in range(job.rounds):
+    for global_round in range(job.rounds):
         steps = 0
         combined = {name: torch.zeros_like(tensor) for name, tensor in state.items()}
         for number, samples in enumerate(clients):
             module.load_state_dict(state)
-            orders = setting.orders(epoch, number)
+            orders = setting.orders(global_round, number)
             steps += sgd.train(module, samples, orders, workload.batch_size, workload.learning_rate, workload.momentum)
             for name, tensor in module.state_dict().items():
                 combined[name] += tensor * (len(samples) / total)

@@ -32,7 +32,7 @@ DIGITS = WORKLOADS["digits"]
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("bench") / "stage"
+    path = tmp_path_factory.mktemp("bench") / "inputs"
     inputs.prepare(DIGITS, None, path)
     return path
 
@@ -70,9 +70,9 @@ def test_floor__same_stage__makes_as_many_steps(data: Path, tmp_path: Path) -> N
     assert [line["steps"] for line in floor if line["what"] == "round"] == [DIGITS.steps([100] * 4)] * 2
 
 
-def test_stage__other_seed__other_images(data: Path, tmp_path: Path) -> None:
-    inputs.prepare(replace(DIGITS, seed=1), None, tmp_path / "stage")
-    mine, other = inputs.read(data), inputs.read(tmp_path / "stage")
+def test_inputs__other_seed__other_images(data: Path, tmp_path: Path) -> None:
+    inputs.prepare(replace(DIGITS, seed=1), None, tmp_path / "inputs")
+    mine, other = inputs.read(data), inputs.read(tmp_path / "inputs")
     digests = [inputs.split_digest([inputs.images_digest(c) for c in each.clients]) for each in (mine, other)]
     assert digests[0] != digests[1]
 

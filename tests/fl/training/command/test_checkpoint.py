@@ -36,7 +36,7 @@ def federation(create_federation: CreateFederation) -> Federation:
 def test_run__finished__leaves_its_metrics_and_last_two_models(federation: Federation, tmp_path: Path) -> None:
     records = train_in(tmp_path, federation)
     assert lines(tmp_path) == records
-    assert [record["epoch"] for record in records] == [0, 1, 2]
+    assert [record["global_round"] for record in records] == [0, 1, 2]
     models = {record["model"][2:] for record in records[1:]}
     stored = {path.name for path in (tmp_path / "models").iterdir()}
     assert models < stored and len(stored) == 4  # each with its momentum
@@ -122,7 +122,7 @@ def test_open__while_another_process_trains__is_refused(federation: Federation, 
         with pytest.raises(CheckpointError, match="another process trains in"):
             train_in(folder, federation)
     with open_run(folder, federation) as opened:
-        assert opened.resumed is not None and opened.resumed.epoch == 2
+        assert opened.resumed is not None and opened.resumed.global_round == 2
 
 
 def damage(path: Path) -> None:
@@ -168,7 +168,7 @@ def test_open__model_of_another_architecture_under_its_name__is_refused(
         train_in(tmp_path, federation)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 1}', '{"format": 1, "run": {}, "rounds": [{"x": 1}]}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 2}', '{"format": 2, "run": {}, "rounds": [{"x": 1}]}'])
 def test_open__checkpoint_that_is_none__says_what_to_do(federation: Federation, folder: Path, text: str) -> None:
     (folder / "checkpoint.json").write_text(text)
     with pytest.raises(CheckpointError, match=r"checkpoint.json cannot be read \(.*\): move the folder away"):
@@ -177,8 +177,9 @@ def test_open__checkpoint_that_is_none__says_what_to_do(federation: Federation, 
 
 def test_open__format_of_another_version__is_refused(federation: Federation, folder: Path) -> None:
     document = json.loads((folder / "checkpoint.json").read_text())
-    (folder / "checkpoint.json").write_text(json.dumps({**document, "format": 2}))
-    with pytest.raises(CheckpointError, match="is of format 2, this program reads 1"):
+    before = [{"epoch": each.pop("global_round"), **each} for each in document["rounds"]]  # as format 1 had it
+    (folder / "checkpoint.json").write_text(json.dumps({**document, "format": 1, "rounds": before}))
+    with pytest.raises(CheckpointError, match="is of format 1, this program reads 2"):
         train_in(folder, federation)
 
 
@@ -199,7 +200,7 @@ def test_run__all_losses_are_no_numbers__keeps_the_last_good_checkpoint(federati
     def spoil() -> Iterator[Any]:
         for record in run(federation, Options(federation.config, tmp_path)):
             records.append(record)
-            if record["epoch"] == 1:
+            if record["global_round"] == 1:
                 object.__setattr__(federation, "stations", tuple(map(without_numbers, good)))
             yield record
 

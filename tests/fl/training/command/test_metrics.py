@@ -25,10 +25,10 @@ def test_record__of_a_round__says_all_of_it_in_json(create_federation: Callable[
         federation,
         stations=tuple(replace(s, config=replace(s.config, client_dropout=0.3)) for s in federation.stations),
     )
-    (done,) = train(federation, present=lambda epoch, station: station != 2)
+    (done,) = train(federation, present=lambda global_round, station: station != 2)
     links = Links(DIRECT, DIRECT, 0.5)
     record = json.loads(json.dumps(record_of(federation, done, "0xab", 1.23456, links)))
-    assert (record["epoch"], record["model"], record["seconds"]) == (0, "0xab", 1.235)
+    assert (record["global_round"], record["model"], record["seconds"]) == (0, "0xab", 1.235)
     assert record["accuracy"] == done.evaluation.accuracy and record["loss"] == done.evaluation.loss
     assert record["clients"]["returned"] + record["clients"]["missing"] == 2 * 2 * 3
     assert record["clients"]["missing"] > 0 == record["clients"]["diverged"]
@@ -58,6 +58,6 @@ def test_board__of_a_run__holds_its_numbers(create_federation: Callable[..., Fed
     events = EventAccumulator(str(tmp_path)).Reload()
     for name in ("accuracy", "loss", "train_loss"):
         assert [(event.step, event.value) for event in events.Scalars(name)] == [
-            (record["epoch"], pytest.approx(record[name])) for record in records
+            (record["global_round"], pytest.approx(record[name])) for record in records
         ]
     assert events.Scalars("bytes/cloud")[0].value > 0

@@ -216,7 +216,7 @@ def ranked(federation: Federation, rounds: list[GlobalRound], method: str) -> tu
     config, crew = replace(federation.config, contribution=method), InProcess(federation)
     found, before = [], crew.evaluate(federation.initial_state())
     for done in rounds:
-        found.append(measure_contributions(config, done.epoch, before, done.updates, crew))
+        found.append(measure_contributions(config, done.global_round, before, done.updates, crew))
         before = done.evaluation
     sums = {each.index: sum(measured.values[each.index] for measured in found) for each in federation.stations}
     return sorted(sums, key=sums.__getitem__), found

@@ -198,7 +198,7 @@ def test_open_crew__much_to_do__is_a_worker_for_each_core(
     monkeypatch.setattr("fl.training.crews.pool.cpu_count", lambda: 2)
     long = replace(federation, config=replace(federation.config, rounds=10**5))
     assert count_workers(long) == 2
-    assert count_workers(long, first_epoch=10**5 - 1) == 0
+    assert count_workers(long, first_round=10**5 - 1) == 0
     assert count_workers(with_station(long, threads=2)) == 0
     with open_crew(long) as crew:
         assert isinstance(crew, Pool)

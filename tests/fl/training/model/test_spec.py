@@ -157,13 +157,13 @@ def test_save_state__and_load__gives_the_same_tensors() -> None:
 
 def test_save_state__order_layout_and_metadata_order__do_not_change_the_bytes() -> None:
     weights, bias = torch.randn(4, 3, 2, 2), torch.randn(4)
-    one = save_state({"weight": weights, "bias": bias}, {"epoch": 1, "model": "cnn", "x": [1, 2]})
+    one = save_state({"weight": weights, "bias": bias}, {"global_round": 1, "model": "cnn", "x": [1, 2]})
     other = save_state(
         {"bias": bias, "weight": weights.to(memory_format=torch.channels_last)},
-        {"x": [1, 2], "model": "cnn", "epoch": 1},
+        {"x": [1, 2], "model": "cnn", "global_round": 1},
     )
     assert one == other
-    assert load_metadata(one) == {"epoch": 1, "model": "cnn", "x": [1, 2]}
+    assert load_metadata(one) == {"global_round": 1, "model": "cnn", "x": [1, 2]}
 
 
 def test_load_model__saved__knows_what_it_is() -> None:
@@ -176,7 +176,7 @@ def test_load_model__saved__knows_what_it_is() -> None:
 def test_load_update__saved__is_the_same() -> None:
     update = Update(SPEC, 3, 1, SPEC.initial_state(0), 120)
     loaded = load_update(save_update(update))
-    assert (loaded.model, loaded.station, loaded.epoch, loaded.samples) == (SPEC, 3, 1, 120)
+    assert (loaded.model, loaded.station, loaded.global_round, loaded.samples) == (SPEC, 3, 1, 120)
     assert all(torch.equal(loaded.state[name], update.state[name]) for name in update.state)
 
 
