@@ -20,10 +20,16 @@ round: ## a whole round: fund, choose, train, pay (ARGS="--help" shows its optio
 	$(ready)
 	@ape run crowdfund_round $(ARGS)
 
+# A process a core, so each computes with one thread: two that share a core wait for each other.
 .PHONY: test
 test: ## every test (ARGS="-k settle" picks some)
 	$(ready)
-	@ape test --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
+	@OMP_NUM_THREADS=1 ape test --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
+
+.PHONY: portable
+portable: ## the numeric tests as older CPUs compute them (ARGS=--short for a few)
+	$(ready)
+	@python scripts/_portable.py $(ARGS)
 
 .PHONY: prove
 prove: ## proofs, invariants, long searches, mutation check: hours (ARGS="halmos slither" picks some)
@@ -38,7 +44,7 @@ figures: ## the paper's figures and ours, in small settings (ARGS=truth picks on
 .PHONY: bench-training
 bench-training: ## training beside a plain loop, Flower and pfl-research (ARGS="--data-dir DIR")
 	$(ready)
-	@python -m analysis.training_benchmark compare $(ARGS)
+	@python -m analysis.benchmarks.training compare $(ARGS)
 
 .PHONY: lint
 lint: ## style and types: ruff, mypy, forge fmt

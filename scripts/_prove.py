@@ -148,7 +148,7 @@ def heavy() -> None:
 
 def mutation() -> None:
     """Tests notice at least 95 % of the changes to the contracts."""
-    run([sys.executable, "-m", "analysis.mutation"])
+    run([sys.executable, "-m", "tests.mutation"])
 
 
 APE_TEST = [str(ROOT / ".venv" / "bin" / "ape"), "test"]

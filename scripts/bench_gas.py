@@ -8,7 +8,7 @@ import fl  # noqa: F401
 
 
 @click.command()
-@click.option("--write", is_flag=True, help="Record the figures in analysis/benchmarks/results/gas.json.")
+@click.option("--write", is_flag=True, help="Record the figures in analysis/benchmarks/contract/results/gas.json.")
 @click.option("--scale", is_flag=True, help="Instead: the same calls in rounds of 20 and of 2,000 members.")
 @click.option("--chart", is_flag=True, help="Instead: whole rounds of 4 to 2,000 members on both contracts, drawn.")
 def cli(write: bool, scale: bool, chart: bool) -> None:
@@ -16,9 +16,9 @@ def cli(write: bool, scale: bool, chart: bool) -> None:
 
     Every figure is the receipt of a real transaction on a node that this command starts. Figures that are not those
     recorded are marked; the command exits with 1 if one is off by more than 1 %, or above its target.
-    --scale and --chart write their results under analysis/benchmarks/results, and take some minutes.
+    --scale and --chart write their results under analysis/benchmarks/contract/results, and take some minutes.
     """
-    from analysis.benchmarks.command import run_chart, run_gas, run_scale
+    from analysis.benchmarks.contract.command import run_chart, run_gas, run_scale
 
     if write + scale + chart > 1:
         raise click.UsageError("--write, --scale and --chart are three things: choose one")

@@ -9,7 +9,7 @@ import fl  # noqa: F401
 
 @click.command()
 @click.option("--quick", is_flag=True, help="A smaller round and no 12 s blocks: two minutes.")
-@click.option("--write", is_flag=True, help="Record the results in analysis/benchmarks/results/throughput.json.")
+@click.option("--write", is_flag=True, help="Record the results (results/throughput.json).")
 def cli(quick: bool, write: bool) -> None:
     """Measure how many members a node can serve a second.
 
@@ -17,7 +17,7 @@ def cli(quick: bool, write: bool) -> None:
     settlements alone and in batches of 50; without limits, and with blocks of 30M gas every second and every 12 s.
     Ends with the largest round that fits an hour of 12 s blocks. Takes about ten minutes.
     """
-    from analysis.benchmarks.throughput_command import run_throughput
+    from analysis.benchmarks.contract.throughput_command import run_throughput
 
     if quick and write:
         raise click.UsageError("the recorded results are those of the whole benchmark: leave --quick or --write out")

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from fl.devnode.actors import FUNDS, actor, seats
-from fl.devnode.chain import Chain
-from fl.devnode.codec import Codec
-from fl.devnode.market import Market
-from fl.devnode.rounds import CreateRound, LiveRound, Opening
-from fl.devnode.rounds import create_round as create_on_chain
+from analysis.devnode.actors import FUNDS, actor, seats
+from analysis.devnode.chain import Chain
+from analysis.devnode.codec import Codec
+from analysis.devnode.market import Market
+from analysis.devnode.rounds import CreateRound, LiveRound, Opening
+from analysis.devnode.rounds import create_round as create_on_chain
 from fl.market.deployment import abi_of
 from fl.market.deployment import compiled as compile_sources
 from fl.market.membership import Entry

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fl.devnode.rounds import CreateRound
+from analysis.devnode.rounds import CreateRound
 from tests.support.pages import ROOT
 
 

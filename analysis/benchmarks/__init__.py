@@ -1,4 +1,1 @@
-"""What the contract costs and how much of it fits a chain, measured by real transactions on a node.
-
-Every figure is a receipt's `gas_used`, or a count of receipts in the blocks of a node. Nothing is estimated.
-"""
+"""What it costs to play a round, on chain and off: the contract's gas and throughput, the speed of training."""

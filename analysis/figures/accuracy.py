@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Drawing
 
-    from fl.devnode.market import Market
+    from analysis.devnode.market import Market
 
 PLANS = {
     Setting.QUICK: Plan("digits", "small-cnn", 250, 6, StationConfig(2, 1, batch_size=10, learning_rate=0.1)),

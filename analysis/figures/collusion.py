@@ -11,6 +11,10 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure as Drawing
 
+from analysis.devnode.actors import FUNDS, actor, seats
+from analysis.devnode.chain import Reverted
+from analysis.devnode.market import Call
+from analysis.devnode.rounds import Seat, create_round
 from analysis.figures.draws import (
     BOND,
     MAX_BASE_BID,
@@ -26,10 +30,6 @@ from analysis.figures.market import own_market
 from analysis.figures.plot import SERIES, finish, panels
 from analysis.mechanism import WEI_PER_GWEI
 from analysis.misreports import Auction, Found, Rows, best_lie, climb, obvious, ours, utility
-from fl.devnode.actors import FUNDS, actor, seats
-from fl.devnode.chain import Reverted
-from fl.devnode.market import Call
-from fl.devnode.rounds import Seat, create_round
 from fl.market.terms import Deadlines, Policy, Role, RoundTerms, lock_of
 
 PAIRS = {"two owners": (0, 1), "two base stations": (MEMBERS, MEMBERS + 1), "an owner and a base station": (0, MEMBERS)}

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from analysis.devnode.anvil import NodeError, anvil
+from analysis.devnode.deployment import deploy
+from analysis.devnode.market import Market
+from analysis.devnode.sources import compile_contract
 from analysis.figures.figure import FigureError
-from fl.devnode.anvil import NodeError, anvil
-from fl.devnode.deployment import deploy
-from fl.devnode.market import Market
-from fl.devnode.sources import compile_contract
 
 
 @contextmanager

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from analysis.benchmarks.load import LoadError, height_of, mining_every, send
+from analysis.benchmarks.contract.load import LoadError, height_of, mining_every, send
+from analysis.devnode.anvil import UNLIMITED
+from analysis.devnode.chain import Chain
 from analysis.figures.task_stream import Stream
-from fl.devnode.anvil import UNLIMITED
-from fl.devnode.chain import Chain
 
 POLL_SECONDS = 0.05
 ROOM_SECONDS = 60  # for blocks that are late

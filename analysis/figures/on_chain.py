@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from analysis.devnode.actors import FUNDS, actor
+from analysis.devnode.market import Call, Market
+from analysis.devnode.rounds import LiveRound, Seat, create_round
 from analysis.figures.draws import BOND
 from analysis.misreports import Auction, Row
 from analysis.round_facts import Member, Round, RoundResult
 from analysis.settlement import settle_round
-from fl.devnode.actors import FUNDS, actor
-from fl.devnode.market import Call, Market
-from fl.devnode.rounds import LiveRound, Seat, create_round
 from fl.market.terms import Deadlines, Role, RoundTerms, Status
 
 PHASE_SECONDS = 1_000_000  # more than all blocks of a batch take

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure as Drawing
-from matplotlib.ticker import ScalarFormatter
+from matplotlib.ticker import FuncFormatter
 
 from analysis.figures.draws import MAX_BASE_BID, MAX_OWNER_BID, MEAN_COST, MEAN_VALUE, MEMBERS, draw_row
 from analysis.figures.figure import Claim, Data, Figure, Request
@@ -173,7 +173,7 @@ def draw(data: Data) -> Drawing:
             axes[2 + column].plot(rounds, after, **{**look, "markevery": 0.08, "label": policy})
         axes[column].axvline(0, color="black", linewidth=0.8)
         axes[2 + column].set_xscale("log")
-        axes[2 + column].xaxis.set_major_formatter(ScalarFormatter())
+        axes[2 + column].xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes[2 + column].set_ylim(bottom=0)
         finish(axes[column], f"{side.capitalize()}s: one round", "utility (gwei)", "members with no more (%)")
         finish(

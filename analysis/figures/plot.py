@@ -1,4 +1,4 @@
-"""How drawings look: readable in print and without colour, and the same bytes for the same data."""
+"""How drawings look: readable in print and without colour, and the same picture for the same data."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ _RC = RcParams(
         # a fixed salt, so that the same data give the same file
         "svg.hashsalt": "hcfl",
         "svg.fonttype": "none",
+        # which points of a path another CPU would leave out hangs on how it rounds
+        "path.simplify": False,
         "font.size": 9,
         "axes.titlesize": 10,
         "legend.fontsize": 8,

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import stats
 
+from analysis.devnode.actors import seats
+from analysis.devnode.rounds import create_round
 from analysis.figures.figure import Claim, Data, Figure, Request
 from analysis.figures.market import own_market
 from analysis.figures.plot import SERIES, finish, panels, style
 from analysis.mechanism import THETA_ONE
-from fl.devnode.actors import seats
-from fl.devnode.rounds import create_round
 from fl.market.terms import GWEI, Deadlines, Role, RoundTerms
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Drawing
 
-    from fl.devnode.market import Market
-    from fl.devnode.rounds import LiveRound, Seat
+    from analysis.devnode.market import Market
+    from analysis.devnode.rounds import LiveRound, Seat
 
 MEMBERS = 10  # a side
 ELECTORS = MEMBERS - 1

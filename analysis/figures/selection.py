@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
+from analysis.devnode.actors import seats
+from analysis.devnode.market import Market
+from analysis.devnode.rounds import create_round
 from analysis.figures.interests import MEAN_COST, MEAN_VALUE, Crowd
-from fl.devnode.actors import seats
-from fl.devnode.market import Market
-from fl.devnode.rounds import create_round
 from fl.market.terms import GWEI, Deadlines, Role, RoundTerms
 
 PHASE_SECONDS = 10_000

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
     from numpy.typing import NDArray
 
-    from fl.devnode.market import Market
+    from analysis.devnode.market import Market
 
 PLANS = {
     Setting.QUICK: Plan("digits", "small-cnn", 250, 3, StationConfig(2, 1, batch_size=10, learning_rate=0.1)),

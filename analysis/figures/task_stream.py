@@ -9,12 +9,12 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from analysis.benchmarks.load import Unsigned, Wallet, signed
-from analysis.benchmarks.stage import stage, terms
-from analysis.benchmarks.throughput import MARGIN
-from fl.devnode.actors import FUNDS
-from fl.devnode.market import Call, Market
-from fl.devnode.rounds import LiveRound
+from analysis.benchmarks.contract.load import Unsigned, Wallet, signed
+from analysis.benchmarks.contract.stage import stage, terms
+from analysis.benchmarks.contract.throughput import MARGIN
+from analysis.devnode.actors import FUNDS
+from analysis.devnode.market import Call, Market
+from analysis.devnode.rounds import LiveRound
 
 MODELS = MEMBERS_A_SIDE = 10  # as in the paper's experiments
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.ticker import FuncFormatter
 
-from analysis.benchmarks.load import LoadError
+from analysis.benchmarks.contract.load import LoadError
+from analysis.devnode.anvil import UNLIMITED
 from analysis.figures.figure import Claim, Data, Figure, FigureError, Request
 from analysis.figures.market import own_market
 from analysis.figures.network import Network, Served, serve, serve_on_clock
 from analysis.figures.plot import SERIES, finish, panels, style
 from analysis.figures.task_stream import MEMBERS_A_SIDE, MODELS, Stream, prepare
-from fl.devnode.anvil import UNLIMITED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Drawing
 
-    from fl.devnode.chain import Chain
+    from analysis.devnode.chain import Chain
 
 # The paper names neither. A private chain of its year, by geth's proof of authority: the 15 s between blocks that
 # EIP-225 suggests, and the 8M gas that geth aimed at by itself until April 2022 (go-ethereum #24680).

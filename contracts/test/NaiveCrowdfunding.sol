@@ -10,7 +10,7 @@ import {NaiveSettlement} from "./NaiveSettlement.sol";
 /// selection adds them all up, and one call settles everybody. Equal policies; no abort, no lists of contributions.
 /// @dev Written with care, so that the comparison is fair: bids are `uint64[]`, which Solidity packs four to a slot, structs pack,
 /// sums are worked out once a call and not once a member, rebates are credited within the settlement. Not for use: beyond some
-/// hundred members a round can no longer be settled (`analysis/benchmarks` measures where).
+/// hundred members a round can no longer be settled (`analysis/benchmarks/contract` measures where).
 contract NaiveCrowdfunding is NaiveSettlement {
     // ────────────────────────────────────────── create and join ────────────────────────────────────────
 

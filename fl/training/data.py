@@ -163,8 +163,10 @@ def load_dataset(
 
 
 def to_float(images: torch.Tensor) -> torch.Tensor:
-    """uint8 0 … 255 as float32 in [−1, 1], same shape: a model's input."""
-    return images.float().div_(127.5).sub_(1)
+    """uint8 0 … 255 as torch's default type in [−1, 1], same shape: a model's input."""
+    import torch
+
+    return images.to(torch.get_default_dtype()).div_(127.5).sub_(1)
 
 
 def _load(

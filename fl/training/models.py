@@ -165,7 +165,9 @@ class ModelSpec:
         Raises:
             ModelError: it cannot be built.
         """
-        return _tensors_of(self)
+        import torch
+
+        return _tensors_of(self, torch.get_default_dtype())
 
     def trained(self) -> Sequence[str]:
         """Names of its parameters, which are trained, unlike a batch normalisation's statistics.
@@ -202,7 +204,7 @@ class ModelSpec:
 
 
 @lru_cache(maxsize=16)
-def _tensors_of(spec: ModelSpec) -> Mapping[str, tuple[tuple[int, ...], torch.dtype]]:
+def _tensors_of(spec: ModelSpec, default: torch.dtype) -> Mapping[str, tuple[tuple[int, ...], torch.dtype]]:
     return {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in _outline(spec).state_dict().items()}
 
 

@@ -84,7 +84,7 @@ class Steps:
         images = batch.images if batch.views is None else augment(batch.images, batch.views)
         with autocast(self._config.precision, images.device):
             outputs = self._module(to_float(images))
-        loss = functional.cross_entropy(outputs.float(), batch.labels)
+        loss = functional.cross_entropy(outputs.to(torch.get_default_dtype()), batch.labels)
         gradients = gradients_of(loss, self._parameters)
         if self._start:
             with torch.no_grad():

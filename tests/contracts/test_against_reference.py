@@ -6,10 +6,10 @@ from dataclasses import replace
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from analysis.devnode.market import Market
+from analysis.devnode.rounds import LiveRound, Seat, create_round
 from analysis.mechanism import WEI_PER_GWEI
 from analysis.round_facts import Member, Round
-from fl.devnode.market import Market
-from fl.devnode.rounds import LiveRound, Seat, create_round
 from fl.market.terms import Deadlines, Policy, Role, RoundTerms, Status
 from tests.analysis.round_strategies import bids, rounds
 from tests.conftest import OWNERS, PHASE_SECONDS, STATIONS, seats, untouched

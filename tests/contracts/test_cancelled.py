@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from fl.devnode.rounds import CreateRound, LiveRound
+from analysis.devnode.rounds import CreateRound, LiveRound
 from fl.market.terms import GWEI, Phase, Policy, Stage, Status
 from tests.support.assertions import assert_settles_like_reference
 

@@ -3,8 +3,8 @@
 import pytest
 from eth_utils import keccak
 
-from fl.devnode.market import Market
-from fl.devnode.rounds import CreateRound
+from analysis.devnode.market import Market
+from analysis.devnode.rounds import CreateRound
 from fl.market.terms import GWEI, Phase, Policy, Stage
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from fl.devnode.market import Market
-from fl.devnode.rounds import CreateRound, LiveRound
+from analysis.devnode.market import Market
+from analysis.devnode.rounds import CreateRound, LiveRound
 from fl.market.bids import pack_bids
 from fl.market.terms import Phase, Policy, Role, Status
 

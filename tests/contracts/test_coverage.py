@@ -8,11 +8,11 @@ import ast
 from functools import cache
 from pathlib import Path
 
-from fl.devnode.market import Market
+from analysis.devnode.market import Market
 
 FOLDER = Path(__file__).parent
 SOURCES = sorted(path for path in FOLDER.rglob("test_*.py") if path.name != Path(__file__).name)
-DRIVER = FOLDER.parents[1] / "fl" / "devnode" / "rounds.py"
+DRIVER = FOLDER.parents[1] / "analysis" / "devnode" / "rounds.py"
 
 
 @cache

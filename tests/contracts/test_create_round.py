@@ -6,7 +6,7 @@ import pytest
 from eth_abi import encode
 from eth_utils import keccak
 
-from fl.devnode.market import Call, Market
+from analysis.devnode.market import Call, Market
 from fl.market.terms import GWEI, Deadlines, Phase, Policy, Role, RoundTerms, Status
 
 MAX_CAP = 2**44 - 1

@@ -3,9 +3,9 @@
 import pytest
 from eth_utils import keccak
 
-from fl.devnode.chain import RpcError
-from fl.devnode.market import Market
-from fl.devnode.rounds import CreateRound
+from analysis.devnode.chain import RpcError
+from analysis.devnode.market import Market
+from analysis.devnode.rounds import CreateRound
 from fl.market.terms import GWEI
 
 # Contract code as bytes: PUSH1 0 PUSH1 0 REVERT, for an account that refuses ether.

@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from analysis.benchmarks.figures import ABOVE, TARGET_MODELS, TARGETS, Case
-from analysis.benchmarks.naive import deploy_naive
-from analysis.benchmarks.snapshot import COMMAND, Change, Figures, changes, measure_all, read
-from fl.devnode.anvil import anvil
-from fl.devnode.chain import TRANSACTION_GAS
-from fl.devnode.deployment import artefact_of, deploy
-from fl.devnode.market import Market
-from fl.devnode.rounds import CreateRound
+from analysis.benchmarks.contract.figures import ABOVE, TARGET_MODELS, TARGETS, Case
+from analysis.benchmarks.contract.naive import deploy_naive
+from analysis.benchmarks.contract.snapshot import COMMAND, Change, Figures, changes, measure_all, read
+from analysis.devnode.anvil import anvil
+from analysis.devnode.chain import TRANSACTION_GAS
+from analysis.devnode.deployment import artefact_of, deploy
+from analysis.devnode.market import Market
+from analysis.devnode.rounds import CreateRound
 from fl.market.terms import Policy
 
 LARGEST_CODE = 24_576

@@ -1,6 +1,6 @@
 """`joinAndCommit`: late members, in the commit phase."""
 
-from fl.devnode.rounds import CreateRound
+from analysis.devnode.rounds import CreateRound
 from fl.market.terms import GWEI, Policy, Stage
 
 OWNER_LOCK = 400 * GWEI  # twice the default cap of 100 gwei, and the bond of 200

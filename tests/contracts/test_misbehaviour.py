@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from fl.devnode.rounds import CreateRound, LiveRound
+from analysis.devnode.rounds import CreateRound, LiveRound
 from fl.market.terms import GWEI, Policy, Status
 from tests.support.assertions import assert_settles_like_reference
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from analysis.benchmarks.naive import NaiveRound, deploy_naive
-from analysis.benchmarks.stage import contested_bids, stage
+from analysis.benchmarks.contract.naive import NaiveRound, deploy_naive
+from analysis.benchmarks.contract.stage import contested_bids, stage
+from analysis.devnode.chain import Receipt
+from analysis.devnode.market import Market
+from analysis.devnode.rounds import Seat
 from analysis.round_facts import Member, Round
 from analysis.settlement import settle_round
-from fl.devnode.chain import Receipt
-from fl.devnode.market import Market
-from fl.devnode.rounds import Seat
 from fl.market.terms import Role
 from tests.conftest import untouched
 

@@ -1,6 +1,6 @@
 """One round without any early end: the phase to the second at every deadline, and what opens with it."""
 
-from fl.devnode.rounds import CreateRound, LiveRound
+from analysis.devnode.rounds import CreateRound, LiveRound
 from fl.market.terms import Phase, Status
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from fl.devnode.market import Market
-from fl.devnode.rounds import CreateRound, LiveRound
+from analysis.devnode.market import Market
+from analysis.devnode.rounds import CreateRound, LiveRound
 from fl.market.terms import GWEI, Stage
 
 # Carol's tax of 37.5 gwei to the two other owners, north's of 17.5 to the two other base stations.

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from eth_utils import keccak
 
-from fl.devnode.market import Market
-from fl.devnode.rounds import CreateRound, Opening
+from analysis.devnode.market import Market
+from analysis.devnode.rounds import CreateRound, Opening
 from fl.market.terms import Phase, Status
 
 

@@ -3,8 +3,8 @@
 import pytest
 from eth_utils import keccak
 
-from fl.devnode.market import Call, Market
-from fl.devnode.rounds import CreateRound, LiveRound, Seat
+from analysis.devnode.market import Call, Market
+from analysis.devnode.rounds import CreateRound, LiveRound, Seat
 from fl.market.bids import commitment_of, pack_bids
 from fl.market.terms import Phase, Policy, Stage, Status
 

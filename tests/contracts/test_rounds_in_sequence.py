@@ -1,6 +1,6 @@
 """Rounds one after the other and side by side: rebates lower the next price; every wei comes out again."""
 
-from fl.devnode.rounds import CreateRound, LiveRound
+from analysis.devnode.rounds import CreateRound, LiveRound
 from fl.market.terms import GWEI, Role, Stage
 from tests.support.assertions import assert_conserved, assert_settles_like_reference
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from analysis.benchmarks.scale import LARGE, SMALL, compare
-from fl.devnode.anvil import anvil
-from fl.devnode.deployment import artefact_of, deploy
+from analysis.benchmarks.contract.scale import LARGE, SMALL, compare
+from analysis.devnode.anvil import anvil
+from analysis.devnode.deployment import artefact_of, deploy
 
 LARGEST_RATIO = 1.01
 

@@ -19,9 +19,9 @@ The default round at θ = 1/2, all in gwei. With n = 3 on both sides and equal w
 
 import pytest
 
+from analysis.devnode.market import Market
+from analysis.devnode.rounds import CreateRound, Seat
 from analysis.mechanism import settle as settle_by_reference
-from fl.devnode.market import Market
-from fl.devnode.rounds import CreateRound, Seat
 from fl.market.bids import pack_bids
 from fl.market.terms import GWEI, Phase, Policy, Stage, Status
 from tests.support.assertions import assert_settles_like_reference

@@ -2,8 +2,8 @@
 
 import pytest
 
-from fl.devnode.market import Market
-from fl.devnode.rounds import CreateRound
+from analysis.devnode.market import Market
+from analysis.devnode.rounds import CreateRound
 from fl.market.terms import Phase, Role, Status
 from tests.support.assertions import assert_settles_like_reference
 

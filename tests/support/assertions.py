@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
+from analysis.devnode.market import Market
+from analysis.devnode.rounds import LiveRound, Seat
 from analysis.round_facts import RoundResult, Statement
 from analysis.settlement import settle_round
-from fl.devnode.market import Market
-from fl.devnode.rounds import LiveRound, Seat
 from fl.market.terms import Role, Stage, Status
 from tests.support.replay import replay
 

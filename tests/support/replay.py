@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
+from analysis.devnode.market import Market
 from analysis.round_facts import Member, Round
 from analysis.settlement import is_punished
-from fl.devnode.market import Market
 from fl.market.bids import unpack_bids
 from fl.market.terms import Policy, Role
 

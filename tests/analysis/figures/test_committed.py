@@ -8,6 +8,7 @@ from analysis.figures.catalogue import NAMES, figure
 from analysis.figures.figure import Setting
 from analysis.figures.plot import save
 from analysis.figures.record import RESULTS, read, stem_of
+from tests.support.pictures import assert_same_picture
 
 COMMITTED = [
     pytest.param(name, setting, id=f"{name}-{setting}")
@@ -33,7 +34,7 @@ def test_figure__committed__is_drawn_from_the_committed_data(name: str, setting:
     drawn = save(figure(name).draw(read(name, setting)["data"]), tmp_path / name)
     committed = stem_of(name, setting)
     again = f"python -m analysis.figures {name} {OPTIONS[setting]} --redraw"
-    assert drawn.read_text(encoding="utf-8") == committed.with_suffix(".svg").read_text(encoding="utf-8"), again
+    assert_same_picture(drawn, committed.with_suffix(".svg"), again)
 
 
 def test_results__committed__belong_to_a_figure() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from analysis.benchmarks.load import LoadError
+from analysis.benchmarks.contract.load import LoadError
 from analysis.figures.figure import Setting
 from analysis.figures.market import own_market
 from analysis.figures.network import Network, serve

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from fl.devnode.codec import Codec
-from fl.devnode.market import Market
-from fl.devnode.sources import compile_contract
+from analysis.devnode.codec import Codec
+from analysis.devnode.market import Market
+from analysis.devnode.sources import compile_contract
 from fl.market.deployment import abi_of
 from tests.contracts.attacks.contract_member import ContractMember
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fl.devnode.codec import Codec, Failure
-from fl.devnode.market import Call, Market
+from analysis.devnode.codec import Codec, Failure
+from analysis.devnode.market import Call, Market
 
 Step = tuple[int, bytes]  # value in wei, calldata
 

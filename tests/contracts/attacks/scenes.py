@@ -1,7 +1,7 @@
 """Every call of the contract, in a round in which it is due, ready to be sent."""
 
-from fl.devnode.market import Call
-from fl.devnode.rounds import CreateRound, LiveRound, Seat
+from analysis.devnode.market import Call
+from analysis.devnode.rounds import CreateRound, LiveRound, Seat
 from fl.market.terms import GWEI, Policy
 
 OWNER_LOCK = 400 * GWEI  # in a round of default terms

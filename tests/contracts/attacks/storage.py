@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from eth_abi import encode
 from eth_utils import keccak
 
-from fl.devnode.rounds import LiveRound, Seat, round_slot
+from analysis.devnode.rounds import LiveRound, Seat, round_slot
 from tests.contracts.attacks.layout import Field, fields_of
 
 # Slots within a round (contracts/types/Round.sol).

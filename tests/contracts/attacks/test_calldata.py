@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from fl.devnode.chain import TRANSACTION_GAS
-from fl.devnode.market import Call
-from fl.devnode.rounds import CreateRound, LiveRound
+from analysis.devnode.chain import TRANSACTION_GAS
+from analysis.devnode.market import Call
+from analysis.devnode.rounds import CreateRound, LiveRound
 from fl.market.terms import GWEI
 from tests.contracts.attacks.scenes import SCENES, Scene
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from fl.devnode.market import Market
-from fl.devnode.rounds import CreateRound, LiveRound, create_round
+from analysis.devnode.market import Market
+from analysis.devnode.rounds import CreateRound, LiveRound, create_round
 from fl.market.terms import GWEI, Deadlines, Policy, Role, RoundTerms, Status
 from tests.conftest import OWNERS, STATIONS, actor, seats
 from tests.support.assertions import DUST_A_MEMBER, assert_conserved, assert_settles_like_reference

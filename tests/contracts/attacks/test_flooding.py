@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from fl.devnode.chain import Receipt
-from fl.devnode.market import Market
-from fl.devnode.rounds import LiveRound, Seat
+from analysis.devnode.chain import Receipt
+from analysis.devnode.market import Market
+from analysis.devnode.rounds import LiveRound, Seat
 from fl.market.terms import Role, Stage
 from tests.conftest import FUNDS, actor, rounds_on, untouched
 from tests.support.assertions import DUST_A_MEMBER, assert_conserved

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from fl.devnode.market import Call
-from fl.devnode.rounds import CreateRound, LiveRound
+from analysis.devnode.market import Call
+from analysis.devnode.rounds import CreateRound, LiveRound
 from fl.market.terms import GWEI, Phase, Role, Stage, Status
 from tests.contracts.attacks.contract_member import ContractMember
 from tests.support.assertions import assert_settles_like_reference

@@ -8,7 +8,7 @@ from dataclasses import astuple
 
 import pytest
 
-from fl.devnode.rounds import CreateRound, LiveRound, Seat
+from analysis.devnode.rounds import CreateRound, LiveRound, Seat
 from fl.market.bids import commitment_of, pack_bids
 from fl.market.terms import Deadlines, Policy, RoundTerms, Stage, Status
 from tests.contracts.attacks.layout import WORD_BITS, fields_of

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fl.devnode.rounds import CreateRound
+from analysis.devnode.rounds import CreateRound
 from fl.market.terms import GWEI, Policy, Role
 from tests.contracts.attacks.storage import sums_of, terms128_of
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from fl.devnode.market import Market
-from fl.devnode.rounds import CreateRound, LiveRound
+from analysis.devnode.market import Market
+from analysis.devnode.rounds import CreateRound, LiveRound
 from fl.market.terms import GWEI, Status
 from tests.support.assertions import assert_conserved, assert_settles_like_reference
 

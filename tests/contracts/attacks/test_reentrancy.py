@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from fl.devnode.codec import Failure
-from fl.devnode.market import Call, Market
-from fl.devnode.rounds import CreateRound, LiveRound, Seat
+from analysis.devnode.codec import Failure
+from analysis.devnode.market import Call, Market
+from analysis.devnode.rounds import CreateRound, LiveRound, Seat
 from fl.market.terms import GWEI, Role
 from tests.contracts.attacks.contract_member import ContractMember
 from tests.contracts.attacks.scenes import (

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from eth_utils import to_checksum_address
 
-from fl.devnode.codec import Codec
-from fl.devnode.market import Market
-from fl.devnode.rounds import CreateRound, LiveRound, Seat
+from analysis.devnode.codec import Codec
+from analysis.devnode.market import Market
+from analysis.devnode.rounds import CreateRound, LiveRound, Seat
 from fl.market.deployment import abi_of
 from fl.market.terms import GWEI, Role
 from tests.conftest import rounds_on

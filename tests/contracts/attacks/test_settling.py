@@ -6,8 +6,8 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fl.devnode.market import Call, Market
-from fl.devnode.rounds import CreateRound, LiveRound, Seat
+from analysis.devnode.market import Call, Market
+from analysis.devnode.rounds import CreateRound, LiveRound, Seat
 from fl.market.terms import GWEI, Stage, Status
 from tests.conftest import actor, rounds_on, untouched
 from tests.support.assertions import assert_conserved, assert_settles_like_reference

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 from eth_utils import keccak
 
-from fl.devnode.market import Call
-from fl.devnode.rounds import CreateRound, LiveRound, Seat
+from analysis.devnode.market import Call
+from analysis.devnode.rounds import CreateRound, LiveRound, Seat
 from fl.market.terms import GWEI, Phase, Policy, Status
 from tests.contracts.attacks.contract_member import ContractMember
 from tests.support.assertions import assert_settles_like_reference

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fl.devnode.rounds import CreateRound, LiveRound, Seat
+from analysis.devnode.rounds import CreateRound, LiveRound, Seat
 from fl.market.terms import GWEI, Phase, Policy, Role, Status
 from tests.support.assertions import assert_settles_like_reference
 

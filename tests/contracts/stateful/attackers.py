@@ -1,6 +1,6 @@
 """Code of accounts that are no ordinary receivers, as bytes."""
 
-from fl.devnode.market import Call
+from analysis.devnode.market import Call
 
 # PUSH1 0 PUSH1 0 REVERT: refuses ether.
 REFUSES_ETHER = bytes.fromhex("60006000fd")

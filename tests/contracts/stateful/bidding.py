@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from analysis.devnode.market import Call
 from analysis.mechanism import MAX_POINTS, WEI_PER_GWEI
-from fl.devnode.market import Call
 from fl.market.bids import MAX_BID, commitment_of, pack_bids, unpack_bids, word_count
 from fl.market.membership import Entry
 from fl.market.terms import Policy, Role, Stage, Status

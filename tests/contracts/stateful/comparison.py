@@ -6,7 +6,7 @@ from typing import Any
 
 from eth_utils import to_checksum_address
 
-from fl.devnode.market import Market
+from analysis.devnode.market import Market
 from fl.market.bids import pack_bids
 from fl.market.terms import Role, Stage, Status
 from tests.contracts.stateful.state import Place, Round, World, hash_of, kept

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from analysis.devnode.market import Call
+from analysis.devnode.rounds import Opening
 from analysis.mechanism import CONTRIBUTION_ONE
-from fl.devnode.market import Call
-from fl.devnode.rounds import Opening
 from fl.market.bids import word_count
 from fl.market.terms import Role, Status
 from tests.contracts.stateful.guards import Errors, after, before, in_status, is_a, length, supplied

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from analysis.devnode.market import Call
 from analysis.settlement import settle_round
-from fl.devnode.market import Call
 from fl.market.bids import unpack_bids, word_count
 from fl.market.terms import Role, Status
 from tests.contracts.stateful.rules import broken_by

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import astuple
 
-from fl.devnode.market import Call
+from analysis.devnode.market import Call
 from fl.market.terms import Phase, Status
 from tests.contracts.stateful.scene import Scene
 from tests.contracts.stateful.state import Round

@@ -8,7 +8,7 @@ from dataclasses import replace
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from fl.devnode.market import Market
+from analysis.devnode.market import Market
 from fl.market.terms import Phase, Role, Stage
 from tests.conftest import untouched
 from tests.contracts.stateful.creation import Creation, creations

@@ -8,8 +8,8 @@ from typing import Any
 from eth_abi.exceptions import EncodingError
 from hypothesis import strategies as st
 
+from analysis.devnode.market import Call
 from analysis.mechanism import CONTRIBUTION_ONE, MAX_POINTS
-from fl.devnode.market import Call
 
 Draw = Callable[..., Any]
 

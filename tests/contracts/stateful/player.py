@@ -7,8 +7,8 @@ from typing import Any
 from eth_utils import keccak
 from hypothesis import strategies as st
 
-from fl.devnode.market import Call, Market
-from fl.devnode.rounds import Opening
+from analysis.devnode.market import Call, Market
+from analysis.devnode.rounds import Opening
 from fl.market.bids import MAX_BID, SealedBid
 from fl.market.membership import Entry
 from fl.market.terms import Phase, Role

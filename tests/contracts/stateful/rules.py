@@ -6,7 +6,7 @@ said first is left to the contract.
 
 from collections.abc import Callable
 
-from fl.devnode.market import Call
+from analysis.devnode.market import Call
 from tests.contracts.stateful import bidding, conduct
 from tests.contracts.stateful.guards import Errors
 from tests.contracts.stateful.state import World

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import astuple
 from typing import Any
 
-from fl.devnode.actors import actor
-from fl.devnode.chain import Reverted
-from fl.devnode.market import Call, Market
-from fl.devnode.rounds import set_theta
+from analysis.devnode.actors import actor
+from analysis.devnode.chain import Reverted
+from analysis.devnode.market import Call, Market
+from analysis.devnode.rounds import set_theta
 from fl.market.bids import SealedBid
 from fl.market.membership import Entry, MembershipTree
 from fl.market.terms import Deadlines, Phase, Policy, RoundTerms

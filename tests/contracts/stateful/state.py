@@ -9,10 +9,10 @@ from functools import cached_property
 
 from eth_utils import keccak
 
+from analysis.devnode.market import Call
 from analysis.round_facts import Member, RoundResult, Statement
 from analysis.round_facts import Round as Facts
 from analysis.settlement import is_punished, settle_round
-from fl.devnode.market import Call
 from fl.market.bids import pack_bids
 from fl.market.membership import Entry, MembershipTree
 from fl.market.terms import Phase, Policy, Role, RoundTerms, Stage, Status

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from fl.devnode.market import Market
-from fl.devnode.rounds import CreateRound, LiveRound
+from analysis.devnode.market import Market
+from analysis.devnode.rounds import CreateRound, LiveRound
 from fl.market.terms import Policy, Stage
 
 ZEROS = ((0, 0), (0, 0), (0, 0))

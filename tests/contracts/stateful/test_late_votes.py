@@ -1,6 +1,6 @@
 """What the random walks have found: an owner that never committed is no elector, not even once it is settled."""
 
-from fl.devnode.rounds import CreateRound
+from analysis.devnode.rounds import CreateRound
 from fl.market.terms import Phase, Stage
 from tests.support.assertions import assert_settles_like_reference
 

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from fl.devnode.market import Market
+from analysis.devnode.market import Market
 from fl.market.terms import Deadlines, Role, RoundTerms
 from tests.contracts.stateful.scene import Scene
 

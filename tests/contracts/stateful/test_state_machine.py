@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import Phase as Search
 from hypothesis.stateful import run_state_machine_as_test
 
-from fl.devnode.market import Market
+from analysis.devnode.market import Market
 from tests.contracts.stateful.ending import OUTCOMES
 from tests.contracts.stateful.machine import Protocol
 

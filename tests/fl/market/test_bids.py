@@ -5,8 +5,8 @@ from eth_utils import keccak
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fl.devnode.market import Market
-from fl.devnode.rounds import CreateRound
+from analysis.devnode.market import Market
+from analysis.devnode.rounds import CreateRound
 from fl.market.bids import MAX_BID, SealedBid, commitment_of, pack_bids, unpack_bids, word_count
 
 vectors = st.lists(st.integers(0, MAX_BID), max_size=64)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from fl.devnode.rounds import CreateRound
+from analysis.devnode.rounds import CreateRound
 from fl.market.client import ABI, Market
 from fl.market.deployment import abi_of
 from fl.market.history import rebuild

@@ -9,7 +9,7 @@ from eth_utils import keccak, to_checksum_address
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fl.devnode.market import Market
+from analysis.devnode.market import Market
 from fl.market.membership import Entry, MembershipTree, tree_of
 from fl.market.terms import GWEI, Deadlines, Policy, Role, RoundTerms
 

@@ -17,6 +17,7 @@ from fl.training.federation import Federation
 from fl.training.seeds import Stream, derive_seed
 from fl.training.state import copy_state
 from tests.fl.training.support import equal, with_station
+from tests.support.drift import assert_trained_alike, in_float64
 
 CreateFederation = Callable[..., Federation]
 
@@ -55,14 +56,14 @@ def textbook_fedavg(federation: Federation, rounds: int) -> nn.Module:
 
 
 @pytest.mark.parametrize(("stations", "clients"), [(1, 6), (3, 2), (6, 1)])
+@in_float64()
 def test_train__one_edge_aggregation__is_the_textbooks_fedavg(
     create_federation: CreateFederation, stations: int, clients: int
 ) -> None:
     federation = create_federation(stations=stations, clients=clients, alpha=0.5, local_epochs=2, train_images=90)
     *_, last = train(federation)
-    torch.testing.assert_close(
-        last.state, dict(textbook_fedavg(federation, rounds=2).state_dict()), rtol=1e-3, atol=1e-5
-    )
+    expected = textbook_fedavg(federation, rounds=2).state_dict()
+    assert_trained_alike(last.state, expected, federation.initial_state())
 
 
 def test_train__two_edge_aggregations__is_not_fedavg(create_federation: CreateFederation) -> None:
@@ -75,6 +76,7 @@ def test_train__two_edge_aggregations__is_not_fedavg(create_federation: CreateFe
 # FedProx
 
 
+@in_float64()
 def test_client__proximal_term__is_the_gradient_of_its_square(create_federation: CreateFederation) -> None:
     federation = create_federation(stations=1, clients=1, train_images=60)
     config = StationConfig(
@@ -92,7 +94,7 @@ def test_client__proximal_term__is_the_gradient_of_its_square(create_federation:
         distance = sum(((p - a) ** 2).sum() for p, a in zip(module.parameters(), anchors, strict=True))
         (loss + 0.7 / 2 * distance).backward()
         optimiser.step()
-    torch.testing.assert_close(station.train_round(start, 0).state, copy_state(module), rtol=1e-3, atol=1e-5)
+    assert_trained_alike(station.train_round(start, 0).state, copy_state(module), start)
 
 
 def test_client__stronger_proximal_term__stays_nearer(create_federation: CreateFederation) -> None:

@@ -26,6 +26,7 @@ from fl.training.models import ModelSpec
 from fl.training.seeds import Stream, derive_seed
 from fl.training.state import copy_state, put_state, save_model
 from tests.fl.training.support import equal
+from tests.support.drift import assert_trained_alike, in_float64
 
 CreateFederation = Callable[..., Federation]
 
@@ -45,6 +46,7 @@ def digests(federation: Federation, rounds: list[GlobalRound]) -> list[str]:
 # Clients
 
 
+@in_float64()
 def test_client__one_batch__takes_the_step_of_gradient_descent(digits: Dataset) -> None:
     samples = digits.train.take(digits.train.labels.numpy()[:10].argsort())
     module = ModelSpec("small-cnn", (1, 8, 8), 10).build(seed=1)
@@ -53,13 +55,15 @@ def test_client__one_batch__takes_the_step_of_gradient_descent(digits: Dataset) 
     gradients = torch.autograd.grad(loss, list(module.parameters()))
     mean = train_client(module, samples, StationConfig(1, 1, 10, learning_rate=0.1, momentum=0.5), seed=0)
     assert mean == pytest.approx(loss.item(), rel=1e-5)
-    for (name, parameter), gradient in zip(module.named_parameters(), gradients, strict=True):
-        torch.testing.assert_close(parameter.detach(), before[name] - 0.1 * gradient, rtol=1e-4, atol=1e-6)
+    expected = {name: before[name] - 0.1 * gradient for name, gradient in zip(before, gradients, strict=True)}
+    assert_trained_alike(copy_state(module), expected, before)
 
 
+@in_float64()
 def test_client__several_steps__are_those_of_torchs_sgd(digits: Dataset) -> None:
     samples = Samples(digits.train.images[:16], digits.train.labels[:16])
     module, expected = (ModelSpec("small-cnn", (1, 8, 8), 10).build(seed=1) for _ in range(2))
+    start = copy_state(module)
     config = StationConfig(local_epochs=5, batch_size=16, learning_rate=0.1, momentum=0.9)
     train_client(module, samples, config, seed=0)
     sgd = torch.optim.SGD(expected.parameters(), lr=0.1, momentum=0.9)
@@ -67,8 +71,7 @@ def test_client__several_steps__are_those_of_torchs_sgd(digits: Dataset) -> None
         sgd.zero_grad()
         torch.nn.functional.cross_entropy(expected(to_float(samples.images)), samples.labels).backward()
         sgd.step()
-    for name, tensor in expected.state_dict().items():
-        torch.testing.assert_close(module.state_dict()[name], tensor, rtol=1e-3, atol=1e-5)
+    assert_trained_alike(module.state_dict(), expected.state_dict(), start)
 
 
 def test_client__diverging__says_where_and_what_to_change(create_federation: CreateFederation) -> None:
@@ -85,6 +88,7 @@ def test_client__diverging__says_where_and_what_to_change(create_federation: Cre
 
 
 @pytest.mark.parametrize("aggregations", [1, 3])
+@in_float64()
 def test_station__of_uneven_clients__averages_them_by_samples_at_each_edge_aggregation(
     create_federation: CreateFederation, aggregations: int
 ) -> None:
@@ -102,7 +106,7 @@ def test_station__of_uneven_clients__averages_them_by_samples_at_each_edge_aggre
         total = sum(count for _, count in trained)
         expected = {name: sum(state[name] * (count / total) for state, count in trained) for name in start}
     update = station.train_round(start, epoch=5)
-    torch.testing.assert_close(update.state, expected, rtol=1e-3, atol=1e-5)
+    assert_trained_alike(update.state, expected, start)
     assert (update.station, update.epoch, update.samples) == (1, 5, total)
 
 
@@ -163,6 +167,7 @@ def test_train__stepped_by_hand__is_the_same(create_federation: CreateFederation
         before = done.evaluation
 
 
+@in_float64()
 def test_train__one_station_of_all_clients__equals_two_levels(create_federation: CreateFederation) -> None:
     """With κ2 = 1 the hierarchy is FedAvg: which base station a client belongs to makes no difference."""
     two_levels = create_federation(stations=3, clients=2, rounds=1, alpha=0.5)
@@ -175,7 +180,7 @@ def test_train__one_station_of_all_clients__equals_two_levels(create_federation:
             train_client(module, samples, station.config, seed)
             trained.append((copy_state(module), len(samples)))
     (done,) = train(two_levels)
-    torch.testing.assert_close(done.state, average(trained), rtol=1e-4, atol=1e-6)
+    assert_trained_alike(done.state, average(trained), start)
 
 
 def test_train__same_seed__gives_the_same_digests_and_another_seed_others(

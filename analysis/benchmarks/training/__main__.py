@@ -1,0 +1,117 @@
+"""`python -m analysis.benchmarks.training`: the comparison, and the paper's run."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from analysis.benchmarks.training import peers, record, show
+from analysis.benchmarks.training.compare import compare
+from analysis.benchmarks.training.fairness import UnfairError
+from analysis.benchmarks.training.lineup import CONTENDERS, IDLE, LINEUPS, unable
+from analysis.benchmarks.training.measures import ROUNDS
+from analysis.benchmarks.training.paper_run import paper_run
+from analysis.benchmarks.training.record import Measured, Pass, Record, RecordError
+from analysis.benchmarks.training.trial import Trial, TrialError
+from analysis.benchmarks.training.workload import ON_CPU, ON_GPU, WORKLOADS
+from fl.training.errors import TrainingError
+from fl.training.runtime import pick_device
+
+FILE_WIDTH = 140
+
+
+@click.group()
+def main() -> None:
+    """Speed of hierarchical training beside others."""
+
+
+@main.command("compare")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="CIFAR-10; without, it is downloaded.")
+@click.option("--workload", "workloads", multiple=True, type=click.Choice(list(WORKLOADS)), help="Default: by device.")
+@click.option("--contender", "names", multiple=True, type=click.Choice(list(CONTENDERS)), help="Default: all.")
+@click.option("--passes", default=2, show_default=True, type=click.IntRange(1), help="How often each is run.")
+@click.option("--rounds", default=ROUNDS, show_default=True, type=click.IntRange(2), help="Global rounds of each run.")
+@click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
+@click.option("--write", "how", flag_value="write", help="Record the result instead of the one there is.")
+@click.option("--add", "how", flag_value="add", help="Record the result behind the one there is.")
+def compare_command(
+    data_dir: Path | None,
+    workloads: tuple[str, ...],
+    names: tuple[str, ...],
+    passes: int,
+    rounds: int,
+    device: str,
+    how: str | None,
+) -> None:
+    """Run every contender in fresh processes, in turn, and compare seconds a global round.
+
+    Exits with 1 if a target is missed.
+    """
+    console = Console(width=None if sys.stdout.isatty() else FILE_WIDTH)
+    # as Ctrl-C: what runs is ended and temporary folders are removed
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        kind = pick_device(device).type
+        machine, versions, sources = record.here(kind)
+        measured: dict[str, Measured] = {}
+        for name in workloads or (ON_GPU if kind == "cuda" else ON_CPU):
+            console.rule(f"{name}: {WORKLOADS[name].title}", align="left")
+            able = _able(console, names or LINEUPS.get(name, IDLE), kind)
+            measured[name] = compare(
+                WORKLOADS[name],
+                able,
+                kind,
+                data_dir=data_dir,
+                passes=passes,
+                rounds=rounds,
+                say=lambda trial: console.print(_line(trial), highlight=False),
+                provenance=lambda trials: Pass(_command(), trials=tuple(trials), **sources),
+            )
+        result = Record(kind, machine, versions, measured)
+        path = record.path_of(kind)
+        if how == "add":
+            result = record.added(result, path)
+    except (TrainingError, TrialError, UnfairError, RecordError) as error:
+        raise click.ClickException(str(error)) from None
+    show.to_console(console, result)
+    if kind == "cpu":
+        console.print("No GPU here: what the GPU workloads take is still to be measured.", highlight=False)
+    if how:
+        record.write(result, path)
+        console.print(f"Written: {path}, {show.write_page(result, path)}", highlight=False, soft_wrap=True)
+    if any(row[-1] == "missed" for row in show.goals(result.measured, kind)):
+        sys.exit(1)
+
+
+def _able(console: Console, names: Sequence[str], device: str) -> list[str]:
+    able = []
+    for name in names:
+        if reason := unable(CONTENDERS[name], device):
+            console.print(f"{CONTENDERS[name].title}: not measured: {reason}", highlight=False)
+        else:
+            able.append(name)
+    if any(CONTENDERS[name].peer for name in able):
+        peers.set_up()
+    return able
+
+
+def _line(trial: Trial) -> str:
+    rounds = ", ".join(f"{seconds:.2f}" for seconds in trial.rounds)
+    accuracy = "" if trial.accuracy is None else f", accuracy {trial.accuracy:.4f}"
+    return f"{CONTENDERS[trial.contender].title}: first round after {trial.ended[0]:.1f} s, then {rounds} s{accuracy}"
+
+
+def _command() -> str:
+    return shlex.join(["python", "-m", "analysis.benchmarks.training", *sys.argv[1:]])
+
+
+main.add_command(paper_run)
+
+if __name__ == "__main__":
+    main(prog_name="python -m analysis.benchmarks.training")

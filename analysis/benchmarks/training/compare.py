@@ -1,0 +1,70 @@
+"""Run the contenders one after the other, several times, and see that they did the same work."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from analysis.benchmarks.training import fairness, stage
+from analysis.benchmarks.training.lineup import CONTENDERS, FLOOR
+from analysis.benchmarks.training.record import Measured, Pass
+from analysis.benchmarks.training.trial import Trial, run
+from analysis.benchmarks.training.workload import Workload
+from fl.training.evaluation import evaluate
+
+
+def compare(
+    workload: Workload,
+    contenders: Sequence[str],
+    device: str,
+    *,
+    data_dir: Path | None,
+    passes: int,
+    rounds: int,
+    say: Callable[[Trial], None],
+    provenance: Callable[[Sequence[Trial]], Pass],
+) -> Measured:
+    """Run every contender in each pass, in turn from the first to the last and from the last to the first.
+
+    So a machine that grows slower or faster meanwhile slows or speeds all alike.
+
+    Args:
+        workload: what to do.
+        contenders: names in `lineup.CONTENDERS`.
+        device: "cpu" or "cuda".
+        data_dir: of the data set.
+        passes: how many.
+        rounds: global rounds of each run.
+        say: hears of each run.
+        provenance: makes a pass of its trials.
+
+    Raises:
+        DataError: the data set cannot be had.
+        TrialError: a contender failed.
+        UnfairError: contenders did not do the same work.
+    """
+    with tempfile.TemporaryDirectory(prefix="hcfl-") as folder:
+        data = Path(folder) / "stage"
+        test = stage.prepare(workload, data_dir, data)
+        setting = stage.read(data)
+        sizes = [len(samples) for samples in setting.clients]
+        module = setting.module()
+        done: list[Pass] = []
+        for number in range(passes):
+            trials: list[Trial] = []
+            for name in in_turn(contenders, number):
+                trial, state = run(CONTENDERS[name], data, rounds, device)
+                if CONTENDERS[name].module != FLOOR:
+                    trial = replace(trial, accuracy=evaluate(module, state, test).accuracy)
+                trials.append(trial)
+                say(trial)
+                fairness.check(trials, workload, sizes, len(test))
+            done.append(provenance(trials))
+    return Measured(workload, len(test), tuple(done))
+
+
+def in_turn(contenders: Sequence[str], number: int) -> list[str]:
+    """The order of a pass: that of the lineup in the first, backwards in the second, and so on."""
+    return list(contenders if number % 2 == 0 else reversed(contenders))

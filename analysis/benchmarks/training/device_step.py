@@ -1,0 +1,273 @@
+"""What makes the steps of several clients faster on one device: variants of the same steps, taken in turn.
+
+    python -m analysis.benchmarks.training.device_step --device cuda
+    python -m analysis.benchmarks.training.device_step --device cuda --model resnet50 --batch 32 --out step.json
+
+Every client has a model of its own and takes a step on a batch of its own; a variant's time is that of all clients'
+steps, divided by their number. On a CPU it tries the variants out that need no GPU, and says nothing about one.
+"""
+
+from __future__ import annotations
+
+import copy
+import shlex
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from operator import truediv
+from pathlib import Path
+from statistics import median
+
+import click
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import nn
+from torch.func import functional_call, grad, stack_module_state, vmap
+from torch.nn import functional
+
+from analysis.benchmarks.training import record
+from analysis.benchmarks.training.local_step import MOMENTUM, RATE, plain_step
+from analysis.benchmarks.training.stage import as_usual
+from analysis.provenance import write_document
+from fl.training.config import StationConfig
+from fl.training.data import to_float
+from fl.training.errors import TrainingError
+from fl.training.models import MODELS, ModelSpec
+from fl.training.runtime import check_graphs, check_precision, pick_device
+from fl.training.steps import Batch, RecordedSteps, Recording, Steps, descend, laid_like
+
+CONFIG = StationConfig(learning_rate=RATE, momentum=MOMENTUM)
+
+Take = Callable[[Sequence[Batch]], None]
+"""A step of every client, each on its batch."""
+
+
+def one_by_one(modules: Sequence[nn.Module], config: StationConfig) -> Take:
+    """As `fl.training` does it."""
+    kind = RecordedSteps if config.graphs else Steps
+    clients = [(module, kind(module, config)) for module in modules]  # recorded steps do not keep their module
+
+    def take(batches: Sequence[Batch]) -> None:
+        for (_, steps), batch in zip(clients, batches, strict=True):
+            steps.take(batch)
+
+    return take
+
+
+def plain(modules: Sequence[nn.Module], _config: StationConfig) -> Take:
+    """As PyTorch's tutorials do it."""
+    clients = [plain_step(module) for module in modules]
+
+    def take(batches: Sequence[Batch]) -> None:
+        for step, batch in zip(clients, batches, strict=True):
+            step(batch.images, batch.labels)
+
+    return take
+
+
+class Stacked:
+    """All clients' parameters in one tensor each, and one operation for all of them (`torch.func.vmap`)."""
+
+    def __init__(self, modules: Sequence[nn.Module], config: StationConfig):
+        stacked, self._buffers = stack_module_state(list(modules))
+        self._config = config
+        self.parameters = {name: tensor.detach() for name, tensor in stacked.items()}
+        self._velocities = [torch.zeros_like(each) for each in self.parameters.values()]
+        skeleton = copy.deepcopy(modules[0]).to("meta")
+
+        def loss(
+            parameters: Mapping[str, torch.Tensor],
+            buffers: Mapping[str, torch.Tensor],
+            images: torch.Tensor,
+            labels: torch.Tensor,
+        ) -> torch.Tensor:
+            outputs = functional_call(skeleton, (dict(parameters), dict(buffers)), (to_float(images),))
+            return functional.cross_entropy(outputs, labels)
+
+        self._gradients = vmap(grad(loss))
+
+    def take(self, images: torch.Tensor, labels: torch.Tensor) -> None:
+        """A step of every client.
+
+        Args:
+            images: uint8 [clients, n, channels, height, width].
+            labels: int64 [clients, n].
+        """
+        gradients = self._gradients(self.parameters, self._buffers, images, labels)
+        parameters = list(self.parameters.values())
+        aligned = laid_like(parameters, [gradients[name] for name in self.parameters])
+        descend(parameters, aligned, self._velocities, self._config.learning_rate, self._config.momentum)
+
+
+def stacked(modules: Sequence[nn.Module], config: StationConfig) -> Take:
+    """See `Stacked`; with graphs, the stacked step is recorded."""
+    clients = Stacked(modules, config)
+
+    def step(inputs: Sequence[torch.Tensor]) -> None:
+        clients.take(*inputs)
+
+    chosen = recorded(step) if config.graphs else step
+
+    def take(batches: Sequence[Batch]) -> None:
+        chosen([torch.stack([batch.images for batch in batches]), torch.stack([batch.labels for batch in batches])])
+
+    return take
+
+
+def on_streams(modules: Sequence[nn.Module], config: StationConfig) -> Take:
+    """One graph in which every client has a branch, so that their operations can overlap."""
+    clients = [Steps(module, config) for module in modules]
+    streams = [torch.cuda.Stream() for _ in modules]
+
+    def compute(inputs: Sequence[torch.Tensor]) -> None:
+        trunk = torch.cuda.current_stream()
+        for steps, stream, images, labels in zip(clients, streams, inputs[::2], inputs[1::2], strict=True):
+            stream.wait_stream(trunk)
+            with torch.cuda.stream(stream):
+                steps.take(Batch(images, labels))
+        for stream in streams:
+            trunk.wait_stream(stream)
+
+    step = recorded(compute)
+    return lambda batches: step([tensor for batch in batches for tensor in batch.tensors()])
+
+
+def recorded(compute: Callable[[Sequence[torch.Tensor]], None]) -> Callable[[Sequence[torch.Tensor]], None]:
+    """The computation, recorded at its first inputs."""
+    made: list[Recording] = []
+
+    def step(inputs: Sequence[torch.Tensor]) -> None:
+        if not made:
+            made.append(Recording(compute, inputs))
+        made[0].replay(inputs)
+
+    return step
+
+
+def compiled(modules: Sequence[nn.Module], config: StationConfig) -> Take:
+    """`torch.compile` for each client's model."""
+    return one_by_one([torch.compile(module) for module in modules], config)  # type: ignore[misc]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A way to take the steps.
+
+    Attributes:
+        name: for people.
+        make: of the clients' modules.
+        usual: whether the model is as it is usually written, not as the engine has it.
+        precision: of the passes.
+        graphs: whether it records CUDA graphs.
+    """
+
+    name: str
+    make: Callable[[Sequence[nn.Module], StationConfig], Take]
+    usual: bool = False
+    precision: str = "float32"
+    graphs: bool = False
+
+
+VARIANTS = (
+    Variant("plain: as usually written", plain, usual=True),
+    Variant("the engine's", one_by_one),
+    Variant("the engine's, bf16", one_by_one, precision="bfloat16"),
+    Variant("compiled", compiled, usual=True),
+    Variant("stacked clients", stacked, usual=True),
+    Variant("CUDA graphs", one_by_one, graphs=True),
+    Variant("CUDA graphs, bf16", one_by_one, precision="bfloat16", graphs=True),
+    Variant("stacked clients, CUDA graph", stacked, usual=True, graphs=True),
+    Variant("a graph of a stream a client", on_streams, graphs=True),
+    Variant("a graph of a stream a client, bf16", on_streams, precision="bfloat16", graphs=True),
+)
+
+
+def modules_for(variant: Variant, spec: ModelSpec, clients: int, device: torch.device) -> list[nn.Module]:
+    """A model for each client, as the variant has it, in training mode."""
+    modules = [spec.build(seed=client, device=device) for client in range(clients)]
+    return [(as_usual(module) if variant.usual else module).train() for module in modules]
+
+
+def random_batch(spec: ModelSpec, size: int, device: torch.device, random: torch.Generator) -> Batch:
+    """Images of random pixels with random labels."""
+    images = torch.randint(0, 256, (size, *spec.image_shape), dtype=torch.uint8, generator=random)
+    labels = torch.randint(0, spec.classes, (size,), generator=random)
+    return Batch(images.to(device), labels.to(device))
+
+
+def measure(
+    variants: Sequence[Variant], spec: ModelSpec, clients: int, batch: int, device: torch.device, rounds: int
+) -> tuple[dict[str, list[float]], dict[str, str]]:
+    """Seconds a client's step, by variant and round; and why others could not be measured."""
+    random = torch.Generator().manual_seed(0)
+    batches = [random_batch(spec, batch, device, random) for _ in range(clients)]
+    ready: dict[str, Take] = {}
+    unable: dict[str, str] = {}
+    for variant in variants:
+        config = replace(CONFIG, precision=variant.precision, graphs=variant.graphs)
+        try:
+            check_graphs(variant.graphs, device)
+            check_precision(variant.precision, device)
+            take = variant.make(modules_for(variant, spec, clients, device), config)
+            take(batches)
+            _wait(device)
+            ready[variant.name] = take
+        except (TrainingError, RuntimeError) as error:  # not everything can be compiled or captured everywhere
+            unable[variant.name] = str(error).splitlines()[0]
+    taken: dict[str, list[float]] = {name: [] for name in ready}
+    for _ in range(rounds):
+        for name, take in ready.items():
+            take(batches)
+            _wait(device)
+            start = time.perf_counter()
+            take(batches)
+            _wait(device)
+            taken[name].append((time.perf_counter() - start) / clients)
+    return taken, unable
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+@click.command()
+@click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
+@click.option("--model", default="cnn", show_default=True, type=click.Choice(list(MODELS)))
+@click.option("--batch", default=50, show_default=True, type=click.IntRange(1), help="Images a step.")
+@click.option("--clients", default=10, show_default=True, type=click.IntRange(1))
+@click.option("--rounds", default=30, show_default=True, type=click.IntRange(1), help="A step of every client each.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="File for the figures.")
+def main(device: str, model: str, batch: int, clients: int, rounds: int, out: Path | None) -> None:
+    """Time of a client's step, by what makes it faster."""
+    console = Console()
+    try:
+        where = pick_device(device)
+    except TrainingError as error:
+        raise click.ClickException(str(error)) from None
+    taken, unable = measure(VARIANTS, ModelSpec(model, (3, 32, 32), 10), clients, batch, where, rounds)
+    base = taken[VARIANTS[0].name]
+    table = Table("step", "ms (median)", "× plain (median over the rounds)")
+    for name, seconds in taken.items():
+        table.add_row(name, f"{median(seconds) * 1e3:.3f}", f"{median(map(truediv, base, seconds)):.2f}")
+    for name, reason in unable.items():
+        table.add_row(name, "-", reason)
+    console.print(table)
+    if out:
+        machine, versions, sources = record.here(where.type)
+        document = {
+            "command": shlex.join(["python", "-m", "analysis.benchmarks.training.device_step", *sys.argv[1:]]),
+            **sources,
+            "machine": machine,
+            "versions": {name: versions[name] for name in ("python", "torch")},
+            "seconds": taken,
+            "unable": unable,
+        }
+        write_document(out, document)
+        console.print(f"Written: {out}", highlight=False, soft_wrap=True)
+
+
+if __name__ == "__main__":
+    main()

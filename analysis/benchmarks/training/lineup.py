@@ -1,0 +1,94 @@
+"""Who takes part: the rows of the comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from fl.training.errors import TrainingError
+from fl.training.runtime import check_graphs, check_precision
+
+PLAIN, OURS, BF16, FLOWER, FLOOR = "plain", "ours", "ours-bf16", "flower", "floor"
+GRAPHS, GRAPHS_BF16 = "ours-graphs", "ours-graphs-bf16"
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A row.
+
+    Attributes:
+        name: in `CONTENDERS`.
+        title: for people.
+        module: in `analysis.benchmarks.training.contenders`.
+        peer: whether it needs the environment of `peers`.
+        options: for its module, by device.
+        busy: whether a process keeps one core busy meanwhile.
+    """
+
+    name: str
+    title: str
+    module: str
+    peer: bool = False
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    busy: bool = False
+
+
+def _everywhere(**options: Any) -> Mapping[str, Mapping[str, Any]]:
+    return dict.fromkeys(("cpu", "cuda"), options)
+
+
+def _by_name(*contenders: Contender) -> Mapping[str, Contender]:
+    return {contender.name: contender for contender in contenders}
+
+
+CONTENDERS = _by_name(
+    Contender(OURS, "fl.training", "ours"),
+    Contender(BF16, "fl.training, bf16", "ours", options=_everywhere(precision="bfloat16")),
+    Contender(GRAPHS, "fl.training, CUDA graphs", "ours", options=_everywhere(graphs=True)),
+    Contender(
+        GRAPHS_BF16, "fl.training, CUDA graphs, bf16", "ours", options=_everywhere(graphs=True, precision="bfloat16")
+    ),
+    Contender(PLAIN, "plain PyTorch loop", "plain"),
+    Contender(
+        FLOWER,
+        "Flower, its defaults",
+        "flower",
+        peer=True,
+        # by default a client gets no GPU; one is what Flower's guides give it
+        options={"cuda": {"resources": {"num_cpus": 2, "num_gpus": 1.0}}},
+    ),
+    Contender(
+        "flower-tuned",
+        "Flower, tuned: actors of one core",
+        "flower",
+        peer=True,
+        options={
+            "cpu": {"resources": {"num_cpus": 1, "num_gpus": 0.0}},
+            "cuda": {"resources": {"num_cpus": 1, "num_gpus": 0.25}},
+        },
+    ),
+    Contender("pfl", "pfl-research", "pfl_research", peer=True),
+    Contender(FLOOR, "floor: forward, backward, step", "floor"),
+    Contender("ours-busy", "fl.training, one core busy", "ours", busy=True),
+    Contender("plain-busy", "plain PyTorch loop, one core busy", "plain", busy=True),
+)
+IDLE = tuple(name for name, contender in CONTENDERS.items() if not contender.busy)
+LINEUPS: Mapping[str, tuple[str, ...]] = {
+    "10x1": tuple(CONTENDERS),
+    "resnet50": (OURS, BF16, GRAPHS, GRAPHS_BF16, PLAIN, FLOOR),
+}
+"""Who takes part in a workload unless told otherwise, if it is not `IDLE`."""
+
+
+def unable(contender: Contender, device: str) -> str | None:
+    """Why a contender cannot be measured on this machine; None if it can."""
+    options, there = contender.options.get(device, {}), torch.device(device)
+    try:
+        check_graphs(options.get("graphs", False), there)
+        check_precision(options.get("precision", "float32"), there)
+    except TrainingError as error:
+        return str(error)
+    return None

@@ -1,0 +1,136 @@
+"""What members bid on the texts that they are sent, good or bad."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fl.crowdfunding.clock import Clock
+from fl.market.deployment import deploy
+from fl.market.mailbox import Mailbox
+from fl.market.members import BaseStation, Member, Owner, _view_name
+from fl.market.membership import Entry, tree_of
+from fl.market.terms import GWEI, Deadlines, Role, RoundTerms, Stage
+from fl.market.views import OwnersView, StationsView
+
+STATION_CAP = 10  # gwei
+PHASE_SECONDS = 300
+ROLES = (Role.OWNER, Role.OWNER, Role.BASE_STATION)
+PROPOSED, NOT_PROPOSED = "22" * 32, "33" * 32  # salts
+
+Bids = dict[str, tuple[int, ...] | None]
+
+
+@pytest.fixture
+def bids(project: Any, accounts: Any, chain: Any, tmp_path: Path) -> Callable[["Deliver"], Bids]:
+    """Plays a round in which mallory's text comes so; what alice and north then commit to, gwei by model, or None."""
+
+    def play(deliver: Deliver) -> Bids:
+        creator, *signers = accounts[:4]
+        contract, clock, mailbox = deploy(project, creator), Clock(chain, chain.provider), Mailbox(tmp_path)
+        entries = [Entry(str(signer.address), role) for signer, role in zip(signers, ROLES, strict=True)]
+        tree = tree_of(entries)
+        terms = terms_of(clock.now, tree.root)
+        round_id = contract.create_round(creator, terms)
+        proofs = [tree.proof(entry) for entry in entries]
+        (a, m, n), place = zip(signers, proofs, strict=True), (contract, round_id, mailbox)
+        alice = Owner("alice", a[0], *place, proof=a[1], values={"cat": 7, "dog": 5})
+        mallory = Owner("mallory", m[0], *place, proof=m[1])
+        north = BaseStation("north", n[0], *place, proof=n[1], cost_per_label=2)
+        for member in (alice, mallory, north):
+            member.publish_key()
+            member.join(value=terms.lock(member.role))
+        alice.propose(*texts("11" * 32), [alice.address], [north.address])
+        model = mallory.propose(*texts(PROPOSED), [], [])
+        for member in (alice, north):
+            deliver(member, _view_name(round_id, model))
+        clock.wait_until(terms.deadlines.join)
+        return {member.name: committed(member) for member in (alice, north)}
+
+    return play
+
+
+def terms_of(now: int, root: bytes) -> RoundTerms:
+    """The smallest caps and the smallest bond."""
+    return RoundTerms(
+        max_owner_bid=100,
+        max_base_bid=STATION_CAP,
+        bond=STATION_CAP * GWEI,
+        deadlines=Deadlines.after(now, PHASE_SECONDS),
+        membership_root=root,
+    )
+
+
+def committed(member: Member) -> tuple[int, ...] | None:
+    """The bids that a member has on chain after it has tried to bid for both models."""
+    with suppress(ValueError, KeyError, TypeError):  # what reading a bad text raises today
+        member.commit(2)
+    stage = member.market.member_state(member.round_id, member.address).stage
+    return member.sealed.bids if stage is Stage.COMMITTED and member.sealed else None
+
+
+# ── what a proposer may send ──
+
+Deliver = Callable[[Member, str], None]  # to this member, under this name
+
+
+def texts(salt: str) -> tuple[OwnersView, StationsView]:
+    """What a proposal of a model that tells cats from dogs says to owners and to base stations."""
+    return OwnersView(9_000, ("cat", "dog"), salt), StationsView("cnn", "cifar10", 2, 1_000, 5, 2, 1, "", salt)
+
+
+def send(member: Member, name: str, salt: str) -> None:
+    """A text for the member's side."""
+    owners, stations = texts(salt)
+    text = owners if member.role is Role.OWNER else stations
+    member.mailbox.send(member.address, name, text.to_bytes())
+
+
+def what_was_proposed(member: Member, name: str) -> None:
+    send(member, name, PROPOSED)
+
+
+def nothing(member: Member, name: str) -> None:
+    """The text never comes."""
+
+
+def noise(member: Member, name: str) -> None:
+    """Nobody has the key for it."""
+    folder = member.mailbox.root / member.address
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.ecies").write_bytes(bytes(100))
+
+
+def no_json(member: Member, name: str) -> None:
+    member.mailbox.send(member.address, name, b"{")
+
+
+def no_text_of_a_proposal(member: Member, name: str) -> None:
+    member.mailbox.send(member.address, name, b"{}")
+
+
+def another_than_was_proposed(member: Member, name: str) -> None:
+    send(member, name, NOT_PROPOSED)
+
+
+# ── what is bid ──
+
+
+def test_commit__both_texts_readable__bids_the_truth(bids: Callable[[Deliver], Bids]) -> None:
+    assert bids(what_was_proposed) == {"alice": (12, 12), "north": (4, 4)}
+
+
+@pytest.mark.xfail(
+    strict=True, raises=AssertionError, reason="a text that cannot be read keeps its reader from bidding for any model"
+)
+@pytest.mark.parametrize("deliver", [nothing, noise, no_json, no_text_of_a_proposal, another_than_was_proposed])
+def test_commit__text_of_one_model_unreadable__bids_all_the_same(
+    bids: Callable[[Deliver], Bids], deliver: Deliver
+) -> None:
+    """It harms the model of mallory alone: an owner bids 0 for that, a base station its cap.
+
+    Alice has proposed, too: where she does not commit she loses her bond.
+    """
+    assert bids(deliver) == {"alice": (12, 0), "north": (4, STATION_CAP)}
