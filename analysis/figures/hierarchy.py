@@ -116,7 +116,7 @@ def play(schedule: Schedule, config: TrainingConfig, links: Links, dataset: Data
 
 
 def show(outcomes: Sequence[Outcome], target: float) -> Table:
-    """A line a schedule."""
+    """One row per schedule."""
     names = ("schedule", "global rounds", "accuracy", "simulated s", f"s to {target:.0%}", "MB clients", "MB cloud")
     table = Table(*names)
     for each in outcomes:
@@ -142,7 +142,11 @@ LINK = (click.FLOAT, click.FLOAT)
 @click.option("--train-images", type=click.IntRange(1), help="Use only so many training images.")
 @click.option("--stations", default=5, show_default=True, type=click.IntRange(1))
 @click.option("--clients", default=4, show_default=True, type=click.IntRange(1), help="Of each base station.")
-@click.option("--shards", type=click.IntRange(1), help="Split by label into so many shards a client (IID without).")
+@click.option(
+    "--shards",
+    type=click.IntRange(1),
+    help="Split by label into so many shards per client; without it the split is IID.",
+)
 @click.option("--epochs", default=8, show_default=True, type=click.IntRange(1), help="Local epochs of each client.")
 @click.option("--client-link", default=(10.0, 5.0), show_default=True, type=LINK, help="Mbit/s and ms.")
 @click.option("--cloud-link", default=(10.0, 100.0), show_default=True, type=LINK, help="Mbit/s and ms.")

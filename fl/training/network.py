@@ -58,7 +58,7 @@ class Link:
     """A link of one party.
 
     Attributes:
-        bandwidth: bits a second, either way.
+        bandwidth: bits per second, in each direction.
         latency: seconds before the first bit arrives.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Figures of gas, and what they are measured by: targets, floors and other contracts."""
+"""Cases of gas, the sheet that collects them, and what they are held to: targets, floors and other contracts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The figures as tables in a terminal."""
+"""Gas of calls and of rounds as tables in a terminal."""
 
 from collections.abc import Sequence
 

@@ -49,7 +49,7 @@ def compare_command(
     device: str,
     how: str | None,
 ) -> None:
-    """Run every contender in fresh processes, in turn, and compare seconds a global round.
+    """Run every contender in fresh processes, in turn, and compare seconds per global round.
 
     Exits with 1 if a target is missed.
     """

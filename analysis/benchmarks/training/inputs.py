@@ -103,7 +103,7 @@ def read_dataset(path: Path) -> tuple[Workload, Dataset]:
 
 @lru_cache(maxsize=1)
 def read(path: Path) -> Inputs:
-    """Read the file, split the images, draw the initial parameters; once a process."""
+    """Read the file, split the images, draw the initial parameters; once per process."""
     workload, dataset = read_dataset(path)
     federation = build_federation(workload.config(1, "cpu"), dataset)
     clients = tuple(samples for station in federation.stations for samples in station.clients)

@@ -101,7 +101,7 @@ def _status(name: str) -> int:
 
 def show(peaks: Sequence[Peak]) -> Table:
     """Beside each peak what it would be at least if every client kept a model of its own."""
-    table = Table("clients", "peak, MiB", "against the first", "a model a client would take, MiB")
+    table = Table("clients", "peak, MiB", "against the first", "one model per client would take, MiB")
     for peak in peaks:
         ratio = f"{peak.held / peaks[0].held:.2f} ×"
         table.add_row(f"{peak.clients:,}", f"{peak.held / MIB:,.0f}", ratio, f"{peak.clients * peak.model / MIB:,.0f}")

@@ -27,7 +27,7 @@ NOT_MEASURED = "-"
 
 
 def rows(measured: Measured) -> list[tuple[str, ...]]:
-    """A line a contender, in the lineup's order."""
+    """One row per contender, in the lineup's order."""
     passes = measured.passes
     found: list[tuple[str, ...]] = []
     for name, contender in CONTENDERS.items():
@@ -58,7 +58,7 @@ def spread(value: Spread | None, digits: int, prefix: str = "", only_median: boo
 
 
 def goals(measured: Mapping[str, Measured], device: str) -> list[tuple[str, ...]]:
-    """A line a target: where, what, the figure, the verdict."""
+    """One row per target: where, what, the figure, the verdict."""
     lines: list[tuple[str, ...]] = []
     for target, figure in figures(measured, device):
         where = f"{'GPU' if target.device == 'cuda' else 'CPU'}, {target.workload}"

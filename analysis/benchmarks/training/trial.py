@@ -73,7 +73,7 @@ def run(contender: Contender, data: Path, rounds: int, device: str) -> tuple[Tri
 
     Args:
         contender: who.
-        data: the file of the stage.
+        data: the file of `inputs`.
         rounds: global rounds, at least 2.
         device: "cpu" or "cuda".
 

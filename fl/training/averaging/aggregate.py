@@ -69,5 +69,5 @@ def in_order(updates: Iterable[Update]) -> list[Update]:
     if len({update.global_round for update in ordered}) > 1:
         raise TrainingError("updates of different global rounds cannot be averaged")
     if bad := [update for update in ordered if update.samples < 1]:
-        raise TrainingError(f"an average over samples needs at least 1 a model, not {bad[0].samples}")
+        raise TrainingError(f"an average over samples needs at least 1 sample of each model, not {bad[0].samples}")
     return ordered

@@ -3,7 +3,7 @@
     checkpoint.json   which run this is, and its last two global rounds: digest of the model, of the server's
                       momentum, and how long the metrics file was
     models/           those models and momenta, named by the SHA-256 of their content
-    metrics.jsonl     a line a global round
+    metrics.jsonl     one line per global round
     lock              held while a process trains here
 
 A round is stored in an order that leaves the folder whole wherever the process is killed: the model, the line, then

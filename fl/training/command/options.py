@@ -87,7 +87,7 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     add("--train-images", type=int, metavar="N", help="use only N training images")
     add("--test-images", type=int, metavar="N", help="judge by only N test images")
     add("--alpha", type=float, metavar="A", help="split by Dirichlet(A)")
-    add("--shards", type=int, metavar="N", help="split by label into N shards a client (IID without either)")
+    add("--shards", type=int, metavar="N", help="split by label into N shards per client (without either: IID)")
     add("--augment", action="store_true", default=None, help="shift and mirror training images at random")
 
 
@@ -111,7 +111,7 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     add("--precision", choices=PRECISIONS, help="what clients compute in (float32)")
     add("--graphs", action="store_true", default=None, help="record a client's step as a CUDA graph and replay it")
     add("--threads", type=int, metavar="N", help="torch's threads (1)")
-    add("--workers", type=int, metavar="N", help="worker processes, 0 for none (one a core if that is faster)")
+    add("--workers", type=int, metavar="N", help="worker processes, 0 for none (one per core if that is faster)")
 
 
 def _add_robustness(parser: argparse.ArgumentParser) -> None:
@@ -120,7 +120,9 @@ def _add_robustness(parser: argparse.ArgumentParser) -> None:
     add("--client-fraction", type=float, metavar="C", help="share of clients drawn for each edge aggregation (1)")
     add("--client-dropout", type=float, metavar="P", help="probability that a drawn client is missing (0)")
     add("--station-dropout", type=float, metavar="P", help="probability that a base station misses a round (0)")
-    add("--stragglers", type=float, metavar="P", help="probability that a client does some epochs only (0)")
+    add(
+        "--stragglers", type=float, metavar="P", help="probability that a client does only some of its local epochs (0)"
+    )
     add("--drop-stragglers", action="store_true", default=None, help="leave stragglers out instead of using them")
     for where, whose in (("edge", "clients'"), ("global", "base stations'")):
         add(f"--{where}-rule", choices=RULES, help=f"how {whose} models are combined (mean)")

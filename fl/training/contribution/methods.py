@@ -2,7 +2,7 @@
 
 Four ways, for n base stations with an update (evaluations of a model on the test images are what each costs):
 
-| method | a base station's contribution | evaluations a global round |
+| method | a base station's contribution | evaluations per global round |
 |---|---|---|
 | `margin` | accuracy of its local model less that of the global model it started from | n |
 | `leave-one-out` | accuracy of the average less that of the average without it | n + 1 (1 for n = 1) |
@@ -64,7 +64,7 @@ def measure_margins(
     Args:
         start: the global model at the start of the round, judged.
         updates: of the base stations present.
-        judge: accuracy on the same test images; called once an update, which is all that measuring costs.
+        judge: accuracy on the same test images; called once for each update, which is all that measuring costs.
     """
     margins = {}
     for update in updates:

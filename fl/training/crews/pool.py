@@ -1,7 +1,7 @@
 """A crew of worker processes, each of one thread, on the cores of one machine.
 
-One thread a worker wastes none of a core, and where something else holds a core only the worker on it is slowed; two
-threads would wait for each other at every operation. Workers are forked: they read the images where they lie in the
+A worker of one thread uses the whole of its core, and where something else takes a core, only the worker on it is slow.
+Two threads would wait for each other at every operation. Workers are forked: they read the images where they lie in the
 parent, and models pass through memory that all share.
 """
 
@@ -38,7 +38,7 @@ from fl.training.update import Update
 T = TypeVar("T")
 
 _SPANS = 4
-"""Parts of the test images for each worker: few enough to cost nothing, and a slowed worker takes fewer."""
+"""Parts of the test images for each worker: more than one, so that a slowed worker takes fewer than the others."""
 
 _WORTHWHILE = 10**10
 """Images trained on times parameters, below which workers would gain less than they cost."""
@@ -134,7 +134,7 @@ class Pool:
                     free.append(hand)
                     yield result
         finally:
-            if busy:  # an error, or nobody wants the rest: their replies would be taken for others
+            if busy:  # after an error, or when the caller stopped early: late replies would be taken for others
                 self.close()
 
     def close(self) -> None:
@@ -209,7 +209,7 @@ def _hindrance(federation: Federation) -> str:
 
 
 def count_workers(federation: Federation, first_round: int = 0) -> int:
-    """How many worker processes suit what is left of a run: one a core that this process may use, or none.
+    """How many worker processes suit what is left of a run: one for each core that this process may use, or none.
 
     Args:
         federation: what trains.

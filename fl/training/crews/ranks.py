@@ -21,7 +21,7 @@ from fl.training.errors import TrainingError
 T = TypeVar("T")
 
 _PATIENCE = timedelta(days=7)
-"""How long a rank waits for the others: a slow one is no error, and of a dead one torchrun tells."""
+"""How long a rank waits for the others: being slow is no error, and if a rank dies torchrun ends the run."""
 
 
 @dataclass(frozen=True)

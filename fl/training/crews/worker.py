@@ -116,7 +116,7 @@ class Worker:
 
 
 class _Collector(logging.Handler):
-    """Holds records until the parent, which decides what becomes of them, gets them with a reply."""
+    """Keeps log records until a reply takes them to the parent, whose handlers and levels apply to them."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -106,7 +106,7 @@ def split_hierarchy(
         clients: number of clients of each.
         alpha: concentration of the Dirichlet split over all clients of all base stations.
         seed: of the draw.
-        shards: shards a client of the split by label; without it and `alpha` the split is IID.
+        shards: shards for each client in the split by label; without it and `alpha` the split is IID.
 
     Returns:
         For each base station, for each of its clients, sorted indices; each image has exactly one client.

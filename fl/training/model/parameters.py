@@ -17,7 +17,7 @@ State: TypeAlias = dict[str, torch.Tensor]
 def is_finite(state: Mapping[str, torch.Tensor]) -> bool:
     """Whether every parameter is a number."""
     found = [torch.isfinite(tensor).all() for tensor in state.values()]
-    return not found or bool(torch.stack(found).all())  # one look: a GPU is waited for at each
+    return not found or bool(torch.stack(found).all())  # one value to read: each read waits for the GPU
 
 
 def size_of(state: Mapping[str, torch.Tensor]) -> int:

@@ -65,7 +65,7 @@ def cnn(image_shape: ImageShape, classes: int) -> nn.Module:
 
 
 _GROUPS = 32
-"""Of each group normalisation (Wu and He 2018)."""
+"""Groups of each group normalisation (Wu and He 2018)."""
 
 
 def resnet(depth: int, image_shape: ImageShape, classes: int) -> nn.Module:
@@ -234,7 +234,7 @@ def _trained_of(spec: ModelSpec) -> Sequence[str]:
 def _outline(spec: ModelSpec) -> nn.Module:
     import torch
 
-    with torch.device("cpu" if spec.is_own else "meta"):  # which needs neither memory nor draws
+    with torch.device("cpu" if spec.is_own else "meta"):  # the meta device takes no memory and draws nothing
         return spec.build(device=None)
 
 

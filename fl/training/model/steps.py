@@ -142,7 +142,8 @@ class RecordedSteps(Steps):
     """
 
     def __init__(self, module: nn.Module, config: StationConfig):
-        super().__init__(cast("nn.Module", weakref.proxy(module)), config)  # which may forget its recorded steps
+        # a proxy, so that the module can be freed, and its recorded steps with it
+        super().__init__(cast("nn.Module", weakref.proxy(module)), config)
         self._recorded: dict[int, Recording] = {}
 
     def take(self, batch: Batch) -> None:
@@ -175,7 +176,7 @@ class Recording:
     """A computation recorded on tensors of its own, and replayed on the values of others.
 
     Args:
-        compute: is done some times on the tensors while it is recorded.
+        compute: what to record; it is run a few times on the tensors first.
         inputs: what to record it on, on one device; they are copied.
     """
 
@@ -184,14 +185,14 @@ class Recording:
         self._replay = record_graph(lambda: compute(own), own[0].device)
 
     def replay(self, inputs: Sequence[torch.Tensor]) -> None:
-        """Do it on these, of the same shapes."""
+        """Replay it on inputs of the same shapes."""
         for mine, given in zip(self._inputs, inputs, strict=True):
             mine.copy_(given)
         self._replay()
 
 
 _WARM_UPS = 3
-"""Times that a computation is done before it is captured: libraries choose and allocate at the first ones."""
+"""Times that a computation is run before it is captured: libraries choose algorithms and allocate at the first."""
 
 
 def record_graph(compute: Callable[[], None], device: torch.device) -> Callable[[], None]:

@@ -95,7 +95,7 @@ def test_average__from_a_generator__holds_one_model_at_a_time() -> None:
     ("call", "error", "text"),
     [
         (lambda: average([]), TrainingError, "nothing to average"),
-        (lambda: average([(state(1), 0)]), TrainingError, "at least 1 a model, not 0"),
+        (lambda: average([(state(1), 0)]), TrainingError, "at least 1 sample of each model, not 0"),
         (lambda: average([(state(1), 1), (state(1, 2), 1)]), ModelError, "different names or shapes"),
         (
             lambda: average([(state(1), 1), ({"bias": torch.ones(1)}, 1)]),

@@ -22,7 +22,7 @@ class Job:
 
     Attributes:
         module: in `analysis.benchmarks.training.contenders`.
-        data: the file of the stage.
+        data: the file of `inputs`.
         rounds: global rounds.
         device: "cpu" or "cuda".
         told: file for what it tells.

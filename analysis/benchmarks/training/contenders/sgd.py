@@ -21,7 +21,7 @@ def train(
         module: to train.
         samples: a client's images, on the module's device.
         orders: the order of the images in each local epoch.
-        batch: images a step.
+        batch: images in one step.
         rate: of SGD.
         momentum: of SGD, starting at rest.
 
