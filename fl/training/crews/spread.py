@@ -55,10 +55,10 @@ class Spread:
         first, last = (min(BATCH * (batches * rank // group.size), len(test)) for rank in (group.rank, group.rank + 1))
         self._test = test.cut([first, last - first, len(test) - last])[1]
         self._device = test.labels.device
-        self._like: State = {}
-        self._everywhere: set[int] = set()
-        self._states: dict[int, State] = {}
-        self._peaks: dict[int, Peaks] = {}
+        self._like: State = {}  # the global model, for the names, shapes and types of its tensors
+        self._states: dict[int, State] = {}  # of the updates that this rank holds, by base station
+        self._everywhere: set[int] = set()  # base stations whose updates all ranks hold
+        self._peaks: dict[int, Peaks] = {}  # of all updates
 
     def play(self, state: State, global_round: int, stations: Sequence[int]) -> Iterator[StationRound]:
         """See `Crew`: first this rank's base stations, then the others'."""

@@ -48,8 +48,8 @@ class Reply:
     """What became of a task.
 
     Attributes:
-        result: of it, or what it raised. The state of a base station's update is in shared memory instead.
-        logged: meanwhile.
+        result: what it returned or raised. The state of a base station's update is not in it but in shared memory.
+        logged: log records of the meantime.
     """
 
     result: Result | Exception
