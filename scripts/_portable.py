@@ -25,7 +25,7 @@ SHORT = (
     "tests/fl/training/test_hierarchy.py",
     "tests/fl/training/test_participation.py",
     "tests/fl/training/test_averaging_variants.py",
-    "tests/fl/training/test_blocked.py",
+    "tests/fl/training/model/test_blocked.py",
     "tests/analysis/figures/test_committed.py",
     "tests/analysis/benchmarks/training/test_contenders.py",
 )

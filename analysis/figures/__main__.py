@@ -10,7 +10,7 @@ import click
 from analysis.figures import record
 from analysis.figures.catalogue import NAMES, figure
 from analysis.figures.figure import Figure, FigureError, Request
-from analysis.figures.plot import save
+from analysis.plot import save
 
 
 def make(found: Figure, request: Request, folder: Path, redraw: bool) -> bool:

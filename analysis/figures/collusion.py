@@ -28,7 +28,6 @@ from analysis.figures.draws import (
 )
 from analysis.figures.figure import Claim, Data, Figure, Request
 from analysis.figures.market import own_market
-from analysis.figures.plot import SERIES, finish, panels
 from analysis.mechanism import WEI_PER_GWEI
 from analysis.misreports import (
     Conduct,
@@ -44,6 +43,7 @@ from analysis.misreports import (
     ours,
     utility,
 )
+from analysis.plot import SERIES, finish, panels
 from analysis.round_facts import Member, Round
 from fl.market.terms import Deadlines, Policy, Role, RoundTerms, lock_of
 

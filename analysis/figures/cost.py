@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from analysis.benchmarks.contract.whole import RoundGas, play
+from analysis.benchmarks.contract.round_gas import RoundGas, play
 from analysis.devnode.chain import TRANSACTION_GAS
 from analysis.figures.figure import Claim, Data, Figure, Request
 from analysis.figures.market import own_market
-from analysis.figures.plot import SERIES, finish, panels, style
+from analysis.plot import SERIES, finish, panels, style
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

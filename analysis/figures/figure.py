@@ -41,7 +41,7 @@ class Request:
     Attributes:
         quick: minutes on 2 cores instead of the full setting.
         seed: every draw follows from it.
-        data_dir: CIFAR-10 as a folder (see `fl.training.data.load_dataset`); None: downloaded where it is needed.
+        data_dir: CIFAR-10 as a folder (see `load_dataset`); None: downloaded where it is needed.
         device: where to train: "cpu", "cuda" or "auto".
         say: told in one line how far the measurement is.
     """
@@ -86,7 +86,7 @@ class Figure:
 
 def _on_gpu(device: str) -> bool:
     from fl.training.errors import TrainingError
-    from fl.training.runtime import pick_device
+    from fl.training.model.runtime import pick_device
 
     try:
         return pick_device(device).type == "cuda"

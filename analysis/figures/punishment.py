@@ -12,8 +12,8 @@ from analysis.devnode.actors import seats
 from analysis.devnode.rounds import create_round
 from analysis.figures.figure import Claim, Data, Figure, Request
 from analysis.figures.market import own_market
-from analysis.figures.plot import SERIES, finish, panels, style
 from analysis.mechanism import THETA_ONE
+from analysis.plot import SERIES, finish, panels, style
 from fl.market.terms import GWEI, Deadlines, Role, RoundTerms
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from analysis.figures import interests
 from analysis.figures.bands import NAME, Band, band
 from analysis.figures.figure import Claim, Data, Figure, Request, Setting
 from analysis.figures.market import own_market
-from analysis.figures.plot import SERIES, finish, panels, style
 from analysis.figures.selection import select
 from analysis.figures.trainings import Plan, Training, labels_of, train_all
+from analysis.plot import SERIES, finish, panels, style
 from fl.training.config import StationConfig
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from analysis.benchmarks.contract.contested_rounds import stage, terms
 from analysis.benchmarks.contract.load import Unsigned, Wallet, signed
-from analysis.benchmarks.contract.stage import stage, terms
 from analysis.benchmarks.contract.throughput import MARGIN
 from analysis.devnode.actors import FUNDS
 from analysis.devnode.market import Call, Market

@@ -11,7 +11,6 @@ from matplotlib.figure import Figure as Drawing
 
 from analysis.figures.draws import MEAN_COST, MEAN_VALUE, SETTINGS, draw_round
 from analysis.figures.figure import Claim, Data, Figure, Request
-from analysis.figures.plot import SERIES, finish, panels
 from analysis.mechanism import WEI_PER_GWEI
 from analysis.misreports import (
     Kind,
@@ -25,6 +24,7 @@ from analysis.misreports import (
     members_of,
     ours,
 )
+from analysis.plot import SERIES, finish, panels
 from analysis.round_facts import Round
 
 

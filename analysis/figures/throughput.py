@@ -11,8 +11,8 @@ from analysis.devnode.anvil import UNLIMITED
 from analysis.figures.figure import Claim, Data, Figure, FigureError, Request
 from analysis.figures.market import own_market
 from analysis.figures.network import Network, Served, serve, serve_on_clock
-from analysis.figures.plot import SERIES, finish, panels, style
 from analysis.figures.task_stream import MEMBERS_A_SIDE, MODELS, Stream, prepare
+from analysis.plot import SERIES, finish, panels, style
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

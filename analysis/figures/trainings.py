@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.figures.figure import FigureError, Request
-from fl.training import data
 from fl.training.config import StationConfig, TrainingConfig
+from fl.training.data import dataset as datasets
 from fl.training.errors import TrainingError
 
 if TYPE_CHECKING:
     from analysis.figures.interests import Targets
-    from fl.training.data import Dataset
+    from fl.training.data.dataset import Dataset
 
 STATIONS = 10
 
@@ -28,7 +28,7 @@ class Plan:
 
     Attributes:
         dataset: "digits" or "cifar10".
-        model: a name in `fl.training.models.MODELS`.
+        model: a name in `fl.training.model.spec.MODELS`.
         train_images: the same for every model, whatever its number of target labels.
         rounds: global rounds.
         station: how a base station trains in one; each has one client.
@@ -93,7 +93,7 @@ def labels_of(plan: Plan, request: Request) -> tuple[str, ...]:
         FigureError: the data cannot be had.
     """
     try:
-        return data.labels_of(plan.dataset, _folder(request))
+        return datasets.labels_of(plan.dataset, _folder(request))
     except TrainingError as error:
         raise FigureError(str(error)) from None
 
@@ -103,7 +103,7 @@ def _folder(request: Request) -> Path | None:
 
 
 def _run(plan: Plan, trainings: list[Training], folder: Path | None, device: str) -> Iterator[tuple[float, ...]]:
-    from fl.training.runtime import pick_device
+    from fl.training.model.runtime import pick_device
 
     workers = 1 if pick_device(device).type == "cuda" else min(os.cpu_count() or 1, len(trainings))
     if workers == 1:
@@ -118,7 +118,7 @@ class _Trainer:
     """Trains one model after the other on data that are loaded once."""
 
     def __init__(self, plan: Plan, folder: Path | None, device: str) -> None:
-        dataset = data.load_dataset(plan.dataset, folder)
+        dataset = datasets.load_dataset(plan.dataset, folder)
         self._dataset = dataset if plan.test_images is None else _thinned(dataset, plan.test_images)
         self._config = TrainingConfig(
             dataset=plan.dataset,

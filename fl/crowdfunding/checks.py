@@ -6,10 +6,10 @@ from fl.crowdfunding.training import NO_UPDATE
 from fl.market.client import Market
 from fl.market.merkle import updates_root
 from fl.market.terms import Role
-from fl.training.aggregate import aggregate
-from fl.training.edge import load_update
+from fl.training.averaging.aggregate import aggregate
 from fl.training.errors import TrainingError
-from fl.training.state import save_model
+from fl.training.model.artefact import save_model
+from fl.training.update import load_update
 
 
 def check_books(market: Market, played: Played) -> list[str]:
@@ -53,7 +53,7 @@ def check_artefacts(played: Played, store: ArtefactStore) -> list[str]:
         try:
             model = played.federation.model
             state = aggregate(load_update(store.get(from_chain(digest)), model) for digest in updates.values())
-            average = store.put(save_model(model, state, epoch=number))
+            average = store.put(save_model(model, state, global_round=number))
             if average != from_chain(model_digest):
                 found.append(f"global round {number}: its model is not the average of the recorded updates")
         except (ArtefactError, TrainingError) as error:

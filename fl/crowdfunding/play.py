@@ -21,9 +21,9 @@ from fl.market.terms import GWEI, Role, Status, claimant_ordinal
 from fl.market.views import OwnersView, StationsView
 from fl.record.document import Balances, GlobalRoundEntry, RoundDocument, TrainingEntry, document_of
 from fl.record.history import RoundRecord, rebuild
-from fl.training.data import labels_of, load_dataset
+from fl.training.data.dataset import labels_of, load_dataset
 from fl.training.federation import Federation, build_federation
-from fl.training.state import save_model
+from fl.training.model.artefact import save_model
 
 CREATION_SECONDS = 30
 """Until the round is created: its phases are counted from then on."""

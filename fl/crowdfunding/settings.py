@@ -10,8 +10,8 @@ from fl.faults import Fault
 from fl.market.bids import MAX_BID, MAX_MODELS
 from fl.market.terms import Policy
 from fl.training.config import DEFAULTS, TrainingConfig
-from fl.training.data import labels_of
-from fl.training.models import check_name
+from fl.training.data.dataset import labels_of
+from fl.training.model.spec import check_name
 
 VALUE_MEAN = 10
 COST_MEAN = 5

@@ -18,14 +18,16 @@ from fl.market.members import BaseStation, Owner
 from fl.market.merkle import updates_root
 from fl.market.terms import Role
 from fl.record.history import RoundRecord
-from fl.training.aggregate import aggregate
-from fl.training.contribution import TOTAL_POINTS, contribution_points, measure_margins, total_margins
-from fl.training.edge import Update, load_update, save_update
+from fl.training.averaging.aggregate import aggregate
+from fl.training.contribution.methods import measure_margins
+from fl.training.contribution.points import TOTAL_POINTS, contribution_points, total_margins
 from fl.training.errors import DivergedError, TooFewError
-from fl.training.evaluation import Evaluation
 from fl.training.federation import Federation
+from fl.training.model.artefact import load_model, save_model
+from fl.training.model.evaluation import Evaluation
+from fl.training.model.parameters import State
 from fl.training.seeds import Stream, derive_seed
-from fl.training.state import State, load_model, save_model
+from fl.training.update import Update, load_update, save_update
 
 Points = dict[str, int]
 
@@ -98,7 +100,7 @@ def train(
             recorded = _train_stations(market, federation, there, store, digest, number, watcher, advance, workspace)
             # The winner's part: it reads the updates that the chain names, and averages them.
             state = aggregate([load_update(store.get(from_chain(each)), federation.model) for _, each in recorded])
-            digest = store.put(save_model(federation.model, state, epoch=number))
+            digest = store.put(save_model(federation.model, state, global_round=number))
             root = updates_root(recorded)
             market.record_global_round(winner.account, winner.round_id, number, to_chain(digest), root)
             done.append(GlobalRound(number, digest, federation.evaluate(state, None, workspace), root))

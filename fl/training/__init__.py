@@ -6,16 +6,23 @@
 
     federation = build_federation(TrainingConfig(dataset="digits", targets=("0", "1", "7"), seed=1))
     for done in train(federation):
-        print(done.epoch, done.evaluation.accuracy)
+        print(done.global_round, done.evaluation.accuracy)
 
 Each base station is a party of its own, so the same round can be stepped by hand: `Station.train_round` turns
 a global model into an `Update`, `aggregate` turns updates into the next global model.
 
-One file a part of the system: `client` (local epochs), `edge` (a base station and its clients), `cloud`
-(global rounds), `aggregate`, `exact`, `average` and `rules` (how models are combined), `crew`, `pool`, `worker` and
-`shared` (who plays the base stations, and where), `spread` and `group` (over ranks), `participation` (who is
-missing), `federation` (puts the parties together), `data`, `sources`, `splits` and `augment`, `models`,
-`evaluation`, `contribution` and `valuation`, `network` (traffic and simulated time), `state` (artefacts' bytes),
-`run`, `checkpoint` and `metrics` (what the command leaves). Importing this package, `config`, `options`, `errors`,
-`splits`, `models`, `data` or `contribution` does not import torch. README.md has the choices and what a run leaves.
+The parts of the system are files here: `client` (local epochs), `station` (a base station and its clients), `cloud`
+(global rounds), `average`; beside them `update` (what a base station returns), `federation` (puts the parties
+together), `participation` (who is missing), `network` (traffic and simulated time), `config`, `seeds`, `errors`.
+What they use lies below:
+
+    data/           data sets, their sources and splits, augmentation
+    model/          which model, its parameters, its bytes as an artefact, steps of SGD, evaluation, torch's settings
+    averaging/      rules that combine models, the exact mean, the cloud's aggregation
+    crews/          who plays the base stations: this process, worker processes, ranks
+    contribution/   what base stations contributed, and the points for it
+    command/        `python -m fl.training`: options, a run, its folder, its metrics, what it shows
+
+Importing this package, `config`, `errors`, `data.dataset`, `data.splits`, `model.spec`, `command.options`,
+`contribution.methods` or `contribution.points` does not import torch. README.md has the choices and what a run leaves.
 """

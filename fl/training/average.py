@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import torch
 
 from fl.training.errors import ModelError, TooFewError, TrainingError
-from fl.training.state import State
+from fl.training.model.parameters import State
 
 
 def average(states: Iterable[tuple[State, int]]) -> State:
@@ -32,7 +32,7 @@ def average(states: Iterable[tuple[State, int]]) -> State:
     total = 0
     for state, samples in states:
         if samples < 1:
-            raise TrainingError(f"an average over samples needs at least 1 a model, not {samples}")
+            raise TrainingError(f"an average over samples needs at least 1 sample of each model, not {samples}")
         if total == 0:
             kinds = {name: tensor.dtype for name, tensor in state.items()}
             sums = {name: torch.zeros_like(tensor, dtype=torch.float64) for name, tensor in state.items()}

@@ -7,13 +7,13 @@ import math
 import torch
 from torch import nn
 
-from fl.training.augment import draw_views
 from fl.training.config import StationConfig
-from fl.training.data import Samples
+from fl.training.data.augment import draw_views
+from fl.training.data.dataset import Samples
 from fl.training.errors import DivergedError
-from fl.training.runtime import reproducible
-from fl.training.state import is_finite, view_state
-from fl.training.steps import Batch, steps_on
+from fl.training.model.parameters import is_finite, view_state
+from fl.training.model.runtime import reproducible
+from fl.training.model.steps import Batch, steps_on
 
 
 def train_client(

@@ -7,14 +7,15 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from fl.training.crew import Crew, InProcess
-from fl.training.edge import StationRound, Update
+from fl.training.contribution.measure import measure_contributions
+from fl.training.crews.crew import Crew, InProcess
 from fl.training.errors import DivergedError, TooFewError
-from fl.training.evaluation import Evaluation
 from fl.training.federation import Federation
+from fl.training.model.evaluation import Evaluation
+from fl.training.model.parameters import State
 from fl.training.participation import is_missing
-from fl.training.state import State
-from fl.training.valuation import value_stations
+from fl.training.station import StationRound
+from fl.training.update import Update
 
 log = logging.getLogger(__name__)
 
@@ -24,23 +25,23 @@ class GlobalRound:
     """A finished global round.
 
     Attributes:
-        epoch: which, 0 … rounds − 1.
+        global_round: which, 0 … rounds − 1.
         state: the global model after it.
         updates: that the global model was made of, by base station.
         evaluation: of the global model after it, on the test images of the target labels.
-        margins: contribution of each base station with an update, by index, as the configuration measures it
-            (see `fl.training.contribution`).
+        contributions: of each base station with an update, by index, as the configuration measures them
+            (see `fl.training.contribution.methods`).
         stations: what each base station that the global model was sent to did, by index.
         absent: why there is no update of a base station, by index.
         velocity: of the server's momentum after it; None without.
         evaluations: number of models that measuring the contributions took to evaluate.
     """
 
-    epoch: int
+    global_round: int
     state: State
     updates: tuple[Update, ...]
     evaluation: Evaluation
-    margins: Mapping[int, Fraction]
+    contributions: Mapping[int, Fraction]
     stations: tuple[StationRound, ...] = ()
     absent: Mapping[int, str] = field(default_factory=dict)
     velocity: State | None = None
@@ -53,8 +54,8 @@ def train(
     crew: Crew | None = None,
     state: State | None = None,
     velocity: State | None = None,
-    first_epoch: int = 0,
-    present: Callable[[int, int], bool] = lambda epoch, station: True,
+    first_round: int = 0,
+    present: Callable[[int, int], bool] = lambda global_round, station: True,
     on_station: Callable[[StationRound], None] = lambda played: None,
 ) -> Iterator[GlobalRound]:
     """Run the global rounds of the federation, one each time the next is asked for.
@@ -67,7 +68,7 @@ def train(
         crew: who plays the base stations' rounds, and where; None: this process, one after the other.
         state: the global model to start from; None: the initial one.
         velocity: of the server's momentum after the round before.
-        first_epoch: the global round to start with; with the `state` and `velocity` after the round before, a run
+        first_round: the global round to start with; with the `state` and `velocity` after the round before, a run
             goes on as if it had never stopped.
         present: whether a base station (second argument) takes part in a global round (first argument), beside
             those that `station_dropout` takes out.
@@ -85,12 +86,12 @@ def train(
     trained = federation.model.trained() if config.server_momentum else ()
     state = federation.initial_state() if state is None else state
     before = crew.evaluate(state)
-    for epoch in range(first_epoch, config.rounds):
+    for global_round in range(first_round, config.rounds):
         here = [
             station.index
             for station in federation.stations
-            if present(epoch, station.index)
-            and not is_missing(config.station_dropout, config.seed, epoch, station.index)
+            if present(global_round, station.index)
+            and not is_missing(config.station_dropout, config.seed, global_round, station.index)
         ]
         rounds = {
             station.index: StationRound(station.index, None, reason="it did not take part")
@@ -98,26 +99,28 @@ def train(
         }
         for index in rounds.keys() - set(here):
             on_station(rounds[index])
-        for played in crew.play(state, epoch, here):
+        for played in crew.play(state, global_round, here):
             rounds[played.station] = played
             on_station(played)
         stations = tuple(rounds.values())
         absent = {played.station: played.reason for played in stations if played.update is None}
         for index, reason in absent.items():
-            log.warning("global round %d: no update of base station %d: %s", epoch, index, reason)
+            log.warning("global round %d: no update of base station %d: %s", global_round, index, reason)
         updates = tuple(played.update for played in stations if played.update is not None)
         if not updates and (reasons := [played.reason for played in stations if played.diverged]):
-            raise DivergedError(f"no base station has an update left in global round {epoch}; {reasons[0]}")
-        valued = value_stations(config, epoch, before, updates, crew)
+            raise DivergedError(f"no base station has an update left in global round {global_round}; {reasons[0]}")
+        measured = measure_contributions(config, global_round, before, updates, crew)
         try:
             combined = crew.combine(updates, config.rule)
         except TooFewError as error:
-            log.warning("global round %d: the global model stays as it is: %s", epoch, error)
+            log.warning("global round %d: the global model stays as it is: %s", global_round, error)
         else:
             state, velocity = _step(trained, state, combined, velocity, config.server_momentum)
         before = crew.evaluate(state)
-        log.info("global round %d: accuracy %.4f, loss %.4f", epoch, before.accuracy, before.loss)
-        yield GlobalRound(epoch, state, updates, before, valued.values, stations, absent, velocity, valued.evaluations)
+        log.info("global round %d: accuracy %.4f, loss %.4f", global_round, before.accuracy, before.loss)
+        yield GlobalRound(
+            global_round, state, updates, before, measured.values, stations, absent, velocity, measured.evaluations
+        )
 
 
 def _step(

@@ -10,7 +10,7 @@ from pathlib import Path
 from fl.training.errors import TrainingError
 
 METHODS = ("none", "margin", "leave-one-out", "shapley")
-"""How the contribution of base stations can be measured (see `fl.training.contribution`)."""
+"""How the contribution of base stations can be measured (see `fl.training.contribution.methods`)."""
 
 
 PRECISIONS = ("float32", "bfloat16")
@@ -24,7 +24,7 @@ def _at_least(name: str, value: int, least: int) -> None:
 
 @dataclass(frozen=True)
 class Rule:
-    """How models are combined into one, at a base station or globally (see `fl.training.rules`).
+    """How models are combined into one, at a base station or globally (see `fl.training.averaging.combine`).
 
     Attributes:
         name: "mean" (weighted by samples), "median", "trimmed-mean" or "multi-krum".
@@ -66,7 +66,7 @@ class StationConfig:
     Attributes:
         local_epochs: κ1, passes of each client over its data between two edge aggregations.
         edge_aggregations: κ2, averages over the clients of a base station in one global round.
-        batch_size: images a step of a client's SGD.
+        batch_size: images in one step of a client's SGD.
         learning_rate: of the clients' SGD.
         momentum: of the clients' SGD; starts at rest at each edge aggregation.
         threads: torch's threads while it computes. One is fastest for models this small, and never waits for
@@ -82,7 +82,7 @@ class StationConfig:
         drop_stragglers: leave stragglers out, as FedAvg does, instead of using what they did, as FedProx does.
         rule: how the clients' models are combined.
         precision: of the clients' forward and backward passes, one of `PRECISIONS`; parameters are float32. In
-            "bfloat16" each operation is computed as torch.autocast chooses, which pays on processors made for it.
+            "bfloat16" each operation is computed as torch.autocast chooses, which is faster on processors made for it.
         graphs: record each client's step as a CUDA graph once and replay it, one launch instead of hundreds; the model
             must compute the same operations for every batch of a size.
     """
@@ -151,12 +151,12 @@ class TrainingConfig:
         train_images: how many training images of the target labels to use, drawn by the seed; None: all.
         test_images: how many test images of the target labels to judge by, the same for every seed; None:
             all.
-        model: a name in `fl.training.models.MODELS`, or the dotted path of a factory of one's own
+        model: a name in `fl.training.model.spec.MODELS`, or the dotted path of a factory of one's own
             (`package.module:factory`); None: what suits the data set (`DEFAULTS`).
         stations: number of base stations.
         clients: number of clients of each base station.
         alpha: concentration of the Dirichlet split of each label over all clients (small: uneven).
-        shards: shards a client of the split by label (McMahan et al. 2017: 2). Without `alpha` and `shards` the
+        shards: shards for each client in the split by label (McMahan et al. 2017: 2). Without `alpha` and `shards` the
             split is IID.
         rounds: number of global rounds.
         seed: of the split, the initial model, every client's order of images, and who is missing when.

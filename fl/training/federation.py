@@ -9,16 +9,16 @@ import numpy as np
 from torch import nn
 
 from fl.training.config import DEFAULTS, StationConfig, TrainingConfig
-from fl.training.data import Dataset, load_dataset
-from fl.training.edge import Station
+from fl.training.data.dataset import Dataset, load_dataset
+from fl.training.data.splits import split_hierarchy
 from fl.training.errors import DataError, TrainingError
-from fl.training.evaluation import Evaluation, evaluate
-from fl.training.models import ModelSpec
+from fl.training.model.evaluation import Evaluation, evaluate
+from fl.training.model.parameters import State
+from fl.training.model.runtime import check_graphs, check_precision, pick_device
+from fl.training.model.spec import ModelSpec
 from fl.training.participation import count_drawn
-from fl.training.runtime import check_graphs, check_precision, pick_device
 from fl.training.seeds import Stream, derive_seed
-from fl.training.splits import split_hierarchy
-from fl.training.state import State
+from fl.training.station import Station
 
 
 @dataclass(frozen=True, eq=False)

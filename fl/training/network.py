@@ -11,7 +11,7 @@ Simulated time is that of synchronous rounds. Every link is its user's own, a me
     global round     = max over base stations (cloud link down + Σ edge aggregations + cloud link up)
 
 Flat federated averaging is one base station that is the cloud: all clients under it, their link to the cloud as the
-client link, and `DIRECT` as the cloud link.
+client link, and one that takes no time as the cloud link.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from fl.training.edge import ClientWork, Outcome, StationRound
 from fl.training.errors import TrainingError
+from fl.training.station import ClientWork, Outcome, StationRound
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Link:
     """A link of one party.
 
     Attributes:
-        bandwidth: bits a second, either way.
+        bandwidth: bits per second, in each direction.
         latency: seconds before the first bit arrives.
 
     Raises:
@@ -77,10 +77,6 @@ class Link:
     def seconds(self, size: int) -> float:
         """How long a message of so many bytes takes."""
         return self.latency + 8 * size / self.bandwidth
-
-
-DIRECT = Link(math.inf, 0.0)
-"""A link that takes no time."""
 
 
 @dataclass(frozen=True)

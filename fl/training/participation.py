@@ -31,7 +31,7 @@ def count_drawn(config: StationConfig, clients: int) -> int:
 
 
 def draw_clients(
-    config: StationConfig, clients: int, seed: int, epoch: int, aggregation: int, station: int
+    config: StationConfig, clients: int, seed: int, global_round: int, aggregation: int, station: int
 ) -> list[Part]:
     """The clients that a base station draws for an edge aggregation, in ascending order, at least one.
 
@@ -39,11 +39,11 @@ def draw_clients(
         config: how many to draw and how they fail.
         clients: number of clients of the base station.
         seed: of the run.
-        epoch: the global round.
+        global_round: the global round.
         aggregation: the edge aggregation in it, 0 … κ2 − 1.
         station: the base station.
     """
-    random = np.random.default_rng(derive_seed(seed, Stream.CLIENTS_PRESENT, epoch, aggregation, station))
+    random = np.random.default_rng(derive_seed(seed, Stream.CLIENTS_PRESENT, global_round, aggregation, station))
     drawn = np.sort(random.choice(clients, count_drawn(config, clients), replace=False))
     # every client draws, so that one that fails does not change what the others do
     missing = random.random(clients) < config.client_dropout
@@ -53,7 +53,7 @@ def draw_clients(
     return [Part(int(client), int(epochs[client]), bool(returns[client])) for client in drawn]
 
 
-def is_missing(dropout: float, seed: int, epoch: int, station: int) -> bool:
+def is_missing(dropout: float, seed: int, global_round: int, station: int) -> bool:
     """Whether a base station is missing in a global round, with this probability."""
-    random = np.random.default_rng(derive_seed(seed, Stream.STATIONS_PRESENT, epoch, station))
+    random = np.random.default_rng(derive_seed(seed, Stream.STATIONS_PRESENT, global_round, station))
     return bool(random.random() < dropout)

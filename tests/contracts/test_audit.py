@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from analysis.devnode.actors import actor
 from analysis.devnode.chain import Reverted
 from analysis.devnode.codec import Codec
 from analysis.devnode.market import Market
@@ -19,7 +20,6 @@ from analysis.devnode.rounds import POINTS, CreateRound, LiveRound, Seat
 from analysis.devnode.sources import compile_contract
 from fl.market.deployment import abi_of
 from fl.market.terms import GWEI, Deadlines, Policy, RoundTerms, Status
-from tests.conftest import actor
 from tests.support.utility import gains, utilities
 
 STATION_CAP = 10  # gwei

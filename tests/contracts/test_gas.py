@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from analysis.benchmarks.contract.figures import ABOVE, TARGET_MODELS, TARGETS, Case
+from analysis.benchmarks.contract.cases import ABOVE, TARGET_MODELS, TARGETS, Case
 from analysis.benchmarks.contract.naive import deploy_naive
 from analysis.benchmarks.contract.snapshot import COMMAND, Change, Figures, changes, measure_all, read
 from analysis.devnode.anvil import anvil

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from analysis.benchmarks.contract.contested_rounds import contested_bids, stage
 from analysis.benchmarks.contract.naive import NaiveRound, deploy_naive
-from analysis.benchmarks.contract.stage import contested_bids, stage
 from analysis.devnode.chain import Receipt
 from analysis.devnode.market import Market
 from analysis.devnode.rounds import GLOBAL_ROUNDS, LiveRound, Seat

@@ -90,7 +90,8 @@ def test_put__interrupted__leaves_nothing_behind(store: ArtefactStore, monkeypat
 def test_import__artefacts_and_light_modules__do_not_load_torch() -> None:
     modules = [
         "fl.artefacts",
-        *(f"fl.training.{name}" for name in ("config", "contribution", "data", "models", "splits")),
+        *(f"fl.training.{name}" for name in ("config", "errors", "command.options", "data.dataset", "data.splits")),
+        *(f"fl.training.{name}" for name in ("model.spec", "contribution.methods", "contribution.points")),
     ]
     check = f"import sys, {', '.join(modules)}; sys.exit('torch' in sys.modules or 'ape' in sys.modules)"
     subprocess.run([sys.executable, "-c", check], check=True)

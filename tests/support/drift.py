@@ -23,8 +23,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from fl.training.data import load_dataset, to_float
-from fl.training.models import ModelSpec
+from fl.training.data.dataset import load_dataset, to_float
+from fl.training.model.spec import ModelSpec
 
 STEPS = 100
 """As many steps of one client can be compared."""

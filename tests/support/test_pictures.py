@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.figures.plot import finish, panels, save, style
+from analysis.plot import finish, panels, save, style
 from tests.support.pictures import assert_same_picture
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from analysis.benchmarks.contract.records import Rounds, read_rounds
+from analysis.benchmarks.contract.result_files import Rounds, read_rounds
 from analysis.benchmarks.contract.snapshot import RESULTS
-from analysis.figures.plot import SERIES, panels, save, style
+from analysis.plot import SERIES, panels, save, style
 
 CHART = RESULTS / "gas_by_members"
 HCFL, NAIVE = SERIES[:2]

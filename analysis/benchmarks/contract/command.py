@@ -10,8 +10,8 @@ from ape import project
 from ape.logging import LogLevel, logger
 from rich.console import Console
 
-from analysis.benchmarks.contract import chart, records
-from analysis.benchmarks.contract.figures import ABOVE, TARGET_MODELS, TARGETS, Case
+from analysis.benchmarks.contract import chart
+from analysis.benchmarks.contract.cases import ABOVE, TARGET_MODELS, TARGETS, Case
 from analysis.benchmarks.contract.naive import deploy_naive
 from analysis.benchmarks.contract.scale import (
     LARGE,
@@ -22,8 +22,8 @@ from analysis.benchmarks.contract.scale import (
     guess_members,
     largest_naive_round,
 )
-from analysis.benchmarks.contract.show import show_gas, show_growth
 from analysis.benchmarks.contract.snapshot import COMMAND, GAS, RESULTS, Figures, changes, measure_all, read, write
+from analysis.benchmarks.contract.tables import show_gas, show_growth
 from analysis.devnode.anvil import UNLIMITED, anvil
 from analysis.devnode.deployment import artefact_of, deploy
 from analysis.devnode.market import Market
@@ -106,8 +106,8 @@ def run_scale(record: bool) -> bool:
     with contracts() as (hcfl, _):
         growth = compare(hcfl, say=lambda line: console.print(line, highlight=False))
     show_growth(console, growth, SMALL, LARGE)
-    path = folder_for(record) / records.SCALE.name
-    records.write_scale(growth, SMALL, LARGE, path)
+    path = folder_for(record) / result_files.SCALE.name
+    result_files.write_scale(growth, SMALL, LARGE, path)
     console.print(f"Written: {path}", highlight=False, soft_wrap=True)
     if any(row.ratio > 1.01 for row in growth):
         console.print("[bold red]a call grows with the number of members[/bold red]")
@@ -129,8 +129,8 @@ def run_chart(record: bool) -> bool:
             for name, limit in LIMITS.items()
         }
     folder = folder_for(record)
-    path = folder / records.ROUNDS.name
-    records.write_rounds(pairs, fits, path)
-    for written in (path, chart.draw(records.read_rounds(path), folder / chart.CHART.name)):
+    path = folder / result_files.ROUNDS.name
+    result_files.write_rounds(pairs, fits, path)
+    for written in (path, chart.draw(result_files.read_rounds(path), folder / chart.CHART.name)):
         say(f"Written: {written}")
     return True

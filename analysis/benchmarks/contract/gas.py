@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from analysis.benchmarks.contract.figures import BATCH, Sheet
-from analysis.benchmarks.contract.stage import stage, terms
+from analysis.benchmarks.contract.cases import BATCH, Sheet
+from analysis.benchmarks.contract.contested_rounds import stage, terms
 from analysis.devnode.market import Call, Market
 from analysis.devnode.rounds import LiveRound, Seat
 from fl.market.terms import DRAW_DELAY, Policy

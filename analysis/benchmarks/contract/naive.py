@@ -6,8 +6,8 @@ from pathlib import PurePosixPath
 from eth_abi import encode
 from eth_utils import keccak
 
-from analysis.benchmarks.contract.figures import Sheet
-from analysis.benchmarks.contract.stage import PHASE_SECONDS
+from analysis.benchmarks.contract.cases import Sheet
+from analysis.benchmarks.contract.contested_rounds import PHASE_SECONDS
 from analysis.devnode.chain import Chain, Receipt
 from analysis.devnode.deployment import deploy
 from analysis.devnode.market import Call, Market

@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from analysis.benchmarks.contract import records
-from analysis.benchmarks.contract.figures import ABOVE, BATCH, FLOORS, MODELS, PEERS, TARGET_MODELS, TARGETS
-from analysis.benchmarks.contract.show import naive_like
+from analysis.benchmarks.contract import result_files
+from analysis.benchmarks.contract.cases import ABOVE, BATCH, FLOORS, MODELS, PEERS, TARGET_MODELS, TARGETS
 from analysis.benchmarks.contract.snapshot import RESULTS, Figures, read
+from analysis.benchmarks.contract.tables import naive_like
 
 PAGE = RESULTS / "README.md"
 
@@ -32,7 +32,7 @@ def _calls(figures: Figures) -> list[str]:
         "## Gas of a call",
         "",
         f"Targets and the naive contract are those at {TARGET_MODELS} models. A *new* account has no free balance yet,",
-        "a *returning* one has; *first* and *later* are said of a side. The policy is equal where nothing else is said,",
+        "a *returning* one has; *first* and *later* are said of a side. The policy is equal where nothing else is said;",
         "membership proofs have a depth of 11.",
         "",
         *_table(
@@ -73,7 +73,7 @@ def _scale(document: Mapping[str, Any]) -> list[str]:
 
 
 def _rounds() -> list[str]:
-    rounds = records.read_rounds()
+    rounds = result_files.read_rounds()
     rows = [
         [
             f"{size.members:,}",

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from analysis.benchmarks.contract.figures import Case
-from analysis.benchmarks.contract.stage import stage
-from analysis.benchmarks.contract.whole import ALONE, RoundGas, models_of, play, play_naive, until_settlement
+from analysis.benchmarks.contract.cases import Case
+from analysis.benchmarks.contract.contested_rounds import stage
+from analysis.benchmarks.contract.round_gas import ALONE, RoundGas, models_of, play, play_naive, until_settlement
 from analysis.devnode.chain import TRANSACTION_GAS, RpcError
 from analysis.devnode.market import Market
 

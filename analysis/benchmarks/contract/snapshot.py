@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.benchmarks.contract.figures import MODELS, Case, Sheet
+from analysis.benchmarks.contract.cases import MODELS, Case, Sheet
+from analysis.benchmarks.contract.contested_rounds import stage
 from analysis.benchmarks.contract.gas import measure, members_a_side
 from analysis.benchmarks.contract.naive import measure_naive
-from analysis.benchmarks.contract.stage import stage
 from analysis.devnode.market import Market
 from analysis.provenance import tools, write_document
 from fl.faults import Fault

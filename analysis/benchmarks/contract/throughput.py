@@ -4,11 +4,11 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from analysis.benchmarks.contract.figures import BATCH, TARGET_MODELS, Case
+from analysis.benchmarks.contract.cases import BATCH, TARGET_MODELS, Case
+from analysis.benchmarks.contract.contested_rounds import stage, words_of
 from analysis.benchmarks.contract.load import Load, Unsigned, Wallet, run
+from analysis.benchmarks.contract.round_gas import GLOBAL_ROUNDS
 from analysis.benchmarks.contract.snapshot import Figures
-from analysis.benchmarks.contract.stage import stage, words_of
-from analysis.benchmarks.contract.whole import GLOBAL_ROUNDS
 from analysis.devnode.actors import actor
 from analysis.devnode.anvil import anvil
 from analysis.devnode.deployment import deploy

@@ -7,7 +7,7 @@ from rich.table import Table
 
 from analysis.benchmarks.contract.command import console_of_width
 from analysis.benchmarks.contract.load import LoadError
-from analysis.benchmarks.contract.records import THROUGHPUT, write_throughput
+from analysis.benchmarks.contract.result_files import THROUGHPUT, write_throughput
 from analysis.benchmarks.contract.snapshot import read
 from analysis.benchmarks.contract.throughput import (
     BLOCK_GAS,

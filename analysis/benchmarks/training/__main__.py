@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from analysis.benchmarks.training import peers, record, show
+from analysis.benchmarks.training import peers, record, tables
 from analysis.benchmarks.training.compare import compare
 from analysis.benchmarks.training.fairness import UnfairError
 from analysis.benchmarks.training.lineup import CONTENDERS, IDLE, LINEUPS, unable
@@ -21,7 +21,7 @@ from analysis.benchmarks.training.record import Measured, Pass, Record, RecordEr
 from analysis.benchmarks.training.trial import Trial, TrialError
 from analysis.benchmarks.training.workload import ON_CPU, ON_GPU, WORKLOADS
 from fl.training.errors import TrainingError
-from fl.training.runtime import pick_device
+from fl.training.model.runtime import pick_device
 
 FILE_WIDTH = 140
 
@@ -49,7 +49,7 @@ def compare_command(
     device: str,
     how: str | None,
 ) -> None:
-    """Run every contender in fresh processes, in turn, and compare seconds a global round.
+    """Run every contender in fresh processes, in turn, and compare seconds per global round.
 
     Exits with 1 if a target is missed.
     """
@@ -79,13 +79,13 @@ def compare_command(
             result = record.added(result, path)
     except (TrainingError, TrialError, UnfairError, RecordError) as error:
         raise click.ClickException(str(error)) from None
-    show.to_console(console, result)
+    tables.to_console(console, result)
     if kind == "cpu":
         console.print("No GPU here: what the GPU workloads take is still to be measured.", highlight=False)
     if how:
         record.write(result, path)
-        console.print(f"Written: {path}, {show.write_page(result, path)}", highlight=False, soft_wrap=True)
-    if any(row[-1] == "missed" for row in show.goals(result.measured, kind)):
+        console.print(f"Written: {path}, {tables.write_page(result, path)}", highlight=False, soft_wrap=True)
+    if any(row[-1] == "missed" for row in tables.goals(result.measured, kind)):
         sys.exit(1)
 
 

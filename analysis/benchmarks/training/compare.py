@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from analysis.benchmarks.training import fairness, stage
+from analysis.benchmarks.training import fairness, inputs
 from analysis.benchmarks.training.lineup import CONTENDERS, FLOOR
 from analysis.benchmarks.training.record import Measured, Pass
 from analysis.benchmarks.training.trial import Trial, run
 from analysis.benchmarks.training.workload import Workload
-from fl.training.evaluation import evaluate
+from fl.training.model.evaluation import evaluate
 
 
 def compare(
@@ -46,9 +46,9 @@ def compare(
         UnfairError: contenders did not do the same work.
     """
     with tempfile.TemporaryDirectory(prefix="hcfl-") as folder:
-        data = Path(folder) / "stage"
-        test = stage.prepare(workload, data_dir, data)
-        setting = stage.read(data)
+        data = Path(folder) / "inputs"
+        test = inputs.prepare(workload, data_dir, data)
+        setting = inputs.read(data)
         sizes = [len(samples) for samples in setting.clients]
         module = setting.module()
         done: list[Pass] = []

@@ -28,15 +28,15 @@ from torch.func import functional_call, grad, stack_module_state, vmap
 from torch.nn import functional
 
 from analysis.benchmarks.training import record
+from analysis.benchmarks.training.inputs import as_usual
 from analysis.benchmarks.training.local_step import MOMENTUM, RATE, plain_step
-from analysis.benchmarks.training.stage import as_usual
 from analysis.provenance import write_document
 from fl.training.config import StationConfig
-from fl.training.data import to_float
+from fl.training.data.dataset import to_float
 from fl.training.errors import TrainingError
-from fl.training.models import MODELS, ModelSpec
-from fl.training.runtime import check_graphs, check_precision, pick_device
-from fl.training.steps import Batch, RecordedSteps, Recording, Steps, descend, laid_like
+from fl.training.model.runtime import check_graphs, check_precision, pick_device
+from fl.training.model.spec import MODELS, ModelSpec
+from fl.training.model.steps import Batch, RecordedSteps, Recording, Steps, descend, laid_like
 
 CONFIG = StationConfig(learning_rate=RATE, momentum=MOMENTUM)
 
@@ -179,8 +179,8 @@ VARIANTS = (
     Variant("CUDA graphs", one_by_one, graphs=True),
     Variant("CUDA graphs, bf16", one_by_one, precision="bfloat16", graphs=True),
     Variant("stacked clients, CUDA graph", stacked, usual=True, graphs=True),
-    Variant("a graph of a stream a client", on_streams, graphs=True),
-    Variant("a graph of a stream a client, bf16", on_streams, precision="bfloat16", graphs=True),
+    Variant("one graph, one stream per client", on_streams, graphs=True),
+    Variant("one graph, one stream per client, bf16", on_streams, precision="bfloat16", graphs=True),
 )
 
 
@@ -200,7 +200,7 @@ def random_batch(spec: ModelSpec, size: int, device: torch.device, random: torch
 def measure(
     variants: Sequence[Variant], spec: ModelSpec, clients: int, batch: int, device: torch.device, rounds: int
 ) -> tuple[dict[str, list[float]], dict[str, str]]:
-    """Seconds a client's step, by variant and round; and why others could not be measured."""
+    """Seconds per step of a client, by variant and round; and why others could not be measured."""
     random = torch.Generator().manual_seed(0)
     batches = [random_batch(spec, batch, device, random) for _ in range(clients)]
     ready: dict[str, Take] = {}
@@ -236,7 +236,7 @@ def _wait(device: torch.device) -> None:
 @click.command()
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
 @click.option("--model", default="cnn", show_default=True, type=click.Choice(list(MODELS)))
-@click.option("--batch", default=50, show_default=True, type=click.IntRange(1), help="Images a step.")
+@click.option("--batch", default=50, show_default=True, type=click.IntRange(1), help="Images in one step.")
 @click.option("--clients", default=10, show_default=True, type=click.IntRange(1))
 @click.option("--rounds", default=30, show_default=True, type=click.IntRange(1), help="A step of every client each.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="File for the figures.")

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from fl.training.errors import TrainingError
-from fl.training.runtime import check_graphs, check_precision
+from fl.training.model.runtime import check_graphs, check_precision
 
 PLAIN, OURS, BF16, FLOWER, FLOOR = "plain", "ours", "ours-bf16", "flower", "floor"
 GRAPHS, GRAPHS_BF16 = "ours-graphs", "ours-graphs-bf16"

@@ -21,13 +21,13 @@ from rich.table import Table
 from torch import nn
 from torch.nn import functional
 
-from analysis.benchmarks.training.stage import as_usual
+from analysis.benchmarks.training.inputs import as_usual
 from fl.training.config import StationConfig
-from fl.training.data import to_float
-from fl.training.models import MODELS, ModelSpec
-from fl.training.runtime import use_threads
-from fl.training.steps import Batch, Steps
-from fl.training.worker import keep_memory
+from fl.training.crews.worker import keep_memory
+from fl.training.data.dataset import to_float
+from fl.training.model.runtime import use_threads
+from fl.training.model.spec import MODELS, ModelSpec
+from fl.training.model.steps import Batch, Steps
 
 SPEC = ModelSpec("cnn", (3, 32, 32), 10)
 BATCH, RATE, MOMENTUM = 50, 0.01, 0.9

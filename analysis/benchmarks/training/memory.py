@@ -21,9 +21,9 @@ from rich.table import Table
 
 from fl.training.cloud import train
 from fl.training.config import StationConfig, TrainingConfig
-from fl.training.data import Dataset, Samples
+from fl.training.data.dataset import Dataset, Samples
 from fl.training.federation import build_federation
-from fl.training.state import size_of
+from fl.training.model.parameters import size_of
 
 STATIONS = 10
 MIB = 2**20
@@ -101,7 +101,7 @@ def _status(name: str) -> int:
 
 def show(peaks: Sequence[Peak]) -> Table:
     """Beside each peak what it would be at least if every client kept a model of its own."""
-    table = Table("clients", "peak, MiB", "against the first", "a model a client would take, MiB")
+    table = Table("clients", "peak, MiB", "against the first", "one model per client would take, MiB")
     for peak in peaks:
         ratio = f"{peak.held / peaks[0].held:.2f} ×"
         table.add_row(f"{peak.clients:,}", f"{peak.held / MIB:,.0f}", ratio, f"{peak.clients * peak.model / MIB:,.0f}")

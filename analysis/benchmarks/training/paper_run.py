@@ -15,10 +15,10 @@ from analysis.benchmarks.training import record
 from analysis.provenance import write_document
 from fl.training.cloud import train
 from fl.training.config import PRECISIONS, StationConfig, TrainingConfig
+from fl.training.crews.pool import open_crew
 from fl.training.errors import TrainingError
 from fl.training.federation import build_federation
-from fl.training.pool import open_crew
-from fl.training.runtime import pick_device
+from fl.training.model.runtime import pick_device
 
 STATION = StationConfig(
     local_epochs=2, edge_aggregations=1, batch_size=32, learning_rate=0.02, momentum=0.9, augment=True
@@ -80,8 +80,10 @@ def paper_run(
             for done in train(federation, crew=crew):
                 seconds = round(time.perf_counter() - began, 2)
                 accuracy, loss = done.evaluation.accuracy, done.evaluation.loss
-                curve.append({"round": done.epoch + 1, "seconds": seconds, "accuracy": accuracy, "loss": loss})
-                console.print(f"round {done.epoch + 1}: {seconds:.1f} s, accuracy {accuracy:.4f}", highlight=False)
+                curve.append({"round": done.global_round + 1, "seconds": seconds, "accuracy": accuracy, "loss": loss})
+                console.print(
+                    f"round {done.global_round + 1}: {seconds:.1f} s, accuracy {accuracy:.4f}", highlight=False
+                )
     except TrainingError as error:
         raise click.ClickException(str(error)) from None
     machine, versions, sources = record.here(kind)

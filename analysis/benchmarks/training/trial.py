@@ -17,7 +17,8 @@ from analysis.benchmarks.training import peers
 from analysis.benchmarks.training.contenders.job import Job
 from analysis.benchmarks.training.lineup import Contender
 from analysis.benchmarks.training.processes import Watch, end
-from fl.training.state import State, load_state
+from fl.training.model.artefact import load_state
+from fl.training.model.parameters import State
 
 TIMEOUT = 1_800
 """Seconds that one run may take."""
@@ -72,7 +73,7 @@ def run(contender: Contender, data: Path, rounds: int, device: str) -> tuple[Tri
 
     Args:
         contender: who.
-        data: the file of the stage.
+        data: the file of `inputs`.
         rounds: global rounds, at least 2.
         device: "cpu" or "cuda".
 

@@ -19,12 +19,12 @@ class Workload:
         name: in `WORKLOADS`.
         title: for people.
         dataset: "cifar10" or "digits".
-        model: in `fl.training.models.MODELS`.
+        model: in `fl.training.model.spec.MODELS`.
         stations: number of base stations.
         clients: number of clients of each.
         train_images: split over all clients.
         judge_images: test images that the global model is judged by after each global round, as part of it.
-        batch_size: images a step.
+        batch_size: images in one step.
         learning_rate: of the clients' SGD.
         momentum: of the clients' SGD.
         local_epochs: κ1; κ2 is 1, as neither Flower nor pfl-research has base stations.

@@ -6,8 +6,8 @@ import pytest
 
 from analysis.figures.catalogue import NAMES, figure
 from analysis.figures.figure import Setting
-from analysis.figures.plot import save
 from analysis.figures.record import RESULTS, read, stem_of
+from analysis.plot import save
 from tests.support.pictures import assert_same_picture
 
 COMMITTED = [

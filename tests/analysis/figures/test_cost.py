@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from analysis import figures
-from analysis.benchmarks.contract.records import read_rounds
+from analysis.benchmarks.contract.result_files import read_rounds
 from analysis.figures.cost import STEPS, claims, dollars
 from analysis.figures.figure import Setting
 from analysis.figures.record import read

@@ -13,11 +13,12 @@ from fl.artefacts import ArtefactStore, from_chain
 from fl.crowdfunding.training import train
 from fl.crowdfunding.watcher import Watcher
 from fl.training.config import StationConfig, TrainingConfig
-from fl.training.data import Samples
-from fl.training.edge import Station, load_update
+from fl.training.data.dataset import Samples
 from fl.training.errors import DivergedError, ModelError
 from fl.training.federation import Federation, build_federation
-from fl.training.models import ModelSpec
+from fl.training.model.spec import ModelSpec
+from fl.training.station import Station
+from fl.training.update import load_update
 
 
 @dataclass
@@ -94,7 +95,7 @@ def test_train__station_uploads_another_model__is_refused_by_name(federation: Fe
     class Impostor(Station):
         def train_round(self, *_: Any) -> Any:
             update = odd.train_round(other.initial_state(0), 0)
-            return replace(update, epoch=0)
+            return replace(update, global_round=0)
 
     first = federation.stations[0]
     impostor = Impostor(first.index, first.model, first.clients, first.config, first.seed)

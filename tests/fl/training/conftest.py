@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from fl.training.config import StationConfig, TrainingConfig
-from fl.training.data import Dataset, load_dataset
+from fl.training.data.dataset import Dataset, load_dataset
 from fl.training.federation import Federation, build_federation
 
 CreateFederation = Callable[..., Federation]

@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
+from fl.training.crews.ranks import Group, join
 from fl.training.errors import TrainingError
-from fl.training.group import Group, join
 
 
 def in_ranks(size: int, play: Callable[[Group], Any]) -> list[Any]:

@@ -8,18 +8,24 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
-from fl.training.data import Samples
-from fl.training.edge import Station
+from fl.training.command.options import Options
+from fl.training.command.run import run
+from fl.training.data.dataset import Samples
 from fl.training.federation import Federation
-from fl.training.options import Options
-from fl.training.run import run
-from fl.training.state import State
+from fl.training.model.parameters import State
+from fl.training.station import Station
 
 
 def equal(one: State, other: State) -> bool:
     """Bit for bit."""
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def copy_state(module: nn.Module) -> State:
+    """A copy of the module's tensors, which later steps do not change."""
+    return {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
 
 
 def with_station(federation: Federation, **changes: object) -> Federation:

@@ -7,12 +7,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fl.training.aggregate import aggregate
 from fl.training.average import average
-from fl.training.edge import Update
+from fl.training.averaging.aggregate import aggregate
 from fl.training.errors import ModelError, TrainingError
-from fl.training.models import ModelSpec
-from fl.training.state import State
+from fl.training.model.parameters import State
+from fl.training.model.spec import ModelSpec
+from fl.training.update import Update
 
 SPEC = ModelSpec("small-cnn", (1, 8, 8), 2)
 
@@ -25,8 +25,8 @@ def state(*values: float) -> State:
     return {"weight": torch.tensor(values, dtype=torch.float32)}
 
 
-def update(station: int, model: State, samples: int, epoch: int = 0) -> Update:
-    return Update(SPEC, station, epoch, model, samples)
+def update(station: int, model: State, samples: int, global_round: int = 0) -> Update:
+    return Update(SPEC, station, global_round, model, samples)
 
 
 def test_average__weights_by_samples__equals_hand_computation() -> None:
@@ -95,7 +95,7 @@ def test_average__from_a_generator__holds_one_model_at_a_time() -> None:
     ("call", "error", "text"),
     [
         (lambda: average([]), TrainingError, "nothing to average"),
-        (lambda: average([(state(1), 0)]), TrainingError, "at least 1 a model, not 0"),
+        (lambda: average([(state(1), 0)]), TrainingError, "at least 1 sample of each model, not 0"),
         (lambda: average([(state(1), 1), (state(1, 2), 1)]), ModelError, "different names or shapes"),
         (
             lambda: average([(state(1), 1), ({"bias": torch.ones(1)}, 1)]),
@@ -109,7 +109,7 @@ def test_average__from_a_generator__holds_one_model_at_a_time() -> None:
             "two updates in one",
         ),
         (
-            lambda: aggregate([update(0, state(1), 1), update(1, state(2), 1, epoch=1)]),
+            lambda: aggregate([update(0, state(1), 1), update(1, state(2), 1, global_round=1)]),
             TrainingError,
             "different global",
         ),

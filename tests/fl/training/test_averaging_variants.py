@@ -9,14 +9,13 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from fl.training.aggregate import aggregate
+from fl.training.averaging.aggregate import aggregate
 from fl.training.cloud import train
 from fl.training.config import StationConfig
-from fl.training.data import Dataset, to_float
+from fl.training.data.dataset import Dataset, to_float
 from fl.training.federation import Federation
 from fl.training.seeds import Stream, derive_seed
-from fl.training.state import copy_state
-from tests.fl.training.support import equal, with_station
+from tests.fl.training.support import copy_state, equal, with_station
 from tests.support.drift import assert_trained_alike, in_float64
 
 CreateFederation = Callable[..., Federation]
@@ -34,13 +33,13 @@ def textbook_fedavg(federation: Federation, rounds: int) -> nn.Module:
         (station.index, number, data) for station in federation.stations for number, data in enumerate(station.clients)
     ]
     total = sum(len(data) for _, _, data in clients)
-    for epoch in range(rounds):
+    for global_round in range(rounds):
         combined = [torch.zeros_like(parameter) for parameter in server.parameters()]
         for station, number, data in clients:
             local = federation.model.build()
             local.load_state_dict(server.state_dict())
             optimiser = torch.optim.SGD(local.parameters(), lr=config.learning_rate, momentum=config.momentum)
-            seed = derive_seed(federation.config.seed, Stream.CLIENT, epoch, 0, station, number)
+            seed = derive_seed(federation.config.seed, Stream.CLIENT, global_round, 0, station, number)
             random = torch.Generator().manual_seed(seed)
             for _ in range(config.local_epochs):
                 for batch in torch.randperm(len(data), generator=random).split(config.batch_size):
@@ -114,7 +113,7 @@ def test_train__server_momentum__is_that_of_fedavgm(create_federation: CreateFed
     federation = create_federation(server_momentum=0.5, rounds=3)
     state, velocity = federation.initial_state(), None
     for done in train(federation):
-        mean = aggregate(station.train_round(state, done.epoch) for station in federation.stations)
+        mean = aggregate(station.train_round(state, done.global_round) for station in federation.stations)
         step = {name: state[name] - mean[name] for name in state}
         velocity = step if velocity is None else {name: 0.5 * velocity[name] + step[name] for name in state}
         state = {name: state[name] - velocity[name] for name in state}
@@ -126,8 +125,8 @@ def test_train__server_momentum__is_that_of_fedavgm(create_federation: CreateFed
 def test_train__continued_with_momentum__needs_the_velocity(create_federation: CreateFederation) -> None:
     federation = create_federation(server_momentum=0.5, rounds=3)
     whole = list(train(federation))
-    (_, good) = train(federation, state=whole[0].state, velocity=whole[0].velocity, first_epoch=1)
-    (_, bad) = train(federation, state=whole[0].state, first_epoch=1)
+    (_, good) = train(federation, state=whole[0].state, velocity=whole[0].velocity, first_round=1)
+    (_, bad) = train(federation, state=whole[0].state, first_round=1)
     assert equal(good.state, whole[2].state)
     assert not equal(bad.state, whole[2].state)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from fl.training.config import StationConfig, TrainingConfig
-from fl.training.data import Dataset
-from fl.training.edge import Station
+from fl.training.data.dataset import Dataset
 from fl.training.errors import TrainingError
 from fl.training.federation import build_federation
+from fl.training.station import Station
 
 
 @pytest.mark.parametrize(

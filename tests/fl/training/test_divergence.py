@@ -9,13 +9,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-from fl.training.aggregate import aggregate
+from fl.training.averaging.aggregate import aggregate
 from fl.training.cloud import GlobalRound, train
 from fl.training.config import StationConfig
-from fl.training.edge import Outcome, Update
 from fl.training.errors import DivergedError
 from fl.training.federation import Federation
-from fl.training.models import ModelSpec
+from fl.training.model.spec import ModelSpec
+from fl.training.station import Outcome
+from fl.training.update import Update
 from tests.fl.training.support import equal, without_numbers
 
 CreateFederation = Callable[..., Federation]
@@ -54,7 +55,7 @@ def test_train__a_station_diverges__is_left_out_and_the_others_go_on(create_fede
     rounds = list(train(broken(federation, 2)))
     assert [sorted(done.absent) for done in rounds] == [[2], [2]]
     assert "client 0: the loss became nan" in rounds[0].absent[2]
-    expected = list(train(federation, present=lambda epoch, station: station != 2))
+    expected = list(train(federation, present=lambda global_round, station: station != 2))
     assert [equal(one.state, other.state) for one, other in zip(rounds, expected, strict=True)] == [True, True]
 
 
@@ -65,7 +66,7 @@ def test_train__all_diverge_in_a_later_round__keeps_the_rounds_before(create_fed
         for done in train(federation):
             finished.append(done)
             object.__setattr__(federation, "stations", broken(federation, 0, 1, 2).stations)
-    assert [done.epoch for done in finished] == [0]
+    assert [done.global_round for done in finished] == [0]
 
 
 def test_aggregate__update_of_no_numbers__is_left_out_and_reported(caplog: pytest.LogCaptureFixture) -> None:

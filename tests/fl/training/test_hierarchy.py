@@ -11,21 +11,22 @@ import pytest
 import torch
 
 from fl.artefacts import digest_of
-from fl.training.aggregate import aggregate
 from fl.training.average import average
+from fl.training.averaging.aggregate import aggregate
 from fl.training.client import train_client
 from fl.training.cloud import GlobalRound, train
 from fl.training.config import StationConfig, TrainingConfig
-from fl.training.contribution import contribution_points, total_margins
-from fl.training.data import Dataset, Samples, to_float
-from fl.training.edge import save_update
+from fl.training.contribution.points import contribution_points, total_margins
+from fl.training.data.dataset import Dataset, Samples, to_float
 from fl.training.errors import DataError, DivergedError, ModelError
-from fl.training.evaluation import Evaluation
 from fl.training.federation import Federation, build_federation
-from fl.training.models import ModelSpec
+from fl.training.model.artefact import save_model
+from fl.training.model.evaluation import Evaluation
+from fl.training.model.parameters import put_state
+from fl.training.model.spec import ModelSpec
 from fl.training.seeds import Stream, derive_seed
-from fl.training.state import copy_state, put_state, save_model
-from tests.fl.training.support import equal
+from fl.training.update import save_update
+from tests.fl.training.support import copy_state, equal
 from tests.support.drift import assert_trained_alike, in_float64
 
 CreateFederation = Callable[..., Federation]
@@ -38,7 +39,7 @@ def digests(federation: Federation, rounds: list[GlobalRound]) -> list[str]:
         for done in rounds
         for digest in (
             *(digest_of(save_update(update)) for update in done.updates),
-            digest_of(save_model(federation.model, done.state, epoch=done.epoch)),
+            digest_of(save_model(federation.model, done.state, global_round=done.global_round)),
         )
     ]
 
@@ -105,9 +106,9 @@ def test_station__of_uneven_clients__averages_them_by_samples_at_each_edge_aggre
             trained.append((copy_state(module), len(samples)))
         total = sum(count for _, count in trained)
         expected = {name: sum(state[name] * (count / total) for state, count in trained) for name in start}
-    update = station.train_round(start, epoch=5)
+    update = station.train_round(start, global_round=5)
     assert_trained_alike(update.state, expected, start)
-    assert (update.station, update.epoch, update.samples) == (1, 5, total)
+    assert (update.station, update.global_round, update.samples) == (1, 5, total)
 
 
 def test_station__training__leaves_the_global_model_and_torch_as_they_were(
@@ -157,13 +158,13 @@ def test_train__stepped_by_hand__is_the_same(create_federation: CreateFederation
     state = federation.initial_state()
     before = federation.evaluate(state)
     for done in rounds:
-        updates = [station.train_round(state, done.epoch) for station in federation.stations]
+        updates = [station.train_round(state, done.global_round) for station in federation.stations]
         state = aggregate(reversed(updates))
         assert equal(done.state, state)
         assert done.evaluation == federation.evaluate(state)
         for update in updates:
             local = federation.evaluate(update.state)
-            assert done.margins[update.station] == local.exact_accuracy - before.exact_accuracy
+            assert done.contributions[update.station] == local.exact_accuracy - before.exact_accuracy
         before = done.evaluation
 
 
@@ -199,7 +200,7 @@ def test_train__continued_after_a_round__ends_with_the_same_digests(
 ) -> None:
     federation = create_federation(rounds=3)
     whole = list(train(federation))
-    rest = list(train(federation, state=whole[0].state, first_epoch=1))
+    rest = list(train(federation, state=whole[0].state, first_round=1))
     assert digests(federation, rest) == digests(federation, whole[1:])
 
 
@@ -211,7 +212,7 @@ def test_train__missing_station__weighs_those_present(create_federation: CreateF
     first = sorted((played.station, played.update is None) for played in seen[:3])
     assert first == [(0, False), (1, True), (2, False)]
     assert [dict(done.absent) for done in rounds] == [{1: "it did not take part"}, {}]
-    assert set(rounds[0].margins) == {0, 2}
+    assert set(rounds[0].contributions) == {0, 2}
     expected = average((update.state, update.samples) for update in rounds[0].updates)
     assert equal(rounds[0].state, expected)
 
@@ -219,9 +220,9 @@ def test_train__missing_station__weighs_those_present(create_federation: CreateF
 def test_train__nobody_present_in_a_round__leaves_the_model_as_it_is(
     create_federation: CreateFederation, caplog: pytest.LogCaptureFixture
 ) -> None:
-    first, second = train(create_federation(), present=lambda epoch, station: epoch == 0)
+    first, second = train(create_federation(), present=lambda global_round, station: global_round == 0)
     assert equal(first.state, second.state)
-    assert (second.updates, dict(second.margins), len(second.absent)) == ((), {}, 3)
+    assert (second.updates, dict(second.contributions), len(second.absent)) == ((), {}, 3)
     assert "global round 1: the global model stays as it is: no base station returned an update" in caplog.text
 
 
@@ -230,7 +231,7 @@ def test_train__rounds__are_logged_not_printed(
 ) -> None:
     caplog.set_level(logging.INFO, "fl.training")
     rounds = list(train(create_federation()))
-    assert [record.args[0] for record in caplog.records] == [done.epoch for done in rounds]
+    assert [record.args[0] for record in caplog.records] == [done.global_round for done in rounds]
     assert capsys.readouterr() == ("", "")
 
 
@@ -256,7 +257,7 @@ def test_contribution__station_with_wrong_labels__gets_the_least(digits: Dataset
     random = torch.Generator().manual_seed(0)
     clients = tuple(Samples(c.images, c.labels[torch.randperm(len(c), generator=random)]) for c in station.clients)
     stations = tuple(replace(s, clients=clients) if s is station else s for s in federation.stations)
-    totals = total_margins(done.margins for done in train(replace(federation, stations=stations)))
+    totals = total_margins(done.contributions for done in train(replace(federation, stations=stations)))
     points = contribution_points(list(totals.values()))
     assert min(range(4), key=points.__getitem__) == 2
     assert points[2] < min(point for index, point in enumerate(points) if index != 2) / 2

@@ -7,13 +7,16 @@ from dataclasses import replace
 
 import pytest
 
+from analysis.figures.hierarchy import DIRECT
 from fl.training.cloud import GlobalRound, train
-from fl.training.edge import ClientWork, Outcome, StationRound, Update
 from fl.training.errors import TrainingError
 from fl.training.federation import Federation
-from fl.training.models import ModelSpec
-from fl.training.network import DIRECT, Link, Links, Tiers, Traffic, count_traffic, simulate_round
-from fl.training.state import save_state, size_of
+from fl.training.model.artefact import save_state
+from fl.training.model.parameters import size_of
+from fl.training.model.spec import ModelSpec
+from fl.training.network import Link, Links, Tiers, Traffic, count_traffic, simulate_round
+from fl.training.station import ClientWork, Outcome, StationRound
+from fl.training.update import Update
 
 SPEC = ModelSpec("small-cnn", (1, 8, 8), 2)
 
@@ -59,7 +62,7 @@ def test_traffic__of_a_real_run__is_the_size_of_its_models(
     create_federation: Callable[..., Federation],
 ) -> None:
     federation = create_federation(stations=3, clients=2, edge_aggregations=2, rounds=1)
-    (done,) = train(federation, present=lambda epoch, index: index != 1)
+    (done,) = train(federation, present=lambda global_round, index: index != 1)
     size = size_of(done.state)
     assert size == sum(tensor.numel() * 4 for tensor in done.state.values())
     assert size < len(save_state(done.state)) < size + 1000

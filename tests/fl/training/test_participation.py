@@ -14,14 +14,13 @@ from fl.training.average import average
 from fl.training.client import train_client
 from fl.training.cloud import train
 from fl.training.config import Rule, StationConfig
-from fl.training.edge import Outcome
 from fl.training.errors import TooFewError
 from fl.training.federation import Federation
+from fl.training.model.runtime import use_threads
 from fl.training.participation import count_drawn, draw_clients, is_missing
-from fl.training.runtime import use_threads
 from fl.training.seeds import Stream, derive_seed
-from fl.training.state import copy_state
-from tests.fl.training.support import equal, with_station
+from fl.training.station import Outcome
+from tests.fl.training.support import copy_state, equal, with_station
 
 CreateFederation = Callable[..., Federation]
 
@@ -52,12 +51,12 @@ def test_draw_clients__any_settings__draws_that_share_of_different_clients(
 
 def test_draw_clients__many_rounds__come_as_often_as_settings_say() -> None:
     config = StationConfig(local_epochs=4, client_fraction=0.5, client_dropout=0.2, stragglers=0.4)
-    parts = [part for epoch in range(400) for part in draw_clients(config, 10, 1, epoch, 0, 0)]
+    parts = [part for global_round in range(400) for part in draw_clients(config, 10, 1, global_round, 0, 0)]
     assert len(parts) == 400 * 5
     assert np.mean([part.returns for part in parts]) == pytest.approx(0.8, abs=0.03)
     assert np.mean([part.epochs < 4 for part in parts]) == pytest.approx(0.4 * 3 / 4, abs=0.03)
     assert min(Counter(part.client for part in parts).values()) > 160
-    assert np.mean([is_missing(0.3, 1, epoch, 4) for epoch in range(1000)]) == pytest.approx(0.3, abs=0.04)
+    assert np.mean([is_missing(0.3, 1, played, 4) for played in range(1000)]) == pytest.approx(0.3, abs=0.04)
 
 
 def test_draw_clients__stragglers_dropped__return_nothing() -> None:
@@ -68,10 +67,10 @@ def test_draw_clients__stragglers_dropped__return_nothing() -> None:
 def test_station__some_clients_missing__averages_the_others(create_federation: CreateFederation) -> None:
     federation = with_station(create_federation(stations=1, clients=4), client_dropout=0.5)
     (station,), start = federation.stations, federation.initial_state()
-    drawn = {epoch: draw_clients(station.config, 4, 0, epoch, 0, 0) for epoch in range(20)}
-    returning = {epoch: [part.client for part in parts if part.returns] for epoch, parts in drawn.items()}
-    epoch, present = next((epoch, clients) for epoch, clients in returning.items() if len(clients) == 2)
-    played = station.play(start, epoch)
+    drawn = {number: draw_clients(station.config, 4, 0, number, 0, 0) for number in range(20)}
+    returning = {number: [part.client for part in parts if part.returns] for number, parts in drawn.items()}
+    global_round, present = next((number, clients) for number, clients in returning.items() if len(clients) == 2)
+    played = station.play(start, global_round)
     assert [each.client for each in played.work[0] if each.outcome is Outcome.RETURNED] == present
     assert played.update is not None
     assert played.update.samples == sum(len(station.clients[client]) for client in present)
@@ -79,7 +78,7 @@ def test_station__some_clients_missing__averages_the_others(create_federation: C
     trained, module = [], federation.model.build()
     for client in present:
         module.load_state_dict(start)
-        seed = derive_seed(0, Stream.CLIENT, epoch, 0, 0, client)
+        seed = derive_seed(0, Stream.CLIENT, global_round, 0, 0, client)
         with use_threads(station.config.threads):  # equal bits are those of equal threads
             train_client(module, station.clients[client], station.config, seed)
         trained.append((copy_state(module), len(station.clients[client])))
@@ -88,7 +87,7 @@ def test_station__some_clients_missing__averages_the_others(create_federation: C
 
 def test_station__stragglers__do_fewer_epochs(create_federation: CreateFederation) -> None:
     federation = with_station(create_federation(stations=1, clients=4), stragglers=1.0, local_epochs=4)
-    played = federation.stations[0].play(federation.initial_state(), epoch=1)
+    played = federation.stations[0].play(federation.initial_state(), global_round=1)
     epochs = [each.epochs for each in played.work[0]]
     assert len(epochs) == 4 and 1 <= min(epochs) < 4
     longer = with_station(federation, stragglers=0.0).stations[0].train_round(federation.initial_state(), 1)
@@ -119,7 +118,7 @@ def test_station__too_few_for_its_rule_in_one_aggregation__keeps_its_model_for_i
 def test_train__stations_drop_out__are_absent_now_and_then(create_federation: CreateFederation) -> None:
     rounds = list(train(create_federation(station_dropout=0.4, rounds=6)))
     absent = [sorted(done.absent) for done in rounds]
-    expected = [[s for s in range(3) if is_missing(0.4, 0, epoch, s)] for epoch in range(6)]
+    expected = [[s for s in range(3) if is_missing(0.4, 0, global_round, s)] for global_round in range(6)]
     assert absent == expected
     assert any(absent) and not all(absent)
-    assert all(set(done.margins) == {0, 1, 2} - set(done.absent) for done in rounds)
+    assert all(set(done.contributions) == {0, 1, 2} - set(done.absent) for done in rounds)

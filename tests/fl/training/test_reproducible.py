@@ -25,8 +25,8 @@ from fl.artefacts import digest_of
 from fl.training.cloud import train
 from fl.training.config import Rule, StationConfig, TrainingConfig
 from fl.training.federation import build_federation
-from fl.training.models import ModelSpec
-from fl.training.state import save_model
+from fl.training.model.artefact import save_model
+from fl.training.model.spec import ModelSpec
 
 BASELINE = {
     "ATEN_CPU_CAPABILITY": "default",
@@ -52,7 +52,7 @@ def dense(image_shape: tuple[int, int, int], classes: int) -> nn.Module:
 def counted(spec: ModelSpec) -> bytes:
     """An artefact whose parameters are the numbers from 0."""
     state = {name: torch.arange(math.prod(shape)).reshape(shape).float() for name, (shape, _) in spec.tensors().items()}
-    return save_model(spec, state, epoch=2, station=1, n=9)
+    return save_model(spec, state, global_round=2, station=1, n=9)
 
 
 def digests() -> dict[str, str]:

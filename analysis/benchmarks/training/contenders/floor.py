@@ -5,14 +5,14 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from analysis.benchmarks.training import stage
+from analysis.benchmarks.training import inputs
 from analysis.benchmarks.training.contenders.job import Job
-from fl.training.data import to_float
+from fl.training.data.dataset import to_float
 
 
 def run(job: Job) -> None:
     """Play the job; what it leaves is no model that could be compared."""
-    setting = stage.read(job.data)
+    setting = inputs.read(job.data)
     workload = setting.workload
     module = setting.module().to(job.device)
     batch = setting.clients[0].to(job.device)

@@ -17,7 +17,7 @@ from flwr.serverapp.strategy import FedAvg
 from flwr.simulation import run_simulation
 from torch import nn
 
-from analysis.benchmarks.training import stage
+from analysis.benchmarks.training import inputs
 from analysis.benchmarks.training.contenders import sgd
 from analysis.benchmarks.training.contenders.job import Job
 
@@ -26,13 +26,13 @@ client_app = ClientApp()
 
 @lru_cache(maxsize=1)
 def _resident(data: str, device: str) -> nn.Module:
-    return stage.read(Path(data)).module().to(device)
+    return inputs.read(Path(data)).module().to(device)
 
 
 @client_app.train()
 def _train(message: Message, context: Context) -> Message:
     told = message.content["config"]
-    setting = stage.read(Path(str(told["data"])))
+    setting = inputs.read(Path(str(told["data"])))
     workload = setting.workload
     client, device = int(context.node_config["partition-id"]), str(told["device"])
     module = _resident(str(told["data"]), device)
@@ -44,7 +44,7 @@ def _train(message: Message, context: Context) -> Message:
         "num-examples": len(samples),
         "steps": steps,
         # of the first round only, which is not among the timed ones: it is a check and no work that all contenders do
-        "digest": stage.images_digest(samples) if told["server-round"] == 1 else 0,
+        "digest": inputs.images_digest(samples) if told["server-round"] == 1 else 0,
     }
     content = {"arrays": ArrayRecord(module.state_dict()), "metrics": MetricRecord(numbers)}
     return Message(content=RecordDict(content), reply_to=message)
@@ -73,7 +73,7 @@ class _Collecting(FedAvg):
 
 def run(job: Job) -> None:
     """Play the job; options: "resources" of a client (None: Flower's defaults)."""
-    setting = stage.read(job.data)
+    setting = inputs.read(job.data)
     server_app = ServerApp()
 
     @server_app.main()

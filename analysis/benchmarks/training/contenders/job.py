@@ -11,8 +11,9 @@ from typing import Any
 
 import torch
 
-from analysis.benchmarks.training.stage import split_digest, state_digest
-from fl.training.state import State, save_state
+from analysis.benchmarks.training.inputs import split_digest, state_digest
+from fl.training.model.artefact import save_state
+from fl.training.model.parameters import State
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Job:
 
     Attributes:
         module: in `analysis.benchmarks.training.contenders`.
-        data: the file of the stage.
+        data: the file of `inputs`.
         rounds: global rounds.
         device: "cpu" or "cuda".
         told: file for what it tells.

@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from math import ceil
 
-from analysis.benchmarks.training import stage
+from analysis.benchmarks.training import inputs
 from analysis.benchmarks.training.contenders.job import Job
 from fl.training.cloud import train
-from fl.training.edge import StationRound
+from fl.training.crews.pool import open_crew
 from fl.training.federation import build_federation
-from fl.training.pool import open_crew
+from fl.training.station import StationRound
 
 
 def run(job: Job) -> None:
     """Play the job; options: the "precision" of the clients' passes, "graphs"."""
-    workload, dataset = stage.read_dataset(job.data)
+    workload, dataset = inputs.read_dataset(job.data)
     config = workload.config(job.rounds, job.device)
     assert config.station is not None
     config = replace(config, station=replace(config.station, **job.options))
@@ -25,7 +25,7 @@ def run(job: Job) -> None:
         for done in train(federation, crew=crew):
             job.round_ends(_steps(done.stations, workload.batch_size), done.evaluation.accuracy)
     clients = [samples for station in federation.stations for samples in station.clients]
-    job.ends(done.state, [stage.images_digest(samples) for samples in clients])
+    job.ends(done.state, [inputs.images_digest(samples) for samples in clients])
 
 
 def _steps(stations: tuple[StationRound, ...], batch: int) -> int:

@@ -13,11 +13,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from analysis.benchmarks.training import stage
+from analysis.benchmarks.training import inputs
 from analysis.benchmarks.training.contenders import sgd
 from analysis.benchmarks.training.contenders.job import Job
-from analysis.benchmarks.training.stage import Stage
-from fl.training.data import Samples, to_float
+from analysis.benchmarks.training.inputs import Inputs
+from fl.training.data.dataset import Samples, to_float
 
 _EVALUATION_BATCH = 500
 
@@ -60,7 +60,7 @@ def run(job: Job) -> None:
     from pfl.metrics import Metrics
     from pfl.model.pytorch import PyTorchModel
 
-    setting = stage.read(job.data)
+    setting = inputs.read(job.data)
     workload = setting.workload
     module = _Judged(setting.module())
     model = PyTorchModel(
@@ -120,12 +120,12 @@ def run(job: Job) -> None:
         NNEvalHyperParams(_EVALUATION_BATCH),
         callbacks=[Watch()],
     )
-    job.ends(_state(module.module), [stage.images_digest(Samples(*user.raw_data)) for user in users])
+    job.ends(_state(module.module), [inputs.images_digest(Samples(*user.raw_data)) for user in users])
 
 
-def _orders(setting: Stage, user: int, rounds: int) -> Iterator[torch.Tensor]:
-    for epoch in range(rounds):
-        yield from setting.orders(epoch, user)
+def _orders(setting: Inputs, user: int, rounds: int) -> Iterator[torch.Tensor]:
+    for global_round in range(rounds):
+        yield from setting.orders(global_round, user)
 
 
 def _state(module: nn.Module) -> dict[str, torch.Tensor]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
-from fl.training.data import Samples, to_float
+from fl.training.data.dataset import Samples, to_float
 
 _JUDGE_BATCH = 500
 
@@ -21,7 +21,7 @@ def train(
         module: to train.
         samples: a client's images, on the module's device.
         orders: the order of the images in each local epoch.
-        batch: images a step.
+        batch: images in one step.
         rate: of SGD.
         momentum: of SGD, starting at rest.
 

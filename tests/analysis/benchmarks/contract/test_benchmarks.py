@@ -11,14 +11,14 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from analysis.benchmarks.contract import chart, command, page, records
-from analysis.benchmarks.contract.figures import ABOVE, MODELS, TARGET_MODELS, TARGETS, Case
+from analysis.benchmarks.contract import chart, command, page
+from analysis.benchmarks.contract.cases import ABOVE, MODELS, TARGET_MODELS, TARGETS, Case
+from analysis.benchmarks.contract.contested_rounds import MAX_OWNER_BID, MAX_STATION_BID, contested_bids
 from analysis.benchmarks.contract.load import Block, Load
+from analysis.benchmarks.contract.round_gas import RoundGas, Tally
 from analysis.benchmarks.contract.scale import Pair
 from analysis.benchmarks.contract.snapshot import RESULTS, Figures, SnapshotError, changes, read, write
-from analysis.benchmarks.contract.stage import MAX_STATION_BID, MAX_OWNER_BID, contested_bids
 from analysis.benchmarks.contract.throughput import BLOCK_GAS, Phase, largest_round
-from analysis.benchmarks.contract.whole import RoundGas, Tally
 from analysis.mechanism import settle
 from analysis.provenance import ROOT
 from scripts.bench_gas import cli as bench_gas
@@ -145,7 +145,7 @@ def test_bench_gas__results__go_into_the_checkout_only_with_write(
     monkeypatch.setattr(command, "RESULTS", recorded)
     monkeypatch.setattr(command, "contracts", lambda limited=True: nullcontext((None, None)))
     monkeypatch.setattr(command, "compare", lambda hcfl, say: [])
-    rounds = records.read_rounds()
+    rounds = result_files.read_rounds()
     spent = {name: RoundGas(name, 4, 2, {CASE: Tally(9, 9, 9)}) for name in ("hcfl", "naive")}
     monkeypatch.setattr(command, "by_size", lambda hcfl, naive, say: [Pair(**spent)])
     monkeypatch.setattr(command, "guess_members", lambda pairs, limit: 4)
@@ -171,12 +171,12 @@ def test_page__committed__shows_what_is_recorded() -> None:
 
 
 def test_chart__committed__is_drawn_from_the_committed_rounds(tmp_path: Path) -> None:
-    drawn = chart.draw(records.read_rounds(), tmp_path / "chart")
+    drawn = chart.draw(result_files.read_rounds(), tmp_path / "chart")
     assert_same_picture(drawn, chart.CHART.with_suffix(".svg"), again="python -m analysis.benchmarks.contract.chart")
 
 
 def test_rounds__committed__naive_contract_ends_between_two_rounds_that_were_played() -> None:
-    rounds = records.read_rounds()
+    rounds = result_files.read_rounds()
     assert [size.members for size in rounds.sizes][0::10] == [4, 2_000]
     assert len(rounds.fits) == 2
     for fit in rounds.fits.values():
@@ -189,7 +189,7 @@ def test_rounds__committed__naive_contract_ends_between_two_rounds_that_were_pla
 
 
 def test_scale__committed__no_call_grew() -> None:
-    recorded = json.loads(records.SCALE.read_text(encoding="utf-8"))
+    recorded = json.loads(result_files.SCALE.read_text(encoding="utf-8"))
     assert recorded["members"] == {"small": 20, "large": 2_000}
     for call, row in recorded["calls"].items():
         assert row["large"] <= 1.01 * row["small"], call

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.benchmarks.training import fairness, measures, peers, show
+from analysis.benchmarks.training import fairness, measures, peers, tables
 from analysis.benchmarks.training.record import RESULTS, Pass, read
 
 RECORDS = sorted(path for path in RESULTS.glob("*.json") if path.stem in ("cpu", "cuda"))
@@ -37,7 +37,7 @@ def test_record__committed__is_of_equal_work(path: Path) -> None:
 
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
 def test_page__committed__shows_the_record(path: Path) -> None:
-    assert path.with_suffix(".md").read_text(encoding="utf-8") == show.page(read(path), path.name)
+    assert path.with_suffix(".md").read_text(encoding="utf-8") == tables.page(read(path), path.name)
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -16,14 +16,15 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from analysis.benchmarks.training import peers, processes, stage
+from analysis.benchmarks.training import inputs, peers, processes
 from analysis.benchmarks.training.__main__ import main
 from analysis.benchmarks.training.compare import compare, in_turn
 from analysis.benchmarks.training.contenders.job import Job
 from analysis.benchmarks.training.lineup import CONTENDERS, IDLE, unable
 from analysis.benchmarks.training.record import Measured, Pass
 from analysis.benchmarks.training.workload import WORKLOADS
-from fl.training.state import State, load_state
+from fl.training.model.artefact import load_state
+from fl.training.model.parameters import State
 from tests.support.drift import assert_trained_alike, in_float64
 
 DIGITS = WORKLOADS["digits"]
@@ -31,8 +32,8 @@ DIGITS = WORKLOADS["digits"]
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("bench") / "stage"
-    stage.prepare(DIGITS, None, path)
+    path = tmp_path_factory.mktemp("bench") / "inputs"
+    inputs.prepare(DIGITS, None, path)
     return path
 
 
@@ -61,7 +62,7 @@ def test_plain_loop__same_stage__trains_what_the_engine_trains(data: Path, tmp_p
         assert different <= {"at", "threads", "accuracy"}, "same model, same images, same steps"
     steps = DIGITS.steps([100] * 4)
     assert [line["steps"] for line in ours if line["what"] == "round"] == [steps, steps]
-    assert_trained_alike(state, other, start=stage.read(data).initial)
+    assert_trained_alike(state, other, start=inputs.read(data).initial)
 
 
 def test_floor__same_stage__makes_as_many_steps(data: Path, tmp_path: Path) -> None:
@@ -69,10 +70,10 @@ def test_floor__same_stage__makes_as_many_steps(data: Path, tmp_path: Path) -> N
     assert [line["steps"] for line in floor if line["what"] == "round"] == [DIGITS.steps([100] * 4)] * 2
 
 
-def test_stage__other_seed__other_images(data: Path, tmp_path: Path) -> None:
-    stage.prepare(replace(DIGITS, seed=1), None, tmp_path / "stage")
-    mine, other = stage.read(data), stage.read(tmp_path / "stage")
-    digests = [stage.split_digest([stage.images_digest(c) for c in each.clients]) for each in (mine, other)]
+def test_inputs__other_seed__other_images(data: Path, tmp_path: Path) -> None:
+    inputs.prepare(replace(DIGITS, seed=1), None, tmp_path / "inputs")
+    mine, other = inputs.read(data), inputs.read(tmp_path / "inputs")
+    digests = [inputs.split_digest([inputs.images_digest(c) for c in each.clients]) for each in (mine, other)]
     assert digests[0] != digests[1]
 
 

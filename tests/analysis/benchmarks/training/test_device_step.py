@@ -12,9 +12,9 @@ from torch import nn
 
 from analysis.benchmarks.training import device_step
 from analysis.benchmarks.training.device_step import CONFIG, VARIANTS, Stacked, Variant, measure, modules_for
-from fl.training import steps
-from fl.training.models import ModelSpec
-from fl.training.steps import Batch
+from fl.training.model import steps
+from fl.training.model.spec import ModelSpec
+from fl.training.model.steps import Batch
 from tests.support.drift import assert_trained_alike, in_float64
 
 CPU = torch.device("cpu")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.benchmarks.training import fairness, measures, show
+from analysis.benchmarks.training import fairness, measures, tables
 from analysis.benchmarks.training.fairness import UnfairError, noise
 from analysis.benchmarks.training.measures import Spread
 from analysis.benchmarks.training.record import Measured, Pass, Record, RecordError, added, read, write
@@ -155,7 +155,7 @@ def test_record__missing_or_broken__says_what_to_do(tmp_path: Path, content: str
 
 
 def verdicts(*trials: Trial) -> dict[str, str]:
-    return {text: verdict for _, text, _, verdict in show.goals({"10x1": measured(one_pass(*trials))}, "cpu")}
+    return {text: verdict for _, text, _, verdict in tables.goals({"10x1": measured(one_pass(*trials))}, "cpu")}
 
 
 def test_targets__reached_and_missed__are_told_apart() -> None:
@@ -175,6 +175,6 @@ def test_targets__contender_missing_or_other_device__still_to_be_measured() -> N
 
 
 def test_page__any_record__has_every_contender_and_target() -> None:
-    text = show.page(record(one_pass(trial("ours", 6), trial("plain", 10))), "cpu.json")
+    text = tables.page(record(one_pass(trial("ours", 6), trial("plain", 10))), "cpu.json")
     assert "| fl.training | 6.00 (6.00 to 6.00) | × 1.67 (1.67 to 1.67) | 5.0 | 23.0 | 1.00 | 0.5000 |" in text
     assert all(target.text in text for target in TARGETS)

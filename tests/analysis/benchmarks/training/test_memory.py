@@ -17,4 +17,4 @@ def test_memory__ten_times_the_clients_with_equal_data__is_the_same_but_for_a_fe
     assert few.model > 8e6
     assert few.held > 3 * few.model  # the measurement sees the global model, the updates and the workspace
     assert many.held < few.held + 15 * few.model
-    assert "a model a client" in "".join(str(column.header) for column in show([few, many]).columns)
+    assert "one model per client" in "".join(str(column.header) for column in show([few, many]).columns)

@@ -1,0 +1,1 @@
+"""What `python -m fl.training` does: options, a run and its folder, what it shows."""

@@ -1,0 +1,234 @@
+"""A run's folder: its checkpoint after every global round, its models, its metrics.
+
+    checkpoint.json   which run this is, and its last two global rounds: digest of the model, of the server's
+                      momentum, and how long the metrics file was
+    models/           those models and momenta, named by the SHA-256 of their content
+    metrics.jsonl     one line per global round
+    lock              held while a process trains here
+
+A round is stored in an order that leaves the folder whole wherever the process is killed: the model, the line, then
+`checkpoint.json`, each flushed to disk before the next and replaced as a whole; a line beyond what the checkpoint says
+is cut off by whoever goes on. Every draw of a run follows from its seed and the number of the round, so there is no
+other state to keep.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from fl.artefacts import ArtefactError, ArtefactStore
+from fl.training.cloud import GlobalRound
+from fl.training.command.identity import differences, identity_of
+from fl.training.errors import CheckpointError, ModelError
+from fl.training.federation import Federation
+from fl.training.model.artefact import load_model, load_state, save_model, save_state
+from fl.training.model.parameters import State
+from fl.training.model.spec import ModelSpec
+
+log = logging.getLogger(__name__)
+
+FORMAT = 2
+"""Of `checkpoint.json` and `metrics.jsonl`; in format 1 a global round was called an epoch."""
+
+_KEPT = 2
+"""Global rounds whose models are kept: the last, and the one before, should that be corrupt."""
+
+
+@dataclass(frozen=True, eq=False)
+class Resumed:
+    """Where a run goes on.
+
+    Attributes:
+        global_round: the last finished global round.
+        state: the global model after it.
+        velocity: of the server's momentum after it.
+    """
+
+    global_round: int
+    state: State
+    velocity: State | None
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A finished global round in `checkpoint.json`."""
+
+    global_round: int
+    model: str
+    velocity: str | None
+    metrics_bytes: int
+
+
+class RunFolder:
+    """A run's folder while a process trains in it; made by `open_run`.
+
+    Attributes:
+        resumed: the last finished global round that can be read; None where there is none.
+        records: the lines of the metrics file up to it.
+    """
+
+    def __init__(self, root: Path, identity: Mapping[str, Any], spec: ModelSpec, keep_models: bool):
+        self._root = root
+        self._identity = dict(identity)
+        self._keep_models = keep_models
+        self._store = ArtefactStore(root / "models")
+        self._remove_unfinished()
+        self._entries = self._read_entries()
+        self.resumed = self._last_good(spec)
+        self.records: list[dict[str, Any]] = self._cut_metrics()
+        self._write_checkpoint()
+
+    def save(self, spec: ModelSpec, done: GlobalRound, record: Mapping[str, Any]) -> None:
+        """Store a finished global round; the run can go on from it once this returns.
+
+        Args:
+            spec: of the global model.
+            done: the round.
+            record: its line in the metrics file.
+        """
+        model = self._store.put(save_model(spec, done.state, global_round=done.global_round))
+        velocity = None
+        if done.velocity is not None:
+            velocity = self._store.put(save_state(done.velocity, {"global_round": done.global_round}))
+        with self._metrics.open("ab") as file:
+            file.write((json.dumps(record) + "\n").encode())
+            file.flush()
+            os.fsync(file.fileno())
+            length = file.tell()
+        self.records.append(dict(record))
+        self._entries = [*self._entries, _Entry(done.global_round, model, velocity, length)][-_KEPT:]
+        self._write_checkpoint()
+        self._prune()
+
+    @property
+    def _checkpoint(self) -> Path:
+        return self._root / "checkpoint.json"
+
+    @property
+    def _metrics(self) -> Path:
+        return self._root / "metrics.jsonl"
+
+    def _read_entries(self) -> list[_Entry]:
+        if not self._checkpoint.exists():
+            return []
+        try:
+            document = json.loads(self._checkpoint.read_text(encoding="utf-8"))
+            version, identity, rounds = document["format"], document["run"], document["rounds"]
+            entries = [_Entry(**entry) for entry in rounds] if version == FORMAT else []
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise CheckpointError(
+                f"{self._checkpoint} cannot be read ({error!r}): move the folder away to start anew"
+            ) from error
+        if version != FORMAT:
+            raise CheckpointError(
+                f"{self._checkpoint} is of format {version}, this program reads {FORMAT}: choose another folder"
+            )
+        if found := differences(identity, json.loads(json.dumps(self._identity))):
+            raise CheckpointError(f"{self._root} holds another run: {'; '.join(found)}")
+        return entries
+
+    def _last_good(self, spec: ModelSpec) -> Resumed | None:
+        """The last round that can be read; what is newer is forgotten, and trained again."""
+        while self._entries:
+            last = self._entries[-1]
+            try:
+                return self._load(last, spec)
+            except (ArtefactError, ModelError, CheckpointError) as error:
+                if len(self._entries) == 1 and last.global_round > 0:
+                    raise CheckpointError(
+                        f"no checkpoint in {self._root} can be read ({error}): move the folder away to start anew"
+                    ) from error
+                which = f"global round {last.global_round} in {self._root}"
+                log.warning("%s cannot be read and is trained again: %s", which, error)
+                self._entries.pop()
+        return None
+
+    def _load(self, entry: _Entry, spec: ModelSpec) -> Resumed:
+        _, state = load_model(self._store.get(entry.model), spec)
+        velocity = None if entry.velocity is None else load_state(self._store.get(entry.velocity))
+        if not self._metrics.exists() or self._metrics.stat().st_size < entry.metrics_bytes:
+            raise CheckpointError(f"{self._metrics} is shorter than it was")
+        return Resumed(entry.global_round, state, velocity)
+
+    def _cut_metrics(self) -> list[dict[str, Any]]:
+        length = self._entries[-1].metrics_bytes if self._entries else 0
+        if not self._metrics.exists():
+            return []
+        with self._metrics.open("r+b") as file:
+            lines = file.read(length)
+            file.truncate(length)
+        try:
+            return [json.loads(line) for line in lines.splitlines()]
+        except ValueError as error:
+            raise CheckpointError(
+                f"{self._metrics} is corrupt ({error}): move the folder away to start anew"
+            ) from error
+
+    def _write_checkpoint(self) -> None:
+        document = {"format": FORMAT, "run": self._identity, "rounds": [asdict(entry) for entry in self._entries]}
+        temporary = self._checkpoint.with_suffix(".new")
+        with temporary.open("w", encoding="utf-8") as file:
+            json.dump(document, file, indent=2)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(self._checkpoint)
+        handle = os.open(self._root, os.O_RDONLY)  # the new name itself has to reach the disk
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+    def _remove_unfinished(self) -> None:
+        for path in (self._checkpoint.with_suffix(".new"), *self._store.root.glob(".put-*")):
+            path.unlink(missing_ok=True)
+
+    def _prune(self) -> None:
+        if self._keep_models:
+            return
+        kept = {digest for entry in self._entries for digest in (entry.model, entry.velocity) if digest is not None}
+        for path in self._store.root.iterdir():
+            if "0x" + path.name not in kept:
+                path.unlink()
+
+
+@contextmanager
+def open_run(root: Path, federation: Federation, keep_models: bool = False) -> Iterator[RunFolder]:
+    """Open a run's folder to train in it: a new run where it holds none, else the run that it holds goes on.
+
+    Args:
+        root: the folder; it is made.
+        federation: what trains.
+        keep_models: keep every global round's model, not only the last two.
+
+    Raises:
+        CheckpointError: the folder holds another run, another process trains in it, or no checkpoint in it can be
+            read.
+    """
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        names = {path.name for path in root.iterdir()}
+        if "checkpoint.json" not in names and names - {"lock", "checkpoint.new"}:
+            raise CheckpointError(f"{root} is not empty and holds no run: choose another folder")
+        lock = (root / "lock").open("w")
+    except OSError as error:
+        raise CheckpointError(f"{root} cannot be used as a folder: {error}") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the system lets go of it however the process ends
+        except OSError:
+            raise CheckpointError(f"another process trains in {root}") from None
+        folder = RunFolder(root, identity_of(federation), federation.model, keep_models)
+        finished = 0 if folder.resumed is None else folder.resumed.global_round + 1
+        if finished > federation.config.rounds:
+            raise CheckpointError(
+                f"{root} holds {finished} global rounds already, more than the {federation.config.rounds} asked for"
+            )
+        yield folder

@@ -1,0 +1,121 @@
+"""`python -m fl.training`: trains a hierarchical model and shows how it gets on."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext, redirect_stderr
+from dataclasses import replace
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from fl.artefacts import ArtefactError
+from fl.training.command.options import Options, parse
+from fl.training.contribution.points import contribution_points, total_margins
+from fl.training.errors import TrainingError
+
+if TYPE_CHECKING:
+    from fl.training.crews.ranks import Group
+    from fl.training.federation import Federation
+
+
+def show(options: Options, console: Console) -> None:
+    """Train, showing progress, then show a table of rounds and one of base stations; of several ranks, the first."""
+    from fl.training.crews.ranks import join
+
+    with join() as group:
+        _show(options, console if group.leads else Console(quiet=True), group)
+
+
+def _show(options: Options, console: Console, group: Group) -> None:
+    from fl.training.command.metrics import contributions_of
+    from fl.training.command.run import run
+    from fl.training.crews.ranks import own_device
+    from fl.training.federation import build_federation
+
+    config = replace(options.config, device=own_device(options.config.device))
+    with console.status(f"loading {config.dataset}"):
+        federation = group.together(lambda: build_federation(config))
+    records: list[Mapping[str, Any]] = []
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("base station rounds"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("training", total=config.rounds * config.stations)
+        for record in run(federation, options, lambda played: progress.advance(task), group):
+            records.append(record)
+            done = len(records)
+            accuracy = f"training, accuracy {record['accuracy']:.1%}"
+            progress.update(task, completed=done * config.stations, description=accuracy)
+    console.print(_rounds(records))
+    if config.contribution != "none":
+        console.print(_stations(federation, [contributions_of(record) for record in records]))
+    labels = ", ".join(federation.dataset.label_names)
+    console.print(
+        f"{federation.model.name} on {config.dataset}, target labels {labels}; last global model {records[-1]['model']}"
+    )
+
+
+def _rounds(records: Sequence[Mapping[str, Any]]) -> Table:
+    simulated = any("simulated_seconds" in record for record in records)
+    table = Table("global round", "accuracy", "loss", "absent", "MB sent", *["simulated s"] * simulated, "global model")
+    for record in records:
+        tiers = record["traffic"].values()
+        sent = sum(tier["down_bytes"] + tier["up_bytes"] for tier in tiers) / 1e6
+        seconds = [f"{record['simulated_seconds']:.2f}" if "simulated_seconds" in record else ""] * simulated
+        measured = (f"{record['accuracy']:.2%}", f"{record['loss']:.4f}", ", ".join(record["absent"]), f"{sent:,.1f}")
+        table.add_row(str(record["global_round"]), *measured, *seconds, record["model"][:18] + "…")
+    return table
+
+
+def _stations(federation: Federation, contributions: Sequence[Mapping[int, Any]]) -> Table:
+    totals = total_margins(contributions)
+    points = dict(zip(totals, contribution_points(list(totals.values())), strict=True)) if len(totals) > 1 else {}
+    method = federation.config.contribution
+    table = Table("base station", "clients", "images", f"contribution ({method})", "contribution points")
+    for station in federation.stations:
+        counts = (str(len(station.clients)), f"{station.samples:,}")
+        total = f"{float(totals[station.index]):.4f}" if station.index in totals else "absent"
+        table.add_row(str(station.index), *counts, total, f"{points.get(station.index, ''):,}" if points else "")
+    return table
+
+
+def main() -> int:
+    """Run the command; bad input ends it with one line."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts: the same bits again
+    # What all ranks have to say is said once: results by the first, errors by the first of each machine.
+    says_errors = os.environ.get("LOCAL_RANK", "0") == "0"
+    console, errors = Console(), Console(stderr=True, quiet=not says_errors)
+    handler = RichHandler(logging.WARNING, Console(stderr=True), show_path=False)
+    if os.environ.get("RANK", "0") != "0":
+        # the other ranks say only what no other knows: what became of the base stations that they play
+        handler.addFilter(logging.Filter("fl.training.station"))
+    package = logging.getLogger("fl.training")
+    package.addHandler(handler)
+    options = None
+    try:
+        with nullcontext() if says_errors else redirect_stderr(StringIO()):
+            options = parse()
+        show(options, console)
+    except (TrainingError, ArtefactError) as error:
+        errors.print(Text.assemble(("error: ", "red"), str(error)), soft_wrap=True)
+        return 1
+    except KeyboardInterrupt:
+        again = "" if options is None or options.out is None else ": the same command goes on from the last checkpoint"
+        errors.print(f"stopped{again}")
+        return 130
+    finally:
+        package.removeHandler(handler)
+    return 0

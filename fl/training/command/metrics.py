@@ -1,0 +1,100 @@
+"""A finished global round as one line of JSON, and as TensorBoard's scalars."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fl.training.cloud import GlobalRound
+from fl.training.errors import TrainingError
+from fl.training.federation import Federation
+from fl.training.model.parameters import size_of
+from fl.training.network import Links, count_traffic, simulate_round
+from fl.training.station import ClientWork, Outcome
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+
+def record_of(
+    federation: Federation, done: GlobalRound, digest: str, seconds: float, links: Links | None = None
+) -> dict[str, Any]:
+    """What the metrics file says of a global round.
+
+    Args:
+        federation: that trained it.
+        done: the round.
+        digest: of its global model.
+        seconds: that it took on this machine.
+        links: to work out the simulated seconds; None: there are none.
+    """
+    size, work = size_of(done.state), [each for played in done.stations for edge in played.work for each in edge]
+    record: dict[str, Any] = {
+        "global_round": done.global_round,
+        "accuracy": done.evaluation.accuracy,
+        "loss": done.evaluation.loss,
+        "train_loss": train_loss(work),
+        "model": digest,
+        "clients": {outcome.value: sum(each.outcome is outcome for each in work) for outcome in Outcome},
+        "absent": {str(station): reason for station, reason in done.absent.items()},
+        "contribution": {str(station): str(value) for station, value in done.contributions.items()},
+        "evaluations": done.evaluations,
+        "traffic": asdict(count_traffic(done.stations, size)),
+        "seconds": round(seconds, 3),
+    }
+    if links is not None:
+        epochs = federation.stations[0].config.local_epochs
+        record["simulated_seconds"] = simulate_round(done.stations, size, links, epochs)
+    return record
+
+
+def train_loss(work: list[ClientWork]) -> float | None:
+    """Mean cross-entropy of the clients' last local epochs by images; None where no client returned a model."""
+    losses = [(each.loss, each.images) for each in work if each.loss is not None]
+    return sum(loss * images for loss, images in losses) / sum(images for _, images in losses) if losses else None
+
+
+def contributions_of(record: Mapping[str, Any]) -> dict[int, Fraction]:
+    """The contributions of base stations that a line of the metrics file holds."""
+    return {int(station): Fraction(value) for station, value in record["contribution"].items()}
+
+
+class Board:
+    """TensorBoard's event files of a run.
+
+    Args:
+        folder: to write them to.
+        first_round: the global round that the run goes on with; what an earlier process wrote of it is dropped.
+
+    Raises:
+        TrainingError: TensorBoard is not installed.
+    """
+
+    def __init__(self, folder: Path, first_round: int = 0):
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError as error:
+            raise TrainingError(
+                "TensorBoard is not installed: install it (pip install tensorboard), or leave --tensorboard out"
+            ) from error
+        self._writer: SummaryWriter = SummaryWriter(str(folder), purge_step=first_round)
+
+    def add(self, record: Mapping[str, Any]) -> None:
+        """Write a round's numbers."""
+        scalars = {
+            name: record[name]
+            for name in ("accuracy", "loss", "train_loss", "simulated_seconds", "seconds")
+            if record.get(name) is not None
+        }
+        for tier, traffic in record["traffic"].items():
+            scalars[f"bytes/{tier}"] = traffic["down_bytes"] + traffic["up_bytes"]
+        for name, value in scalars.items():
+            self._writer.add_scalar(name, value, record["global_round"])
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Close the files."""
+        self._writer.close()

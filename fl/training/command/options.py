@@ -1,0 +1,153 @@
+"""The command line of `python -m fl.training` (no torch here: `--help` comes at once)."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from fl.training.config import DEFAULTS, METHODS, PRECISIONS, RULES, Rule, StationConfig, TrainingConfig
+from fl.training.model.spec import MODELS
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line asks for.
+
+    Attributes:
+        config: of the run.
+        out: the run's folder; None: nothing is stored.
+        keep_models: keep every global round's model there, not only the last two.
+        tensorboard: folder for TensorBoard's files.
+        client_link: Mbit/s and ms of the link between a client and its base station.
+        cloud_link: the same between a base station and the cloud.
+        seconds_per_image: given computing time; None: what is measured.
+        workers: number of worker processes; 0 or 1: none; None: what suits the run and the machine.
+    """
+
+    config: TrainingConfig
+    out: Path | None = None
+    keep_models: bool = False
+    tensorboard: Path | None = None
+    client_link: tuple[float, float] | None = None
+    cloud_link: tuple[float, float] | None = None
+    seconds_per_image: float | None = None
+    workers: int | None = None
+
+
+def parse(arguments: list[str] | None = None) -> Options:
+    """Read the command line.
+
+    Raises:
+        TrainingError: a setting is out of bounds.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m fl.training",
+        description="Hierarchical federated averaging: clients, base stations, global model.",
+        epilog="What is not given suits the data set. With --out, the same command started again goes on where it "
+        "stopped. Example: python -m fl.training --targets 3,5 --seed 1",
+    )
+    _add_data(parser)
+    _add_training(parser)
+    _add_robustness(parser)
+    _add_output(parser)
+    namespace = parser.parse_args(arguments)
+    if (namespace.client_link is None) != (namespace.cloud_link is None):
+        parser.error("--client-link and --cloud-link go together")
+    if namespace.seconds_per_image is not None and namespace.client_link is None:
+        parser.error("--seconds-per-image goes with --client-link and --cloud-link")
+    if namespace.keep_models and namespace.out is None:
+        parser.error("--keep-models goes with --out")
+    return _options({name: value for name, value in vars(namespace).items() if value is not None})
+
+
+def _options(given: dict[str, Any]) -> Options:
+    rules = {
+        name: Rule(given.pop(f"{name}_rule", "mean"), given.pop(f"{name}_tolerate", 0)) for name in ("edge", "global")
+    }
+    names = {setting.name for setting in fields(StationConfig)}
+    defaults = DEFAULTS[given["dataset"]].station
+    station = replace(defaults, rule=rules["edge"], **{name: given.pop(name) for name in names & given.keys()})
+    outputs = {name: given.pop(name) for name in {option.name for option in fields(Options)} & given.keys()}
+    return Options(TrainingConfig(station=station, rule=rules["global"], **given), **outputs)
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    default, group = TrainingConfig(), parser.add_argument_group("data")
+    add = group.add_argument
+    add("--dataset", choices=list(DEFAULTS), default=default.dataset, help=f"what to train on ({default.dataset})")
+    add(
+        "--data-dir",
+        type=Path,
+        metavar="DIR",
+        help="cifar10 from a folder: train/<label>/*.jpg and test/<label>/*.jpg, or cifar-10-batches-py",
+    )
+    add("--targets", type=_labels, metavar="A,B,…", help="target labels, comma-separated (all)")
+    add("--train-images", type=int, metavar="N", help="use only N training images")
+    add("--test-images", type=int, metavar="N", help="judge by only N test images")
+    add("--alpha", type=float, metavar="A", help="split by Dirichlet(A)")
+    add("--shards", type=int, metavar="N", help="split by label into N shards per client (without either: IID)")
+    add("--augment", action="store_true", default=None, help="shift and mirror training images at random")
+
+
+def _add_training(parser: argparse.ArgumentParser) -> None:
+    default, group = TrainingConfig(), parser.add_argument_group("training")
+    add = group.add_argument
+    models = ", ".join(MODELS)
+    add("--model", metavar="NAME", help=f"{models}, or package.module:factory (the data set's own)")
+    add("--stations", type=int, metavar="N", help=f"base stations ({default.stations})")
+    add("--clients", type=int, metavar="N", help=f"clients of each base station ({default.clients})")
+    add("--rounds", type=int, metavar="N", help=f"global rounds ({default.rounds})")
+    add("--local-epochs", type=int, metavar="N", help="κ1, local epochs between two edge aggregations")
+    add("--edge-aggregations", type=int, metavar="N", help="κ2, edge aggregations in a global round")
+    add("--batch-size", type=int, metavar="N", help="images in a step of the clients' SGD")
+    add("--learning-rate", type=float, metavar="R", help="of the clients' SGD")
+    add("--momentum", type=float, metavar="M", help="of the clients' SGD")
+    add("--proximal", type=float, metavar="MU", help="FedProx's μ (0)")
+    add("--server-momentum", type=float, metavar="B", help="FedAvgM's β (0)")
+    add("--seed", type=int, metavar="N", help=f"same seed, same digests ({default.seed})")
+    add("--device", metavar="NAME", help=f"cpu, cuda, cuda:1 or auto ({default.device})")
+    add("--precision", choices=PRECISIONS, help="what clients compute in (float32)")
+    add("--graphs", action="store_true", default=None, help="record a client's step as a CUDA graph and replay it")
+    add("--threads", type=int, metavar="N", help="torch's threads (1)")
+    add("--workers", type=int, metavar="N", help="worker processes, 0 for none (one per core if that is faster)")
+
+
+def _add_robustness(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("who is missing, and what is withstood")
+    add = group.add_argument
+    add("--client-fraction", type=float, metavar="C", help="share of clients drawn for each edge aggregation (1)")
+    add("--client-dropout", type=float, metavar="P", help="probability that a drawn client is missing (0)")
+    add("--station-dropout", type=float, metavar="P", help="probability that a base station misses a round (0)")
+    add(
+        "--stragglers", type=float, metavar="P", help="probability that a client does only some of its local epochs (0)"
+    )
+    add("--drop-stragglers", action="store_true", default=None, help="leave stragglers out instead of using them")
+    for where, whose in (("edge", "clients'"), ("global", "base stations'")):
+        add(f"--{where}-rule", choices=RULES, help=f"how {whose} models are combined (mean)")
+        add(f"--{where}-tolerate", type=int, metavar="F", help="wrong models that it withstands")
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    default, group = TrainingConfig(), parser.add_argument_group("what is measured and stored")
+    add = group.add_argument
+    add("--contribution", choices=METHODS, help=f"of base stations, each global round ({default.contribution})")
+    add("--out", type=Path, metavar="DIR", help="folder for checkpoints, models and metrics.jsonl")
+    add("--keep-models", action="store_true", help="keep every global round's model, not only the last two")
+    add("--tensorboard", type=Path, metavar="DIR", help="write TensorBoard's files there")
+    for tier, whose in (("client", "client to base station"), ("cloud", "base station to cloud")):
+        add(f"--{tier}-link", type=_link, metavar="MBPS,MS", help=f"{whose}, Mbit/s and ms, for simulated time")
+    add("--seconds-per-image", type=float, metavar="S", help="a client's computing time (what is measured)")
+
+
+def _labels(text: str) -> tuple[str, ...]:
+    return tuple(label.strip() for label in text.split(","))
+
+
+def _link(text: str) -> tuple[float, float]:
+    try:
+        bandwidth, latency = (float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not Mbit/s and ms, such as 10,5") from None
+    return bandwidth, latency

@@ -1,0 +1,113 @@
+"""A run as the command makes it: checkpointed, measured, resumable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from time import perf_counter
+from typing import Any
+
+from fl.artefacts import digest_of
+from fl.training.cloud import GlobalRound, train
+from fl.training.command.checkpoint import Resumed, RunFolder, open_run
+from fl.training.command.identity import check_alike
+from fl.training.command.metrics import Board, record_of
+from fl.training.command.options import Options
+from fl.training.crews.pool import open_crew
+from fl.training.crews.ranks import ALONE, Group
+from fl.training.crews.spread import Spread
+from fl.training.federation import Federation
+from fl.training.model.artefact import save_model
+from fl.training.network import Link, Links
+from fl.training.station import StationRound
+
+
+def run(
+    federation: Federation,
+    options: Options,
+    on_station: Callable[[StationRound], None] = lambda played: None,
+    group: Group = ALONE,
+) -> Iterator[Mapping[str, Any]]:
+    """Train what is left to train of a run; of several ranks, the first stores it.
+
+    Args:
+        federation: the parties.
+        options: where to store what, and the links.
+        on_station: called with each base station's round as it ends, for progress.
+        group: the ranks that train it together, each of which calls this.
+
+    Yields:
+        The line of the metrics file of each global round, those of earlier processes first.
+
+    Raises:
+        TrainingError: see `fl.training.cloud.train`, `fl.training.command.checkpoint.open_run` and `Board`.
+    """
+    links = links_of(options)
+    check_alike(federation, group)
+    with ExitStack() as stack:
+        outputs: list[_Outputs] = []
+
+        def open_outputs() -> tuple[Resumed | None, Sequence[Mapping[str, Any]]]:
+            outputs.append(_Outputs(options, federation, stack))
+            return outputs[0].resumed, outputs[0].records
+
+        resumed, records = group.from_leader(open_outputs)
+        first = 0 if resumed is None else resumed.global_round + 1
+        yield from records
+        # several ranks of one machine have its cores already
+        workers = 0 if options.workers is None and group.size > 1 else options.workers
+        crew = stack.enter_context(open_crew(federation, workers, first))
+        if group.size > 1:
+            crew = Spread(federation, group, crew)
+        start = perf_counter()
+        for done in train(
+            federation,
+            crew=crew,
+            state=None if resumed is None else resumed.state,
+            velocity=None if resumed is None else resumed.velocity,
+            first_round=first,
+            on_station=on_station,
+        ):
+            digest = digest_of(save_model(federation.model, done.state, global_round=done.global_round))
+            record = record_of(federation, done, digest, perf_counter() - start, links)
+            for output in outputs:
+                output.add(done, record)
+            yield record
+            start = perf_counter()
+
+
+class _Outputs:
+    """What a run leaves behind, where it is asked to."""
+
+    def __init__(self, options: Options, federation: Federation, stack: ExitStack):
+        self._spec = federation.model
+        self._folder: RunFolder | None = None
+        self._board: Board | None = None
+        self.resumed: Resumed | None = None
+        self.records: Sequence[Mapping[str, Any]] = ()
+        if options.out is not None:
+            self._folder = stack.enter_context(open_run(options.out, federation, options.keep_models))
+            self.resumed, self.records = self._folder.resumed, tuple(self._folder.records)
+        if options.tensorboard is not None:
+            self._board = Board(options.tensorboard, 0 if self.resumed is None else self.resumed.global_round + 1)
+            stack.callback(self._board.close)
+
+    def add(self, done: GlobalRound, record: Mapping[str, Any]) -> None:
+        if self._folder is not None:
+            self._folder.save(self._spec, done, record)
+        if self._board is not None:
+            self._board.add(record)
+
+
+def links_of(options: Options) -> Links | None:
+    """The links that the options name; None where they name none.
+
+    Raises:
+        TrainingError: a bandwidth, a latency or a time is out of bounds.
+    """
+    if options.client_link is None or options.cloud_link is None:
+        return None
+    client, cloud = (
+        Link(bandwidth * 1e6, latency / 1e3) for bandwidth, latency in (options.client_link, options.cloud_link)
+    )
+    return Links(client, cloud, options.seconds_per_image)

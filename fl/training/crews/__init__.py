@@ -1,0 +1,1 @@
+"""Who plays the base stations, and where: this process, worker processes, or ranks on several machines."""

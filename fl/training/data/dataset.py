@@ -1,0 +1,203 @@
+"""Data sets in memory, restricted to a proposal's target labels.
+
+Images are uint8 tensors and become floats a batch at a time (`to_float`): a quarter of the memory, and no
+statistics of the data to agree on between parties.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from fl.training.data.sources import DOWNLOAD_DIR, Part, source_of
+from fl.training.data.splits import Indices
+from fl.training.errors import DataError
+from fl.training.seeds import Stream, derive_seed
+
+if TYPE_CHECKING:
+    import torch
+
+ImageShape: TypeAlias = tuple[int, int, int]
+"""Channels, height, width."""
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Labelled images.
+
+    Attributes:
+        images: uint8 [n, channels, height, width], 0 … 255.
+        labels: int64 [n], indices into the data set's label names.
+    """
+
+    images: torch.Tensor
+    labels: torch.Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, indices: Indices) -> Samples:
+        """The samples at these indices, in their order."""
+        import torch
+
+        chosen = torch.from_numpy(indices).to(self.labels.device)
+        return Samples(self.images[chosen], self.labels[chosen])
+
+    def cut(self, sizes: Sequence[int]) -> tuple[Samples, ...]:
+        """Consecutive parts of these sizes; views, which hold no image twice."""
+        parts = zip(self.images.split(list(sizes)), self.labels.split(list(sizes)), strict=True)
+        return tuple(Samples(images, labels) for images, labels in parts)
+
+    def to(self, device: str | torch.device) -> Samples:
+        """The samples on a device; themselves if they are there."""
+        return Samples(self.images.to(device), self.labels.to(device))
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A data set, or what is left of it for some target labels.
+
+    Attributes:
+        name: "digits" or "cifar10".
+        label_names: name of each label; a label's index is the model's output for it.
+        train: what is split over the clients.
+        test: what models are judged by; the same for every party and seed.
+    """
+
+    name: str
+    label_names: tuple[str, ...]
+    train: Samples
+    test: Samples
+
+    @property
+    def image_shape(self) -> ImageShape:
+        """Channels, height, width."""
+        channels, height, width = self.train.images.shape[1:]
+        return (channels, height, width)
+
+    def digest(self) -> str:
+        """SHA-256 over label names, images and labels, in their order: equal data give equal digests."""
+        total = hashlib.sha256("\0".join(self.label_names).encode())
+        for part in (self.train, self.test):
+            for tensor in (part.images, part.labels):
+                total.update(f"{tuple(tensor.shape)}{tensor.dtype}".encode())
+                total.update(tensor.cpu().contiguous().numpy().tobytes())
+        return total.hexdigest()
+
+    def restricted_to(
+        self,
+        targets: Sequence[str] | None = None,
+        train_images: int | None = None,
+        test_images: int | None = None,
+        seed: int = 0,
+    ) -> Dataset:
+        """What `load_dataset` with the same arguments loads, from what is loaded already."""
+        train, test = (
+            Part(part.labels.cpu().numpy(), part.images.cpu().__getitem__) for part in (self.train, self.test)
+        )
+        return _load(self.name, self.label_names, train, test, targets, train_images, test_images, seed)
+
+
+def labels_of(dataset: str, data_dir: Path | None = None) -> tuple[str, ...]:
+    """The label names of a data set, without loading it (and without torch).
+
+    Raises:
+        DataError: the data set is unknown, or the folder does not have the right layout.
+    """
+    return source_of(dataset).label_names(data_dir)
+
+
+def check_targets(label_names: Sequence[str], targets: Sequence[str]) -> list[int]:
+    """Indices of the target labels in ascending order.
+
+    Raises:
+        DataError: a label is unknown or named twice, or there are fewer than two.
+    """
+    if unknown := [target for target in targets if target not in label_names]:
+        raise DataError(f"unknown target labels {', '.join(unknown)}: choose from {', '.join(label_names)}")
+    if len(set(targets)) != len(targets):
+        raise DataError(f"a target label is named twice: {', '.join(targets)}")
+    if len(targets) < 2:
+        raise DataError(f"a model tells at least two target labels apart, not {len(targets)}")
+    return sorted(label_names.index(target) for target in targets)
+
+
+def load_dataset(
+    name: str,
+    data_dir: Path | None = None,
+    *,
+    targets: Sequence[str] | None = None,
+    train_images: int | None = None,
+    test_images: int | None = None,
+    seed: int = 0,
+    download_dir: Path = DOWNLOAD_DIR,
+) -> Dataset:
+    """Load a data set, or the part of it that is needed, into memory.
+
+    Args:
+        name: "digits": scikit-learn's 1,797 digits, a fixed fifth of each label for testing; no download.
+            "cifar10": CIFAR-10, 50,000 and 10,000 images, downloaded by torchvision unless it is there.
+        data_dir: for "cifar10", read this folder instead of downloading: images in torchvision's `ImageFolder`
+            layout, `train/<label>/` and `test/<label>/`, all of one size; or `cifar-10-batches-py`, as torchvision
+            downloads it.
+        targets: keep the images of these labels only, which get the numbers 0 … len(targets) − 1 in the order
+            of the data set (a set of targets is one task, in whichever order they are named); None: all.
+        train_images: keep only so many of the training images, drawn by the seed (the paper's section V-B
+            trains on 10,000); None: all.
+        test_images: keep only so many of the test images, the same for every seed; None: all.
+        seed: of the draw of training images.
+        download_dir: where torchvision keeps the download.
+
+    Raises:
+        DataError: the data set or a target label is unknown, there are not that many images, the folder does
+            not have the right layout, or the download failed.
+    """
+    source = source_of(name)
+    label_names = source.label_names(data_dir)
+    train, test = source.open(data_dir, download_dir)
+    return _load(name, label_names, train, test, targets, train_images, test_images, seed)
+
+
+def to_float(images: torch.Tensor) -> torch.Tensor:
+    """uint8 0 … 255 as torch's default type in [−1, 1], same shape: a model's input."""
+    import torch
+
+    return images.to(torch.get_default_dtype()).div_(127.5).sub_(1)
+
+
+def _load(
+    name: str,
+    label_names: tuple[str, ...],
+    train: Part,
+    test: Part,
+    targets: Sequence[str] | None,
+    train_images: int | None,
+    test_images: int | None,
+    seed: int,
+) -> Dataset:
+    kept = check_targets(label_names, label_names if targets is None else targets)
+    dataset = Dataset(
+        name,
+        tuple(label_names[label] for label in kept),
+        _choose(train, kept, train_images, derive_seed(seed, Stream.SUBSET), "training"),
+        _choose(test, kept, test_images, derive_seed(0, Stream.SUBSET), "test"),
+    )
+    if dataset.train.images.shape[1:] != dataset.test.images.shape[1:]:
+        raise DataError("training and test images differ in size")
+    return dataset
+
+
+def _choose(part: Part, kept: Sequence[int], count: int | None, seed: int, what: str) -> Samples:
+    import torch
+
+    indices = np.flatnonzero(np.isin(part.labels, kept))
+    if count is not None:
+        if count > len(indices):
+            raise DataError(f"{count} {what} images were asked for, the target labels have {len(indices)}")
+        indices = np.sort(np.random.default_rng(seed).choice(indices, count, replace=False))
+    return Samples(part.images(indices), torch.from_numpy(np.searchsorted(kept, part.labels[indices])))

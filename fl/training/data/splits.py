@@ -1,0 +1,129 @@
+"""Splits of the training images over base stations and their clients."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fl.training.errors import DataError
+
+Indices: TypeAlias = NDArray[np.int64]
+
+
+def split_iid(count: int, parts: int, seed: int) -> list[Indices]:
+    """Split `count` images evenly and at random: sizes differ by at most one.
+
+    Returns:
+        `parts` arrays of sorted indices, each of 0 … count − 1 in exactly one of them, none empty.
+
+    Raises:
+        DataError: there are fewer images than parts.
+    """
+    _enough(count, parts)
+    order = np.random.default_rng(seed).permutation(count)
+    return [np.sort(part) for part in np.array_split(order, parts)]
+
+
+def split_dirichlet(labels: NDArray[np.int64], parts: int, alpha: float, seed: int) -> list[Indices]:
+    """Split each label over the parts in proportions drawn from Dirichlet(α, …, α) (Hsu, Qi and Brown 2019).
+
+    A part that drew nothing gets one image of the largest part, so that every client trains.
+
+    Args:
+        labels: label of each image, shape [n].
+        parts: number of parts.
+        alpha: concentration; towards 0 each label lies with one part, towards infinity the split is IID.
+        seed: of the draw.
+
+    Returns:
+        `parts` arrays of sorted indices, each of 0 … n − 1 in exactly one of them, none empty.
+
+    Raises:
+        DataError: there are fewer images than parts.
+    """
+    _enough(len(labels), parts)
+    random = np.random.default_rng(seed)
+    drawn: list[list[Indices]] = [[] for _ in range(parts)]
+    for label in np.unique(labels):
+        images = random.permutation(np.flatnonzero(labels == label))
+        bounds = np.cumsum(random.dirichlet(np.full(parts, alpha)))[:-1]
+        cuts = np.rint(bounds * len(images)).astype(np.int64)
+        for part, piece in zip(drawn, np.split(images, cuts), strict=True):
+            part.append(piece)
+    split = [np.concatenate(pieces) for pieces in drawn]
+    for index in range(parts):
+        if len(split[index]) == 0:
+            largest = max(range(parts), key=lambda part: len(split[part]))
+            split[index], split[largest] = split[largest][-1:], split[largest][:-1]
+    return [np.sort(part) for part in split]
+
+
+def split_shards(labels: NDArray[np.int64], parts: int, shards: int, seed: int) -> list[Indices]:
+    """Sort by label, cut into `parts · shards` runs, give each part `shards` of them at random (McMahan et al. 2017).
+
+    With 2 shards most parts see two labels only. Which images of a label lie in which run is drawn too.
+
+    Args:
+        labels: label of each image, shape [n].
+        parts: number of parts.
+        shards: runs of each part.
+        seed: of the draw.
+
+    Returns:
+        `parts` arrays of sorted indices, each of 0 … n − 1 in exactly one of them, none empty.
+
+    Raises:
+        DataError: there are fewer images than shards.
+    """
+    if len(labels) < parts * shards:
+        raise DataError(
+            f"{len(labels)} training images cannot be cut into {shards} shards for each of {parts} clients: "
+            "some would be empty"
+        )
+    random = np.random.default_rng(seed)
+    shuffled = random.permutation(len(labels))
+    by_label = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    pieces = np.array_split(by_label, parts * shards)
+    dealt = random.permutation(parts * shards).reshape(parts, shards)
+    return [np.sort(np.concatenate([pieces[piece] for piece in hand])) for hand in dealt]
+
+
+def split_hierarchy(
+    labels: NDArray[np.int64],
+    stations: int,
+    clients: int,
+    alpha: float | None,
+    seed: int,
+    shards: int | None = None,
+) -> list[list[Indices]]:
+    """Split the training images over `stations` base stations of `clients` clients each.
+
+    Args:
+        labels: label of each image, shape [n].
+        stations: number of base stations.
+        clients: number of clients of each.
+        alpha: concentration of the Dirichlet split over all clients of all base stations.
+        seed: of the draw.
+        shards: shards for each client in the split by label; without it and `alpha` the split is IID.
+
+    Returns:
+        For each base station, for each of its clients, sorted indices; each image has exactly one client.
+
+    Raises:
+        DataError: there are fewer images than clients or shards.
+    """
+    parts = stations * clients
+    if alpha is not None:
+        flat = split_dirichlet(labels, parts, alpha, seed)
+    elif shards is not None:
+        flat = split_shards(labels, parts, shards, seed)
+    else:
+        flat = split_iid(len(labels), parts, seed)
+    return [flat[first : first + clients] for first in range(0, parts, clients)]
+
+
+def _enough(images: int, clients: int) -> None:
+    if images < clients:
+        raise DataError(f"{images} training images cannot be split over {clients} clients: some would have none")

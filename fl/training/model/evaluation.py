@@ -1,0 +1,119 @@
+"""Accuracy and loss of a model on test images."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from fl.training.data.dataset import Samples, to_float
+from fl.training.errors import DataError, DivergedError
+from fl.training.model.parameters import State, put_state
+from fl.training.model.runtime import use_threads
+
+BATCH = 500
+"""Test images judged at a time."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How a model does on test images.
+
+    Attributes:
+        correct: number of images whose label has the highest output.
+        samples: number of images.
+        loss: mean cross-entropy.
+    """
+
+    correct: int
+    samples: int
+    loss: float
+
+    @property
+    def accuracy(self) -> float:
+        """Share of images classified correctly, 0 … 1."""
+        return self.correct / self.samples
+
+    @property
+    def exact_accuracy(self) -> Fraction:
+        """The accuracy as a fraction, for what must add up exactly."""
+        return Fraction(self.correct, self.samples)
+
+    @property
+    def accuracy_bps(self) -> int:
+        """The accuracy in basis points, 0 … 10,000, rounded down: how it is claimed and voted on chain."""
+        return self.correct * 10_000 // self.samples
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What evaluation found on a batch.
+
+    Attributes:
+        correct: number of images whose label has the highest output.
+        images: number of images.
+        loss: sum of their cross-entropies.
+    """
+
+    correct: int
+    images: int
+    loss: float
+
+
+def evaluate(module: nn.Module, state: State, samples: Samples, threads: int = 1) -> Evaluation:
+    """Judge the model on the samples.
+
+    Args:
+        module: to compute in; its parameters are overwritten.
+        state: the parameters to judge.
+        samples: at least one.
+        threads: torch's threads.
+
+    Raises:
+        DataError: there is no sample.
+        ModelError: `state` is not the module's.
+        DivergedError: the loss is not a finite number.
+    """
+    return summarise(judge(module, state, samples, threads))
+
+
+def judge(module: nn.Module, state: State, samples: Samples, threads: int = 1) -> list[Judged]:
+    """Judge the model on each `BATCH` of the samples; arguments as of `evaluate`, which sums up.
+
+    Raises:
+        ModelError: `state` is not the module's.
+    """
+    put_state(module, state)
+    module.eval()
+    batches = []
+    with use_threads(threads), torch.inference_mode():
+        for first in range(0, len(samples), BATCH):
+            images, labels = samples.images[first : first + BATCH], samples.labels[first : first + BATCH]
+            outputs = module(to_float(images))
+            correct = int((outputs.argmax(1) == labels).sum())
+            loss = float(functional.cross_entropy(outputs, labels, reduction="sum"))
+            batches.append(Judged(correct, len(labels), loss))
+    return batches
+
+
+def summarise(batches: Sequence[Judged]) -> Evaluation:
+    """What was found on all batches, in this order.
+
+    Raises:
+        DataError: there is no batch.
+        DivergedError: the loss is not a finite number.
+    """
+    images = sum(batch.images for batch in batches)
+    if images == 0:
+        raise DataError("no test image to judge a model by")
+    loss = 0.0
+    for batch in batches:  # plainly: Python 3.12's `sum` rounds otherwise than 3.11's
+        loss += batch.loss
+    if not math.isfinite(loss):
+        raise DivergedError(f"the model's test loss is {loss / images}")
+    return Evaluation(sum(batch.correct for batch in batches), images, loss / images)

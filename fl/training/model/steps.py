@@ -1,0 +1,223 @@
+"""Steps of a client's SGD: taken one operation at a time, or recorded as a CUDA graph and replayed.
+
+A step of a small model is hundreds of operations of microseconds, and a large GPU waits for Python to launch each.
+A recorded step is one launch: its operations are captured once for each size of batch, on tensors that stay where they
+are, and replayed for every later step of every client.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import cast
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.optim.sgd import sgd
+
+from fl.training.config import StationConfig
+from fl.training.data.augment import Views, augment
+from fl.training.data.dataset import to_float
+from fl.training.errors import TrainingError
+from fl.training.model.parameters import view_state
+from fl.training.model.runtime import autocast
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """What a step is taken on.
+
+    Attributes:
+        images: uint8 [n, channels, height, width].
+        labels: int64 [n].
+        views: how each image is seen; None: as it is.
+    """
+
+    images: torch.Tensor
+    labels: torch.Tensor
+    views: Views | None = None
+
+    def tensors(self) -> list[torch.Tensor]:
+        """All of it."""
+        views = self.views
+        return [self.images, self.labels, *([views.top, views.left, views.mirrored] if views else [])]
+
+    @classmethod
+    def of(cls, tensors: Sequence[torch.Tensor]) -> Batch:
+        """The batch of these `tensors()`."""
+        images, labels, *views = tensors
+        return cls(images, labels, Views(*views) if views else None)
+
+
+class Steps:
+    """Steps of SGD on a module, from its parameters and at rest, and what they carry from one to the next.
+
+    Args:
+        module: trained in place, on the device of the batches.
+        config: rate, momentum, FedProx's μ, precision.
+
+    Attributes:
+        total: cross-entropy summed over the images since it was last set to zero, without FedProx's term.
+    """
+
+    def __init__(self, module: nn.Module, config: StationConfig):
+        self._module = module
+        self._config = config
+        self._parameters: list[torch.Tensor] = [each for each in module.parameters() if each.requires_grad]
+        self._velocities = [torch.empty_like(each) for each in self._parameters]
+        self._start = [torch.empty_like(each) for each in self._parameters] if config.proximal else []
+        self.total = torch.zeros((), device=self._parameters[0].device)
+        self.begin()
+
+    def begin(self) -> None:
+        """Start anew at the module's parameters, at rest."""
+        with torch.no_grad():
+            torch._foreach_zero_(self._velocities)
+            if self._start:
+                torch._foreach_copy_(self._start, self._parameters)
+
+    def take(self, batch: Batch) -> None:
+        """One step."""
+        images = batch.images if batch.views is None else augment(batch.images, batch.views)
+        with autocast(self._config.precision, images.device):
+            outputs = self._module(to_float(images))
+        loss = functional.cross_entropy(outputs.to(torch.get_default_dtype()), batch.labels)
+        gradients = gradients_of(loss, self._parameters)
+        if self._start:
+            with torch.no_grad():
+                away = torch._foreach_sub(self._parameters, self._start)
+                torch._foreach_add_(gradients, away, alpha=self._config.proximal)
+        descend(self._parameters, gradients, self._velocities, self._config.learning_rate, self._config.momentum)
+        self.total += loss.detach() * len(batch.labels)
+
+
+def gradients_of(loss: torch.Tensor, parameters: list[torch.Tensor]) -> list[torch.Tensor]:
+    """Gradients that lie in memory as their parameters do."""
+    return laid_like(parameters, torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True))
+
+
+def laid_like(parameters: Sequence[torch.Tensor], gradients: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """The gradients in their parameters' order of memory, which `autograd.grad` does not promise.
+
+    The fused step takes both as rows of numbers, and would give a parameter the gradient of another without a word.
+    """
+    return [
+        gradient if gradient.stride() == parameter.stride() else torch.empty_like(parameter).copy_(gradient)
+        for gradient, parameter in zip(gradients, parameters, strict=True)
+    ]
+
+
+def descend(
+    parameters: list[torch.Tensor],
+    gradients: list[torch.Tensor],
+    velocities: list[torch.Tensor],
+    rate: float,
+    momentum: float,
+) -> None:
+    """A step of SGD in place, one pass over all three."""
+    # torch.optim.SGD is this function behind a class whose constructor spends 1.4 s on importing torch's compiler
+    sgd(
+        parameters,
+        gradients,
+        list(velocities),
+        fused=True,
+        weight_decay=0.0,
+        momentum=momentum,
+        lr=rate,
+        dampening=0.0,
+        nesterov=False,
+        maximize=False,
+    )
+
+
+class RecordedSteps(Steps):
+    """Steps that are recorded at the first batch of each size, and replayed from then on.
+
+    Args:
+        module: as for `Steps`. Its tensors must stay where they are for good; their values may change.
+        config: as for `Steps`.
+    """
+
+    def __init__(self, module: nn.Module, config: StationConfig):
+        # a proxy, so that the module can be freed, and its recorded steps with it
+        super().__init__(cast("nn.Module", weakref.proxy(module)), config)
+        self._recorded: dict[int, Recording] = {}
+
+    def take(self, batch: Batch) -> None:
+        """One step; every one is a replay, also the first of its size, so that all are computed alike.
+
+        Raises:
+            TrainingError: the step cannot be recorded.
+        """
+        size = len(batch.labels)
+        if size not in self._recorded:
+            self._recorded[size] = self._record_on(batch)
+        self._recorded[size].replay(batch.tensors())
+
+    def _record_on(self, batch: Batch) -> Recording:
+        changed = [*view_state(self._module).values(), *self._velocities, self.total]
+        before = [tensor.clone() for tensor in changed]
+        device = batch.labels.device
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            try:
+                recording = Recording(lambda inputs: super(RecordedSteps, self).take(Batch.of(inputs)), batch.tensors())
+            except RuntimeError as error:
+                what = str(error).partition("\n")[0]
+                raise TrainingError(f"a step of this model cannot be recorded ({what}): leave --graphs out") from error
+        for tensor, value in zip(changed, before, strict=True):
+            tensor.copy_(value)
+        return recording
+
+
+class Recording:
+    """A computation recorded on tensors of its own, and replayed on the values of others.
+
+    Args:
+        compute: what to record; it is run a few times on the tensors first.
+        inputs: what to record it on, on one device; they are copied.
+    """
+
+    def __init__(self, compute: Callable[[Sequence[torch.Tensor]], None], inputs: Sequence[torch.Tensor]):
+        self._inputs = own = [tensor.clone() for tensor in inputs]
+        self._replay = record_graph(lambda: compute(own), own[0].device)
+
+    def replay(self, inputs: Sequence[torch.Tensor]) -> None:
+        """Replay it on inputs of the same shapes."""
+        for mine, given in zip(self._inputs, inputs, strict=True):
+            mine.copy_(given)
+        self._replay()
+
+
+_WARM_UPS = 3
+"""Times that a computation is run before it is captured: libraries choose algorithms and allocate at the first."""
+
+
+def record_graph(compute: Callable[[], None], device: torch.device) -> Callable[[], None]:
+    """Capture as a CUDA graph."""
+    graph, stream = torch.cuda.CUDAGraph(), torch.cuda.Stream(device)
+    stream.wait_stream(torch.cuda.current_stream(device))
+    with torch.cuda.stream(stream):
+        for _ in range(_WARM_UPS):
+            compute()
+        with torch.cuda.graph(graph, stream=stream):
+            compute()
+    torch.cuda.current_stream(device).wait_stream(stream)
+    return graph.replay
+
+
+_RECORDED: WeakKeyDictionary[nn.Module, dict[StationConfig, RecordedSteps]] = WeakKeyDictionary()
+
+
+def steps_on(module: nn.Module, config: StationConfig) -> Steps:
+    """Steps on a module, at its parameters and at rest; recorded ones are kept with the module."""
+    if config.graphs:
+        kept = _RECORDED.setdefault(module, {})
+        if config in kept:
+            kept[config].begin()
+        else:
+            kept[config] = RecordedSteps(module, config)
+        return kept[config]
+    return Steps(module, config)

@@ -1,0 +1,188 @@
+"""A base station: the edge server of its clients, and a party of its own in a crowdfunding round."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from time import perf_counter
+
+from torch import nn
+
+from fl.training.averaging.combine import combine
+from fl.training.client import train_client
+from fl.training.config import StationConfig
+from fl.training.data.dataset import Samples
+from fl.training.errors import DataError, DivergedError, TooFewError
+from fl.training.model.parameters import State, put_state, view_state
+from fl.training.model.runtime import use_threads
+from fl.training.model.spec import ModelSpec
+from fl.training.participation import draw_clients
+from fl.training.seeds import Stream, derive_seed
+from fl.training.update import Update
+
+log = logging.getLogger(__name__)
+
+
+class Outcome(Enum):
+    """What became of a client in an edge aggregation."""
+
+    RETURNED = "returned"
+    MISSING = "missing"
+    DIVERGED = "diverged"
+
+
+@dataclass(frozen=True)
+class ClientWork:
+    """What a client did in one edge aggregation.
+
+    Attributes:
+        client: index in its base station.
+        images: number of its training images.
+        epochs: local epochs that it got through.
+        outcome: whether its model was used.
+        loss: mean cross-entropy of the last local epoch; None where no model came back.
+        seconds: that training it took on this machine.
+    """
+
+    client: int
+    images: int
+    epochs: int
+    outcome: Outcome
+    loss: float | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class StationRound:
+    """A base station's global round, whether or not an update came of it.
+
+    Attributes:
+        station: index of the base station.
+        update: None where too few clients returned a model, or all that did had diverged.
+        work: of the drawn clients, for each edge aggregation.
+        reason: why there is no update.
+        diverged: whether that is because losses were not finite.
+    """
+
+    station: int
+    update: Update | None
+    work: tuple[tuple[ClientWork, ...], ...] = ()
+    reason: str = ""
+    diverged: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Station:
+    """A base station with its clients' images.
+
+    Attributes:
+        index: among the base stations, from 0.
+        model: what is trained.
+        clients: images of each client, all on one device.
+        config: κ1, κ2, the clients' SGD, who takes part, and how their models are combined.
+        seed: of the run.
+
+    Raises:
+        DataError: it has no client, or a client has no image.
+    """
+
+    index: int
+    model: ModelSpec
+    clients: tuple[Samples, ...]
+    config: StationConfig
+    seed: int
+
+    def __post_init__(self) -> None:
+        if not self.clients:
+            raise DataError(f"base station {self.index} has no client")
+        for number, samples in enumerate(self.clients):
+            if len(samples) == 0:
+                raise DataError(f"client {number} of base station {self.index} has no training image")
+
+    @property
+    def samples(self) -> int:
+        """Number of training images of all its clients."""
+        return sum(len(samples) for samples in self.clients)
+
+    def train_round(self, global_state: State, global_round: int, workspace: nn.Module | None = None) -> Update:
+        """The update of `play`.
+
+        Raises:
+            ModelError: `global_state` is of another model.
+            DivergedError: the losses of all clients that took part are not finite numbers.
+            TooFewError: too few clients took part.
+        """
+        played = self.play(global_state, global_round, workspace)
+        if played.update is None:
+            raise (DivergedError if played.diverged else TooFewError)(played.reason)
+        return played.update
+
+    def play(self, global_state: State, global_round: int, workspace: nn.Module | None = None) -> StationRound:
+        """One global round at this base station: κ2 times, clients train and their models are combined.
+
+        HierFAVG (Liu et al. 2020), Algorithm 1, between two cloud aggregations. A client whose loss is not a finite
+        number is left out and reported; where too few are left to combine, the base station's model stays as it is
+        for that edge aggregation. Depends on its arguments and the seed only: base stations may train in any order,
+        in any process.
+
+        Args:
+            global_state: the global model, left unchanged.
+            global_round: the global round, 0 … rounds − 1.
+            workspace: a module to compute in, to save building one; its parameters are overwritten.
+
+        Raises:
+            ModelError: `global_state` is of another model.
+        """
+        module = self.model.build(device=self.clients[0].labels.device) if workspace is None else workspace
+        state = global_state
+        used: set[int] = set()
+        rounds: list[tuple[ClientWork, ...]] = []
+        reasons: list[str] = []
+        with use_threads(self.config.threads):
+            for aggregation in range(self.config.edge_aggregations):
+                work: list[ClientWork] = []
+                try:
+                    trained = self._trained(module, state, global_round, aggregation, work, reasons)
+                    state = combine(self.config.rule, trained)
+                    used |= {each.client for each in work if each.outcome is Outcome.RETURNED}
+                except TooFewError as error:
+                    where = f"global round {global_round}, base station {self.index}, edge aggregation {aggregation}"
+                    shortage = f"{where}: too few clients: {error}"
+                    log.warning("%s; the base station's model stays as it is", shortage)
+                rounds.append(tuple(work))
+        if not used:
+            return StationRound(self.index, None, tuple(rounds), (reasons or [shortage])[0], bool(reasons))
+        samples = sum(len(self.clients[client]) for client in used)
+        return StationRound(self.index, Update(self.model, self.index, global_round, state, samples), tuple(rounds))
+
+    def _trained(
+        self,
+        module: nn.Module,
+        station_state: State,
+        global_round: int,
+        aggregation: int,
+        work: list[ClientWork],
+        reasons: list[str],
+    ) -> Iterator[tuple[State, int]]:
+        """Train the drawn clients one by one; `work` and `reasons` (of what diverged) grow as they go."""
+        for part in draw_clients(self.config, len(self.clients), self.seed, global_round, aggregation, self.index):
+            samples = self.clients[part.client]
+            if not part.returns:
+                work.append(ClientWork(part.client, len(samples), part.epochs, Outcome.MISSING))
+                continue
+            put_state(module, station_state)
+            seed = derive_seed(self.seed, Stream.CLIENT, global_round, aggregation, self.index, part.client)
+            start = perf_counter()
+            loss, outcome = None, Outcome.RETURNED
+            try:
+                loss = train_client(module, samples, self.config, seed, part.epochs)
+            except DivergedError as error:
+                reasons.append(f"global round {global_round}, base station {self.index}, client {part.client}: {error}")
+                log.warning("%s; its model is left out", reasons[-1])
+                outcome = Outcome.DIVERGED
+            seconds = perf_counter() - start
+            work.append(ClientWork(part.client, len(samples), part.epochs, outcome, loss, seconds))
+            if outcome is Outcome.RETURNED:
+                yield view_state(module), len(samples)

@@ -1,0 +1,148 @@
+"""`python -m fl.training`: usable alone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from fl.artefacts import ArtefactStore
+from fl.training.command.main import main
+from fl.training.command.options import Options, parse
+from fl.training.config import DEFAULTS, Rule, StationConfig, TrainingConfig
+from fl.training.model.artefact import load_metadata, load_model
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["fl.training", *arguments])
+    return main()
+
+
+def test_parse__nothing__is_the_default_round() -> None:
+    assert parse([]) == Options(TrainingConfig(station=StationConfig()))
+
+
+def test_parse__data_set__brings_its_settings() -> None:
+    config = parse(["--dataset", "cifar10", "--local-epochs", "1", "--targets", "cat, dog"]).config
+    assert config.targets == ("cat", "dog")
+    assert config.station is not None
+    assert config.station.batch_size == DEFAULTS["cifar10"].station.batch_size
+    assert config.station.local_epochs == 1
+
+
+def test_parse__every_setting__can_be_given() -> None:
+    """A setting of the configurations that the command line cannot name is found here."""
+    for configuration, example in ((StationConfig, StationConfig()), (TrainingConfig, TrainingConfig())):
+        for setting in fields(configuration):
+            if setting.name in ("rule", "station"):
+                continue
+            value = {
+                "dataset": "cifar10",
+                "model": "cnn",
+                "contribution": "shapley",
+                "precision": "bfloat16",
+                "targets": ("a", "b"),
+            }.get(setting.name, {"client_fraction": 0.5, "alpha": 2.0}.get(setting.name))
+            value = value or (True if setting.type == "bool" else 0.25 if "float" in str(setting.type) else 9)
+            if setting.name in ("data_dir", "device"):
+                value = Path("x") if setting.name == "data_dir" else "cuda"
+            flag = "--" + setting.name.replace("_", "-")
+            text = [] if value is True else [",".join(value) if isinstance(value, tuple) else str(value)]
+            config = parse([flag, *text]).config
+            holder = config.station if isinstance(example, StationConfig) else config
+            assert getattr(holder, setting.name) == value != getattr(example, setting.name)
+
+
+def test_parse__rules__are_those_of_base_stations_and_of_the_cloud() -> None:
+    config = parse(["--edge-rule", "median", "--global-rule", "multi-krum", "--global-tolerate", "2"]).config
+    assert config.station is not None
+    assert (config.station.rule, config.rule) == (Rule("median"), Rule("multi-krum", 2))
+
+
+SMALL = ("--targets", "0,1", "--train-images", "80", "--rounds", "2", "--stations", "2")
+
+
+def test_command__few_digits__shows_rounds_and_stores_models(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert run(monkeypatch, *SMALL, "--out", str(tmp_path), "--keep-models") == 0
+    shown = capsys.readouterr().out
+    assert "global round" in shown
+    assert "contribution points" in shown
+    names = [path.name for path in (tmp_path / "models").iterdir()]
+    stored = [ArtefactStore(tmp_path / "models").get("0x" + name) for name in names]
+    assert sorted(load_metadata(data)["global_round"] for data in stored) == [0, 1]
+    assert all(load_model(data)[0].classes == 2 for data in stored)
+    assert any("0x" + name in shown.replace("\n", "") for name in names)
+
+
+def test_command__links_given__shows_simulated_time_and_a_missing_station(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    links = ("--client-link", "10,5", "--cloud-link", "100,20", "--seconds-per-image", "0.001")
+    assert run(monkeypatch, *SMALL, "--station-dropout", "0.6", *links) == 0
+    shown, warned = capsys.readouterr()
+    assert "simulated s" in shown
+    assert "no update of base station 1: it did not take part" in " ".join(warned.split())
+
+
+def test_command__tensorboard_not_installed__says_how_to_go_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    monkeypatch.delitem(sys.modules, "torch.utils.tensorboard", raising=False)
+    assert run(monkeypatch, *SMALL, "--tensorboard", str(tmp_path)) == 1
+    assert capsys.readouterr().err.startswith("error: TensorBoard is not installed: install it")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (
+            ("--targets", "0,ten"),
+            "error: unknown target labels ten: choose from 0, 1, 2, 3, 4, 5, 6, 7, 8, 9\n",
+        ),
+        (("--rounds", "0"), "error: rounds must be at least 1, not 0\n"),
+        (("--momentum", "1"), "error: momentum must be in [0, 1), not 1.0\n"),
+        (("--edge-tolerate", "1"), "error: the mean takes no number of wrong models to tolerate\n"),
+        (
+            ("--global-rule", "multi-krum", "--global-tolerate", "1"),
+            "error: multi-krum tolerating 1 needs at least 5 models; there are 4 base stations\n",
+        ),
+        (("--device", "tpu"), "error: unknown device 'tpu': choose cpu, cuda, cuda:<number> or auto\n"),
+        (
+            ("--shards", "400"),
+            "error: 1437 training images cannot be cut into 400 shards for each of 8 clients: some would be empty\n",
+        ),
+        (("--client-link", "0,5", "--cloud-link", "1,1"), "error: a link's bandwidth must be positive, not 0.0\n"),
+    ],
+)
+def test_command__bad_input__ends_with_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], text: str
+) -> None:
+    assert run(monkeypatch, *arguments) == 1
+    assert capsys.readouterr().err == text
+
+
+def test_command__folder_of_images__is_trained_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], create_folder: Callable[..., Path]
+) -> None:
+    folder = str(create_folder())
+    small = ("--rounds", "1", "--stations", "2", "--clients", "1", "--model", "small-cnn")
+    assert run(monkeypatch, "--dataset", "cifar10", "--data-dir", folder, *small) == 0
+    assert "target labels cat, dog" in capsys.readouterr().out
+
+
+def test_help__in_a_process_of_its_own__loads_no_torch() -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "fl.training", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "--local-epochs" in done.stdout
+    assert not [line for line in done.stderr.splitlines() if line.endswith((" torch", " ape"))]

@@ -1,0 +1,203 @@
+"""Recorded steps train what steps taken one operation at a time do, and never wait for the device.
+
+CUDA graphs need a GPU; here a record computes again on the same tensors, which is what a replayed graph does.
+"""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from fl.training.client import train_client
+from fl.training.cloud import train
+from fl.training.config import StationConfig, TrainingConfig
+from fl.training.data.augment import Views
+from fl.training.data.dataset import Dataset, Samples
+from fl.training.errors import DivergedError, TrainingError
+from fl.training.federation import Federation, build_federation
+from fl.training.model import steps
+from fl.training.model.parameters import put_state
+from fl.training.model.spec import ModelSpec
+from fl.training.model.steps import Batch, Steps, steps_on
+from tests.fl.training.support import copy_state, equal, with_station
+from tests.support.drift import assert_trained_alike
+
+CreateFederation = Callable[..., Federation]
+CONFIG = StationConfig(local_epochs=2, batch_size=16, learning_rate=0.05)
+CPU = torch.device("cpu")
+
+
+class Recorder:
+    """Computes on the same tensors again; counts."""
+
+    def __init__(self) -> None:
+        self.records = 0
+        self.replays = 0
+
+    def __call__(self, compute: Callable[[], None], device: torch.device) -> Callable[[], None]:
+        assert device == CPU
+        self.records += 1
+        for _ in range(3):
+            compute()
+
+        def replay() -> None:
+            self.replays += 1
+            compute()
+
+        return replay
+
+
+@pytest.fixture
+def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    found = Recorder()
+    monkeypatch.setattr(steps, "record_graph", found)
+    return found
+
+
+def dense() -> nn.Module:
+    return ModelSpec("small-cnn", (1, 8, 8), 10).build(seed=1)
+
+
+def with_dropout() -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(64, 10))
+
+
+def with_statistics() -> nn.Module:
+    return nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(144, 10))
+
+
+def first(digits: Dataset, count: int, start: int = 0) -> Samples:
+    return digits.train.take(np.arange(start, start + count))
+
+
+@pytest.mark.parametrize("build", [dense, with_dropout, with_statistics])
+@pytest.mark.parametrize(
+    "config",
+    [CONFIG, replace(CONFIG, momentum=0.0), replace(CONFIG, proximal=0.5), replace(CONFIG, augment=True)],
+    ids=["momentum", "at rest", "FedProx", "augmented"],
+)
+def test_train_client__recorded__trains_the_same_bits(
+    digits: Dataset, recorder: Recorder, build: Callable[[], nn.Module], config: StationConfig
+) -> None:
+    """Client after client, the third from parameters of another, with smaller batches at the ends of epochs."""
+    torch.manual_seed(5)
+    module = build()
+    start = copy_state(module)
+    found = []
+    for graphs in (False, True):
+        chosen = replace(config, graphs=graphs)
+        put_state(module, start)
+        for seed, size in enumerate((40, 32, 35)):
+            loss = train_client(module, first(digits, size, 50 * seed), chosen, seed)
+            found.append((loss, copy_state(module)))
+    for (loss, state), (other_loss, other) in zip(found[:3], found[3:], strict=True):
+        assert loss == other_loss
+        assert equal(state, other)
+    assert recorder.records == 3, "batches of 16, 8 and 3 images"
+    assert recorder.replays == 2 * (3 + 2 + 3), "every step is a replay"
+
+
+def test_train__recorded__is_what_it_is_without(create_federation: CreateFederation, recorder: Recorder) -> None:
+    federation = create_federation(edge_aggregations=2)
+    *_, expected = train(federation)
+    *_, found = train(with_station(federation, graphs=True))
+    assert equal(found.state, expected.state)
+    assert recorder.replays > recorder.records > 0
+
+
+def test_train_client__after_one_that_diverged__starts_at_rest(digits: Dataset, recorder: Recorder) -> None:
+    config = replace(CONFIG, graphs=True)
+    module = dense()
+    start = copy_state(module)
+    train_client(module, first(digits, 32), config, seed=0)
+    expected = copy_state(module)
+    put_state(module, {name: torch.full_like(tensor, torch.nan) for name, tensor in start.items()})
+    with pytest.raises(DivergedError):
+        train_client(module, first(digits, 32), config, seed=0)
+    put_state(module, start)
+    train_client(module, first(digits, 32), config, seed=0)
+    assert equal(copy_state(module), expected)
+
+
+def test_steps_on__recorded__are_kept_as_long_as_their_module(recorder: Recorder) -> None:
+    module, config = dense(), replace(CONFIG, graphs=True)
+    kept = steps_on(module, config)
+    assert steps_on(module, config) is kept
+    assert steps_on(module, replace(config, learning_rate=0.1)) is not kept
+    assert steps_on(module, CONFIG) is not steps_on(module, CONFIG)
+    gone = weakref.ref(kept)
+    del kept, module
+    gc.collect()
+    assert gone() is None
+
+
+def test_take__a_step_that_cannot_be_recorded__says_so(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(compute: Callable[[], None], device: torch.device) -> Callable[[], None]:
+        raise RuntimeError("operation not permitted when stream is capturing\nand more")
+
+    monkeypatch.setattr(steps, "record_graph", fails)
+    with pytest.raises(TrainingError, match=r"cannot be recorded \(operation not permitted .* capturing\): leave"):
+        train_client(dense(), first(digits, 16), replace(CONFIG, graphs=True), seed=0)
+
+
+class OnOneDevice(TorchDispatchMode):
+    """Refuses operations between the device of no memory and the CPU: on a GPU they would wait for it."""
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        fused = function is torch.ops.aten._fused_sgd_.default  # which is not there without memory
+        result = None if fused else function(*args, **(kwargs or {}))
+        tensors = [each for each in tree_leaves((args, kwargs, result)) if isinstance(each, torch.Tensor)]
+        assert {each.device.type for each in tensors if each.dim()} <= {"meta"}, f"{function} reads the CPU's memory"
+        return result
+
+
+def on_no_memory(take: Callable[[Steps, Batch], None], model: str) -> None:
+    module = ModelSpec(model, (3, 32, 32), 10).build().to("meta")
+    taken = Steps(module, replace(CONFIG, proximal=0.1, augment=True))
+    rows = torch.zeros(4, dtype=torch.int64, device="meta")
+    batch = Batch(torch.zeros(4, 3, 32, 32, dtype=torch.uint8, device="meta"), rows, Views(rows, rows, rows > 0))
+    with OnOneDevice():
+        take(taken, batch)
+
+
+@pytest.mark.parametrize("model", ["cnn", "resnet18"])
+def test_take__any_step__reads_nothing_back(model: str) -> None:
+    """A graph cannot be captured of a step that looks at a value, or fetches one from the CPU."""
+    on_no_memory(Steps.take, model)
+
+
+def test_take__that_would_read_back__is_found() -> None:
+    def looks(taken: Steps, batch: Batch) -> None:
+        taken.take(batch)
+        float(taken.total)
+
+    def fetches(taken: Steps, batch: Batch) -> None:
+        taken.take(Batch(batch.images + torch.ones(4, 1, 1, 1), batch.labels, batch.views))
+
+    for wrong in (looks, fetches):
+        with pytest.raises((RuntimeError, AssertionError)):
+            on_no_memory(wrong, "cnn")
+
+
+def test_build__graphs_without_a_gpu__says_what_they_are_for(digits: Dataset) -> None:
+    with pytest.raises(TrainingError, match="CUDA graphs are for a CUDA device, not cpu: leave --graphs out"):
+        build_federation(TrainingConfig(station=StationConfig(graphs=True)), digits)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_train__as_cuda_graphs__is_what_it_is_without(digits: Dataset) -> None:
+    config = TrainingConfig(train_images=200, rounds=2, device="cuda", station=replace(CONFIG, proximal=0.1))
+    federation = build_federation(config, digits)
+    *_, expected = train(federation)
+    *_, found = train(with_station(federation, graphs=True))
+    assert_trained_alike(found.state, expected.state, federation.initial_state())

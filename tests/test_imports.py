@@ -1,0 +1,61 @@
+"""Which way the code flows: who may import whom, and that nothing goes round."""
+
+import pytest
+
+from tests.support.imports import Sources
+from tests.support.pages import ROOT
+
+SOURCES = Sources(ROOT, ("fl", "analysis", "scripts"))
+
+CHECKS_WITH_THE_REFERENCE = pytest.mark.xfail(reason="fl/crowdfunding/command.py checks a round with analysis")
+"""A strict one: whoever mends the command takes it away."""
+
+FORBIDDEN = [
+    pytest.param("fl.market", "torch", id="fl/market needs no PyTorch"),
+    pytest.param("fl.training", "fl.market", id="fl/training knows no chain"),
+    pytest.param("fl", "analysis", id="fl does not need analysis", marks=CHECKS_WITH_THE_REFERENCE),
+    pytest.param("fl", "scripts", id="fl does not need scripts"),
+    pytest.param("fl", "tests", id="fl does not need tests"),
+    pytest.param("analysis", "scripts", id="analysis does not need scripts"),
+    pytest.param("analysis", "tests", id="analysis does not need tests"),
+]
+REFERENCE = ("mechanism", "settlement", "round_facts")
+PRODUCT = ("scripts", "fl.training.__main__")
+"""What users start: whatever else is in fl is there for these."""
+
+
+@pytest.mark.parametrize(("start", "end"), FORBIDDEN)
+def test_imports__of_a_part__never_lead_where_they_must_not(start: str, end: str) -> None:
+    assert SOURCES.modules(start), f"there is nothing in {start}: this test looks at nothing"
+    assert SOURCES.path(start, end) == []
+
+
+@pytest.mark.parametrize("name", REFERENCE)
+def test_imports__of_the_reference__are_the_reference_and_libraries_only(name: str) -> None:
+    """So that contract and reference cannot share a fault."""
+    allowed = {"analysis", *(f"analysis.{part}" for part in REFERENCE)}
+    ours = {
+        target for target in SOURCES.imports[f"analysis.{name}"] if target.split(".")[0] in (*SOURCES.tops, "tests")
+    }
+    assert ours <= allowed
+
+
+@pytest.mark.parametrize(
+    "folder",
+    [
+        pytest.param(folder, id=folder or "root", marks=() if folder else CHECKS_WITH_THE_REFERENCE)
+        for folder in sorted(SOURCES.packages)
+    ],
+)
+def test_imports__of_the_files_and_folders_in_a_folder__go_round_nowhere(folder: str) -> None:
+    assert SOURCES.circle(folder) == []
+
+
+def test_product__each_file__is_reached_from_what_users_start() -> None:
+    reached = SOURCES.reached(PRODUCT)
+    assert [name for name in SOURCES.modules("fl") if name not in reached] == []
+
+
+def test_product__each_name__is_used_by_the_product() -> None:
+    """What only tests and benchmarks use lies with them."""
+    assert SOURCES.without_use("fl", ["scripts"]) == []
