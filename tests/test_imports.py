@@ -7,13 +7,10 @@ from tests.support.pages import ROOT
 
 SOURCES = Sources(ROOT, ("fl", "analysis", "scripts"))
 
-CHECKS_WITH_THE_REFERENCE = pytest.mark.xfail(reason="fl/crowdfunding/command.py checks a round with analysis")
-"""A strict one: whoever mends the command takes it away."""
-
 FORBIDDEN = [
     pytest.param("fl.market", "torch", id="fl/market needs no PyTorch"),
     pytest.param("fl.training", "fl.market", id="fl/training knows no chain"),
-    pytest.param("fl", "analysis", id="fl does not need analysis", marks=CHECKS_WITH_THE_REFERENCE),
+    pytest.param("fl", "analysis", id="fl does not need analysis"),
     pytest.param("fl", "scripts", id="fl does not need scripts"),
     pytest.param("fl", "tests", id="fl does not need tests"),
     pytest.param("analysis", "scripts", id="analysis does not need scripts"),
@@ -40,13 +37,7 @@ def test_imports__of_the_reference__are_the_reference_and_libraries_only(name: s
     assert ours <= allowed
 
 
-@pytest.mark.parametrize(
-    "folder",
-    [
-        pytest.param(folder, id=folder or "root", marks=() if folder else CHECKS_WITH_THE_REFERENCE)
-        for folder in sorted(SOURCES.packages)
-    ],
-)
+@pytest.mark.parametrize("folder", [pytest.param(folder, id=folder or "root") for folder in sorted(SOURCES.packages)])
 def test_imports__of_the_files_and_folders_in_a_folder__go_round_nowhere(folder: str) -> None:
     assert SOURCES.circle(folder) == []
 

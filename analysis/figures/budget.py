@@ -13,8 +13,8 @@ from analysis.figures.draws import MEAN_COST, MEAN_VALUE, MEMBERS, SETTINGS, dra
 from analysis.figures.figure import Claim, Data, Figure, Request
 from analysis.figures.market import own_market
 from analysis.figures.on_chain import Played, agrees, play
+from analysis.figures.search import members_of, ours, with_conduct
 from analysis.mechanism import THETA_ONE, WEI_PER_GWEI
-from analysis.misreports import members_of, ours, with_conduct
 from analysis.plot import SERIES, finish, panels
 from analysis.round_facts import Round
 

@@ -28,8 +28,7 @@ from analysis.figures.draws import (
 )
 from analysis.figures.figure import Claim, Data, Figure, Request
 from analysis.figures.market import own_market
-from analysis.mechanism import WEI_PER_GWEI
-from analysis.misreports import (
+from analysis.figures.search import (
     Conduct,
     Found,
     Rows,
@@ -43,6 +42,7 @@ from analysis.misreports import (
     ours,
     utility,
 )
+from analysis.mechanism import WEI_PER_GWEI
 from analysis.plot import SERIES, finish, panels
 from analysis.round_facts import Member, Round
 from fl.market.terms import Deadlines, Policy, Role, RoundTerms, lock_of

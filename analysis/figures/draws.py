@@ -3,8 +3,8 @@
 from dataclasses import replace
 from random import Random
 
+from analysis.figures.search import Row
 from analysis.mechanism import THETA_ONE, WEI_PER_GWEI
-from analysis.misreports import Row
 from analysis.round_facts import Member, Round
 
 MEMBERS = 10  # a side, each owner with a proposal

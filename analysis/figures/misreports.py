@@ -15,8 +15,8 @@ from matplotlib.figure import Figure as Drawing
 
 from analysis.figures.draws import LARGEST_FACTOR, MEMBERS, SETTINGS, draw_round
 from analysis.figures.figure import Claim, Data, Figure, Request
+from analysis.figures.search import RULES, Kind, Rule, Wei, best_deviation, gain_of, members_of
 from analysis.mechanism import THETA_ONE, WEI_PER_GWEI
-from analysis.misreports import RULES, Kind, Rule, Wei, best_deviation, gain_of, members_of
 from analysis.plot import panels, style
 from analysis.round_facts import Round
 

@@ -8,7 +8,7 @@ from analysis.devnode.actors import FUNDS, actor
 from analysis.devnode.market import Call, Market
 from analysis.devnode.rounds import LiveRound, Seat, create_round
 from analysis.figures.draws import BOND
-from analysis.misreports import Row
+from analysis.figures.search import Row
 from analysis.round_facts import Round
 from analysis.settlement import settle_round
 from fl.market.terms import Deadlines, Role, RoundTerms, Status

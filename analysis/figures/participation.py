@@ -11,6 +11,7 @@ from matplotlib.ticker import FuncFormatter
 
 from analysis.figures.draws import MAX_OWNER_BID, MAX_STATION_BID, MEAN_COST, MEAN_VALUE, MEMBERS, draw_row
 from analysis.figures.figure import Claim, Data, Figure, Request
+from analysis.figures.search import Row
 from analysis.mechanism import (
     CONTRIBUTION_ONE,
     WEI_PER_GWEI,
@@ -18,7 +19,6 @@ from analysis.mechanism import (
     most_contribution_points,
     theta_numerator,
 )
-from analysis.misreports import Row
 from analysis.plot import SERIES, finish, panels
 from analysis.round_facts import Member, OwnerPolicy, Round
 from analysis.settlement import settle_round

@@ -11,8 +11,7 @@ from matplotlib.figure import Figure as Drawing
 
 from analysis.figures.draws import MEAN_COST, MEAN_VALUE, SETTINGS, draw_round
 from analysis.figures.figure import Claim, Data, Figure, Request
-from analysis.mechanism import WEI_PER_GWEI
-from analysis.misreports import (
+from analysis.figures.search import (
     Kind,
     Row,
     Rule,
@@ -24,6 +23,7 @@ from analysis.misreports import (
     members_of,
     ours,
 )
+from analysis.mechanism import WEI_PER_GWEI
 from analysis.plot import SERIES, finish, panels
 from analysis.round_facts import Round
 

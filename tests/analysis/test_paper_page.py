@@ -7,8 +7,8 @@ from hypothesis import given
 
 from analysis.figures.catalogue import figure
 from analysis.figures.figure import Setting
+from analysis.figures.literal import together
 from analysis.figures.record import read
-from analysis.literal import together
 from analysis.mechanism import WEI_PER_GWEI, Bids, Settlement, settle
 from tests.analysis.page_formulas import claims_at, estimate_at
 from tests.analysis.round_strategies import Auction, auctions

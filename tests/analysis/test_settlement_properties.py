@@ -8,8 +8,8 @@ from random import Random
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from analysis.figures.search import Conduct, gain_of, members_of, ours, utility
 from analysis.mechanism import WEI_PER_GWEI
-from analysis.misreports import Conduct, gain_of, members_of, ours, utility
 from analysis.round_facts import Dues, Member, Round, RoundResult
 from analysis.settlement import settle_round
 from tests.analysis.round_strategies import bids, rounds

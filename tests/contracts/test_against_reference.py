@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from analysis.devnode.market import Market
 from analysis.devnode.rounds import LiveRound
+from analysis.figures.search import cap_of, gain_of, members_of, ours, with_conduct
 from analysis.mechanism import WEI_PER_GWEI, theta_numerator
-from analysis.misreports import cap_of, gain_of, members_of, ours, with_conduct
 from analysis.round_facts import Member, Round
 from analysis.settlement import settle_round
 from fl.market.terms import Stage

@@ -10,7 +10,7 @@ from ape import project
 from ape.logging import LogLevel, logger
 from rich.console import Console
 
-from analysis.benchmarks.contract import chart
+from analysis.benchmarks.contract import chart, result_files
 from analysis.benchmarks.contract.cases import ABOVE, TARGET_MODELS, TARGETS, Case
 from analysis.benchmarks.contract.naive import deploy_naive
 from analysis.benchmarks.contract.scale import (

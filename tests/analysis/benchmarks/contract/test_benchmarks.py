@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from analysis.benchmarks.contract import chart, command, page
+from analysis.benchmarks.contract import chart, command, page, result_files
 from analysis.benchmarks.contract.cases import ABOVE, MODELS, TARGET_MODELS, TARGETS, Case
 from analysis.benchmarks.contract.contested_rounds import MAX_OWNER_BID, MAX_STATION_BID, contested_bids
 from analysis.benchmarks.contract.load import Block, Load

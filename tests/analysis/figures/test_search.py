@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from analysis.figures.draws import draw_round
 from analysis.figures.first_version import settle_first
-from analysis.mechanism import THETA_ONE, WEI_PER_GWEI
-from analysis.misreports import (
+from analysis.figures.search import (
     RULES,
     Kind,
     Rule,
@@ -29,6 +28,7 @@ from analysis.misreports import (
     obvious,
     ours,
 )
+from analysis.mechanism import THETA_ONE, WEI_PER_GWEI
 from analysis.round_facts import Member, Round
 from tests.analysis.round_strategies import with_claimant
 
