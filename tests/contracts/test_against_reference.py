@@ -1,150 +1,244 @@
-"""Random rounds on chain against the reference, to the wei: all policies, silence, absence, abort, punishment."""
+"""Random rounds on chain against the reference, to the wei; random lies, silences and saved work gain nothing.
 
-from collections.abc import Callable, Sequence
+Policies, stakes, silence, absence, partial work, aborts, both verdicts, cancellations before and after the draw.
+"""
+
+from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
+from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import Phase as Search
 from hypothesis import strategies as st
 
 from analysis.devnode.market import Market
-from analysis.devnode.rounds import LiveRound, Seat, create_round
-from analysis.mechanism import WEI_PER_GWEI
+from analysis.devnode.rounds import LiveRound
+from analysis.mechanism import WEI_PER_GWEI, theta_numerator
+from analysis.misreports import cap_of, gain_of, members_of, ours, with_conduct
 from analysis.round_facts import Member, Round
-from fl.market.terms import Deadlines, Policy, Role, RoundTerms, Status
+from analysis.settlement import settle_round
+from fl.market.terms import Stage
 from tests.analysis.round_strategies import bids, rounds
-from tests.conftest import OWNERS, PHASE_SECONDS, STATIONS, seats, untouched
-from tests.support.assertions import assert_conserved, assert_settles_like_reference
+from tests.conftest import untouched
+from tests.support.assertions import assert_conserved
+from tests.support.play import facts_of, fits, play
+from tests.support.reference import assert_settles_like_reference
+from tests.support.utility import utilities
 
-POLICIES = {"equal": Policy.EQUAL, "capability": Policy.CAPABILITY, "contribution": Policy.CONTRIBUTION}
+THRESHOLDS = st.sampled_from((5_000, 6_667, 9_999))
+LONGEST = 7  # global rounds; `test_audit.py` plays 256
 
-ENOUGH = 2**120  # wei: the lock of the largest points under the largest cap, and more
+# What random rounds come to: of each, some are played. See `outcomes`.
+WANTED = (
+    "cancelled: cannot be held",
+    "cancelled: never drawn",
+    "cancelled: not selected in time",
+    "cancelled: no station revealed",
+    "nothing trained",
+    "aborted",
+    "settled under equal",
+    "settled under capability",
+    "settled: tax",
+    "settled: partial work",
+    "settled: nobody recorded",
+    "settled: upheld with a stake",
+    "settled: list not upheld",
+    "slashed for silence",
+    "slashed for absence",
+    "slashed for proposal",
+    "slashed for vote",
+    "slashed for zero",
+)
+
+# Theta can be each of these, and all between; the range of a single point makes it known before the draw.
+SURPLUS_BPS = st.sampled_from((0, 1, 5_000, 9_999)) | st.integers(0, 9_999)
+RANGES = st.tuples(SURPLUS_BPS, SURPLUS_BPS).map(lambda ends: (min(ends), max(ends)))
 
 through_the_node = settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    deadline=None,
+    phases=(Search.explicit, Search.reuse, Search.generate, Search.shrink),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 
 
-@through_the_node
-@given(round_=rounds())
-def test_any_round__played_on_chain__settles_like_the_reference(deployment: Market, round_: Round) -> None:
+@pytest.mark.parametrize("wanted", WANTED)
+def test_any_round__played_on_chain__settles_like_the_reference(deployment: Market, wanted: str) -> None:
+    """Of each kind that a round can come to, some; what happens in them beside that is drawn as well."""
+    played = 0
+
+    @settings(through_the_node, max_examples=6)
+    @given(round_=rounds_coming_to(wanted), surplus_bps=RANGES, threshold_bps=THRESHOLDS, data=st.data())
+    def check(round_: Round, surplus_bps: tuple[int, int], threshold_bps: int, data: st.DataObject) -> None:
+        nonlocal played
+        with untouched(deployment):
+            live = play(deployment, round_, surplus_bps, threshold_bps)
+            settle_some(live, data)
+            facts = assert_settles_like_reference(live).facts
+            assert_conserved(deployment)
+        played += 1
+        # The events tell what was to be played; theta alone was the draw's.
+        assert settle_round(facts) == settle_round(replace(round_, theta_numerator=facts.theta_numerator))
+
+    check()
+    assert played >= 6, f"only {played} rounds came to: {wanted}"
+
+
+@pytest.mark.parametrize("kind", ["lie", "silence", "partial work"])
+def test_any_member__lies_is_silent_or_works_less__gains_nothing_net_of_every_flow(
+    deployment: Market, kind: str
+) -> None:
+    """The rest of the round stays as it is: others are silent or absent, and the claimant receives the lot."""
+    worse = 0
+
+    @settings(through_the_node, max_examples=20)
+    @given(truth=agreed_rounds(), surplus_bps=SURPLUS_BPS, data=st.data())
+    def check(truth: Round, surplus_bps: int, data: st.DataObject) -> None:
+        nonlocal worse
+        weighted = truth.owner_policy == "capability"
+        truth = replace(truth, theta_numerator=theta_numerator(surplus_bps, surplus_bps, 0, weighted))
+        number = data.draw(st.sampled_from(able_to(truth, kind)), "member")
+        instead = deviation(data, truth, number, kind)
+        told, changed = (
+            utility_on_chain(deployment, played, truth, surplus_bps, number)
+            for played in (truth, with_conduct(truth, {number: instead}))
+        )
+        assert changed <= told, f"member {number} gains {changed - told} wei by {kind}: {instead} in {truth}"
+        assert changed - told == gain_of(ours, truth, (number,))((instead,)), "the reference says otherwise"
+        worse += changed < told
+
+    check()
+    assert worse, f"{kind} never cost anything"
+
+
+def settle_some(live: LiveRound, data: st.DataObject) -> None:
+    """Some together, in any order; then the claimant takes what there is. The rest is left to the comparison."""
+    some = data.draw(st.lists(st.sampled_from(live.members), unique=True), "settled together")
+    live.settle_many(some).send()
+    for seat in live.stations:
+        if live.stage(seat) is Stage.SETTLED:
+            live.claim_lot(seat).send()
+
+
+# ── what rounds come to ──
+
+
+def outcomes(facts: Round) -> set[str]:
+    """In words: what a round has come to, and what happened to somebody in it."""
+    result = settle_round(facts)
+    dues = result.owners + result.stations
+    drawn, settled, cancelled = facts.claimant is not None, result.status == "settled", result.status == "cancelled"
+    recorded = [station.recorded for station in facts.stations]
+    found = {
+        result.status: not (settled or cancelled),
+        f"settled under {facts.owner_policy}": settled and any(recorded),
+        "cancelled: cannot be held": cancelled and not facts.can_be_held,
+        "cancelled: never drawn": cancelled and facts.can_be_held and not drawn,
+        "cancelled: not selected in time": cancelled and drawn and not facts.selected_in_time,
+        "cancelled: no station revealed": cancelled and drawn and facts.selected_in_time,
+        "settled: nobody recorded": settled and not any(recorded),
+        "settled: partial work": settled and any(0 < count < facts.global_rounds for count in recorded),
+        "settled: upheld with a stake": result.upheld and any(dues_.bonus for dues_ in dues),
+        "settled: list not upheld": settled and sum(q or 0 for q in facts.contributions) > 0 and not result.upheld,
+        "settled: tax": settled and result.lot > 0,
+    }
+    slashed = {f"slashed for {dues_.slash}" for dues_ in dues if dues_.slash}
+    return slashed | {name for name, came in found.items() if came}
+
+
+def rounds_coming_to(wanted: str) -> st.SearchStrategy[Round]:
+    """Random rounds that are led there where few come by themselves."""
+    led = STEERS.get(wanted)
+    drawn = rounds() if led is None else rounds(agreed=True).map(led)
+    return drawn.map(shorter).filter(lambda round_: fits(round_) and wanted in outcomes(round_))
+
+
+def nobody_reveals(round_: Round) -> Round:
+    return _with_stations(round_, revealed=False, recorded=0)
+
+
+def zeros_listed(round_: Round) -> Round:
+    """Who is not listed is listed with 0."""
+    listed = zip(round_.stations, round_.contributions, strict=False)
+    return replace(round_, upheld=True, contributions=tuple((q or 0) if s.committed else None for s, q in listed))
+
+
+# Where few rounds come by themselves.
+STEERS: dict[str, Callable[[Round], Round]] = {
+    "cancelled: never drawn": lambda round_: replace(_with_stations(round_, recorded=0), claimant=None),
+    "cancelled: not selected in time": lambda round_: replace(round_, selected_in_time=False),
+    "cancelled: no station revealed": nobody_reveals,
+    "aborted": lambda round_: replace(round_, reported=False),
+    "settled: nobody recorded": lambda round_: _with_stations(round_, recorded=0),
+    "settled: upheld with a stake": lambda round_: replace(round_, upheld=True, stake=round_.stake or WEI_PER_GWEI),
+    "slashed for vote": lambda round_: replace(round_, punished=True),
+    "slashed for zero": zeros_listed,
+}
+
+
+def _with_stations(round_: Round, **changes: Any) -> Round:
+    return replace(round_, stations=tuple(replace(station, **changes) for station in round_.stations))
+
+
+def shorter(round_: Round) -> Round:
+    """The same with no more global rounds than can be played quickly."""
+    total = min(round_.global_rounds, LONGEST)
+    stations = tuple(replace(station, recorded=min(station.recorded, total)) for station in round_.stations)
+    return replace(round_, global_rounds=total, stations=stations)
+
+
+# ── members that do otherwise ──
+
+
+def agreed_rounds() -> st.SearchStrategy[Round]:
+    """What the truth needs (mechanism.md, "Clarke tax"): whatever one member does, somebody records."""
+    agreed = rounds(agreed=True).map(somebody_records).map(shorter)
+    return agreed.filter(lambda round_: fits(round_) and bool(able_to(round_, "silence")))
+
+
+def somebody_records(round_: Round) -> Round:
+    """The claimant and the first that reveals do all the work; no list stands, which would tie stakes to a model."""
+    stations = list(round_.stations)
+    for j in [*[j for j, station in enumerate(stations) if station.revealed][:1], round_.claimant or 0]:
+        stations[j] = replace(stations[j], recorded=round_.global_rounds)
+    return replace(round_, stations=tuple(stations), upheld=False)
+
+
+def able_to(truth: Round, kind: str) -> list[int]:
+    """Members that are truthful and do their part, and may do otherwise."""
+    stations, owners = truth.stations, len(truth.owners)
+    dutiful = [j for j, s in enumerate(stations) if s.recorded == truth.global_rounds]
+    if kind == "partial work":
+        return [owners + j for j in dutiful]
+    revealed = [j for j, station in enumerate(stations) if station.revealed]
+    # A base station that is alone to reveal decides whether anything is selected at all.
+    able = [owners + j for j in dutiful if j != truth.claimant and len(revealed) > 1]
+    return [i for i, owner in enumerate(truth.owners) if owner.revealed and revealed] + able
+
+
+def deviation(data: st.DataObject, truth: Round, number: int, kind: str) -> Member:
+    """What the member does instead; a lie that changes something, if one of several does."""
+    member, models = members_of(truth)[number], len(truth.proposers)
+    if kind == "silence":
+        return replace(member, revealed=False, recorded=0)
+    if kind == "partial work":
+        return replace(member, recorded=data.draw(st.integers(0, member.recorded - 1), "recorded"))
+    cap = cap_of(truth, number)
+    rows = data.draw(st.lists(bids(cap, models), min_size=3, max_size=3), "lies")
+    rows += [
+        tuple(end if m == model else bid for m, bid in enumerate(rows[0]))
+        for model in range(models)
+        for end in (0, cap)
+    ]
+    lies = [replace(member, bids=row) for row in ((0,) * models, (cap,) * models, *rows)]
+    gain = gain_of(ours, truth, (number,))
+    return data.draw(st.sampled_from([lie for lie in lies if gain((lie,))] or lies), "lie")
+
+
+def utility_on_chain(deployment: Market, played: Round, truth: Round, surplus_bps: int, number: int) -> Fraction | int:
+    """What the round is worth to the member in truth, wei."""
     with untouched(deployment):
-        live = play(deployment, round_)
-        assert_settles_like_reference(live)
-        assert_conserved(deployment)
-
-
-@through_the_node
-@given(round_=rounds(), data=st.data())
-def test_any_member__any_misreport__gains_nothing(deployment: Market, round_: Round, data: st.DataObject) -> None:
-    """The rest of the round stays as it is; the member keeps its word after the auction, whatever it bid."""
-    honest = as_agreed(round_)
-    side = data.draw(st.sampled_from(("owners", "base_stations")), "side")
-    number = data.draw(st.integers(0, len(getattr(honest, side)) - 1), "member")
-    cap = honest.max_owner_bid if side == "owners" else honest.max_base_bid
-    truth = getattr(honest, side)[number].bids
-    lie = data.draw(bids(cap, len(honest.proposers)), "lie")
-    told = utility_on_chain(deployment, honest, side, number, truth)
-    lied = utility_on_chain(deployment, with_bids(honest, side, number, lie), side, number, truth)
-    assert lied <= told, f"{side}[{number}] gains {lied - told} wei by claiming {lie} instead of {truth}"
-
-
-def as_agreed(round_: Round) -> Round:
-    """The same bids with at least two committed members a side, all honest.
-
-    Equal weights instead of contribution, under which truth is dominant in expectation only (mechanism.md, "Base
-    stations' rewards").
-    """
-
-    def side(members: Sequence[Member], cap: int, station: bool) -> tuple[Member, ...]:
-        models = len(round_.proposers)
-        rows = [member if member.revealed else replace(member, bids=(cap // 3,) * models) for member in members]
-        rows += [rows[0]] * (2 - len(rows))
-        return tuple(replace(member, committed=True, revealed=True, recorded=station) for member in rows)
-
-    return replace(
-        round_,
-        owners=side(round_.owners, round_.max_owner_bid, False),
-        base_stations=side(round_.base_stations, round_.max_base_bid, True),
-        base_policy="equal" if round_.base_policy == "contribution" else round_.base_policy,
-        selected_in_time=True,
-        global_round_recorded=True,
-        reported=True,
-        punished=False,
-        contributions=(),
-    )
-
-
-def with_bids(round_: Round, side: str, number: int, row: tuple[int, ...]) -> Round:
-    members = list(getattr(round_, side))
-    members[number] = replace(members[number], bids=row)
-    return replace(round_, **{side: tuple(members)})
-
-
-def utility_on_chain(deployment: Market, round_: Round, side: str, number: int, truth: Sequence[int]) -> int:
-    """True value (cost) of the outcome plus what the settlement released beyond the lock, wei."""
-    with untouched(deployment):
-        live = play(deployment, round_)
-        member = (live.owners if side == "owners" else live.stations)[number]
-        before = deployment.view("freeBalance", member.account)
-        live.settle(member).send()
-        money = deployment.view("freeBalance", member.account) - before - live.lock(member)
-        state = live.state
-        if state.status != Status.REPORTED:
-            return int(money)
-        worth = truth[state.selected] * WEI_PER_GWEI
-        return int(money + (worth if side == "owners" else -worth))
-
-
-def play(market: Market, round_: Round) -> LiveRound:
-    """Does on chain what the facts say, up to where settlement is open."""
-    terms = RoundTerms(
-        max_owner_bid=round_.max_owner_bid,
-        max_base_bid=round_.max_base_bid,
-        bond=round_.bond,
-        deadlines=Deadlines.after(market.chain.now, PHASE_SECONDS),
-        owner_policy=POLICIES[round_.owner_policy],
-        base_policy=POLICIES[round_.base_policy],
-    )
-    owners = _seats(market, Role.OWNER, OWNERS, round_.owners, len(round_.proposers))
-    stations = _seats(market, Role.BASE_STATION, STATIONS, round_.base_stations, len(round_.proposers))
-    rooted = not (round_.owner_policy == "equal" and round_.base_policy == "equal")
-    live = create_round(
-        market,
-        owners,
-        stations,
-        terms,
-        proposers=round_.proposers,
-        theta=round_.theta_numerator,
-        rooted=rooted,
-    )
-    facts = dict(zip(live.members, (*round_.owners, *round_.base_stations), strict=True))
-
-    def those(wanted: Callable[[Member], bool]) -> list[Seat]:
-        return [seat for seat, member in facts.items() if wanted(member)]
-
-    # A lone member under capability has no weight to speak of: its round is cancelled, and its reveal refused.
-    policies = {Role.OWNER: round_.owner_policy, Role.BASE_STATION: round_.base_policy}
-    committed = {role: sum(facts[seat].committed for seat in facts if seat.role is role) for role in Role}
-    lone = [seat for seat in facts if policies[seat.role] == "capability" and committed[seat.role] < 2]
-
-    live.joined().committed(but=those(lambda m: not m.committed))
-    live.revealed(but=[*lone, *those(lambda m: not m.revealed)])
-    if not round_.selected_in_time:
-        return live.over().wait_for("select")
-    live.selected()
-    if Status(live.state.status) is not Status.TRAINING:
-        return live.over()
-    live.trained(but=those(lambda m: not m.recorded), guided=round_.global_round_recorded)
-    if not round_.reported:
-        return live.aborted()
-    listed = dict(zip(live.stations, round_.contributions, strict=False))
-    live.reported({seat: points for seat, points in listed.items() if points is not None})
-    return live.voted(punish=live.electors if round_.punished else ())
-
-
-def _seats(market: Market, role: Role, names: Sequence[str], members: Sequence[Member], models: int) -> list[Seat]:
-    rows = [member.bids if member.revealed else (1,) * models for member in members]
-    seated = seats(market, role, names, rows, [member.points for member in members])
-    for seat in seated:
-        market.chain.set_balance(seat.account, ENOUGH)
-    return seated
+        live = play(deployment, played, (surplus_bps, surplus_bps), 5_000)
+        true = {seat.name: member.bids for seat, member in facts_of(live, truth).items()}
+        return utilities(live, truth=true)[live.members[number].name]

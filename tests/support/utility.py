@@ -1,43 +1,48 @@
 """What a round comes to for each of its members, with every flow counted."""
 
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 
 from analysis.devnode.market import Market
 from analysis.devnode.rounds import LiveRound, Seat
 from fl.market.terms import GWEI, Role, Stage, Status
 
 
-def utilities(round_: LiveRound, truth: Mapping[str, Sequence[int]] | None = None) -> dict[str, int]:
-    """Every member's true value of the outcome, or less its true cost of it, and its money; wei by name.
+def utilities(round_: LiveRound, truth: Mapping[str, Sequence[int]] | None = None) -> dict[str, int | Fraction]:
+    """Every member's true value of the model that was trained, or less its true cost of its work, and its money.
 
     Args:
         round_: a round of which nobody is settled yet.
-        truth: true bids of who has bid something else, gwei. A base station bears its cost by the global rounds that
-            it recorded.
+        truth: true bids of who has bid something else, gwei.
+
+    Returns:
+        Wei by name. A model that nobody has trained is worth nothing; a base station's work is the part of the global
+        rounds that it recorded.
     """
     state = round_.state
-    totals = gains(round_)
-    if state.status == Status.REPORTED:
+    totals: dict[str, int | Fraction] = dict(gains(round_))
+    if state.status == Status.REPORTED and state.recorders:
         for seat in round_.members:
             worth = (truth or {}).get(seat.name, seat.bids)[state.selected] * GWEI
             if seat.role is Role.OWNER:
                 totals[seat.name] += worth
             else:
-                totals[seat.name] -= worth * round_.member(seat).recorded // state.globalRounds
+                totals[seat.name] -= worth * Fraction(round_.member(seat).recorded, state.globalRounds)
     return totals
 
 
 def gains(round_: LiveRound) -> dict[str, int]:
     """What every member takes out of the round beyond what it put in, wei by name.
 
-    Everybody is settled and the claimant claims its lot; taken back.
+    Everybody is settled, and the claimant takes the lot; taken back.
     """
     market = round_.market
     with market.chain.snapshot():
         before = {seat: _wealth(market, seat) + _locked(round_, seat) for seat in round_.members}
         round_.settled()
-        if round_.state.claimant:
-            round_.claim_lot().send()
+        for seat in round_.stations:
+            if round_.stage(seat) is Stage.SETTLED:
+                round_.claim_lot(seat).send()
         return {seat.name: _wealth(market, seat) - before[seat] for seat in round_.members}
 
 

@@ -4,45 +4,55 @@ from collections.abc import Sequence
 from typing import Any
 
 from analysis.devnode.market import Call
-from analysis.mechanism import MAX_POINTS, WEI_PER_GWEI
+from analysis.mechanism import BASIS_POINTS, MAX_POINTS, WEI_PER_GWEI
 from fl.market.bids import MAX_BID, commitment_of, pack_bids, unpack_bids, word_count
 from fl.market.membership import Entry
-from fl.market.terms import Policy, Role, Stage, Status
-from tests.contracts.stateful.guards import Errors, after, before, is_a, length
+from fl.market.terms import SHORTEST_PHASE, SHORTEST_REVEAL_PHASE, Policy, Role, Stage, Status
+from tests.contracts.stateful.guards import Errors, after, before, in_status, is_a, is_drawn, length
 from tests.contracts.stateful.state import Round, World, kept
 
-MAX_BOND = 2**89 - 1
+MAX_BOND = (2**54 - 1) * WEI_PER_GWEI
+MAX_STAKE = (2**44 - 1) * WEI_PER_GWEI
+MAX_ESCROW = 2**96 - 1
 YEAR = 365 * 86_400
-MAX_EPOCHS = 256
-FULL = 10_000  # basis points
+MAX_GLOBAL_ROUNDS = 256
 
 
 def withdraw(world: World, call: Call) -> Errors:
-    if call.arguments[0] > world.free[call.sender]:
+    amount, to = call.arguments
+    if amount > world.free[call.sender]:
         yield "InsufficientBalance"
-    if call.sender in world.refusing:
+    if to in world.refusing:
         yield "TransferFailed"
 
 
-def create(world: World, terms: tuple[Any, ...]) -> Errors:
-    owner_cap, base_cap, bond, owner_policy, base_policy, threshold, max_models, root, deadlines = terms
-    if not (1 <= owner_cap <= MAX_BID and 1 <= base_cap <= MAX_BID):
+def create(world: World, terms: tuple[Any, ...], root: bytes) -> Errors:
+    owner_cap, station_cap, bond, stake, policy, lowest, largest, threshold, tolerance, max_models, deadlines = terms
+    if not (1 <= owner_cap <= MAX_BID and 1 <= station_cap <= MAX_BID):
         yield "InvalidCap"
-    times = 2 if base_policy == Policy.CONTRIBUTION else 1
-    if not base_cap * WEI_PER_GWEI * times <= bond <= MAX_BOND:
+    if not station_cap * WEI_PER_GWEI <= bond <= MAX_BOND:
         yield "BondOutOfRange"
-    if owner_policy == Policy.CONTRIBUTION:
-        yield "InvalidPolicy"
-    if not any(root) and (owner_policy, base_policy) != (Policy.EQUAL, Policy.EQUAL):
-        yield "MembershipRootRequired"
-    if threshold >= FULL:
+    if stake > MAX_STAKE:
+        yield "StakeOutOfRange"
+    if bond % WEI_PER_GWEI or stake % WEI_PER_GWEI:
+        yield "NotWholeGwei"
+    if not lowest <= largest < BASIS_POINTS or (policy == Policy.CAPABILITY and largest):
+        yield "InvalidSurplusRange"
+    if not BASIS_POINTS // 2 <= threshold < BASIS_POINTS:
         yield "InvalidThreshold"
+    if tolerance >= BASIS_POINTS:
+        yield "InvalidTolerance"
     if not 1 <= max_models <= 64:
         yield "InvalidMaxModels"
-    if any(late <= early for early, late in zip((world.now, *deadlines), deadlines, strict=False)):
+    shortest = [SHORTEST_PHASE] * len(deadlines)
+    shortest[2] = SHORTEST_REVEAL_PHASE
+    starts = (world.now, *deadlines[:-1])
+    if any(end < start + least for start, end, least in zip(starts, deadlines, shortest, strict=True)):
         yield "InvalidDeadline"
     if deadlines[-1] > world.now + YEAR:
         yield "DeadlineTooFar"
+    if not any(root):
+        yield "MembershipRootRequired"
 
 
 def join(world: World, round_: Round, call: Call, *arguments: Any) -> Errors:
@@ -57,36 +67,30 @@ def join_and_commit(world: World, round_: Round, call: Call, *arguments: Any) ->
 
 
 def _enter(
-    world: World, round_: Round, call: Call, role: Role, points: int, proof: Sequence[bytes], rebates: Sequence[int]
+    world: World, round_: Round, call: Call, terms_hash: bytes, role: Role, points: int, proof: Sequence[bytes]
 ) -> Errors:
-    if call.sender in round_.places:
+    if round_.place(call.sender):
         yield "AlreadyJoined"
-    if not 1 <= points <= (MAX_POINTS if round_.weighted(Role(role)) else 1):
+    largest = MAX_POINTS if round_.weighted and Role(role) is Role.OWNER else 1
+    if not 1 <= points <= largest:
         yield "InvalidPoints"
-    entry = Entry(call.sender, Role(role), points)
-    if any(round_.terms.membership_root) and not round_.lists(entry, proof):
-        yield "InvalidProof"
-    credited = 0
-    for place, number in enumerate(rebates):
-        earlier = world.rounds.get(number)
-        if earlier is None:
-            yield "UnknownRound"
-        elif not earlier.rebate_due(call.sender) or number in rebates[:place]:
-            yield "RebateNotDue"
-        else:
-            credited += earlier.rebate(call.sender)
-    if world.free[call.sender] + credited + call.value < round_.terms.lock(Role(role), points):
+    if not round_.admits(Entry(call.sender, Role(role), points), proof, terms_hash):
+        yield "NotAdmitted"
+    lock = round_.terms.lock(Role(role), points)
+    if round_.escrow + lock > MAX_ESCROW:
+        yield "RoundFull"
+    if world.free[call.sender] + call.value < lock:
         yield "InsufficientBalance"
 
 
 def propose(world: World, round_: Round, call: Call, proposal: tuple[bytes, bytes, int]) -> Errors:
     yield from before(world, round_.terms.deadlines.join)
-    place = round_.places.get(call.sender)
+    place = round_.place(call.sender)
     yield from is_a(place, Role.OWNER)
     if place and place.model is not None:
         yield "AlreadyProposed"
-    if not 1 <= proposal[2] <= MAX_EPOCHS:
-        yield "InvalidTrainingRounds"
+    if not 1 <= proposal[2] <= MAX_GLOBAL_ROUNDS:
+        yield "InvalidGlobalRounds"
     if len(round_.models) == round_.terms.max_models:
         yield "TooManyModels"
 
@@ -94,31 +98,39 @@ def propose(world: World, round_: Round, call: Call, proposal: tuple[bytes, byte
 def commit(world: World, round_: Round, call: Call, commitment: bytes) -> Errors:
     yield from after(world, round_.terms.deadlines.join)
     yield from before(world, round_.terms.deadlines.commit)
-    place = round_.places.get(call.sender)
+    place = round_.place(call.sender)
     if place is None:
         yield "NotAMember"
     elif place.stage is not Stage.JOINED:
         yield "AlreadyCommitted"
 
 
+def draw(world: World, round_: Round, call: Call) -> Errors:
+    deadlines = round_.terms.deadlines
+    yield from after(world, deadlines.draw_opens)
+    yield from before(world, deadlines.draw)
+    if round_.drawn:
+        yield "AlreadyDrawn"
+    elif not round_.can_be_held:
+        yield from in_status(round_, Status.OPEN)  # it is cancelled once
+
+
 def reveal(world: World, round_: Round, call: Call, words: Sequence[int], salt: bytes) -> Errors:
-    if round_.stored is Status.CANCELLED:
-        yield "WrongStatus"
-    yield from after(world, round_.terms.deadlines.commit)
+    yield from is_drawn(round_)
     yield from before(world, round_.terms.deadlines.reveal)
-    place = round_.places.get(call.sender)
+    place = round_.place(call.sender)
     if place is None:
         yield "NotAMember"
         return
     if place.stage is not Stage.COMMITTED:
-        yield "AlreadyRevealed" if place.committed or place.settled else "NotCommitted"
+        yield "NotCommitted" if place.stage is Stage.JOINED else "AlreadyRevealed"
         return
+    if place.account == round_.claimant:
+        yield "ClaimantStandsAside"
     yield from length(round_, words)
     opening = commitment_of(call.market.chain_id, call.market.address, round_.id, call.sender, words, salt)
     if place.commitment and kept(place.commitment) != kept(opening):
         yield "WrongOpening"
-    if round_.weighted(place.role) and len(round_.committed(place.role)) < 2:
-        yield "WrongStatus"  # a lone member has no weight to speak of
     models = len(round_.models)
     if len(words) == word_count(models):
         bids = unpack_bids(words, models)

@@ -14,8 +14,8 @@ def before(world: World, deadline: int) -> Errors:
         yield "DeadlinePassed"
 
 
-def after(world: World, deadline: int) -> Errors:
-    if world.now < deadline:
+def after(world: World, opens_at: int) -> Errors:
+    if world.now < opens_at:
         yield "PhaseNotOpen"
 
 
@@ -24,17 +24,16 @@ def in_status(round_: Round, wanted: Status) -> Errors:
         yield "WrongStatus"
 
 
+def is_drawn(round_: Round) -> Errors:
+    if not round_.drawn:
+        yield "NotDrawn"
+
+
 def is_a(place: Place | None, role: Role) -> Errors:
     if place is None:
         yield "NotAMember"
     elif place.role is not role:
         yield "WrongRole"
-
-
-def supplied(round_: Round, place: Place, words: Sequence[int]) -> Errors:
-    """The bids that somebody supplies again for a member that committed and is not settled."""
-    if list(words) != round_.words_of(place):
-        yield "WrongBids"
 
 
 def length(round_: Round, words: Sequence[int], vectors: int = 1) -> Errors:

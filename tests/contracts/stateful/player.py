@@ -18,16 +18,19 @@ from tests.contracts.stateful.state import Place, Round, World
 PHASE_CALLS: Mapping[Phase, tuple[str, ...]] = {
     Phase.JOIN: ("join", "propose"),
     Phase.COMMIT: ("commitBid", "joinAndCommit"),
-    Phase.REVEAL: ("revealBid", "selectModel"),
+    Phase.DRAW: ("drawClaimant", "settle"),
+    Phase.REVEAL: ("revealBid", "selectModel", "settle"),
     Phase.SELECT: ("selectModel", "revealBid"),
     Phase.TRAIN: ("recordGlobalRound", "recordUpdate", "reportContributions", "reportResult"),
     Phase.REPORT: ("reportContributions", "reportResult", "abortTraining"),
     Phase.VOTE: ("vote", "settle"),
-    Phase.SETTLE: ("settle", "settleMany", "claimRebate"),
+    Phase.SETTLE: ("settle", "settleMany", "claimLot"),
 }
 WINNER_CALLS = ("recordGlobalRound", "reportContributions", "reportResult")
 CALLS = tuple(dict.fromkeys(function for functions in PHASE_CALLS.values() for function in functions))
-FEW_EPOCHS = 2
+FEW_GLOBAL_ROUNDS = 3
+# Measured, 1/10,000: at, just below and far from what 9,100 claimed less a tolerance of 0 or 300 asks for.
+ACCURACIES = (0, 0, 0, 8_799, 8_800, 9_099, 9_100, 10_000)
 DIGEST = keccak(text="some digest")
 
 
@@ -59,7 +62,8 @@ class Player:
 
     def honest(self, round_: Round, absent: frozenset[str]) -> Iterator[Call]:
         """What those who are there do, one call after the other, each built when it is its turn."""
-        phase = round_.phase(self.world.now)
+        now = self.world.now
+        phase = round_.phase(now)
         listed = [entry.account for entry in round_.entries if entry.account not in absent]
         there = [place for place in round_.places.values() if place.account not in absent]
         match phase:
@@ -71,8 +75,10 @@ class Player:
                 yield from (self.build("commitBid", round_, account) for account in joined)
                 late = [account for account in listed if account not in round_.places]
                 yield from (self.build("joinAndCommit", round_, account) for account in late)
+            case Phase.DRAW if now >= round_.terms.deadlines.draw_opens:
+                yield self.build("drawClaimant", round_, self.one_of(self.accounts))
             case Phase.REVEAL:
-                silent = [place.account for place in there if place.silent]
+                silent = [place.account for place in round_.silent if place in there]
                 yield from (self.build("revealBid", round_, account) for account in silent)
             case Phase.SELECT:
                 yield self.build("selectModel", round_, self.one_of(self.accounts))
@@ -81,12 +87,11 @@ class Player:
             case Phase.VOTE:
                 electors = [p.account for p in round_.electors if p in there and p.vote is None]
                 yield from (self.build("vote", round_, account) for account in electors)
-            case Phase.SETTLE:
-                unsettled = [p.account for p in there if not p.settled]
-                if unsettled:
-                    yield self.settle_many(round_, unsettled, self.one_of(self.accounts))
-                claiming = [p.account for p in there if round_.rebate_due(p.account)]
-                yield from (self.build("claimRebate", round_, account) for account in claiming)
+        leaving = [p.account for p in round_.unsettled if p in there and round_.can_settle(p, now)]
+        if leaving:  # at the end everybody, before it who never committed
+            yield self.settle_many(round_, leaving, self.one_of(self.accounts))
+        if round_.lot and round_.claimant not in absent:
+            yield self.build("claimLot", round_, str(round_.claimant))
 
     def _joins(self, round_: Round, account: str) -> Iterator[Call]:
         if account not in round_.places:
@@ -97,21 +102,24 @@ class Player:
             yield self.build("propose", round_, account)
 
     def _trains(self, round_: Round, phase: Phase, there: list[Place]) -> Iterator[Call]:
+        """Base stations record what is left, seldom only a part of it; then the winner reports."""
         if phase is Phase.TRAIN:
-            recording = [p for p in there if p.role is Role.BASE_STATION and p.revealed and not p.epochs]
-            yield from (self.build("recordUpdate", round_, place.account) for place in recording)
+            for place in [place for place in there if round_.trains(place)]:
+                left = round_.global_rounds - place.recorded
+                works = left if not self.seldom() else self.draw(st.integers(0, left))
+                yield from (self.build("recordUpdate", round_, place.account) for _ in range(works))
         if self.world.now >= round_.terms.deadlines.report:
             yield self.build("abortTraining", round_, self.one_of(self.accounts))
             return
         winner = round_.winner
         if winner not in [place.account for place in there]:
             return
-        if phase is Phase.TRAIN and not round_.epochs and not self.seldom():
+        if phase is Phase.TRAIN and round_.places[winner].recorded < round_.global_rounds and self.seldom():
             yield self.build("recordGlobalRound", round_, winner)
-        if (round_.by_contribution and round_.recorders) or self.seldom():
+        if round_.terms.contribution_stake or self.seldom():
             yield self.build("reportContributions", round_, winner)
-        early = self.world.now < round_.terms.deadlines.train
-        if not early or len(round_.recorders) == len(round_.revealed(Role.BASE_STATION)):
+        able = [place for place in round_.side(Role.BASE_STATION) if round_.trains(place)]
+        if phase is Phase.REPORT or len(round_.finished) == len(able):
             yield self.build("reportResult", round_, winner)
 
     # ── any call with arguments that fit the round ──
@@ -127,8 +135,8 @@ class Player:
         """A call of a random kind, by one who might make it or by anybody."""
         round_ = self.world.rounds[self.one_of(list(self.world.rounds))]
         function = self.one_of(CALLS)
-        sender = round_.winner if function in WINNER_CALLS and round_.winner else self.one_of(self.accounts)
-        return self.build(function, round_, sender)
+        likely = {"claimLot": round_.claimant} | dict.fromkeys(WINNER_CALLS, round_.winner)
+        return self.build(function, round_, likely.get(function) or self.one_of(self.accounts))
 
     def build(self, function: str, round_: Round, sender: str) -> Call:
         """The call as an honest member in its right place would make it."""
@@ -139,30 +147,26 @@ class Player:
                 return self.call(function, round_, self._seal(round_, sender), sender=sender)
             case "propose":
                 digest = Opening().digest(self.market, round_.id, sender)
-                epochs = self.draw(st.integers(1, FEW_EPOCHS))
-                return self.call(function, round_, (digest, DIGEST, epochs), sender=sender)
+                rounds = self.draw(st.integers(1, FEW_GLOBAL_ROUNDS))
+                return self.call(function, round_, (digest, DIGEST, rounds), sender=sender)
             case "revealBid":
                 bid = self.sealed.get((round_.id, sender), SealedBid((0,) * len(round_.models), DIGEST))
                 return self.call(function, round_, bid.words, bid.salt, sender=sender)
-            case "recordGlobalRound":
-                return self.call(function, round_, self._epoch(round_.epochs), DIGEST, DIGEST, sender=sender)
-            case "recordUpdate":
+            case "recordGlobalRound" | "recordUpdate":
                 place = round_.places.get(sender)
-                return self.call(function, round_, self._epoch(place.epochs if place else ()), DIGEST, sender=sender)
+                digests = (DIGEST, DIGEST) if function == "recordGlobalRound" else (DIGEST,)
+                return self.call(function, round_, place.recorded if place else 0, *digests, sender=sender)
             case "reportContributions":
                 return self._contributions(round_, sender)
             case "reportResult":
                 return self.call(function, round_, DIGEST, Opening().encoded, sender=sender)
-            case "abortTraining":
-                words = round_.words_of(round_.places[round_.winner]) if round_.winner else [0]
-                return self.call(function, round_, words, sender=sender)
             case "vote":
-                return self.call(function, round_, self.draw(st.booleans()), 9_000, sender=sender)
+                measured, uphold = self.one_of(ACCURACIES), self.draw(st.sampled_from((True, True, True, False)))
+                return self.call(function, round_, measured, uphold, sender=sender)
             case "settle":
                 account = self.one_of(list(round_.places) or list(self.accounts))
-                place = round_.places.get(account)
-                words = round_.words_of(place) if place else [0] * len(round_.words_of(Place(account, Role.OWNER, 1)))
-                return self.call(function, round_, account, words, sender=sender)
+                place = round_.places.get(account, Place(account, Role.OWNER, 1))
+                return self.call(function, round_, account, round_.words_of(place), sender=sender)
             case "settleMany":
                 accounts = self.draw(st.lists(st.sampled_from(list(round_.places)))) if round_.places else []
                 return self.settle_many(round_, accounts, sender)
@@ -178,13 +182,11 @@ class Player:
         entry = found[0] if found else Entry(sender, self.one_of(list(Role)), 1)
         lock = round_.terms.lock(entry.role, entry.points)
         proof = round_.tree.proof(entry) if round_.tree and found else []
-        due = [number for number, earlier in self.world.rounds.items() if earlier.rebate_due(sender)]
-        missing = lock - self.world.free[sender] - sum(self.world.rounds[number].rebate(sender) for number in due)
-        value = max(0, missing) if self.draw(st.booleans()) else lock + self.one_of((0, 5))
+        missing = max(0, lock - self.world.free[sender])
+        value = missing if self.draw(st.booleans()) else lock + self.one_of((0, 5))
         commitment = [self._seal(round_, sender, entry.role)] if function == "joinAndCommit" else []
-        return self.call(
-            function, round_, entry.role, entry.points, proof, due, *commitment, sender=sender, value=value
-        )
+        arguments = (round_.terms.hash, entry.role, entry.points, proof, *commitment)
+        return self.call(function, round_, *arguments, sender=sender, value=value)
 
     def _seal(self, round_: Round, sender: str, role: Role | None = None) -> bytes:
         """Draws bids, at times one over the cap; keeps what a first commitment seals."""
@@ -197,17 +199,10 @@ class Player:
             self.sealed[round_.id, sender] = bid
         return bid.commitment(self.market.chain_id, self.market.address, round_.id, sender)
 
-    def _epoch(self, recorded: Sequence[int] | set[int]) -> int:
-        return next(epoch for epoch in range(FEW_EPOCHS + 1) if epoch not in recorded)
-
     def _contributions(self, round_: Round, sender: str) -> Call:
+        """Points that add up, for the committed stations; of those with 0 some are not listed."""
         stations = round_.committed(Role.BASE_STATION)
-        if not round_.by_contribution and stations:
-            stations = [self.one_of(stations)]
-        points = (
-            self.draw(contribution_points(len(stations))) if len(stations) > 1 else (0,) * len(stations)
-        )  # one alone cannot have all
-        words = [word for place in stations for word in round_.words_of(place)]
-        return self.call(
-            "reportContributions", round_, [p.account for p in stations], list(points), words, sender=sender
-        )
+        points = self.draw(contribution_points(len(stations))) if len(stations) > 1 else (0,) * len(stations)
+        zeros = self.draw(st.booleans())
+        listed = {p.account: given for p, given in zip(stations, points, strict=True) if given or zeros}
+        return self.call("reportContributions", round_, list(listed), list(listed.values()), sender=sender)

@@ -16,6 +16,7 @@ _RULES: dict[str, Callable[..., Errors]] = {
     "propose": bidding.propose,
     "commitBid": bidding.commit,
     "joinAndCommit": bidding.join_and_commit,
+    "drawClaimant": bidding.draw,
     "revealBid": bidding.reveal,
     "selectModel": conduct.select,
     "recordGlobalRound": conduct.record_global,
@@ -26,7 +27,7 @@ _RULES: dict[str, Callable[..., Errors]] = {
     "vote": conduct.vote,
     "settle": conduct.settle,
     "settleMany": conduct.settle_many,
-    "claimRebate": conduct.claim,
+    "claimLot": conduct.claim_lot,
 }
 
 
@@ -41,5 +42,5 @@ def broken_by(world: World, call: Call) -> frozenset[str]:
             return frozenset(bidding.withdraw(world, call))
     number, *arguments = call.arguments
     if number not in world.rounds:
-        return frozenset({"UnknownRound"})
+        return frozenset({"NotTheClaimant" if call.function == "claimLot" else "UnknownRound"})
     return frozenset(_RULES[call.function](world, world.rounds[number], call, *arguments))

@@ -8,7 +8,6 @@ from typing import Any
 from analysis.devnode.actors import actor
 from analysis.devnode.chain import Reverted
 from analysis.devnode.market import Call, Market
-from analysis.devnode.rounds import set_theta
 from fl.market.bids import SealedBid
 from fl.market.membership import Entry, MembershipTree
 from fl.market.terms import Deadlines, Phase, Policy, RoundTerms
@@ -20,7 +19,7 @@ from tests.contracts.stateful.state import Round, World
 
 # The hedgehog's code refuses ether; the magpie's calls the contract again when it is paid.
 HEDGEHOG, MAGPIE = "hedgehog", "magpie"
-MEMBERS = ("alice", "bob", "carol", "north", "south", HEDGEHOG, MAGPIE)
+MEMBERS = ("alice", "bob", "carol", "north", "south", "east", "west", HEDGEHOG, MAGPIE)
 STRANGER = "stranger"  # joins nothing, and ends every round
 ENOUGH = 2**120  # wei that each account has: above any lock
 SPENDING = ("withdraw", "join", "joinAndCommit")
@@ -69,29 +68,39 @@ class Scene:
     def deadlines(self) -> list[int]:
         """Those to come, soonest first, of rounds that are still played."""
         played = [round_ for round_ in self.rounds if round_.phase(self.world.now) is not Phase.SETTLE]
-        return sorted({time for round_ in played for time in astuple(round_.terms.deadlines) if time > self.world.now})
+        return sorted({time for round_ in played for time in times_of(round_) if time > self.world.now})
 
     # ── calls ──
 
     def attempt(self, call: Call) -> None:
         """Send a call: it must do what the model says."""
-        if self._sent(call) is not None:
-            self._note_spenders(call)
-            apply(self.world, call)
+        if self._sent(call) is None:
+            return
+        reaction = self.world.reactions.get(call.arguments[1]) if call.function == "withdraw" else None
+        made = [call, *([reaction] if reaction else [])]
+        self._spenders |= {each.sender for each in made if each.function in SPENDING}
+        if any(each.function == "drawClaimant" for each in made):
+            block = self.market.chain.rpc("eth_getBlockByNumber", "latest", False)
+            self.world.randao = bytes.fromhex(block["mixHash"][2:])
+        early = call.function.startswith("settle") and not self.world.rounds[call.arguments[0]].settlement_open(
+            self.world.now
+        )
+        self.reached["released before the end"] += early
+        apply(self.world, call)
 
-    def attempt_creation(self, call: Call, entries: tuple[Entry, ...], tree: MembershipTree | None, theta: int) -> None:
-        """Send a `createRound`; a round that comes of it gets these members and this theta."""
+    def attempt_creation(self, call: Call, entries: tuple[Entry, ...], tree: MembershipTree | None) -> None:
+        """Send a `createRound`; a round that comes of it gets these members."""
         created = self._sent(call)
         if created is None:
             return
         number = created["roundId"]
         assert number == len(self.world.rounds) + 1
-        set_theta(self.market, number, theta)
-        terms = terms_of(call.arguments[0])
-        self.world.rounds[number] = Round(number, terms, theta, entries, tree if any(terms.membership_root) else None)
+        terms, root = call.arguments
+        listed = tree if tree and root == tree.root else None
+        self.world.rounds[number] = Round(number, terms_of(terms), entries, listed, root)
 
     def attempt_while_paid(self, call: Call, reaction: Call) -> None:
-        """Send a call of the magpie's, whose code makes another whenever it is paid."""
+        """Send a call that pays the magpie, whose code makes another whenever it is paid."""
         self.market.chain.set_code(self.magpie, calling_when_paid(reaction))
         self.world.reactions[self.magpie] = reaction
         self.attempt(call)
@@ -107,16 +116,11 @@ class Scene:
             said = reverted.failure
             assert said.error in expected, f"{call} failed with {said}, not with {sorted(expected) or 'nothing'}"
             self.reached[f"{call.function} refused"] += 1
+            self.reached[said.error] += 1
             return None
         assert not expected, f"{call} succeeded, not failed with {sorted(expected)}"
         self.reached[f"{call.function} done"] += 1
         return receipt.event("RoundCreated") if call.function == "createRound" else {}
-
-    def _note_spenders(self, call: Call) -> None:
-        """Remember who lowers its free balance, by the call or by the reaction to it."""
-        reaction = self.world.reactions.get(call.sender)
-        if call.function in SPENDING or (reaction and reaction.function in SPENDING):
-            self._spenders.add(call.sender)
 
     # ── what must hold ──
 
@@ -132,17 +136,24 @@ class Scene:
         return seen
 
 
+def times_of(round_: Round) -> tuple[int, ...]:
+    """When something can change in a round without a call."""
+    deadlines = round_.terms.deadlines
+    return (*astuple(deadlines), deadlines.draw_opens, deadlines.draw)
+
+
 def terms_of(arguments: Sequence[Any]) -> RoundTerms:
     """The inverse of `RoundTerms.encode`."""
-    owner_cap, base_cap, bond, owner_policy, base_policy, threshold, max_models, root, deadlines = arguments
+    owner_cap, station_cap, bond, stake, policy, low, high, threshold, tolerance, max_models, deadlines = arguments
     return RoundTerms(
         max_owner_bid=owner_cap,
-        max_base_bid=base_cap,
+        max_station_bid=station_cap,
         bond=bond,
+        contribution_stake=stake,
         deadlines=Deadlines(*deadlines),
-        owner_policy=Policy(owner_policy),
-        base_policy=Policy(base_policy),
-        punish_threshold_bps=threshold,
+        owner_policy=Policy(policy),
+        surplus_bps=(low, high),
+        threshold_bps=threshold,
+        tolerance_bps=tolerance,
         max_models=max_models,
-        membership_root=root,
     )
