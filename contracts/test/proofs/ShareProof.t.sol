@@ -19,9 +19,8 @@ contract ShareProof is Proof {
     function shareOf(Side memory s, uint256 outside, uint256 others, uint256 claim) private pure returns (uint256) {
         unchecked {
             ClarkeTax.Book memory book;
-            book.owners = s.owners;
             (uint256 valueFactor, uint256 costFactor) =
-                ClarkeTax.setWeights(book, s.t, s.counts[0], s.counts[1], s.points[1]);
+                ClarkeTax.setWeights(book, s.owners, s.t, s.counts[0], s.counts[1], s.points[1]);
             (uint256 values, uint256 costs) = s.owners ? (others + claim, outside) : (outside, others + claim);
             uint256 base = valueFactor * values + costFactor * costs;
             uint256 rounding = s.owners ? book.denominator - 1 : 0;

@@ -95,8 +95,8 @@ contract SumProof is Proof {
         returns (ClarkeTax.Book memory book, uint256 base)
     {
         unchecked {
-            book.owners = owners;
-            (uint256 valueFactor, uint256 costFactor) = ClarkeTax.setWeights(book, t, counts[0], counts[1], counts[2]);
+            (uint256 valueFactor, uint256 costFactor) =
+                ClarkeTax.setWeights(book, owners, t, counts[0], counts[1], counts[2]);
             base = valueFactor * values + costFactor * costs;
         }
     }

@@ -37,7 +37,7 @@ contract TaxProof is Proof {
             uint256 size = inputs.size;
             uint256 points = owner ? inputs.points : 1;
             ClarkeTax.Book memory book;
-            (book.owners, book.selected, book.capPerPoint) = (owner, inputs.selected, inputs.capPerPoint);
+            (book.selected, book.capPerPoint) = (inputs.selected, inputs.capPerPoint);
             (book.coefficient, book.denominator) = (inputs.coefficient, inputs.denominator);
             book.weight = owner ? int256(size) : -int256(size);
             book.rows = new uint256[](4);
@@ -71,8 +71,8 @@ contract TaxProof is Proof {
     {
         unchecked {
             uint256 d = book.denominator;
-            amount = ClarkeTax.share(points, base, book.coefficient, claim, d, book.owners ? d - 1 : 0);
-            if (book.owners && amount > points * book.capPerPoint) amount = points * book.capPerPoint;
+            amount = ClarkeTax.share(points, base, book.coefficient, claim, d, book.weight > 0 ? d - 1 : 0);
+            if (book.weight > 0 && amount > points * book.capPerPoint) amount = points * book.capPerPoint;
         }
     }
 }

@@ -59,7 +59,7 @@ contract TruthProof is Proof {
         pure
         returns (ClarkeTax.Book memory b)
     {
-        (b.owners, b.coefficient, b.denominator) = (owner, coefficient, others.denominator);
+        (b.coefficient, b.denominator) = (coefficient, others.denominator);
         b.capPerPoint = others.capPerPoint;
         b.weight = owner ? int256(uint256(others.size)) : -int256(uint256(others.size));
         b.rows = new uint256[](4);
@@ -103,7 +103,7 @@ contract TruthProof is Proof {
             (uint256 share, uint256 tax) = ClarkeTax.shareAndTax(b, points, bids, 0);
             if (selected == ClarkeTax.NONE) return -int256(tax);
             int256 surplus = int256(Lanes.bidAt(truth, 0, selected) * 1 gwei) - int256(share);
-            return (b.owners ? surplus : -surplus) - int256(tax);
+            return (b.weight > 0 ? surplus : -surplus) - int256(tax);
         }
     }
 }
