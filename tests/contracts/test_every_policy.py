@@ -38,6 +38,23 @@ def test_settle__capability__every_claimant_like_the_reference(
     assert_settles_like_reference(round_.voted())
 
 
+def test_settle__members_in_another_order__same_amounts(create_round: CreateRound) -> None:
+    """Whoever joins and commits first gains nothing by it, but for who is drawn: here the same station."""
+    amounts = []
+    for order in ((0, 1, 2, 3), (2, 0, 3, 1), (3, 2, 1, 0)):
+        round_ = create_round(
+            owner_bids=[UNEVEN["owner_bids"][i] for i in order],
+            station_bids=[UNEVEN["station_bids"][i] for i in order],
+            proposers=[order.index(i) for i in UNEVEN["proposers"]],
+            claimant=order.index(2),
+        )
+        settled = round_.voted().settled()
+        events = {seat.bids: receipt.event("MemberSettled") | {"member": ""} for seat, receipt in settled.items()}
+        amounts.append({bids: {**event, "roundId": 0} for bids, event in events.items()})
+    assert amounts[0] == amounts[1] == amounts[2]
+    assert any(event["tax"] for event in amounts[0].values()), "nobody is pivotal"
+
+
 # ── conduct ──
 
 

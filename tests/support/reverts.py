@@ -1,4 +1,4 @@
-"""From sources: which call a test expects to revert with which error, and the errors that a rule of the walks yields."""
+"""From sources: which call a test expects to fail with which error, and the errors that a rule of the walks yields."""
 
 import ast
 import inspect
@@ -10,21 +10,22 @@ from typing import Any
 Functions = dict[str, ast.FunctionDef]
 
 
-def reverts_in(path: Path, driver: Path) -> set[tuple[str, str]]:
+@cache
+def reverts_in(path: Path, driver: Path) -> frozenset[tuple[str, str]]:
     """Call and error of every `reverts_with` in a file of tests.
 
     What it is called of may be a call that is made there (`market.call("vote", ...)`), a method of the driver that
     makes one (`round_.vote(...)`), a function of the file that returns one, or a variable that holds one of these.
     """
     functions, methods = _functions(path), _functions(driver)
-    return {
+    return frozenset(
         (call, node.args[0].value)
         for function in functions.values()
         for node in ast.walk(function)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "reverts_with"
         if node.args and isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str)
         for call in _calls(node.func.value, function, functions, methods)
-    }
+    )
 
 
 def _calls(made: ast.expr, where: ast.FunctionDef, functions: Functions, methods: Functions) -> Iterator[str]:
