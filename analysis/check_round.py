@@ -3,11 +3,19 @@
 Everything that the mechanism decides is worked out again from the bids and from what happened, and compared
 to the wei. `fl/crowdfunding/round.md` has the format. How it is read beyond that:
 
-- `value`, `cost` and `margin`, the bids of whoever did not reveal, and `training` and `contributions` where
-  nothing was trained, may be null.
-- The winner recorded a global round if an epoch has an `updates_root`.
-- A cancelled round that had to be cancelled by neither commits nor reveals was not selected in time.
-- With `threshold` in the document `punished` is counted again from the votes, else it is believed.
+- Caps are gwei like the bids that they bound; `value`, `cost`, `margin`, `bond`, `contribution_stake` and all other
+  amounts are wei.
+- `value`, `cost` and `margin` sum the revealed bids of the committed members, also of a dead model. They may be null;
+  so may `training` and `contributions` where nothing was trained.
+- `contributions` has an entry by base station, in their order: points, or null for one that is not listed.
+  An explicit 0 is not the same.
+- `claimant` is null where nothing was drawn. A round that was drawn and is cancelled though a base station revealed was
+  not selected in time.
+- `share` of a base station is minus what it was due for all global rounds, so that for every member
+  `payment = share + tax + slashed + forfeited - bonus`; the lot comes besides.
+- `balance_after` is `balance_before - payment`, or more by the lot if the claimant has taken it.
+- With the round's `threshold` in the document, `upheld` is counted again from the votes; with its `tolerance` (both in
+  1/10,000) `punished` is as well. Without, they are believed.
 """
 
 from __future__ import annotations
@@ -19,14 +27,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from analysis.mechanism import WEI_PER_GWEI
-from analysis.round_facts import Member, Round, RoundResult, Statement
-from analysis.settlement import is_punished, settle_round
+from analysis.mechanism import BASIS_POINTS, CONTRIBUTION_ONE, WEI_PER_GWEI
+from analysis.round_facts import Dues, Member, Round, RoundResult
+from analysis.settlement import exceeds_threshold, settle_round
 
 logger = logging.getLogger(__name__)
 
 Document = Mapping[str, Any]
-STATEMENT_FIELDS = ("share", "tax", "reward", "forfeited", "slashed", "rebate", "payment")
+FORMAT = 2
+AMOUNTS = ("share", "tax", "reward", "forfeited", "slashed", "bonus", "payment")
 
 
 def check(document: Document) -> list[str]:
@@ -45,9 +54,8 @@ def check(document: Document) -> list[str]:
         return [
             *_check_outcome(document, result),
             *_check_models(document, round_),
-            *_check_members(document["owners"], "owner", result.owners),
-            *_check_members(document["base_stations"], "base station", result.base_stations),
-            *_check_collected(document, result),
+            *_check_members(document["owners"], "owner", result.owners, None, 0),
+            *_check_members(document["base_stations"], "base station", result.stations, round_.claimant, result.lot),
             *_check_votes(document, round_, result),
         ]
     except KeyError as error:
@@ -64,42 +72,54 @@ def read_round(document: Document) -> Round:
         ValueError: An entry is out of its range or contradicts another.
         TypeError: An entry is of the wrong type.
     """
-    policy, caps, models = document["policy"], document["caps"], document["models"]
-    base_stations = tuple(_read_member(entry, len(models)) for entry in document["base_stations"])
-    places = {_account(entry["account"]): number for number, entry in enumerate(document["owners"])}
-    if len(places) < len(document["owners"]):
-        raise ValueError("an owner is listed twice")
+    if document["format"] != FORMAT:
+        raise ValueError(f"it has format {document['format']}, not {FORMAT}")
+    caps, models = document["caps"], document["models"]
+    owners, stations = (
+        _places(document[side], name) for side, name in (("owners", "owner"), ("base_stations", "base"))
+    )
     for model in models:
-        if _account(model["proposer"]) not in places:
+        if _account(model["proposer"]) not in owners:
             raise ValueError(f"proposer {model['proposer']} is not an owner")
-    epochs = (document.get("training") or {}).get("epochs") or []
-    contributions = tuple(None if points is None else _int(points) for points in document["contributions"] or ())
+    claimant = document["claimant"]
+    if claimant is not None and _account(claimant) not in stations:
+        raise ValueError(f"claimant {claimant} is not a base station")
+    selected = document["selected"]
     return Round(
-        owners=tuple(_read_member(entry, len(models)) for entry in document["owners"]),
-        base_stations=base_stations,
-        proposers=tuple(places[_account(model["proposer"])] for model in models),
+        owners=tuple(map(_read_member, document["owners"])),
+        stations=tuple(map(_read_member, document["base_stations"])),
+        proposers=tuple(owners[_account(model["proposer"])] for model in models),
+        claimant=None if claimant is None else stations[_account(claimant)],
         theta_numerator=_int(document["theta_numerator"]),
         max_owner_bid=_int(caps["owner"]),
-        max_base_bid=_int(caps["base_station"]),
+        max_station_bid=_int(caps["base_station"]),
         bond=_int(document["bond"]),
-        owner_policy=_one_of(policy["owners"], ("equal", "capability")),
-        base_policy=_one_of(policy["base_stations"], ("equal", "capability", "contribution")),
+        stake=_int(document["contribution_stake"]),
+        owner_policy=_one_of(document["policy"], ("equal", "capability")),
         selected_in_time=document["status"] != "cancelled",
-        global_round_recorded=any(epoch.get("updates_root") for epoch in epochs),
+        global_rounds=1 if selected is None else _int(models[selected]["global_rounds"]),
         reported=document["status"] != "aborted",
         punished=bool(document["punished"]),
-        contributions=contributions,
+        upheld=bool(document["upheld"]),
+        contributions=tuple(None if points is None else _int(points) for points in document["contributions"] or ()),
     )
 
 
-def _read_member(entry: Document, models: int) -> Member:
-    revealed = bool(entry["revealed"])
+def _places(entries: Sequence[Document], name: str) -> dict[str, int]:
+    """Where each account is among its side."""
+    places = {_account(entry["account"]): number for number, entry in enumerate(entries)}
+    if len(places) < len(entries):
+        raise ValueError(f"an account is listed twice among the {name}s")
+    return places
+
+
+def _read_member(entry: Document) -> Member:
     return Member(
-        bids=tuple(_int(bid) for bid in entry["bids"]) if revealed else (0,) * models,
+        bids=tuple(_int(bid) for bid in entry["bids"] or ()),
         points=_int(entry["points"]),
         committed=bool(entry["committed"]),
-        revealed=revealed,
-        recorded=bool(entry.get("recorded")),
+        revealed=bool(entry["revealed"]),
+        recorded=_int(entry.get("recorded") or 0),
     )
 
 
@@ -109,6 +129,8 @@ def _check_outcome(document: Document, result: RoundResult) -> list[str]:
         *_differs("status", document["status"], result.status),
         *_differs("selected", document["selected"], result.selected),
         *_differs("pool", _int(document["pool"] or 0), pool),
+        *_differs("upheld", bool(document["upheld"]), result.upheld),
+        *_differs("kept", _int(document["kept"]), result.kept),
     ]
 
 
@@ -116,7 +138,7 @@ def _check_models(document: Document, round_: Round) -> list[str]:
     found = []
     for number, (model, live) in enumerate(zip(document["models"], round_.live, strict=True)):
         value = _sum_of_bids(round_.owners, number)
-        cost = _sum_of_bids(round_.base_stations, number)
+        cost = _sum_of_bids(round_.stations, number)
         found += _differs(f"model {number} live", bool(model["live"]), live)
         for field, expected in (("value", value), ("cost", cost), ("margin", value - cost)):
             if model[field] is not None:
@@ -128,33 +150,29 @@ def _sum_of_bids(side: Sequence[Member], model: int) -> int:
     return sum(member.bids[model] for member in side if member.committed and member.revealed) * WEI_PER_GWEI
 
 
-def _check_members(entries: Sequence[Document], role: str, statements: Sequence[Statement]) -> list[str]:
+def _check_members(
+    entries: Sequence[Document], role: str, dues: Sequence[Dues], claimant: int | None, lot: int
+) -> list[str]:
     found = []
-    for number, (entry, statement) in enumerate(zip(entries, statements, strict=True)):
-        name = f"{role} {number}"
-        for field in STATEMENT_FIELDS:
-            found += _differs(f"{name} {field}", _int(entry[field] or 0), getattr(statement, field))
+    for number, (entry, each) in enumerate(zip(entries, dues, strict=True)):
+        name, own_lot = f"{role} {number}", lot if number == claimant else 0
+        for field in AMOUNTS:
+            found += _differs(f"{name} {field}", _int(entry[field] or 0), getattr(each, field))
+        found += _differs(f"{name} lot", _int(entry["lot"] or 0), own_lot)
+        found += _differs(f"{name} claimant", bool(entry["claimant"]), number == claimant)
         change = _int(entry["balance_after"]) - _int(entry["balance_before"])
-        if change not in (-statement.payment, -statement.payment + statement.rebate):
+        if change not in (-each.payment, -each.payment + own_lot):
             found.append(
-                f"{name} balance changed by {change}, "
-                f"the reference says {-statement.payment} before its rebate of {statement.rebate}"
+                f"{name} balance changed by {change}, the reference says {-each.payment} and a lot of {own_lot}"
             )
     return found
 
 
-def _check_collected(document: Document, result: RoundResult) -> list[str]:
-    found = []
-    for key, side in (("owners", result.owner_side), ("base_stations", result.base_side)):
-        found += _differs(f"collected {key}", _int(document["collected"][key] or 0), side.inside + side.outside)
-    return found
-
-
 def _check_votes(document: Document, round_: Round, result: RoundResult) -> list[str]:
-    """Votes come from electors, once each, after a report; and they decide whether the winner is punished."""
+    """Votes come from electors, once each, after a report; and they decide what is punished and upheld."""
     votes = document["votes"] or []
     if result.selected is None or result.status != "settled":
-        return ["there is a vote or a punishment, but no report"] if votes or round_.punished else []
+        return ["there is a vote or a verdict, but no report"] if votes or round_.punished or round_.upheld else []
     winner = round_.proposers[result.selected]
     electors = [
         _account(entry["account"])
@@ -164,11 +182,23 @@ def _check_votes(document: Document, round_: Round, result: RoundResult) -> list
     voters = [_account(vote["account"]) for vote in votes]
     found = [f"{voter} voted but is no elector" for voter in voters if voter not in electors]
     found += [f"{voter} voted more than once" for voter in sorted(set(voters)) if voters.count(voter) > 1]
-    if document.get("threshold") is not None:
-        votes_for = sum(bool(vote["punish"]) for vote in votes)
-        punished = is_punished(votes_for, len(electors), _int(document["threshold"]))
-        found += _differs("punished", round_.punished, punished)
+    threshold, tolerance = document.get("threshold"), document.get("tolerance")
+    if threshold is None:
+        return found
+    for_upholding = sum(bool(vote["uphold"]) for vote in votes)
+    listed = sum(points or 0 for points in round_.contributions) == CONTRIBUTION_ONE
+    upheld = listed and not round_.punished and exceeds_threshold(for_upholding, len(electors), _int(threshold))
+    found += _differs("upheld", round_.upheld, upheld)
+    if tolerance is not None:
+        claimed = _basis_points(document["training"]["claimed_accuracy"])
+        against = sum(_basis_points(vote["measured_accuracy"]) + _int(tolerance) < claimed for vote in votes)
+        found += _differs("punished", round_.punished, exceeds_threshold(against, len(electors), _int(threshold)))
     return found
+
+
+def _basis_points(accuracy: float) -> int:
+    """As the contract has it."""
+    return round(accuracy * BASIS_POINTS)
 
 
 def _differs(name: str, found: object, expected: object) -> list[str]:

@@ -71,11 +71,10 @@ library Settlement {
     /// @dev Works out from the words of a round and its status what follows for all members. A verdict needs more than the threshold of
     /// all electors, who are the committed owners but the winner.
     function judge(Statement memory s, Status status) internal pure {
-        (s.selected, s.taxed) = (ClarkeTax.NONE, status == Status.NothingTrained);
-        s.aborted = status == Status.Aborted;
-        if (s.aborted) s.selected = s.conduct.selected();
-        if (status != Status.Reported) return;
-        s.selected = s.conduct.selected();
+        (s.aborted, s.taxed) = (status == Status.Aborted, status == Status.NothingTrained);
+        bool reported = status == Status.Reported;
+        s.selected = s.aborted || reported ? s.conduct.selected() : ClarkeTax.NONE;
+        if (!reported) return;
         s.taxed = s.conduct.recorders() != 0;
         unchecked {
             uint256 needed = s.draw.thresholdBps() * (s.ledger.committed(OWNERS) - 1);
@@ -89,11 +88,11 @@ library Settlement {
     function openBook(ClarkeTax.Book memory book, Statement memory s, Round storage round, uint256 side) internal view {
         unchecked {
             uint256 stations = s.ledger.committed(STATIONS);
-            book.owners = side == OWNERS;
             book.selected = s.selected;
             book.capPerPoint = s.terms.cap(side) * 1 gwei;
-            (uint256 valueFactor, uint256 costFactor) =
-                ClarkeTax.setWeights(book, s.draw.theta(), s.ledger.committed(OWNERS), stations, s.ledger.points());
+            (uint256 valueFactor, uint256 costFactor) = ClarkeTax.setWeights(
+                book, side == OWNERS, s.draw.theta(), s.ledger.committed(OWNERS), stations, s.ledger.points()
+            );
             // The sums are gwei.
             (valueFactor, costFactor) = (valueFactor * 1 gwei, costFactor * 1 gwei);
             (uint256 valueWeight, uint256 costWeight) = ((stations - 1) * 1 gwei, stations * 1 gwei);
@@ -154,8 +153,13 @@ library Settlement {
                     (share, dues.tax) = ClarkeTax.shareAndTax(book, side == OWNERS ? member.points() : 1, bids, s.from);
                 }
             }
-            if (side == OWNERS) ownersDues(dues, s, member, share, bond);
-            else stationsDues(dues, s, member, share, bond);
+            if (side == STATIONS) {
+                stationsDues(dues, s, member, share, bond);
+            } else {
+                if (s.conduct.recorders() != 0) dues.share = share;
+                // Once, if it was silent as well.
+                if (member.proposed(s.selected) && (s.punished || s.aborted)) dues.slashed = bond;
+            }
         }
         if (!due) revert IHCFL.SettlementNotOpen(s.roundId, s.conduct.status());
         released = collect(dues, s.terms.largestPayment(side, member.points()) + bond);
@@ -173,12 +177,6 @@ library Settlement {
         uint256 value = Lanes.lane(round.sums[OWNERS].atStorage(w), model) * 1 gwei;
         uint256 cost = Lanes.lane(round.sums[STATIONS].atStorage(w), model) * 1 gwei;
         return ClarkeTax.claimantShare(s.draw.theta(), s.ledger.committed(STATIONS), value, cost);
-    }
-
-    /// @dev The winner loses its bond if it never reported, or by vote; once, if it was silent as well.
-    function ownersDues(Dues memory dues, Statement memory s, Member member, uint256 share, uint256 bond) private pure {
-        if (s.conduct.recorders() != 0) dues.share = share;
-        if (member.proposed(s.selected) && (s.punished || s.aborted)) dues.slashed = bond;
     }
 
     /// @dev Paid by the part of the global rounds that it recorded; the bond is lost by the other part, or by an upheld zero.

@@ -49,8 +49,8 @@ BLIND: Mapping[str, Callable[[Row], list[float]]] = {
 """Lies that look at nothing but one's own values: all claims times a factor, or their distances from their mean."""
 
 SIZES, QUICK_SIZES = (3, 4, 5, 7, 10, 14, 20), (3, 5, 10, 20)
-DRAWS, QUICK_DRAWS = 1_500, 200  # at three members a side; fewer of more
-SEARCHES, QUICK_SEARCHES = 100, 12  # rounds searched, likewise
+DRAWS, QUICK_DRAWS = 800, 200  # at three members a side; fewer of more
+SEARCHES, QUICK_SEARCHES = 60, 12  # rounds searched, likewise
 STEPS = 40  # of hill climbing in each
 
 Amounts: TypeAlias = dict[str, Any]

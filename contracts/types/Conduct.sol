@@ -10,9 +10,8 @@ import {Bits} from "./Bits.sol";
 ///   247 free 9 | 233 accuracy 14 | 213 votesCast 20 | 193 votesUphold 20 | 173 votesPunish 20 | 153 finished 20 | 133 recorders 20 |
 ///   124 globalRounds 9 | 118 selected 6 | 115 status 3 | 90 voteAfter 25 | 65 reportAfter 25 | 40 trainAfter 25 | 0 selectDeadline 40
 ///
-/// `globalRounds` is T of the selected model. `recorders` have recorded a global round, `finished` all of them. `accuracy`: until the
-/// report the tolerance, from then on the claimed accuracy less the tolerance, 1/10,000. Each `…After` is seconds after the deadline
-/// before.
+/// `globalRounds` is T of the selected model. `recorders` have recorded a global round, `finished` all of them. `accuracy` is 1/10,000:
+/// until the report the tolerance, then the claimed accuracy less it. Each `…After` is seconds after the select deadline.
 type Conduct is uint256;
 
 using ConductLibrary for Conduct global;
@@ -37,8 +36,8 @@ library ConductLibrary {
     function pack(IHCFL.RoundTerms calldata t) internal pure returns (Conduct) {
         IHCFL.Deadlines calldata d = t.deadlines;
         return Conduct.wrap(
-            d.select | (uint256(d.train - d.select) << TRAIN_AFTER) | (uint256(d.report - d.train) << REPORT_AFTER)
-                | (uint256(d.vote - d.report) << VOTE_AFTER) | (uint256(Status.Open) << STATUS)
+            d.select | (uint256(d.train - d.select) << TRAIN_AFTER) | (uint256(d.report - d.select) << REPORT_AFTER)
+                | (uint256(d.vote - d.select) << VOTE_AFTER) | (uint256(Status.Open) << STATUS)
                 | (uint256(t.toleranceBps) << ACCURACY)
         );
     }
@@ -48,29 +47,19 @@ library ConductLibrary {
     }
 
     function trainDeadline(Conduct self) internal pure returns (uint256) {
-        unchecked {
-            return self.selectDeadline() + Conduct.unwrap(self).get(TRAIN_AFTER, 25);
-        }
+        return self.selectDeadline() + Conduct.unwrap(self).get(TRAIN_AFTER, 25);
     }
 
     function reportDeadline(Conduct self) internal pure returns (uint256) {
-        unchecked {
-            return self.trainDeadline() + Conduct.unwrap(self).get(REPORT_AFTER, 25);
-        }
+        return self.selectDeadline() + Conduct.unwrap(self).get(REPORT_AFTER, 25);
     }
 
     function voteDeadline(Conduct self) internal pure returns (uint256) {
-        unchecked {
-            return self.reportDeadline() + Conduct.unwrap(self).get(VOTE_AFTER, 25);
-        }
+        return self.selectDeadline() + Conduct.unwrap(self).get(VOTE_AFTER, 25);
     }
 
     function status(Conduct self) internal pure returns (Status) {
         return Status(Conduct.unwrap(self).get(STATUS, 3));
-    }
-
-    function isAt(Conduct self, Status status_) internal pure returns (bool) {
-        return Conduct.unwrap(self).get(STATUS, 3) == uint256(status_);
     }
 
     function selected(Conduct self) internal pure returns (uint256) {
@@ -109,14 +98,11 @@ library ConductLibrary {
         return Conduct.wrap(word).withStatus(Status.Training);
     }
 
-    /// @dev A base station is added once to each: at most MAX_COMMITTED.
+    /// @dev A base station is added once to each, with its first and its last record: at most MAX_COMMITTED.
     function withRecord(Conduct self, bool first, bool last) internal pure returns (Conduct) {
-        unchecked {
-            uint256 word = Conduct.unwrap(self);
-            if (first) word += 1 << RECORDERS;
-            if (last) word += 1 << FINISHED;
-            return Conduct.wrap(word);
-        }
+        uint256 word = Conduct.unwrap(self);
+        if (first) word += 1 << RECORDERS;
+        return Conduct.wrap(last ? word + (1 << FINISHED) : word);
     }
 
     /// @dev No measured accuracy is above 10,000: a larger claim less the tolerance is as good as 10,001.

@@ -38,9 +38,7 @@ library LedgerLibrary {
     }
 
     function commitDeadline(Ledger self) internal pure returns (uint256) {
-        unchecked {
-            return self.joinDeadline() + Ledger.unwrap(self).get(COMMIT_AFTER, 25);
-        }
+        return self.joinDeadline() + Ledger.unwrap(self).get(COMMIT_AFTER, 25);
     }
 
     function committed(Ledger self, uint256 side) internal pure returns (uint256) {
@@ -66,9 +64,7 @@ library LedgerLibrary {
 
     /// @dev The caller has checked that no more than MAX_ESCROW comes together.
     function plusEscrow(Ledger self, uint256 amount) internal pure returns (Ledger) {
-        unchecked {
-            return Ledger.wrap(Ledger.unwrap(self) + (amount << ESCROW));
-        }
+        return Ledger.wrap(Ledger.unwrap(self) + (amount << ESCROW));
     }
 
     /// @dev Reverts if the escrow holds less.

@@ -100,9 +100,7 @@ library MemberLibrary {
 
     /// @dev At most 256 are added.
     function withRecord(Member self) internal pure returns (Member) {
-        unchecked {
-            return Member.wrap(Member.unwrap(self) + (1 << RECORDED));
-        }
+        return Member.wrap(Member.unwrap(self) + (1 << RECORDED));
     }
 
     function withStage(Member self, Stage stage_) internal pure returns (Member) {

@@ -51,16 +51,12 @@ library TermsLibrary {
     }
 
     function revealDeadline(Terms self) internal pure returns (uint256) {
-        unchecked {
-            return self.commitDeadline() + Terms.unwrap(self).get(REVEAL_AFTER, 25);
-        }
+        return self.commitDeadline() + Terms.unwrap(self).get(REVEAL_AFTER, 25);
     }
 
     /// @dev Who is not drawn by the middle of the reveal phase is not drawn: the other half is left for reveals.
     function drawDeadline(Terms self) internal pure returns (uint256) {
-        unchecked {
-            return (self.commitDeadline() + self.revealDeadline()) / 2;
-        }
+        return (self.commitDeadline() + self.revealDeadline()) / 2;
     }
 
     /// @dev Largest bid of a side, gwei.
@@ -70,9 +66,7 @@ library TermsLibrary {
 
     /// @dev Wei.
     function bond(Terms self) internal pure returns (uint256) {
-        unchecked {
-            return Terms.unwrap(self).get(BOND, 54) * 1 gwei;
-        }
+        return Terms.unwrap(self).get(BOND, 54) * 1 gwei;
     }
 
     function maxModels(Terms self) internal pure returns (uint256) {
@@ -111,9 +105,7 @@ library TermsLibrary {
 
     /// @dev At most 64 models are added.
     function withModel(Terms self) internal pure returns (Terms) {
-        unchecked {
-            return Terms.wrap(Terms.unwrap(self) + (1 << MODEL_COUNT));
-        }
+        return Terms.wrap(Terms.unwrap(self) + (1 << MODEL_COUNT));
     }
 
     /// @dev Once.

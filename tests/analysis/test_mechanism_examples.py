@@ -61,7 +61,7 @@ def test_settle__owner_turns_the_selection__pays_the_others_loss() -> None:
     assert result.payments == gwei(6.5, 1.5, -1, -1, -1)
 
 
-def test_settle__base_station_turns_the_selection__pays_the_others_loss_in_its_own_weight() -> None:
+def test_settle__base_station_turns_the_selection__pays_the_others_loss() -> None:
     # V = (10, 10), K = (9, 1 + 4 = 5): E = 2 V - 3 K = (-7, 5): model 1. theta = 0: r_0 = k_1 = (1, 4), r_1 = (8, 1).
     # A_0 = E + 3 (k - r) = (-7 + 3 * 7, 5 - 3 * 3) = (14, -4): tax 18/3 = 6.   A_1 = (-7 - 21, 5 + 9) = (-28, 14): 0.
     # K^ = (13.5, 7.5), c = (6.75, 3.75). Owners: A = E - 2 (v - c) = (-3.5, 2.5): 0. The claimant: 5/2.

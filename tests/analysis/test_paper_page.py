@@ -9,7 +9,8 @@ from analysis.figures.catalogue import figure
 from analysis.figures.figure import Setting
 from analysis.figures.record import read
 from analysis.literal import together
-from analysis.mechanism import WEI_PER_GWEI, settle
+from analysis.mechanism import WEI_PER_GWEI, Bids, Settlement, settle
+from tests.analysis.page_formulas import claims_at, estimate_at
 from tests.analysis.round_strategies import Auction, auctions
 from tests.support.pages import ROOT, Page
 
@@ -51,9 +52,17 @@ def keeps(worth: int, payment: Fraction | int) -> Fraction:
     return worth - Fraction(payment) / WEI_PER_GWEI
 
 
+def ours(owner_bids: Bids, station_bids: Bids, theta_numerator: int) -> Settlement:
+    """The last base station stands aside."""
+    return settle(owner_bids, station_bids, theta_numerator, claimant=2)
+
+
 def test_shares__of_the_drawn_payment__pay_a_lie() -> None:
-    costs = [[4], [4]]
-    for rule, by_the_truth, by_the_lie in ((together, 3, Fraction(11, 2)), (settle, 3, 3)):
+    costs = [[3], [3], [2]]
+    for rule, by_the_truth, by_the_lie in (
+        (together, 3, Fraction(11, 2)),
+        (ours, Fraction(11, 4), Fraction(11, 4)),
+    ):
         assert keeps(10, rule([[10], [10]], costs, HALF).payments[0]) == by_the_truth
         assert keeps(10, rule([[0], [10]], costs, HALF).payments[0]) == by_the_lie
 
@@ -61,29 +70,26 @@ def test_shares__of_the_drawn_payment__pay_a_lie() -> None:
 def test_each_side_taxed_alone__pays_a_lie_that_one_auction_does_not() -> None:
     def taxes(claim: int) -> tuple[Fraction, Fraction]:
         """Of the first owner: by its own side alone, and by all. The other owner's value is 0."""
-        decided = settle([[claim], [0]], [[2], [2]], HALF)
+        decided = ours([[claim], [0]], [[2], [2], [2]], HALF)
         assert decided.selected == 0
-        assert decided.shares[0] == 1 * WEI_PER_GWEI, "independent of its claim"
+        assert decided.shares[0] == Fraction(3, 2) * WEI_PER_GWEI, "independent of its claim"
         others_pay = decided.pool - decided.shares[0]
         return others_pay / WEI_PER_GWEI, Fraction(decided.taxes[0], WEI_PER_GWEI)
 
-    assert taxes(10) == (6, 3)
-    assert taxes(5) == (Fraction(7, 2), 3)
+    assert taxes(10) == (Fraction(13, 2), Fraction(9, 2))
+    assert taxes(7) == (5, Fraction(9, 2))
 
 
 def test_participation__average_is_positive__a_truthful_member_loses() -> None:
-    decided = settle([[10], [0]], [[2], [2]], HALF)
-    assert decided.margins == [6 * WEI_PER_GWEI]
-    assert keeps(0, decided.payments[1]) == -6
+    decided = ours([[10], [0]], [[2], [2], [2]], HALF)
+    assert decided.selected == 0
+    assert keeps(0, decided.payments[1]) == Fraction(-13, 2)
 
 
 @given(auctions())
 def test_averages__any_round__before_tax_neither_side_loses(auction: Auction) -> None:
-    """Equations 5 and 6."""
+    """Equations 5 and 6, for the costs as they are estimated from all but the claimant's."""
     decided = auction.settle()
     if decided.selected is not None:
-        values, costs = (
-            sum(row[decided.selected] for row in side) * WEI_PER_GWEI
-            for side in (auction.owner_bids, auction.base_bids)
-        )
-        assert costs <= decided.pool <= values
+        value = sum(claims_at(auction, decided.selected)[0])
+        assert estimate_at(auction, decided.selected) <= decided.pool <= value

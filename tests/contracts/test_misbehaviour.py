@@ -3,10 +3,13 @@
 Amounts start from the table in `test_settle.py`.
 """
 
+from collections.abc import Callable
+
 import pytest
 
 from analysis.devnode.rounds import GLOBAL_ROUNDS, CreateRound, LiveRound
-from fl.market.terms import GWEI, Status
+from fl.market.terms import GWEI, Policy, Status
+from tests.support.reference import assert_settles_like_reference
 
 BOND = 200 * GWEI
 NOTHING = dict.fromkeys(("share", "tax", "slashed", "reward", "forfeited", "bonus"), 0)
@@ -146,3 +149,98 @@ def test_absent_proposer__bond_kept_whoever_settles_first(create_round: CreateRo
     round_.settle_many([*others, alice]).send()
     assert {seat.name: round_.market.free(seat.account) for seat in round_.members} == after
     assert round_.state.escrow - round_.lot >= BOND
+
+
+def silent(*places: tuple[str, int]) -> Callable[[LiveRound], None]:
+    def play(round_: LiveRound) -> None:
+        round_.drawn()
+        round_.revealed(but=[getattr(round_, side)[number] for side, number in places]).voted()
+
+    return play
+
+
+def working(*recorded: int, guided: bool = True, punished: bool = False) -> Callable[[LiveRound], None]:
+    """So many global rounds of each base station, the claimant last."""
+
+    def play(round_: LiveRound) -> None:
+        round_.selected()
+        round_.trained(recorded=dict(zip(round_.stations, recorded, strict=True)), guided=guided).reported()
+        round_.voted(punish=round_.electors if punished else ())
+
+    return play
+
+
+def never_commits(*places: tuple[str, int]) -> Callable[[LiveRound], None]:
+    def play(round_: LiveRound) -> None:
+        round_.joined()
+        round_.committed(but=[getattr(round_, side)[number] for side, number in places]).voted()
+
+    return play
+
+
+def listed(*points: int, punished: bool = False, upheld: bool = True) -> Callable[[LiveRound], None]:
+    def play(round_: LiveRound) -> None:
+        round_.trained().reported(dict(zip(round_.stations, points, strict=False)))
+        round_.voted(punish=round_.electors if punished else (), reject=() if upheld else round_.electors)
+
+    return play
+
+
+def aborted(*recorded: int, silent_winner: bool = False) -> Callable[[LiveRound], None]:
+    def play(round_: LiveRound) -> None:
+        round_.drawn().revealed(but=[round_.owners[1]] if silent_winner else ()).selected()
+        round_.trained(recorded=dict(zip(round_.stations, recorded, strict=True))).aborted()
+
+    return play
+
+
+def no_owner_reveals(round_: LiveRound) -> None:
+    round_.drawn().revealed(but=round_.owners).selected()
+    assert round_.state.status == Status.NOTHING_TRAINED
+
+
+PLAYS: dict[str, Callable[[LiveRound], object]] = {
+    "honest": working(3, 3, 3, 3),
+    "silent owner": silent(("owners", 2)),
+    "silent winner": silent(("owners", 1)),
+    "silent pivotal station": silent(("stations", 0)),
+    "silent on both sides": silent(("owners", 0), ("stations", 1)),
+    "all owners silent": no_owner_reveals,
+    "one station left": silent(("stations", 0), ("stations", 1)),
+    "absent station": working(0, 3, 3, 3),
+    "absent claimant": working(3, 3, 3, 0),
+    "partial work": working(1, 2, 3, 1),
+    "partial, unguided": working(1, 2, 3, 1, guided=False),
+    "partial, punished": working(1, 2, 3, 1, punished=True),
+    "all absent": working(0, 0, 0, 0),
+    "all absent, punished": working(0, 0, 0, 0, punished=True),
+    "listed": listed(100_000, 200_000, 300_000, 400_000),
+    "listed, a zero": listed(0, 500_000, 500_000),
+    "listed, two have all": listed(500_000, 500_000),
+    "listed, a zero of the claimant": listed(500_000, 300_000, 200_000, 0),
+    "listed, rejected": listed(0, 500_000, 500_000, upheld=False),
+    "listed, punished": listed(0, 500_000, 500_000, punished=True),
+    "listed, one short": listed(0, 499_999, 500_000, 0),
+    "aborted": aborted(3, 3, 3, 3),
+    "aborted, partial work": aborted(1, 0, 2, 3),
+    "aborted, nobody recorded": aborted(0, 0, 0, 0),
+    "aborted by a silent winner": aborted(3, 2, 1, 0, silent_winner=True),
+    "absent proposer": never_commits(("owners", 0)),
+    "absent on both sides": never_commits(("owners", 0), ("stations", 2)),
+}
+
+
+@pytest.mark.parametrize("policy", Policy)
+@pytest.mark.parametrize("play", PLAYS)
+def test_every_conduct__under_either_policy__like_the_reference(
+    create_round: CreateRound, play: str, policy: Policy
+) -> None:
+    round_ = create_round(
+        station_bids=((28, 2), (1, 14), (1, 13), (9, 9)),
+        owner_policy=policy,
+        owner_points=(5, 3, 7) if policy is Policy.CAPABILITY else None,
+        bond=51 * GWEI,
+        contribution_stake=7 * GWEI,
+    )
+    PLAYS[play](round_)
+    assert_settles_like_reference(round_)
