@@ -7,10 +7,7 @@ import {Words} from "./Words.sol";
 /// @title Shares and Clarke taxes
 /// @notice The arithmetic of the mechanism, pure. Everything is wei; Q = 2^64 and θ = t / Q. V and K are the sums of the owners' values
 /// and of the base stations' costs at a model (the claimant has no say and is not in K), n_O and n_B the committed members of a side,
-/// the claimant included. The costs of all are estimated as `n_B K / (n_B − 1)`, and a model's score is
-///
-///     E = (n_B − 1) V − n_B K
-///
+/// the claimant included. The costs of all are estimated as `n_B K / (n_B − 1)`, and a model's score is `E = (n_B − 1) V − n_B K`.
 /// Every member's share is worked out from everybody's claims but its own, and has one form:
 ///
 ///     share = (p · base − coefficient · claim) / denominator,   rounded up for owners, down for base stations
@@ -39,15 +36,13 @@ library ClarkeTax {
     int256 internal constant DEAD = -(2 ** 200);
 
     /// @notice What one side's shares and taxes are worked out from.
-    /// @param owners whether it is the owners' side
     /// @param selected the selected model, or NONE
-    /// @param weight the side's (see above)
+    /// @param weight the side's (see above), positive for owners
     /// @param coefficient what an own claim is multiplied by in a share (see above)
     /// @param denominator of a share (see above)
     /// @param capPerPoint the largest share a point, wei (owners)
     /// @param rows every model's score E (int256), then every model's base of the side's shares, uint256[2 M]
     struct Book {
-        bool owners;
         uint256 selected;
         int256 weight;
         uint256 coefficient;
@@ -56,20 +51,21 @@ library ClarkeTax {
         uint256[] rows;
     }
 
-    /// @notice Fills in weight, coefficient and denominator of a side, from `owners`.
+    /// @notice Fills in weight, coefficient and denominator of a side.
+    /// @param ofOwners whether it is the owners' side
     /// @param t θ's numerator
     /// @param total Σp of the owners
     /// @return valueFactor what V is multiplied by in a base
     /// @return costFactor what K is multiplied by
     /// @dev Owners and stations are below 2^20, `total` below 2^52: a denominator is below 2^156.
-    function setWeights(Book memory book, uint256 t, uint256 owners, uint256 stations, uint256 total)
+    function setWeights(Book memory book, bool ofOwners, uint256 t, uint256 owners, uint256 stations, uint256 total)
         internal
         pure
         returns (uint256 valueFactor, uint256 costFactor)
     {
         unchecked {
             costFactor = (Q - t) * stations;
-            if (book.owners) {
+            if (ofOwners) {
                 uint256 weight = stations - 1;
                 valueFactor = t * weight * total;
                 costFactor *= owners - 1;
@@ -118,8 +114,8 @@ library ClarkeTax {
             int256 weight = book.weight;
             uint256 coefficient = book.coefficient;
             uint256 denominator = book.denominator;
-            uint256 largestShare = book.owners ? points * book.capPerPoint : type(uint256).max;
-            uint256 rounding = book.owners ? denominator - 1 : 0;
+            (uint256 largestShare, uint256 rounding) =
+                weight > 0 ? (points * book.capPerPoint, denominator - 1) : (type(uint256).max, 0);
             int256 best; // max(0, …): the alternative that nothing is trained
             int256 atSelected;
             for (uint256 m; m < models; ++m) {

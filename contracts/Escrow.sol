@@ -7,16 +7,13 @@ import {IHCFL} from "./interfaces/IHCFL.sol";
 /// @notice Every account has one free balance. Rounds take locks out of it and give settlements back to it; ether leaves by
 /// `withdraw` alone, at its owner's word alone, so that no receiver can hold up anybody else.
 abstract contract Escrow is IHCFL {
-    /// @inheritdoc IHCFL
     mapping(address account => uint256 amount) public freeBalance;
 
-    /// @inheritdoc IHCFL
     function deposit() external payable {
         freeBalance[msg.sender] += msg.value;
         emit Deposited(msg.sender, msg.value);
     }
 
-    /// @inheritdoc IHCFL
     function withdraw(uint256 amount, address to) external {
         _debit(msg.sender, amount);
         emit Withdrawn(msg.sender, to, amount);

@@ -12,13 +12,14 @@ import {Words} from "./Words.sol";
 import {IHCFL, Role, Stage, Status} from "./interfaces/IHCFL.sol";
 import {Conduct, ConductLibrary} from "./types/Conduct.sol";
 import {Draw, DrawLibrary} from "./types/Draw.sol";
-import {Ledger, LedgerLibrary, MAX_COMMITTED, MAX_ESCROW, OWNERS, STATIONS} from "./types/Ledger.sol";
+import {Ledger, LedgerLibrary, MAX_COMMITTED, MAX_ESCROW} from "./types/Ledger.sol";
 import {Member, MemberLibrary} from "./types/Member.sol";
 import {Round} from "./types/Round.sol";
+import {OWNERS, STATIONS} from "./types/Side.sol";
 import {Terms, TermsLibrary} from "./types/Terms.sol";
 
 /// @title HCFL: truthful crowdfunding of hierarchical federated learning
-/// @dev Read it top to bottom: the calls stand in the order of the protocol. Where the tax is worked out: `ClarkeTax`. What a
+/// @dev Read it top to bottom: the calls stand in the order of the protocol, each documented in `IHCFL`. Where the tax is worked out: `ClarkeTax`. What a
 /// member owes: `Settlement`. Who can move ether: `Escrow`, called here by `_join`, `_settle` and `claimLot` alone.
 /// Storage: slot 0 `roundCount`, 1 the rounds (`types/Round.sol`), 2 `freeBalance`.
 contract HCFL is Rounds, Escrow {
@@ -26,7 +27,6 @@ contract HCFL is Rounds, Escrow {
 
     // ────────────────────────────────────────── create and join ────────────────────────────────────────
 
-    /// @inheritdoc IHCFL
     function createRound(RoundTerms calldata terms, bytes32 membershipRoot) external returns (uint256 roundId) {
         _checkTerms(terms);
         if (membershipRoot == 0) revert MembershipRootRequired();
@@ -40,7 +40,6 @@ contract HCFL is Rounds, Escrow {
         emit RoundCreated(roundId, msg.sender, terms, membershipRoot);
     }
 
-    /// @inheritdoc IHCFL
     function join(uint256 roundId, bytes32 termsHash, Role role, uint32 points, bytes32[] calldata proof)
         external
         payable
@@ -51,7 +50,6 @@ contract HCFL is Rounds, Escrow {
         (round.ledger, round.members[msg.sender]) = _join(round, roundId, ledger, termsHash, role, points, proof);
     }
 
-    /// @inheritdoc IHCFL
     function propose(uint256 roundId, Proposal calldata proposal) external returns (uint256 model) {
         Round storage round = _rounds[roundId];
         Ledger ledger = _ledgerOf(round, roundId);
@@ -73,7 +71,6 @@ contract HCFL is Rounds, Escrow {
 
     // ────────────────────────────────────── commit, draw and reveal ────────────────────────────────────
 
-    /// @inheritdoc IHCFL
     function commitBid(uint256 roundId, bytes32 commitment) external {
         Round storage round = _rounds[roundId];
         Ledger ledger = _ledgerOf(round, roundId);
@@ -84,7 +81,6 @@ contract HCFL is Rounds, Escrow {
         _commit(round, roundId, ledger, member, commitment);
     }
 
-    /// @inheritdoc IHCFL
     function joinAndCommit(
         uint256 roundId,
         bytes32 termsHash,
@@ -101,7 +97,6 @@ contract HCFL is Rounds, Escrow {
         _commit(round, roundId, ledger, member, commitment);
     }
 
-    /// @inheritdoc IHCFL
     function drawClaimant(uint256 roundId) external {
         Round storage round = _rounds[roundId];
         Ledger ledger = _ledgerOf(round, roundId);
@@ -124,7 +119,6 @@ contract HCFL is Rounds, Escrow {
         emit ClaimantDrawn(roundId, uint64(draw.theta()), ordinal);
     }
 
-    /// @inheritdoc IHCFL
     function revealBid(uint256 roundId, uint256[] calldata bids, bytes32 salt) external {
         Round storage round = _rounds[roundId];
         Terms terms = round.terms;
@@ -147,7 +141,6 @@ contract HCFL is Rounds, Escrow {
 
     // ────────────────────────────────────────────── select ─────────────────────────────────────────────
 
-    /// @inheritdoc IHCFL
     function selectModel(uint256 roundId) external {
         Round storage round = _rounds[roundId];
         Conduct conduct = _conductOf(round, roundId, Status.Open);
@@ -172,7 +165,6 @@ contract HCFL is Rounds, Escrow {
 
     // ─────────────────────────────────────────── train and report ──────────────────────────────────────
 
-    /// @inheritdoc IHCFL
     function recordGlobalRound(uint256 roundId, uint256 globalRound, bytes32 modelDigest, bytes32 updatesRoot)
         external
     {
@@ -183,7 +175,6 @@ contract HCFL is Rounds, Escrow {
         emit GlobalRoundRecorded(roundId, msg.sender, globalRound, modelDigest, updatesRoot);
     }
 
-    /// @inheritdoc IHCFL
     function recordUpdate(uint256 roundId, uint256 globalRound, bytes32 updateDigest) external {
         Round storage round = _rounds[roundId];
         Conduct conduct = _conductOf(round, roundId, Status.Training);
@@ -197,7 +188,6 @@ contract HCFL is Rounds, Escrow {
         emit UpdateRecorded(roundId, msg.sender, globalRound, updateDigest);
     }
 
-    /// @inheritdoc IHCFL
     function reportContributions(uint256 roundId, address[] calldata stations, uint32[] calldata points) external {
         Round storage round = _rounds[roundId];
         Conduct conduct = _conductOf(round, roundId, Status.Training);
@@ -219,7 +209,6 @@ contract HCFL is Rounds, Escrow {
         round.draw = draw.withListed(sum);
     }
 
-    /// @inheritdoc IHCFL
     function reportResult(uint256 roundId, bytes32 modelDigest, Opening calldata opening) external {
         Round storage round = _rounds[roundId];
         Conduct conduct = _conductOf(round, roundId, Status.Training);
@@ -237,7 +226,6 @@ contract HCFL is Rounds, Escrow {
         emit ResultReported(roundId, msg.sender, modelDigest, opening);
     }
 
-    /// @inheritdoc IHCFL
     function abortTraining(uint256 roundId) external {
         Round storage round = _rounds[roundId];
         Conduct conduct = _conductOf(round, roundId, Status.Training);
@@ -248,7 +236,6 @@ contract HCFL is Rounds, Escrow {
 
     // ─────────────────────────────────────────────── vote ──────────────────────────────────────────────
 
-    /// @inheritdoc IHCFL
     function vote(uint256 roundId, uint16 measuredAccuracyBps, bool upholdContributions) external {
         Round storage round = _rounds[roundId];
         Conduct conduct = _conductOf(round, roundId, Status.Reported);
@@ -265,7 +252,6 @@ contract HCFL is Rounds, Escrow {
 
     // ────────────────────────────────────────────── settle ─────────────────────────────────────────────
 
-    /// @inheritdoc IHCFL
     function settle(uint256 roundId, address member, uint256[] calldata bids) external {
         Round storage round = _rounds[roundId];
         Settlement.Statement memory s;
@@ -275,7 +261,6 @@ contract HCFL is Rounds, Escrow {
         _closeSettlement(s, round);
     }
 
-    /// @inheritdoc IHCFL
     function settleMany(uint256 roundId, address[] calldata members, uint256[] calldata bids) external {
         Round storage round = _rounds[roundId];
         Settlement.Statement memory s;
@@ -290,7 +275,6 @@ contract HCFL is Rounds, Escrow {
         _closeSettlement(s, round);
     }
 
-    /// @inheritdoc IHCFL
     function claimLot(uint256 roundId) external {
         Round storage round = _rounds[roundId];
         if (!round.terms.isClaimant(round.members[msg.sender])) revert NotTheClaimant(roundId, msg.sender);
@@ -360,7 +344,7 @@ contract HCFL is Rounds, Escrow {
         s.draw = round.draw;
         Status status = _statusOf(s.ledger, s.terms, s.conduct, s.draw);
         s.open = _settlementOpen(s.ledger, s.conduct, status);
-        if (status == Status.Cancelled && s.conduct.isAt(Status.Open)) _cancel(round, roundId, s.conduct);
+        if (status == Status.Cancelled && s.conduct.status() == Status.Open) _cancel(round, roundId, s.conduct);
         Settlement.judge(s, status);
         uint256 words = vectors * s.terms.bidWords();
         if (bids.length != words) revert WrongBidLength(bids.length, words);

@@ -5,8 +5,7 @@ import {Words} from "./Words.sol";
 import {IHCFL} from "./interfaces/IHCFL.sol";
 
 /// @title Packed sums
-/// @notice Bids travel and are summed four to a word. Lane l of a word is its bits `64 l … 64 l + 63`. Lane 0 of word 0 counts the
-/// vectors that were added (bids carry 0 there); the bid for model m is lane `(m + 1) % 4` of word `(m + 1) / 4`.
+/// @notice Bids travel and are summed four to a word (`IHCFL`, "Packed bids"). Lane 0 of word 0 counts the vectors that were added.
 /// @dev A bid is below 2^44 and at most 2^20 − 1 vectors are added, so no lane can reach 2^64 and whole words can be added.
 library Lanes {
     using Words for uint256[17];

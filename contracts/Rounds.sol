@@ -6,28 +6,26 @@ import {Settlement} from "./Settlement.sol";
 import {IHCFL, Phase, Policy, Role, Stage, Status} from "./interfaces/IHCFL.sol";
 import {Conduct} from "./types/Conduct.sol";
 import {Draw} from "./types/Draw.sol";
-import {Ledger, OWNERS, STATIONS} from "./types/Ledger.sol";
+import {Ledger} from "./types/Ledger.sol";
 import {Member} from "./types/Member.sol";
 import {Round} from "./types/Round.sol";
+import {OWNERS, STATIONS} from "./types/Side.sol";
 import {MAX_BOND, MAX_CAP, Terms} from "./types/Terms.sol";
 
-/// @title The rounds: their storage, what guards it, and what can be read of it
+/// @title The rounds: their storage, what guards it, and what can be read of it (views are documented in `IHCFL`)
 abstract contract Rounds is IHCFL {
-    /// @dev Shortest phase, seconds: no phase passes without a block.
+    /// @dev Seconds: no phase passes without a block, and half of the reveal phase holds the wait before the draw and its window.
     uint256 internal constant SHORTEST_PHASE = 60;
-    /// @dev The reveal phase holds the wait before the draw, the draw's window, and as long again to reveal.
     uint256 internal constant SHORTEST_REVEAL_PHASE = 240;
     /// @dev Seconds from the commit deadline to the draw.
     uint256 internal constant DRAW_DELAY = 60;
 
-    /// @inheritdoc IHCFL
     uint256 public roundCount;
 
     mapping(uint256 roundId => Round) internal _rounds;
 
     // ─────────────────────────────────────────────── views ─────────────────────────────────────────────
 
-    /// @inheritdoc IHCFL
     function roundOf(uint256 roundId) external view returns (RoundView memory v) {
         Round storage round = _rounds[roundId];
         Ledger ledger = _ledgerOf(round, roundId);
@@ -55,7 +53,6 @@ abstract contract Rounds is IHCFL {
         v.lot = round.lot;
     }
 
-    /// @inheritdoc IHCFL
     function termsOf(uint256 roundId) external view returns (RoundTerms memory terms, bytes32 door) {
         Round storage round = _rounds[roundId];
         Ledger ledger = _ledgerOf(round, roundId);
@@ -84,12 +81,10 @@ abstract contract Rounds is IHCFL {
         door = round.door;
     }
 
-    /// @inheritdoc IHCFL
     function modelOf(uint256 roundId, uint256 model) external view returns (Model memory) {
         return _rounds[roundId].models[model];
     }
 
-    /// @inheritdoc IHCFL
     function memberOf(uint256 roundId, address account) external view returns (MemberView memory) {
         Round storage round = _rounds[roundId];
         Member member = round.members[account];
@@ -108,7 +103,6 @@ abstract contract Rounds is IHCFL {
         );
     }
 
-    /// @inheritdoc IHCFL
     function sumsOf(uint256 roundId) external view returns (uint256[] memory values, uint256[] memory costs) {
         Round storage round = _rounds[roundId];
         uint256 models = round.terms.modelCount();
@@ -120,35 +114,29 @@ abstract contract Rounds is IHCFL {
         }
     }
 
-    /// @inheritdoc IHCFL
     function lockOf(uint256 roundId, Role role, uint32 points) external view returns (uint256) {
         Round storage round = _rounds[roundId];
         return _lockOf(round, round.terms, uint256(role), points);
     }
 
-    /// @inheritdoc IHCFL
     function worstLossOf(uint256 roundId, Role role, uint32 points) external view returns (uint256) {
         Round storage round = _rounds[roundId];
         Terms terms = round.terms;
         return _lockOf(round, terms, uint256(role), points) - terms.bond();
     }
 
-    /// @inheritdoc IHCFL
     function lotOf(uint256 roundId) external view returns (uint256) {
         return _rounds[roundId].lot;
     }
 
-    /// @inheritdoc IHCFL
     function termsHashOf(RoundTerms calldata terms) public pure returns (bytes32) {
         return keccak256(abi.encode(terms));
     }
 
-    /// @inheritdoc IHCFL
     function doorOf(bytes32 membershipRoot, bytes32 termsHash) public pure returns (bytes32) {
         return keccak256(abi.encode(membershipRoot, termsHash));
     }
 
-    /// @inheritdoc IHCFL
     function commitmentOf(uint256 roundId, address member, uint256[] calldata bids, bytes32 salt)
         public
         view
@@ -157,7 +145,6 @@ abstract contract Rounds is IHCFL {
         return keccak256(abi.encode(block.chainid, address(this), roundId, member, bids, salt));
     }
 
-    /// @inheritdoc IHCFL
     function ownersDigestOf(uint256 roundId, address proposer, Opening calldata opening) public view returns (bytes32) {
         return keccak256(abi.encode(block.chainid, address(this), roundId, proposer, opening));
     }
@@ -202,10 +189,10 @@ abstract contract Rounds is IHCFL {
     /// @dev The conduct of a round that has this status.
     function _conductOf(Round storage round, uint256 roundId, Status required) internal view returns (Conduct conduct) {
         conduct = round.conduct;
-        if (!conduct.isAt(required)) {
-            if (conduct.isAt(Status.None)) revert UnknownRound(roundId);
-            revert WrongStatus(roundId, conduct.status(), required);
-        }
+        Status status = conduct.status();
+        if (status == required) return conduct;
+        if (status == Status.None) revert UnknownRound(roundId);
+        revert WrongStatus(roundId, status, required);
     }
 
     function _memberOf(Round storage round, uint256 roundId, address account) internal view returns (Member member) {
@@ -253,8 +240,10 @@ abstract contract Rounds is IHCFL {
 
     /// @dev What a member locks, wei.
     function _lockOf(Round storage round, Terms terms, uint256 side, uint256 points) internal view returns (uint256) {
-        uint256 stake = side == STATIONS && terms.isStaked() ? round.draw.stake() : 0;
-        return terms.largestPayment(side, points) + terms.bond() + stake;
+        unchecked {
+            uint256 stake = side == STATIONS && terms.isStaked() ? round.draw.stake() : 0;
+            return terms.largestPayment(side, points) + terms.bond() + stake; // below 2^108
+        }
     }
 
     // ──────────────────────────────────────────── the clock ────────────────────────────────────────────

@@ -7,9 +7,10 @@ import {Words} from "./Words.sol";
 import {IHCFL, Stage, Status} from "./interfaces/IHCFL.sol";
 import {Conduct} from "./types/Conduct.sol";
 import {Draw} from "./types/Draw.sol";
-import {Ledger, OWNERS, STATIONS} from "./types/Ledger.sol";
+import {Ledger} from "./types/Ledger.sol";
 import {Member} from "./types/Member.sol";
 import {Round} from "./types/Round.sol";
+import {OWNERS, STATIONS} from "./types/Side.sol";
 import {Terms} from "./types/Terms.sol";
 
 /// @title What a settled member owes and is owed
@@ -70,11 +71,10 @@ library Settlement {
     /// @dev Works out from the words of a round and its status what follows for all members. A verdict needs more than the threshold of
     /// all electors, who are the committed owners but the winner.
     function judge(Statement memory s, Status status) internal pure {
-        (s.selected, s.taxed) = (ClarkeTax.NONE, status == Status.NothingTrained);
-        s.aborted = status == Status.Aborted;
-        if (s.aborted) s.selected = s.conduct.selected();
-        if (status != Status.Reported) return;
-        s.selected = s.conduct.selected();
+        (s.aborted, s.taxed) = (status == Status.Aborted, status == Status.NothingTrained);
+        bool reported = status == Status.Reported;
+        s.selected = s.aborted || reported ? s.conduct.selected() : ClarkeTax.NONE;
+        if (!reported) return;
         s.taxed = s.conduct.recorders() != 0;
         unchecked {
             uint256 needed = s.draw.thresholdBps() * (s.ledger.committed(OWNERS) - 1);
@@ -88,11 +88,11 @@ library Settlement {
     function openBook(ClarkeTax.Book memory book, Statement memory s, Round storage round, uint256 side) internal view {
         unchecked {
             uint256 stations = s.ledger.committed(STATIONS);
-            book.owners = side == OWNERS;
             book.selected = s.selected;
             book.capPerPoint = s.terms.cap(side) * 1 gwei;
-            (uint256 valueFactor, uint256 costFactor) =
-                ClarkeTax.setWeights(book, s.draw.theta(), s.ledger.committed(OWNERS), stations, s.ledger.points());
+            (uint256 valueFactor, uint256 costFactor) = ClarkeTax.setWeights(
+                book, side == OWNERS, s.draw.theta(), s.ledger.committed(OWNERS), stations, s.ledger.points()
+            );
             // The sums are gwei.
             (valueFactor, costFactor) = (valueFactor * 1 gwei, costFactor * 1 gwei);
             (uint256 valueWeight, uint256 costWeight) = ((stations - 1) * 1 gwei, stations * 1 gwei);

@@ -15,7 +15,7 @@ from itertools import product
 from random import Random
 from typing import Generic, TypeAlias, TypeVar
 
-from analysis import literal
+from analysis.figures import literal
 from analysis.figures.first_version import settle_first
 from analysis.mechanism import WEI_PER_GWEI
 from analysis.round_facts import Member, Round

@@ -15,10 +15,9 @@ enum Policy {
 }
 
 /// @notice What has become of a round.
-/// @dev A round counts as Cancelled from the moment at which it can no longer be selected: at the commit deadline where it cannot be
-/// held (fewer than two owners or three base stations committed, or no live model), at the end of the draw's window where it was not
-/// drawn, at the select deadline. `roundOf` says so at once. The first settlement, `drawClaimant` or `selectModel` stores it and emits
-/// RoundCancelled; until then the errors of other calls name the status that is stored, Open.
+/// @dev A round is Cancelled from the moment at which it can no longer be selected: at the commit deadline where it cannot be held (two
+/// owners, three base stations and a live model have not committed), at the end of the draw's window where it was not drawn, at the
+/// select deadline. `roundOf` says so at once; errors say Open until a settlement, a draw or a selection stores it (RoundCancelled).
 enum Status {
     None,
     Open,
@@ -71,9 +70,8 @@ enum Phase {
 interface IHCFL {
     // ───────────────────────────────────────────── structs ─────────────────────────────────────────────
 
-    /// @notice Unix times. Each phase lasts at least 60 seconds, the reveal phase (which begins with the draw) 240: `join` is so much
-    /// later than now, each other than the one before. The last is within 365 days. A phase is open while `block.timestamp` is below
-    /// its own.
+    /// @notice Unix times. A phase is open while `block.timestamp` is below its own. Each lasts at least 60 seconds, the reveal phase,
+    /// which holds the draw, 240: `join` is so much later than now, each other than the one before. The last is within 365 days.
     struct Deadlines {
         uint40 join;
         uint40 commit;
@@ -224,8 +222,7 @@ interface IHCFL {
     /// @notice θ and the claimant are drawn; bids may be revealed.
     /// @param ordinal the claimant's number in the order in which base stations committed, from 1
     event ClaimantDrawn(uint256 indexed roundId, uint64 thetaNumerator, uint256 ordinal);
-    /// @notice A member opened its commitment; its bids are in the sums.
-    /// @param bids packed bids, gwei
+    /// @notice A member opened its commitment; its packed bids, gwei, are in the sums.
     event BidRevealed(uint256 indexed roundId, address indexed member, uint256[] bids);
     /// @notice `winner` proposed the selected model; training may begin.
     /// @param score E = (n_B − 1) V − n_B K, wei
@@ -266,8 +263,7 @@ interface IHCFL {
         uint256 forfeited,
         int256 bonus
     );
-    /// @notice The claimant was credited what had come in of the lot.
-    /// @param amount wei
+    /// @notice The claimant was credited `amount` wei, which had come in of the lot.
     event LotClaimed(uint256 indexed roundId, address indexed claimant, uint256 amount);
 
     // ───────────────────────────────────────────── errors ──────────────────────────────────────────────
@@ -279,8 +275,7 @@ interface IHCFL {
 
     /// @notice No such round was created.
     error UnknownRound(uint256 roundId);
-    /// @notice A cap on bids is 0 or beyond 2^44 − 1.
-    /// @param cap gwei
+    /// @notice A cap on bids is 0 or beyond 2^44 − 1 gwei.
     error InvalidCap(uint256 cap);
     /// @notice All three in wei.
     error BondOutOfRange(uint256 bond, uint256 minimum, uint256 maximum);
@@ -446,8 +441,8 @@ interface IHCFL {
 
     // ─────────────────────────────────────────── train and report ──────────────────────────────────────
 
-    /// @notice Records a global round: the digest of the global model and the Merkle root of the updates it averages. Winner only,
-    /// until the train deadline, in order from 0. Moves no money.
+    /// @notice Records a global round: the digest of the global model and the Merkle root of the updates it averages. Winner only, until
+    /// the train deadline, in order from 0. Moves no money.
     function recordGlobalRound(uint256 roundId, uint256 globalRound, bytes32 modelDigest, bytes32 updatesRoot) external;
 
     /// @notice Records the caller's update of a global round. Base stations that revealed, and the claimant, until the train deadline,

@@ -205,6 +205,11 @@ contract NaiveCrowdfunding {
         emit BidCommitted(roundId, msg.sender, commitment);
     }
 
+    /// @notice A committed member's number on its side, from 1.
+    function ordinalOf(uint256 roundId, address account) external view returns (uint256) {
+        return _rounds[roundId].members[account].ordinal;
+    }
+
     /// @dev A round that cannot be held is never drawn.
     function drawClaimant(uint256 roundId) external {
         Round storage round = _rounds[roundId];

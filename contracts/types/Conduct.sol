@@ -10,9 +10,8 @@ import {Bits} from "./Bits.sol";
 ///   247 free 9 | 233 accuracy 14 | 213 votesCast 20 | 193 votesUphold 20 | 173 votesPunish 20 | 153 finished 20 | 133 recorders 20 |
 ///   124 globalRounds 9 | 118 selected 6 | 115 status 3 | 90 voteAfter 25 | 65 reportAfter 25 | 40 trainAfter 25 | 0 selectDeadline 40
 ///
-/// `globalRounds` is T of the selected model. `recorders` have recorded a global round, `finished` all of them. `accuracy`: until the
-/// report the tolerance, from then on the claimed accuracy less the tolerance, 1/10,000. Each `…After` is seconds after the
-/// select deadline.
+/// `globalRounds` is T of the selected model. `recorders` have recorded a global round, `finished` all of them. `accuracy` is 1/10,000:
+/// until the report the tolerance, then the claimed accuracy less it. Each `…After` is seconds after the select deadline.
 type Conduct is uint256;
 
 using ConductLibrary for Conduct global;
@@ -61,10 +60,6 @@ library ConductLibrary {
 
     function status(Conduct self) internal pure returns (Status) {
         return Status(Conduct.unwrap(self).get(STATUS, 3));
-    }
-
-    function isAt(Conduct self, Status status_) internal pure returns (bool) {
-        return Conduct.unwrap(self).get(STATUS, 3) == uint256(status_);
     }
 
     function selected(Conduct self) internal pure returns (uint256) {

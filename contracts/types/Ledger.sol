@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {IHCFL, Role} from "../interfaces/IHCFL.sol";
+import {IHCFL} from "../interfaces/IHCFL.sol";
 import {Bits} from "./Bits.sol";
 
 /// @dev Who is in, and what the round holds: the word that joins, commits and settlements share. (A proposer's commit also writes Draw.)
@@ -14,9 +14,6 @@ type Ledger is uint256;
 
 using LedgerLibrary for Ledger global;
 
-/// @dev The sides as indices into sums and counters: roles as numbers, which are compared without the range check of an enum.
-uint256 constant OWNERS = uint256(Role.Owner);
-uint256 constant STATIONS = uint256(Role.BaseStation);
 /// @dev A side's largest number of committed members. With bids below 2^44, a 64-bit sum of them cannot overflow.
 uint256 constant MAX_COMMITTED = 2 ** 20 - 1;
 /// @dev The most that a round can hold, 7.9e10 ether.

@@ -4,8 +4,8 @@ pragma solidity 0.8.37;
 import {Lanes} from "../Lanes.sol";
 import {IHCFL, Policy} from "../interfaces/IHCFL.sol";
 import {Bits} from "./Bits.sol";
-import {OWNERS} from "./Ledger.sol";
 import {Member} from "./Member.sol";
+import {OWNERS} from "./Side.sol";
 
 /// @dev What bids and locks are held to: all that a reveal reads of a round. Written by `createRound`, `propose` and the draw.
 ///

@@ -9,11 +9,11 @@ from math import ceil, floor
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.analysis.test_misreports import TRUTH
 
 from analysis.figures.search import RULES, Conduct, first, gain_of, ours, utility, with_conduct
 from analysis.mechanism import THETA_ONE, WEI_PER_GWEI
 from analysis.round_facts import Member, Round
+from tests.analysis.figures.test_search import TRUTH
 from tests.analysis.page_formulas import claims_at, estimate_at, exact_shares, rounded_shares, score_of
 from tests.analysis.round_strategies import Auction, auctions, bids, with_claimant
 

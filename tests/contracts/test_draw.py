@@ -179,3 +179,21 @@ def test_absent_proposer__round_never_drawn__keeps_its_bond(create_round: Create
     round_.market.chain.travel_to(round_.terms.deadlines.draw)
     assert round_.settle(alice).send().names == ["RoundCancelled", "MemberSettled"]
     assert round_.market.free(alice.account) == round_.lock(alice)
+
+
+def test_draw__members_in_another_order_and_the_same_claimant__same_amounts(create_round: CreateRound) -> None:
+    """Whoever joins and commits first gains nothing by it, but for who is drawn: here the same station."""
+    values, costs = ((30, 20), (30, 10), (12, 60)), ((28, 2), (1, 14), (1, 13))
+    amounts = []
+    for order in ((0, 1, 2), (2, 0, 1), (2, 1, 0)):
+        round_ = create_round(
+            owner_bids=[values[i] for i in order],
+            station_bids=[costs[i] for i in order],
+            proposers=[order.index(0), order.index(1)],
+            claimant=order.index(2),
+        )
+        settled = round_.voted().settled()
+        events = {seat.bids: receipt.event("MemberSettled") | {"member": ""} for seat, receipt in settled.items()}
+        amounts.append({bids: {**event, "roundId": 0} for bids, event in events.items()})
+    assert amounts[0] == amounts[1] == amounts[2]
+    assert any(event["tax"] for event in amounts[0].values()), "nobody is pivotal"

@@ -21,7 +21,7 @@ nobody ever sees. So K is the sum of two costs, the costs of all are estimated a
 import pytest
 
 from analysis.devnode.market import Market
-from analysis.devnode.rounds import CreateRound, Seat
+from analysis.devnode.rounds import CreateRound, LiveRound, Seat
 from analysis.mechanism import settle as settle_by_reference
 from fl.market.bids import pack_bids
 from fl.market.terms import GWEI, Phase, Policy, Stage, Status
@@ -203,6 +203,35 @@ def test_settle__before_its_time__reverts_in_every_phase(create_round: CreateRou
 def test_settle__unknown_round__reverts(market: Market, stranger: str) -> None:
     market.call("settle", 1, stranger, [], sender=stranger).reverts_with("UnknownRound", roundId=1)
     market.call("settleMany", 1, [], [], sender=stranger).reverts_with("UnknownRound", roundId=1)
+
+
+@pytest.mark.parametrize("claimant", range(4))
+@pytest.mark.parametrize("surplus", [(0, 0), (1, 1), (9_999, 9_999), (0, 9_999)])
+def test_settle__uneven_round_at_any_theta__like_the_reference(
+    create_round: CreateRound, surplus: tuple[int, int], claimant: int
+) -> None:
+    """Bids of which every division leaves a remainder; four models take two words."""
+    assert_settles_like_reference(uneven(create_round, claimant, surplus_bps=surplus).voted())
+
+
+@pytest.mark.parametrize("claimant", range(4))
+@pytest.mark.parametrize("points", [(7, 3, 1, 11), (2**32 - 1, 1, 1, 1), (1, 1, 1, 1)])
+def test_settle__uneven_round_under_capability__like_the_reference(
+    create_round: CreateRound, points: tuple[int, ...], claimant: int
+) -> None:
+    capability = {"owner_policy": Policy.CAPABILITY, "owner_points": points}
+    assert_settles_like_reference(uneven(create_round, claimant, **capability).voted())
+
+
+def uneven(create_round: CreateRound, claimant: int, **terms: object) -> LiveRound:
+    round_: LiveRound = create_round(
+        owner_bids=((31, 7, 0, 97), (29, 100, 1, 3), (11, 61, 99, 1), (5, 7, 11, 13)),
+        station_bids=((28, 2, 49, 3), (1, 14, 50, 5), (1, 13, 0, 7), (3, 9, 27, 11)),
+        proposers=(2, 0, 3, 1),
+        claimant=claimant,
+        **terms,
+    )
+    return round_
 
 
 def test_settle__capability__shares_follow_the_points(create_round: CreateRound) -> None:

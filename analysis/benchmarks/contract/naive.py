@@ -99,9 +99,9 @@ class NaiveRound:
         return self.call("drawClaimant", sender=self.owners[0])
 
     def send_draw(self) -> Receipt:
-        """Draw the claimant that `model` was made for, whose side has committed in order: blocks pass until it fits."""
+        """Draw the claimant that `model` was made for: blocks pass until it fits."""
         wanted = self.to_be_drawn
-        ordinal = self.stations.index(wanted) + 1 if wanted else None
+        ordinal = self.market.view("ordinalOf", self.id, wanted.account) if wanted else None
         while True:
             with self.market.chain.snapshot():
                 drawn = self.draw().send().event("ClaimantDrawn")["ordinal"]

@@ -16,7 +16,7 @@ new: the account's slot is written for the first time; returning: it has a free 
 owners of even number pay a tax, as does half of a batch of {BATCH}, which is half owners, half base stations.
 Targets, floors, peers and naive at {TARGET_MODELS} models. naive: contracts/test/NaiveCrowdfunding.sol in the same run;
 its one settlement, divided by the members. floor: a contract that does this step and nothing else; peer:
-the best public contract for it; both measured as receipts on anvil 1.7.1. * not as recorded."""
+the best public contract for it; both measured as receipts on anvil 1.7.1."""
 NAIVE_SETTLEMENT = Case("settle", "a member of all, new")
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis import literal
+from analysis.figures import literal
 from analysis.figures.first_version import settle_first
 from analysis.mechanism import THETA_ONE, WEI_PER_GWEI
 from analysis.round_facts import Member, Round

@@ -81,8 +81,8 @@ def test_creation__largest_value_of_every_term__each_in_its_field(
     assert holds(conduct_of(round_)) == {
         "selectDeadline": select,
         "trainAfter": train - select,
-        "reportAfter": report - train,
-        "voteAfter": vote - report,
+        "reportAfter": report - select,
+        "voteAfter": vote - select,
         "status": Status.OPEN,
         "accuracy": 9_999,
     }

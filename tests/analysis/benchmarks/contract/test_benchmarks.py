@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from analysis.benchmarks.contract import chart, command, page, result_files
-from analysis.benchmarks.contract.cases import ABOVE, MODELS, TARGET_MODELS, TARGETS, Case
+from analysis.benchmarks.contract.cases import ABOVE, MODELS, ROUND_MEMBERS, ROUND_TARGET, TARGET_MODELS, TARGETS, Case
 from analysis.benchmarks.contract.contested_rounds import MAX_OWNER_BID, MAX_STATION_BID, contested_bids
 from analysis.benchmarks.contract.load import Block, Load
 from analysis.benchmarks.contract.round_gas import RoundGas, Tally
@@ -27,13 +27,16 @@ from tests.support.pictures import assert_same_picture
 CASE = Case("vote", "later")
 
 
-@pytest.mark.parametrize("members", [2, 10, 40])
+@pytest.mark.parametrize("members", [4, 10, 40])
 @pytest.mark.parametrize("models", [1, 2, 10])
 def test_contested_bids__any_size__half_of_each_side_pays_a_tax(models: int, members: int) -> None:
     bids = contested_bids(models, members)
-    result = settle(bids.owners, bids.stations, 2**63)
+    claimant = members - 2
+    result = settle(bids.owners, bids.stations, 2**63, claimant=claimant)
     assert result.selected == 0
-    assert [tax > 0 for tax in result.taxes] == 2 * [member % 2 == 0 for member in range(members)]
+    even = [member % 2 == 0 for member in range(members)]
+    assert [tax > 0 for tax in result.taxes[:members]] == even
+    assert [tax > 0 for tax in result.taxes[members:]] == [pays and s != claimant for s, pays in enumerate(even)]
 
 
 @pytest.mark.parametrize("models", [1, 10])
@@ -177,7 +180,7 @@ def test_chart__committed__is_drawn_from_the_committed_rounds(tmp_path: Path) ->
 
 def test_rounds__committed__naive_contract_ends_between_two_rounds_that_were_played() -> None:
     rounds = result_files.read_rounds()
-    assert [size.members for size in rounds.sizes][0::10] == [4, 2_000]
+    assert [size.members for size in rounds.sizes][0::9] == [8, ROUND_MEMBERS]
     assert len(rounds.fits) == 2
     for fit in rounds.fits.values():
         assert fit.gas <= fit.limit
@@ -186,6 +189,12 @@ def test_rounds__committed__naive_contract_ends_between_two_rounds_that_were_pla
         larger = [size for size in rounds.sizes if size.naive_largest > fit.limit]
         assert smaller[-1].members <= fit.members < larger[0].members
     assert all(size.hcfl_largest < 2**24 for size in rounds.sizes)
+
+
+def test_rounds__committed__a_member_of_the_largest_costs_no_more_than_its_target() -> None:
+    largest = result_files.read_rounds().sizes[-1]
+    assert largest.members == ROUND_MEMBERS
+    assert largest.hcfl / ROUND_MEMBERS <= ROUND_TARGET
 
 
 def test_scale__committed__no_call_grew() -> None:
