@@ -8,7 +8,7 @@ from ape.api import AccountAPI
 
 from fl.artefacts import ArtefactStore, to_chain
 from fl.crowdfunding.clock import Clock
-from fl.crowdfunding.settings import Misbehaviour, RoundSettings
+from fl.crowdfunding.settings import CREATION_SECONDS, Misbehaviour, RoundSettings
 from fl.crowdfunding.training import Training, judge, measure_contributions, train, with_own_data
 from fl.crowdfunding.valuations import Valuations, claimant_of, draw, terms_of
 from fl.crowdfunding.watcher import Watcher
@@ -24,9 +24,6 @@ from fl.record.history import RoundRecord, rebuild
 from fl.training.data.dataset import labels_of, load_dataset
 from fl.training.federation import Federation, build_federation
 from fl.training.model.artefact import save_model
-
-CREATION_SECONDS = 30
-"""Until the round is created: its phases are counted from then on."""
 
 DRAW_SECONDS = 30
 """Left of the draw's window when no more blocks are let pass."""

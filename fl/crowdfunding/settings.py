@@ -23,6 +23,9 @@ CLAIMS_BPS = {"digits": 8_500, "cifar10": 2_500}
 THETA_BPS = (2_000, 6_000)
 """The range that θ is taken from, 1/10,000, where owners share equally."""
 
+CREATION_SECONDS = 30
+"""Until a round is created: its phases are counted from then on."""
+
 MIN_PHASE_SECONDS = 60
 """A node's clock goes on by a second a block, and everybody's calls have to fit into a phase."""
 

@@ -192,7 +192,7 @@ def _money(document: RoundDocument, played: Played) -> Table:
         ("base stations' rewards", sum(entry.reward for entry in members)),
         ("forfeited rewards", sum(entry.forfeited for entry in members)),
         ("slashed bonds", sum(entry.slashed for entry in members)),
-        ("stakes lost / won", sum(entry.bonus for entry in members)),
+        ("stakes that changed hands", sum(max(0, entry.bonus) for entry in members)),
         ("Clarke taxes", sum(entry.tax for entry in members)),
         ("the claimant's lot", sum(entry.lot for entry in members)),
         ("kept by the contract", document.kept),

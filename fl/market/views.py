@@ -7,8 +7,6 @@ stations.
 import json
 import re
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -22,6 +20,7 @@ from eth_utils import keccak
 from fl.faults import Fault
 
 SALT_BYTES = 32
+MOST_BRACKETS = 100
 
 
 class ViewError(Fault, ValueError):
@@ -36,17 +35,22 @@ def _salt() -> str:
     return secrets.token_hex(SALT_BYTES)
 
 
-@contextmanager
-def _reading(what: str) -> Iterator[None]:
-    """A proposer may send anything: whatever it is, its reader gets one kind of error.
+def _fields_of(text: bytes) -> dict[str, Any]:
+    """The fields of a decrypted text. A proposer may send anything: whatever it is, its reader gets one kind of error.
 
     Raises:
-        ViewError: what is read inside is not what it should be.
+        ViewError: it is no object in JSON.
     """
+    # A text has one object and one list. JSON that is nested deeper ends Python's reader in an error, or the process.
+    if text.count(b"[") + text.count(b"{") > MOST_BRACKETS:
+        raise ViewError(f"this text has more than {MOST_BRACKETS} brackets")
     try:
-        yield
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise ViewError(f"this is no text for {what}: {error}") from error
+        document = json.loads(text)
+    except ValueError as error:
+        raise ViewError(f"this text is no JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise ViewError("this text is no object")
+    return document
 
 
 def _check_salt(salt: str) -> None:
@@ -105,9 +109,11 @@ class OwnersView:
         Raises:
             ViewError: it is none.
         """
-        with _reading("owners"):
-            document = json.loads(text)
-            return cls(**{**document, "targets": tuple(document["targets"])})
+        fields = _fields_of(text)
+        try:
+            return cls(**{**fields, "targets": tuple(fields["targets"])})
+        except (KeyError, TypeError) as error:
+            raise ViewError(f"this is no text for owners: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -161,8 +167,10 @@ class StationsView:
         Raises:
             ViewError: it is none.
         """
-        with _reading("base stations"):
-            return cls(**json.loads(text))
+        try:
+            return cls(**_fields_of(text))
+        except TypeError as error:
+            raise ViewError(f"this is no text for base stations: {error}") from error
 
 
 @dataclass(frozen=True)

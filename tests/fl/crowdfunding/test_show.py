@@ -1,44 +1,68 @@
 """What a round came to for a member, in a line."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from analysis.worked_example import ROUND
 from fl.crowdfunding.show import gwei, short_gwei, summary
 from fl.market.terms import GWEI
+from fl.record.document import MemberEntry, RoundDocument, read
 
-OWNER = {"share": 25_230_000_000, "tax": 0, "slashed": 0, "recorded": False}
-STATION = {"share": -25_000_000_000, "tax": 2 * GWEI, "slashed": 0, "recorded": True}
+PLAYED = read(ROUND)
+"""The round of the first page: settled, everybody bid the truth."""
 
 
-def member(entry: dict[str, Any], change: float) -> dict[str, Any]:
+def member(entry: MemberEntry, change: float, **fields: Any) -> MemberEntry:
     """An entry of the document whose balance has changed by so many gwei."""
-    return {**entry, "balance_before": 1000 * GWEI, "balance_after": 1000 * GWEI + round(change * GWEI)}
+    blank = {"share": 0, "tax": 0, "slashed": 0, "bonus": 0, "lot": 0}
+    return replace(
+        entry, **{**blank, **fields}, balance_before=1000 * GWEI, balance_after=1000 * GWEI + round(change * GWEI)
+    )
 
 
-def document(
-    owner: dict[str, Any], station: dict[str, Any], *, final: float = 0.9, status: str = "settled"
-) -> dict[str, Any]:
-    training = {"final_accuracy": final, "claimed_accuracy": 0.85} if status == "settled" else None
-    return {"owners": [owner], "base_stations": [station], "status": status, "training": training}
+def owner(change: float, **fields: Any) -> MemberEntry:
+    return member(PLAYED.owners[0], change, **fields)
+
+
+def station(change: float, **fields: Any) -> MemberEntry:
+    return member(PLAYED.base_stations[0], change, **fields)
+
+
+def document(entry: MemberEntry, *, final: float = 0.9, status: str = "settled") -> RoundDocument:
+    """A round with this member, of three global rounds."""
+    assert PLAYED.training is not None
+    training = replace(PLAYED.training, final_accuracy=final, claimed_accuracy=0.85) if status == "settled" else None
+    return replace(PLAYED, owners=(entry,), base_stations=(), status=status, training=training)
+
+
+def of_station(entry: MemberEntry) -> RoundDocument:
+    return replace(document(owner(0)), base_stations=(entry,))
 
 
 def test_summary__owner__counts_all_that_moved() -> None:
-    """The rebate is in: 14 − 25.23 + 4.06."""
-    owner = member(OWNER, -25.23 + 4.06)
-    line = summary(owner, 14, document(owner, STATION), 412_000)
-    assert line == "model worth 14, paid 25.23, tax 0, received 4.06, net −7.17 gwei, gas 412,000"
+    entry = owner(-25.23 - 3.5, share=25_230_000_000, tax=3_500_000_000)
+    line = summary(entry, 14, document(entry), 412_000)
+    assert line == "model worth 14, paid 25.23, tax 3.50, received 0, net −14.73 gwei, gas 412,000"
 
 
-def test_summary__base_station__counts_its_cost_tax_and_rebate() -> None:
-    station = member(STATION, 25 - 2 + 1.5)
-    line = summary(station, 12, document(OWNER, station), 300_000)
-    assert line == "training cost 12, tax 2, received 26.50, net 12.50 gwei, gas 300,000"
+def test_summary__claimant__counts_its_cost_and_names_the_lot() -> None:
+    entry = station(25 + 4.06, share=-25 * GWEI, lot=4_060_000_000)
+    line = summary(entry, 12, of_station(entry), 300_000)
+    assert line == "training cost 12, tax 0, received 29.06 (with 4.06 lot), net 17.06 gwei, gas 300,000"
+
+
+def test_summary__stakes__lost_or_won_are_named() -> None:
+    won = station(25 + 2, share=-25 * GWEI, bonus=2 * GWEI)
+    assert "received 27 (with 2 bonus), net 15 gwei" in summary(won, 12, of_station(won), 1)
+    lost = station(25 - 7 - 1, share=-25 * GWEI, bonus=-7 * GWEI, tax=GWEI)
+    assert "tax 1, lost of its stake 7, received 25, net 5 gwei" in summary(lost, 12, of_station(lost), 1)
 
 
 def test_summary__model_below_its_claim__is_not_worth_its_full_value() -> None:
-    owner = member({**OWNER, "share": 10 * GWEI, "slashed": 180 * GWEI}, -190)
-    line = summary(owner, 17, document(owner, STATION, final=0.425), 1)
+    entry = owner(-190, share=10 * GWEI, slashed=180 * GWEI)
+    line = summary(entry, 17, document(entry, final=0.425), 1)
     assert line == (
         "model worth 8.50 of 17 (it failed its claim), paid 10, tax 0, lost of its bond 180, received 0, "
         "net −181.50 gwei, gas 1"
@@ -46,15 +70,21 @@ def test_summary__model_below_its_claim__is_not_worth_its_full_value() -> None:
 
 
 def test_summary__absent_station__has_no_cost() -> None:
-    station = member({**STATION, "recorded": False, "slashed": 90 * GWEI, "tax": 0}, -90)
-    line = summary(station, 12, document(OWNER, station), 1)
+    entry = station(-90, recorded=0, slashed=90 * GWEI)
+    line = summary(entry, 12, of_station(entry), 1)
     assert line == "trained nothing, tax 0, lost of its bond 90, received 0, net −90 gwei, gas 1"
+
+
+def test_summary__station_that_left_early__has_part_of_its_cost() -> None:
+    entry = station(5 - 60, recorded=1, share=-15 * GWEI, slashed=60 * GWEI)
+    line = summary(entry, 12, of_station(entry), 1)
+    assert line == "training cost 4, tax 0, lost of its bond 60, received 5, net −59 gwei, gas 1"
 
 
 @pytest.mark.parametrize("status", ["cancelled", "nothing trained", "aborted"])
 def test_summary__no_model__is_worth_nothing(status: str) -> None:
-    owner = member({**OWNER, "share": 0}, 0)
-    line = summary(owner, 14, document(owner, STATION, status=status), 1)
+    entry = owner(0)
+    line = summary(entry, 14, document(entry, status=status), 1)
     assert line == "no model, tax 0, received 0, net 0 gwei, gas 1"
 
 

@@ -9,16 +9,21 @@ from typing import Any
 import pytest
 import torch
 
-from fl.artefacts import ArtefactStore, from_chain
-from fl.crowdfunding.training import train
+from fl.artefacts import ArtefactStore, from_chain, to_chain
+from fl.crowdfunding.training import NO_UPDATE, measure_contributions, train, with_own_data
 from fl.crowdfunding.watcher import Watcher
+from fl.market.members import UPHOLD_WITHIN
+from fl.market.merkle import updates_root
+from fl.market.terms import Role
+from fl.record.history import MemberRecord, RoundRecord
 from fl.training.config import StationConfig, TrainingConfig
+from fl.training.contribution.points import TOTAL_POINTS
 from fl.training.data.dataset import Samples
 from fl.training.errors import DivergedError, ModelError
 from fl.training.federation import Federation, build_federation
 from fl.training.model.spec import ModelSpec
 from fl.training.station import Station
-from fl.training.update import load_update
+from fl.training.update import load_update, save_update
 
 
 @dataclass
@@ -26,13 +31,13 @@ class Book:
     """Notes what is recorded, as the contract does."""
 
     updates: list[tuple[str, int, bytes]] = field(default_factory=list)
-    rounds: list[int] = field(default_factory=list)
+    rounds: list[tuple[int, bytes, bytes]] = field(default_factory=list)
 
-    def record_update(self, account: str, round_id: int, epoch: int, digest: bytes) -> None:
-        self.updates.append((account, epoch, digest))
+    def record_update(self, account: str, round_id: int, number: int, digest: bytes) -> None:
+        self.updates.append((account, number, digest))
 
-    def record_global_round(self, account: str, round_id: int, epoch: int, digest: bytes, root: bytes) -> None:
-        self.rounds.append(epoch)
+    def record_global_round(self, account: str, round_id: int, number: int, digest: bytes, root: bytes) -> None:
+        self.rounds.append((number, digest, root))
 
 
 @dataclass(frozen=True)
@@ -62,23 +67,100 @@ def sick(station: Station) -> Station:
     return replace(station, clients=clients)
 
 
-def play(federation: Federation, folder: Path) -> tuple[Any, Book, ArtefactStore]:
+def play(federation: Federation, folder: Path, **how: Any) -> tuple[Any, Book, ArtefactStore]:
     book, store = Book(), ArtefactStore(folder)
     stations: Any = [(index, party(index)) for index in range(3)]
-    market, winner = book, party(9)
-    return train(market, federation, winner, stations, store, Watcher()), book, store  # type: ignore[arg-type]
+    market: Any = book
+    winner: Any = party(9)
+    return train(market, federation, winner, stations, store, Watcher(), **how), book, store
 
 
-def test_train__one_station_diverges__is_absent_and_the_others_go_on(federation: Federation, tmp_path: Path) -> None:
+def record_of(book: Book) -> RoundRecord:
+    """What the chain would say of it: three base stations that committed."""
+    record = RoundRecord(0, None, b"")  # type: ignore[arg-type]
+    for index in range(3):
+        member = party(index)
+        updates = {number: digest for account, number, digest in book.updates if account == member.account}
+        entry = MemberRecord(member.address, Role.BASE_STATION, 1, 0, committed=True, updates=updates)
+        record.members[member.address] = entry
+    record.global_rounds = {number: (digest, root) for number, digest, root in book.rounds}
+    return record
+
+
+def test_train__one_station_diverges__records_that_it_was_there_and_the_others_go_on(
+    federation: Federation, tmp_path: Path
+) -> None:
     stations = (federation.stations[0], sick(federation.stations[1]), federation.stations[2])
     training, book, store = play(replace(federation, stations=stations), tmp_path)
     assert [(account, epoch) for account, epoch, _ in book.updates] == [
-        (f"account {station}", epoch) for epoch in (0, 1) for station in (0, 2)
+        (f"account {station}", epoch) for epoch in (0, 1) for station in (0, 1, 2)
     ]
-    assert book.rounds == [0, 1]
-    assert set(training.margins) == {0, 2}
-    recorded = [load_update(store.get(from_chain(digest)), federation.model) for _, _, digest in book.updates]
+    assert [number for number, *_ in book.rounds] == [0, 1]
+    of_1 = [digest for account, _, digest in book.updates if account == "account 1"]
+    assert of_1 == [NO_UPDATE, NO_UPDATE]
+    digests = [digest for _, _, digest in book.updates if digest != NO_UPDATE]
+    recorded = [load_update(store.get(from_chain(digest)), federation.model) for digest in digests]
     assert [update.station for update in recorded] == [0, 2, 0, 2]
+    sent = [(party(update.station).address, digest) for update, digest in zip(recorded, digests, strict=True)]
+    assert [root for *_, root in book.rounds] == [updates_root(sent[:2]), updates_root(sent[2:])]
+    points = measure_contributions(federation, store, record_of(book), training.initial_digest)
+    assert set(points) == {party(0).address, party(2).address}, "attendance alone earns no points"
+
+
+def test_train__station_that_leaves_early__records_in_order_while_it_is_there(
+    federation: Federation, tmp_path: Path
+) -> None:
+    _, book, _ = play(federation, tmp_path, present={1: 1, 2: 0})
+    assert [(account, number) for account, number, _ in book.updates] == [
+        ("account 0", 0),
+        ("account 1", 0),
+        ("account 0", 1),
+    ]
+
+
+# ── what an owner measures ──
+
+
+def test_own_data__of_each_owner__is_half_of_the_test_images_and_its_own(federation: Federation) -> None:
+    test = federation.dataset.test
+    halves = [with_own_data(federation, owner).dataset.test for owner in (0, 1, 0)]
+    assert {len(half) for half in halves} == {(len(test) + 1) // 2}
+    assert torch.equal(halves[0].images, halves[2].images)
+    assert not torch.equal(halves[0].images, halves[1].images)
+    whole = {bytes(image.numpy().tobytes()) for image in test.images}
+    assert all(bytes(image.numpy().tobytes()) in whole for half in halves for image in half.images)
+
+
+def test_contributions__honest_stations__measured_alike_by_every_owner(federation: Federation, tmp_path: Path) -> None:
+    training, book, store = play(federation, tmp_path)
+    measured = [
+        measure_contributions(with_own_data(federation, owner), store, record_of(book), training.initial_digest)
+        for owner in range(4)
+    ]
+    for points in measured:
+        assert sum(points.values()) == TOTAL_POINTS
+        assert all(0 < each <= 2 * TOTAL_POINTS // 3 for each in points.values())
+        for address, each in points.items():
+            assert abs(each - measured[0][address]) <= UPHOLD_WITHIN
+
+
+def test_contributions__of_one_station_in_three__cannot_add_up_and_are_none(
+    federation: Federation, tmp_path: Path
+) -> None:
+    training, book, store = play(federation, tmp_path, present={1: 0, 2: 0})
+    assert measure_contributions(federation, store, record_of(book), training.initial_digest) == {}
+
+
+def test_contributions__update_that_names_another_station__counts_for_who_recorded_it(
+    federation: Federation, tmp_path: Path
+) -> None:
+    """What an artefact says of its sender is the sender's word."""
+    training, book, store = play(federation, tmp_path, present={2: 0})
+    account, number, digest = book.updates[1]
+    named = replace(load_update(store.get(from_chain(digest)), federation.model), station=0)
+    book.updates[1] = (account, number, to_chain(store.put(save_update(named))))
+    points = measure_contributions(federation, store, record_of(book), training.initial_digest)
+    assert set(points) == {party(0).address, party(1).address}
 
 
 def test_train__all_stations_diverge__ends_with_the_reason(federation: Federation, tmp_path: Path) -> None:
@@ -95,7 +177,7 @@ def test_train__station_uploads_another_model__is_refused_by_name(federation: Fe
     class Impostor(Station):
         def train_round(self, *_: Any) -> Any:
             update = odd.train_round(other.initial_state(0), 0)
-            return replace(update, global_round=0)
+            return replace(update, epoch=0)
 
     first = federation.stations[0]
     impostor = Impostor(first.index, first.model, first.clients, first.config, first.seed)

@@ -9,7 +9,7 @@ from analysis.devnode.rounds import CreateRound
 from fl.market.client import ABI, Market
 from fl.market.deployment import abi_of
 from fl.market.refusals import MarketError
-from fl.market.terms import Phase, Role, Stage, Status
+from fl.market.terms import GWEI, Phase, Role, Stage, Status
 from fl.record.history import rebuild
 from tests.conftest import OWNER_BIDS, STATION_BIDS
 
@@ -27,9 +27,76 @@ def test_at__a_deployment__reads_its_round(create_round: CreateRound) -> None:
     assert (state.status, state.phase, state.selected) == (Status.TRAINING, Phase.TRAIN, 1)
     record = rebuild(market.events(round_.id))
     assert [member.bids(2) for member in record.side(Role.OWNER)] == [list(bids) for bids in OWNER_BIDS]
-    assert [member.bids(2) for member in record.side(Role.BASE_STATION)] == [list(bids) for bids in STATION_BIDS]
+    *opened, sealed = [member.bids(2) for member in record.side(Role.BASE_STATION)]
+    assert opened == [list(bids) for bids in STATION_BIDS[:-1]]
+    assert sealed is None, "the claimant's"
+    assert record.claimant == round_.claimant.account
     states = [market.member_state(round_.id, account) for account in record.members]
-    assert {state.stage for state in states} == {Stage.REVEALED}
+    assert [state.stage for state in states] == [*[Stage.REVEALED] * (len(states) - 1), Stage.COMMITTED]
+    assert [state.claimant for state in states] == [*[False] * (len(states) - 1), True]
+    assert [state.ordinal for state in states] == [0, 0, 0, 1, 2, 3]
+
+
+def test_terms__of_a_round__are_those_it_was_created_with(create_round: CreateRound) -> None:
+    round_ = create_round(contribution_stake=7 * GWEI, surplus_bps=(100, 9_000))
+    market = Market.at(round_.market.address)
+    terms, door = market.terms(round_.id)
+    assert terms == round_.terms
+    assert door == terms.door(round_.tree.root) == market.door(round_.tree.root, market.terms_hash(terms))
+    for role, points in ((Role.OWNER, 1), (Role.OWNER, 5), (Role.BASE_STATION, 1)):
+        assert market.lock(round_.id, role, points) == terms.lock(role, points)
+        assert market.worst_loss(round_.id, role, points) == terms.worst_loss(role, points)
+
+
+def test_seals__of_the_contract__are_those_made_without_a_node(create_round: CreateRound) -> None:
+    round_ = create_round().joined()
+    market, seat = Market.at(round_.market.address), round_.members[0]
+    words, salt = seat.sealed.words, seat.sealed.salt
+    assert market.commitment(round_.id, seat.account, words, salt) == round_.commitment(seat)
+    digest = market.owners_digest(round_.id, seat.account, round_.opening.encoded)
+    assert digest == market.model_state(round_.id, 0).owners_digest
+
+
+def test_transactions__of_a_round__are_told_by_its_logs(create_round: CreateRound) -> None:
+    """A call that leaves many logs is one transaction; its place is that of the first."""
+    round_ = create_round().selected()
+    market = Market.at(round_.market.address)
+    events = market.events(round_.id)
+    transactions = market.transactions(events)
+    assert [tx.call for tx in transactions if tx.call not in ("join", "propose", "commitBid", "revealBid")] == [
+        "createRound",
+        "drawClaimant",
+        "selectModel",
+    ]
+    assert [tx.sender for tx in transactions if tx.call == "join"] == [seat.account for seat in round_.members]
+    assert [event.transaction for event in events] == [tx.hash for tx in transactions], "none leaves two here"
+    for tx in transactions:
+        block = round_.market.chain.rpc("eth_getBlockByNumber", hex(tx.block), False)
+        assert tx.hash in block["transactions"]
+        assert tx.time == int(block["timestamp"], 16)
+        assert tx.gas_used > 21_000
+    assert market.events(round_.id, first_block=events[-1].block) == events[-1:]
+
+
+def test_settle__all_calls__by_the_client(create_round: CreateRound, accounts: Any) -> None:
+    """The claimant's lot, and a withdrawal to somebody else, are credited to the wei."""
+    round_ = create_round().voted()
+    market, claimant = Market.at(round_.market.address), round_.claimant
+    words = [word for seat in round_.members for word in round_.words(seat)]
+    market.settle_many(accounts[0], round_.id, [seat.account for seat in round_.members], words)
+    lot = market.lot(round_.id)
+    assert lot == market.round_state(round_.id).lot > 0
+    before = market.free_balance(claimant.account)
+    round_.claim_lot().send()
+    assert market.free_balance(claimant.account) - before == lot
+    assert (market.lot(round_.id), market.unaccounted()) == (0, 0)
+    assert {market.member_state(round_.id, seat.account).stage for seat in round_.owners} == {Stage.NONE}
+    market.deposit(accounts[0], 5)
+    held = accounts[1].balance
+    market.withdraw(accounts[0], 3, str(accounts[1].address))
+    assert (accounts[1].balance - held, market.free_balance(str(accounts[0].address))) == (3, 2)
+    with pytest.raises(MarketError, match="2 wei are free and 3 are needed"):
+        market.withdraw(accounts[0], 3, str(accounts[1].address))
 
 
 def test_at__a_refused_call__is_told_in_words(create_round: CreateRound, accounts: Any) -> None:

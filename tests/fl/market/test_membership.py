@@ -9,7 +9,7 @@ from eth_utils import keccak, to_checksum_address
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.devnode.market import Market
+from analysis.devnode.market import Call, Market
 from fl.market.membership import Entry, MembershipTree, tree_of
 from fl.market.terms import GWEI, Deadlines, Policy, Role, RoundTerms
 
@@ -17,6 +17,11 @@ entries = st.builds(
     Entry,
     account=st.binary(min_size=20, max_size=20).map(lambda raw: "0x" + raw.hex()),
     role=st.sampled_from(Role),
+    points=st.just(1),
+) | st.builds(
+    Entry,
+    account=st.binary(min_size=20, max_size=20).map(lambda raw: "0x" + raw.hex()),
+    role=st.just(Role.OWNER),
     points=st.integers(1, 2**32 - 1),
 )
 lists = st.lists(entries, min_size=1, max_size=40, unique_by=lambda entry: entry.leaf)
@@ -73,27 +78,27 @@ def test_join__listed_accounts__their_proofs_accepted_and_no_other_points(
     tree, entry = tree_of(members), members[0]
     terms = RoundTerms(
         max_owner_bid=1,
-        max_base_bid=1,
+        max_station_bid=1,
         bond=GWEI,
         deadlines=Deadlines.after(deployment.chain.now, 1_000),
         owner_policy=Policy.CAPABILITY,
-        base_policy=Policy.CAPABILITY,
-        membership_root=tree.root,
+        surplus_bps=(0, 0),
     )
     with deployment.chain.snapshot():
-        created = deployment.call("createRound", terms.encode(), sender="0x" + "11" * 20).send()
+        created = deployment.call("createRound", terms.encode(), tree.root, sender="0x" + "11" * 20).send()
         round_id = created.event("RoundCreated")["roundId"]
         lock = terms.lock(entry.role, entry.points)
         deployment.chain.set_balance(entry.account, 2**128)
         proof = tree.proof(entry)
-        deployment.call(
-            "join", round_id, entry.role, entry.points, proof, [], sender=entry.account, value=lock
-        ).returns()
-        false = Entry(entry.account, entry.role, points)
+
+        def join(line: Entry) -> Call:
+            arguments = (round_id, terms.hash, line.role, line.points, proof)
+            return deployment.call("join", *arguments, sender=entry.account, value=lock)
+
+        join(entry).returns()
+        false = Entry(entry.account, entry.role, points if entry.role is Role.OWNER else 1)
         if false.leaf not in {line.leaf for line in members}:
-            refused = deployment.call(
-                "join", round_id, false.role, points, proof, [], sender=entry.account, value=2**110
-            )
-            refused.reverts_with(
-                "InvalidProof", account=to_checksum_address(entry.account), role=entry.role, points=points
+            account = to_checksum_address(entry.account)
+            join(false).reverts_with(
+                "NotAdmitted", account=account, role=entry.role, points=points, termsHash=terms.hash
             )
