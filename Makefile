@@ -7,9 +7,12 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .DEFAULT_GOAL := help
 
 # Expands to nothing once all is set up. If something is missing it ends make with the set-up's one line, where a failed
-# recipe would add make's own.
-ready = $(call stop_if,$(shell PYTHON="$(PYTHON)" scripts/_setup.sh))
+# recipe would add make's own. Make expands it under -n, -q and -t as well: then it is a line to look at, and nothing runs.
+ready = $(if $(only_look),$(set_up),$(call stop_if,$(shell $(set_up))))
+set_up = PYTHON="$(PYTHON)" scripts/_setup.sh
 stop_if = $(if $(1),$(error $(1)))
+flags := $(firstword -$(MAKEFLAGS))
+only_look := $(findstring n,$(flags))$(findstring q,$(flags))$(findstring t,$(flags))
 
 .PHONY: help
 help: ## what there is

@@ -20,6 +20,7 @@ to the wei. `fl/crowdfunding/round.md` has the format. How it is read beyond tha
 
 from __future__ import annotations
 
+import argparse
 import json
 import logging
 import sys
@@ -223,23 +224,33 @@ def _int(number: int | str) -> int:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Check one document and say what is wrong with it; 0 if nothing, 1 if something, 2 on a wrong call."""
-    if len(arguments) != 1:
-        logger.error("usage: python -m analysis.check_round PATH")
-        return 2
+    """Check one document and say what is wrong with it; 0 if nothing, 1 if something, 2 if it cannot be read.
+
+    Raises:
+        SystemExit: 2 on a wrong call, 0 once it has helped.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m analysis.check_round",
+        description="Works out again, from the bids and from what happened, all that the mechanism decides in a "
+        "finished round, and compares it to the wei.",
+        epilog="Exits with 0 if all agrees, with 1 and a line for each discrepancy if not, with 2 if the document "
+        "cannot be read.",
+    )
+    parser.add_argument("path", type=Path, metavar="PATH", help="a round.json, as `make round` leaves it")
+    path = parser.parse_args(arguments).path
     try:
-        document = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
+        document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        logger.error("%s cannot be read: %s", arguments[0], error)
+        logger.error("%s cannot be read: %s", path, error)
         return 2
     found = check(document)
     for line in found:
         logger.error("%s", line)
     if found:
-        logger.error("%s: %d discrepancies", arguments[0], len(found))
+        logger.error("%s: %d discrepancies", path, len(found))
         return 1
     members = len(document["owners"]) + len(document["base_stations"])
-    logger.info("%s: all amounts of %d members agree with the reference", arguments[0], members)
+    logger.info("%s: all amounts of %d members agree with the reference", path, members)
     return 0
 
 

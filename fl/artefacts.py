@@ -13,10 +13,12 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from fl.faults import Fault
+
 _DIGEST = re.compile(r"0x[0-9a-f]{64}")
 
 
-class ArtefactError(ValueError):
+class ArtefactError(Fault, ValueError):
     """Base class of everything the store refuses."""
 
 

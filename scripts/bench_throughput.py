@@ -5,9 +5,10 @@ import click
 # `ape run` has the project on Python's path only while it loads this file; these packages then find their own modules.
 import analysis  # noqa: F401
 import fl  # noqa: F401
+from scripts._command import Command
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--quick", is_flag=True, help="A smaller round and no 12 s blocks: two minutes.")
 @click.option("--write", is_flag=True, help="Record the results (results/throughput.json).")
 def cli(quick: bool, write: bool) -> None:

@@ -1,15 +1,20 @@
 """`ape run crowdfund_round`: a whole round on a real node, with real training, checked to the wei."""
 
+import sys
+
 import click
-from ape.cli import ConnectedProviderCommand, network_option
+from ape.api import ProviderAPI
+from ape.cli import network_option
 
 # `ape run` has the project on Python's path only while it loads this file; these packages then find their own modules.
 import analysis  # noqa: F401
 import fl  # noqa: F401
+from scripts._command import Command
 
 
-@click.command(cls=ConnectedProviderCommand)
+@click.command(cls=Command)
 @network_option(default="ethereum:local:foundry")
+@click.option("--contract", metavar="ADDRESS", help="Deployment to play the next round on.  [default: a new one]")
 @click.option("--owners", type=int, default=4, show_default=True, help="Number of model owners.")
 @click.option("--base-stations", type=int, default=4, show_default=True, help="Number of base stations.")
 @click.option("--clients", type=int, default=2, show_default=True, help="Edge clients of each base station.")
@@ -43,14 +48,15 @@ import fl  # noqa: F401
 @click.option(
     "--out", type=click.Path(file_okay=False), help="Folder for round.json, models and log.  [default: rounds/<time>]"
 )
-def cli(**options: object) -> None:
+def cli(provider: ProviderAPI, contract: str | None, out: str | None, **options: object) -> None:
     """Play a whole crowdfunding round.
 
     Owners and base stations fund a round, propose models, bid under seal, train the selected model, vote and are paid.
     The finished round is written as round.json and checked: contract against reference, the books to the wei, every
     artefact against its digest. Exits with 1 if anything is off.
     """
-    click.echo("Setting the stage ...")  # PyTorch takes some seconds to load
+    from analysis.check_round import check
     from fl.crowdfunding.command import run
 
-    run(options)
+    if not run(options, provider, contract, out, check):
+        sys.exit(1)

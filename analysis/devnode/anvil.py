@@ -9,13 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from analysis.devnode.chain import Chain
+from fl.faults import Fault
 
 START_SECONDS = 20
 ROOT = Path(__file__).resolve().parents[2]
 UNLIMITED = 2**40  # gas: more than any block or transaction here takes
 
 
-class NodeError(Exception):
+class NodeError(Fault):
     """Anvil is not there or does not start."""
 
 

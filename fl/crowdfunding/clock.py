@@ -6,6 +6,8 @@ import time
 from ape.api import ProviderAPI
 from ape.managers.chain import ChainManager
 
+from fl.market.client import asking
+
 log = logging.getLogger("hcfl")
 
 
@@ -20,15 +22,17 @@ class Clock:
     @property
     def now(self) -> int:
         """Unix time of the block that a call would be mined in, or a little less."""
-        return int(self._chain.pending_timestamp)
+        with asking("read the clock"):
+            return int(self._chain.pending_timestamp)
 
     def wait_until(self, deadline: int) -> None:
         """Return once a call would be mined at or after the deadline."""
         if (left := deadline - self.now) <= 0:
             return
         if self._movable:
-            self._provider.make_request("evm_setNextBlockTimestamp", [deadline])
-            self._provider.make_request("evm_mine", [])
+            with asking("move the clock"):
+                self._provider.make_request("evm_setNextBlockTimestamp", [deadline])
+                self._provider.make_request("evm_mine", [])
             return
         log.info("waiting %d s for a deadline", left)
         while (left := deadline - self.now) > 0:

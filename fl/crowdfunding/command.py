@@ -1,161 +1,96 @@
 """The command `ape run crowdfund_round`: options in, a played, shown, written and checked round out."""
 
-import logging
-import sys
-import time
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-import click
-from ape import accounts, chain, networks, project
-from ape.api import AccountAPI, ProviderAPI, TestProviderAPI
-from ape.logging import LogLevel, logger
+from ape import chain, project
+from ape.api import ProviderAPI
 from rich.console import Console
+from rich.markup import escape
 
-from analysis.check_round import check
-from fl.artefacts import ArtefactError
-from fl.crowdfunding.checks import check_artefacts, check_books
-from fl.crowdfunding.clock import Clock
-from fl.crowdfunding.document import document_of, write
-from fl.crowdfunding.play import Play, Played
-from fl.crowdfunding.settings import Misbehaviour, RoundSettings, SettingsError
-from fl.crowdfunding.show import RichWatcher, show_tables
-from fl.market.deployment import deploy
+from fl.crowdfunding.folder import DOCUMENT, FOLDERS, LOG, round_folder
+from fl.crowdfunding.network import accounts_on, check_network, connected
+from fl.crowdfunding.settings import RoundSettings, SettingsError, settings_of
+from fl.market.deployment import attach, check_address, deploy
 from fl.market.refusals import MarketError
-from fl.market.terms import Policy
-from fl.market.views import ViewError
-from fl.training.errors import TrainingError
 
-FUNDS = 100 * 10**18
-"""Wei that an account made for a development node is given."""
+TOO_LATE = ("DeadlinePassed", "InvalidDeadline")
+"""Errors of the contract that say that a phase was over too soon."""
+
+Check = Callable[[dict[str, Any]], list[str]]
+"""What a document has that it should not have, one line for each."""
 
 
-def run(options: Mapping[str, Any]) -> None:
-    """Play, show, write and check a round.
+def run(
+    options: Mapping[str, Any], provider: ProviderAPI, contract: str | None, out: str | None, check_document: Check
+) -> bool:
+    """Play, show, write and check a round. What is wrong is told as early as it can be: torch takes seconds to load.
+
+    Args:
+        options: of the round.
+        provider: a node, not yet connected.
+        contract: address of a deployment to play on; None: a new one.
+        out: folder where everything is left; None: one of its own.
+        check_document: holds the document against the reference, of which this package knows nothing.
+
+    Returns:
+        Whether all checks passed.
 
     Raises:
-        click.ClickException: it could not be played, with the reason in a line.
+        Fault: it could not be played.
     """
-    console = Console()
-    folder = _folder(options["out"])
-    _log_to(folder / "round.log")
-    logger.set_level(LogLevel.ERROR)
+    settings = settings_of(options)
+    check_network(provider)
+    if contract is not None:
+        check_address(contract)
+    with round_folder(out) as folder, connected(provider):
+        return _play(settings, provider, contract, folder, check_document)
+
+
+def _play(
+    settings: RoundSettings, provider: ProviderAPI, contract: str | None, folder: Path, check_document: Check
+) -> bool:
+    members = accounts_on(provider, 1 + settings.owners + settings.base_stations)
+    market = None if contract is None else attach(project, provider, contract)
+    # Whole without colour: rich would still set bold where NO_COLOR asks for none.
+    console = Console(color_system=None if os.environ.get("NO_COLOR") else "auto")
+    console.print("Setting the stage ...")
+
+    from fl.crowdfunding.checks import check_artefacts, check_books
+    from fl.crowdfunding.clock import Clock
+    from fl.crowdfunding.document import document_of, write
+    from fl.crowdfunding.play import Play, Stage
+    from fl.crowdfunding.show import RichWatcher, show_tables
+
+    stage = Stage.of(settings)
+    market = market or deploy(project, members[0])
+    play = Play(settings, stage, market, members, Clock(chain, provider), folder, RichWatcher(console))
     try:
-        settings = _settings(options)
-        play = _stage(settings, folder, console)
         played = play.run()
-    except (SettingsError, TrainingError, MarketError, ViewError, ArtefactError) as error:
-        _refuse(str(error))
-    document = document_of(play.market, played)
-    path = folder / "round.json"
+    except MarketError as error:
+        if error.name in TOO_LATE:
+            raise SettingsError(f"--phase-seconds {settings.phase_seconds} is too short here: {error}") from error
+        raise
+    document = document_of(market, played)
+    path = folder / DOCUMENT
     write(document, path)
     show_tables(console, document, played)
-    found = _verify(play, played, document)
-    console.print(f"\nWritten: {path}, and beside it artefacts/, mailbox/ and round.log", highlight=False)
-    if found:
-        for line in found:
-            console.print(f"[bold red]off[/bold red]  {line}", highlight=False)
-        sys.exit(1)
-    console.print(
-        f"[bold green]Checked[/bold green]  {len(played.record.members)} members' payments against the reference, "
-        "conservation to the wei, final balances, every artefact against its digest on chain.",
-        highlight=False,
-    )
-
-
-def _settings(options: Mapping[str, Any]) -> RoundSettings:
-    flags = {
-        "non_revealer": Misbehaviour.NON_REVEALER,
-        "bad_winner": Misbehaviour.BAD_WINNER,
-        "absent_station": Misbehaviour.ABSENT_STATION,
-    }
-    raised = [name for name in flags if options[name]]
-    if len(raised) > 1:
-        raise SettingsError("one member misbehaves: choose one of --non-revealer, --bad-winner, --absent-station")
-    policy = Policy[options["policy"].upper()]
-    claim = options["claim"]
-    return RoundSettings(
-        owners=options["owners"],
-        base_stations=options["base_stations"],
-        clients=options["clients"],
-        models=options["models"],
-        owner_policy=Policy.CAPABILITY if policy is Policy.CAPABILITY else Policy.EQUAL,
-        base_policy=policy,
-        seed=options["seed"],
-        dataset=options["dataset"],
-        data_dir=None if options["data_dir"] is None else Path(options["data_dir"]),
-        model=options["model"],
-        train_images=options["train_images"],
-        test_images=options["test_images"],
-        rounds=options["rounds"],
-        alpha=options["alpha"],
-        misbehaviour=flags[raised[0]] if raised else Misbehaviour.NONE,
-        phase_seconds=options["phase_seconds"],
-        claim_bps=None if claim is None else round(claim * 10_000),
-        local_epochs=options["local_epochs"],
-        edge_rounds=options["edge_rounds"],
-    )
-
-
-def _stage(settings: RoundSettings, folder: Path, console: Console) -> Play:
-    """Everything is in place: accounts, a deployment, the data."""
-    provider = networks.provider
-    members = _accounts(1 + settings.owners + settings.base_stations, provider)
-    market = deploy(project, members[0])
-    return Play(settings, market, members, Clock(chain, provider), folder, RichWatcher(console))
-
-
-def _accounts(count: int, provider: ProviderAPI) -> list[AccountAPI]:
-    """The node's test accounts, and more of them where a development node can fund them."""
-    test_accounts = accounts.test_accounts
-    if provider.network.name not in ("local",) and not provider.network.is_adhoc:
-        _refuse(
-            "this command plays every member with the test accounts of a development node, and "
-            f"{provider.network.name} is none: choose --network ethereum:local:foundry, or the address of an anvil node"
+    # A path stays in one piece for who copies it.
+    written = f"\nWritten: {path}, and beside it {'/, '.join(FOLDERS)}/ and {LOG}"
+    console.print(written, highlight=False, markup=False, soft_wrap=True)
+    found = [
+        *(f"reference: {line}" for line in check_document(document)),
+        *(f"books: {line}" for line in check_books(market, played)),
+        *(f"artefacts: {line}" for line in check_artefacts(played, play.store)),
+    ]
+    for line in found:
+        console.print(f"[bold red]off[/bold red]  {escape(line)}", highlight=False)
+    if not found:
+        console.print(
+            f"[bold green]Checked[/bold green]  {len(played.record.members)} members' payments against the reference, "
+            "conservation to the wei, final balances, every artefact against its digest on chain.",
+            highlight=False,
         )
-    have = len(test_accounts)
-    members = [test_accounts[index] for index in range(min(count, have))]
-    if count > have:
-        if not isinstance(provider, TestProviderAPI):
-            _refuse(f"this node has {have} test accounts, and the round needs {count}")
-        for _ in range(count - have):
-            account = test_accounts.generate_account()
-            provider.set_balance(account.address, FUNDS)
-            members.append(account)
-    return members
-
-
-def _verify(play: Play, played: Played, document: dict[str, Any]) -> list[str]:
-    """Every discrepancy between what happened and what the mechanism, the books and the artefacts say."""
-    checks: tuple[tuple[str, Callable[[], list[str]]], ...] = (
-        ("reference", lambda: check(document)),
-        ("books", lambda: check_books(play.market, played)),
-        ("artefacts", lambda: check_artefacts(played, play.store)),
-    )
-    return [f"{name}: {line}" for name, held in checks for line in held()]
-
-
-def _folder(out: str | None) -> Path:
-    folder = Path("rounds") / time.strftime("%Y%m%d-%H%M%S") if out is None else Path(out)
-    if (folder / "round.json").exists():
-        _refuse(f"{folder} holds a finished round already: name another folder with --out, or remove it")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        _refuse(f"the folder {folder} cannot be made: {error.strerror}")
-    return folder
-
-
-def _log_to(path: Path) -> None:
-    handler = logging.FileHandler(path, mode="w", encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(message)s"))
-    for name in ("hcfl", "fl"):
-        log = logging.getLogger(name)
-        log.setLevel(logging.INFO)
-        log.addHandler(handler)
-        log.propagate = False
-
-
-def _refuse(reason: str) -> NoReturn:
-    raise click.ClickException(reason)
+    return not found

@@ -53,8 +53,10 @@ def document_of(market: Market, played: Played) -> dict[str, Any]:
 
 
 def write(document: dict[str, Any], path: Path) -> None:
-    """Write the document; integers beyond 2^53 as strings."""
-    path.write_text(json.dumps(_portable(document), indent=2) + "\n", encoding="utf-8")
+    """Write the document, whole or not at all; integers beyond 2^53 as strings."""
+    partial = path.with_suffix(".part")
+    partial.write_text(json.dumps(_portable(document), indent=2) + "\n", encoding="utf-8")
+    partial.replace(path)
 
 
 def _portable(value: Any) -> Any:

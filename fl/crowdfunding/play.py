@@ -10,7 +10,7 @@ from fl.artefacts import ArtefactStore, to_chain
 from fl.crowdfunding.clock import Clock
 from fl.crowdfunding.settings import Misbehaviour, RoundSettings
 from fl.crowdfunding.training import Training, measure, train
-from fl.crowdfunding.valuations import draw, terms_of
+from fl.crowdfunding.valuations import Valuations, draw, terms_of
 from fl.crowdfunding.watcher import Watcher
 from fl.market.client import Market
 from fl.market.history import RoundRecord, rebuild
@@ -52,10 +52,36 @@ class Played:
     escrow_left: int
 
 
+@dataclass(frozen=True)
+class Stage:
+    """What a round needs beside a chain: the data's labels, every member's numbers, what each model trains on."""
+
+    labels: tuple[str, ...]
+    valuations: Valuations
+    federations: tuple[Federation, ...]
+
+    @classmethod
+    def of(cls, settings: RoundSettings) -> "Stage":
+        """A model that cannot be trained is noticed here, before anybody locks funds.
+
+        Raises:
+            TrainingError: there is one.
+        """
+        labels = labels_of(settings.dataset, settings.data_dir)
+        valuations = draw(settings, labels)
+        # Only images that are needed are read.
+        whole = load_dataset(settings.dataset, settings.data_dir) if settings.train_images is None else None
+        federations = (
+            build_federation(settings.training(valuations.targets(owner)), whole) for owner in range(settings.proposals)
+        )
+        return cls(labels, valuations, tuple(federations))
+
+
 class Play:
     """One round in the making.
 
     Args:
+        stage: of these settings.
         market: a deployment of HCFL.
         accounts: the creator, then an account for each owner and each base station.
         folder: where the artefacts and the mailbox are kept.
@@ -64,6 +90,7 @@ class Play:
     def __init__(
         self,
         settings: RoundSettings,
+        stage: Stage,
         market: Market,
         accounts: Sequence[AccountAPI],
         clock: Clock,
@@ -77,14 +104,9 @@ class Play:
         self.store = ArtefactStore(folder / "artefacts")
         self.mailbox = Mailbox(folder / "mailbox")
         self.watcher = watcher
-        self.labels = labels_of(settings.dataset, settings.data_dir)
-        self.valuations = draw(settings, self.labels)
-        # A model that cannot be trained is noticed before anybody locks funds. Only images that are needed are read.
-        whole = load_dataset(settings.dataset, settings.data_dir) if settings.train_images is None else None
-        self.federations = [
-            build_federation(settings.training(self.valuations.targets(owner)), whole)
-            for owner in range(settings.proposals)
-        ]
+        self.labels = stage.labels
+        self.valuations = stage.valuations
+        self.federations = stage.federations
 
     def run(self) -> Played:
         """Play every phase.
@@ -124,8 +146,9 @@ class Play:
         theta = self.market.round_state(self.round_id).theta_numerator / 2**64
         self.watcher.phase(
             "Create",
-            f"round {self.round_id} on chain {self.market.chain_id}, contract {self.market.address}, θ = {theta:.4f}",
+            f"round {self.round_id} on chain {self.market.chain_id}, θ = {theta:.4f}",
         )
+        self.watcher.did("contract", self.market.address)
         members = [
             (f"{side} {index + 1}", account, each, tree.proof(entry))
             for (side, index), account, each, entry in zip(names, self.accounts, points, entries, strict=True)

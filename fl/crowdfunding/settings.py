@@ -1,13 +1,17 @@
 """What a round is played with."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from fl.faults import Fault
 from fl.market.bids import MAX_MODELS
 from fl.market.terms import Policy
 from fl.training.config import DEFAULTS, TrainingConfig
+from fl.training.data import labels_of
+from fl.training.models import check_name
 
 VALUE_MEAN = 10
 COST_MEAN = 5
@@ -17,7 +21,14 @@ CLAIMS_BPS = {"digits": 8_500, "cifar10": 2_500}
 """Accuracy that an honest proposer can promise of the default training, whatever the labels, 1/10,000."""
 
 
-class SettingsError(ValueError):
+MIN_PHASE_SECONDS = 60
+"""A node's clock goes on by a second a block, and everybody's calls have to fit into a phase."""
+
+MAX_PHASE_SECONDS = 4_500_000
+"""Seven phases end within a year (`IHCFL.DeadlineTooFar`)."""
+
+
+class SettingsError(Fault, ValueError):
     """Options of a round that do not fit together."""
 
 
@@ -46,10 +57,11 @@ class RoundSettings:
         phase_seconds: length of each phase.
         local_epochs: κ1; None: the data set's default.
         edge_rounds: κ2; None: the data set's default.
-        claim_bps: accuracy that each proposal claims, 1/10,000; None: the data set's default.
+        claim: accuracy that each proposal claims, 0 … 1; None: the data set's default.
 
     Raises:
         SettingsError: they do not fit together.
+        TrainingError: nothing can be trained with them.
     """
 
     owners: int = 4
@@ -68,7 +80,7 @@ class RoundSettings:
     alpha: float | None = None
     misbehaviour: Misbehaviour = Misbehaviour.NONE
     phase_seconds: int = 3_600
-    claim_bps: int | None = None
+    claim: float | None = None
     local_epochs: int | None = None
     edge_rounds: int | None = None
 
@@ -84,10 +96,15 @@ class RoundSettings:
             raise SettingsError("owners do not contribute to training: their policy is equal or capability")
         if not 1 <= self.rounds <= 256:
             raise SettingsError(f"a model trains 1 … 256 global rounds, not {self.rounds}")
-        if self.phase_seconds < 1:
-            raise SettingsError(f"a phase lasts at least 1 second, not {self.phase_seconds}")
-        if self.claim_bps is not None and not 0 <= self.claim_bps <= 10_000:
-            raise SettingsError(f"a claimed accuracy is 0 … 10,000 (1/10,000), not {self.claim_bps}")
+        if not MIN_PHASE_SECONDS <= self.phase_seconds <= MAX_PHASE_SECONDS:
+            raise SettingsError(
+                f"--phase-seconds is {MIN_PHASE_SECONDS} … {MAX_PHASE_SECONDS:,}, not {self.phase_seconds:,}: "
+                "every member's calls have to fit into a phase, and all phases into a year"
+            )
+        if self.claim is not None and not 0 <= self.claim <= 1:  # nor nan
+            raise SettingsError(f"--claim is an accuracy, 0 … 1, not {self.claim}")
+        if (model := self.training(()).model) is not None:
+            check_name(model)
 
     @property
     def proposals(self) -> int:
@@ -97,7 +114,7 @@ class RoundSettings:
     @property
     def claimed_accuracy_bps(self) -> int:
         """What each proposal claims, 1/10,000."""
-        return CLAIMS_BPS[self.dataset] if self.claim_bps is None else self.claim_bps
+        return CLAIMS_BPS[self.dataset] if self.claim is None else round(self.claim * 10_000)
 
     def training(self, targets: tuple[str, ...]) -> TrainingConfig:
         """The training of a model with these target labels."""
@@ -117,3 +134,34 @@ class RoundSettings:
             seed=self.seed,
             station=replace(station, **{name: value for name, value in given.items() if value is not None}),
         )
+
+
+def settings_of(options: Mapping[str, Any]) -> RoundSettings:
+    """The settings that the command's options ask for; imports no torch, so that a wrong one is told at once.
+
+    Raises:
+        SettingsError: they do not fit together.
+        TrainingError: nothing can be trained with them.
+    """
+    flags = {
+        "non_revealer": Misbehaviour.NON_REVEALER,
+        "bad_winner": Misbehaviour.BAD_WINNER,
+        "absent_station": Misbehaviour.ABSENT_STATION,
+    }
+    raised = [name for name in flags if options[name]]
+    if len(raised) > 1:
+        raise SettingsError("one member misbehaves: choose one of --non-revealer, --bad-winner, --absent-station")
+    policy = Policy[options["policy"].upper()]
+    data_dir = options["data_dir"]
+    given = {name: options[name] for name in options if name in RoundSettings.__dataclass_fields__}
+    settings = RoundSettings(
+        **{
+            **given,
+            "owner_policy": Policy.CAPABILITY if policy is Policy.CAPABILITY else Policy.EQUAL,
+            "base_policy": policy,
+            "data_dir": None if data_dir is None else Path(data_dir),
+            "misbehaviour": flags[raised[0]] if raised else Misbehaviour.NONE,
+        }
+    )
+    labels_of(settings.dataset, settings.data_dir)  # a folder that is not there
+    return settings

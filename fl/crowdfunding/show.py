@@ -1,10 +1,13 @@
 """A round on the terminal: what happens as it happens, then what it came to."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -14,6 +17,9 @@ from fl.market.members import Member
 from fl.market.terms import GWEI
 
 Document = dict[str, Any]
+
+_NAME = 15
+"""Columns of a member's name."""
 
 
 class RichWatcher(Watcher):
@@ -25,18 +31,28 @@ class RichWatcher(Watcher):
     def phase(self, title: str, detail: str) -> None:
         """A heading."""
         super().phase(title, detail)
-        self._console.print(f"\n[bold]{title}[/bold]  {detail}", highlight=False)
+        self._console.print()
+        self._row(f"[bold]{title}[/bold]", escape(detail), 0)
 
     def did(self, who: str, what: str) -> None:
         """A line."""
         super().did(who, what)
-        self._console.print(f"  {who:<15} {what}", highlight=False)
+        self._row(escape(who), escape(what), 2)
+
+    def _row(self, name: str, text: str, indent: int) -> None:
+        """Wrapped beside its name: at 60 columns an address has its line."""
+        row = Table.grid(padding=(0, 1, 0, 0), pad_edge=False)
+        row.add_column(min_width=_NAME)
+        row.add_column()
+        row.add_row(name, text)
+        self._console.print(Padding(row, (0, 0, 0, indent)), highlight=False)
 
     @contextmanager
     def progress(self, title: str, total: int) -> Iterator[Callable[[], None]]:
         """A bar."""
-        columns = (TextColumn("  {task.description:<15}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=self._console, transient=True) as progress:
+        columns = (TextColumn("  {task.description:<15}"), BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn())
+        shown = self._console.is_terminal
+        with Progress(*columns, console=self._console, transient=True, disable=not shown) as progress:
             task = progress.add_task(title, total=total)
             yield lambda: progress.advance(task)
 
@@ -45,20 +61,20 @@ def gwei(wei: int) -> str:
     """Wei as gwei with nine decimals at most, exact."""
     whole, rest = divmod(abs(wei), GWEI)
     text = f"{whole:,}" + (f".{rest:09}".rstrip("0") if rest else "")
-    return "-" + text if wei < 0 else text
+    return "−" + text if wei < 0 else text
 
 
 def short_gwei(wei: int) -> str:
-    """Wei as gwei, to two decimals."""
-    return f"{wei / GWEI:,.2f}"
+    """Wei as gwei, to two decimals where they are needed."""
+    text = f"{abs(wei) / GWEI:,.2f}".removesuffix(".00")
+    return "−" + text if wei < 0 and text != "0" else text
 
 
 def show_tables(console: Console, document: Document, played: Played) -> None:
-    """The models, every member's account, the accuracy by round, and where every wei went."""
+    """The models, what the round came to for each member, the accuracy by round, and where every wei went."""
     for table in (
         _models(document),
-        _members("Owners", document["owners"], played.owners, document, _OWNER_COLUMNS),
-        _members("Base stations", document["base_stations"], played.base_stations, document, _STATION_COLUMNS),
+        _members(document, played),
         _accuracy(document),
         _money(document, played),
     ):
@@ -90,32 +106,67 @@ def _models(document: Document) -> Table:
     return table
 
 
-_OWNER_COLUMNS = {"share": "share", "tax": "tax", "slashed": "slashed"}
-_STATION_COLUMNS = {"reward": "reward", "tax": "tax", "forfeited": "forfeited", "slashed": "slashed"}
-
-
-def _members(
-    title: str, entries: list[Document], members: tuple[Member, ...], document: Document, columns: dict[str, str]
-) -> Table:
-    table = _table(f"{title} (gwei)", "", "bids", *columns.values(), "net utility", left=2)
-    for entry, member in zip(entries, members, strict=True):
-        table.add_row(
-            member.name,
-            " ".join(map(str, entry["bids"])) if entry["revealed"] else "not revealed",
-            *(short_gwei(entry[key]) for key in columns),
-            short_gwei(_true_worth(member, entry, document) * GWEI - entry["payment"]),
-        )
+def _members(document: Document, played: Played) -> Table:
+    """One line per member, wrapped beside its name."""
+    gas: Counter[str] = Counter()
+    for transaction in document["transactions"]:
+        gas[transaction["sender"]] += transaction["gas_used"]
+    table = Table.grid(padding=(0, 1))
+    table.title, table.title_justify, table.title_style = "Members (gwei)", "left", "bold"
+    table.add_column(min_width=_NAME)
+    table.add_column()
+    for entries, members in (
+        (document["owners"], played.owners),
+        (document["base_stations"], played.base_stations),
+    ):
+        for entry, member in zip(entries, members, strict=True):
+            table.add_row(member.name, summary(entry, _bid(member, document), document, gas[entry["account"]]))
     return table
 
 
-def _true_worth(member: Member, entry: Document, document: Document) -> int:
-    """What the outcome is worth to a member by its own numbers, gwei: its value of the model, or less its cost."""
-    if document["selected"] is None or document["status"] != "settled" or member.sealed is None:
+def _bid(member: Member, document: Document) -> int:
+    """What a member bid for the selected model, revealed or not, gwei: its true value or cost."""
+    if document["selected"] is None or member.sealed is None:
         return 0
-    truth = member.sealed.bids[document["selected"]]
-    if entry in document["owners"]:
-        return truth
-    return -truth if entry["recorded"] else 0
+    return member.sealed.bids[document["selected"]]
+
+
+def summary(entry: Document, bid: int, document: Document, gas: int) -> str:
+    """What a round came to for a member: its own numbers, and all that the contract moved.
+
+    Args:
+        entry: the member's in the document.
+        bid: its true value of the selected model or, of a base station, its cost, gwei.
+        document: of the round.
+        gas: of its transactions.
+    """
+    worth, said = _worth(entry, bid, document)
+    change = entry["balance_after"] - entry["balance_before"]
+    paid = max(0, entry["share"])
+    lost = entry["tax"] + entry["slashed"]
+    parts = [said, *([f"paid {short_gwei(paid)}"] if paid else []), f"tax {short_gwei(entry['tax'])}"]
+    if entry["slashed"]:
+        parts.append(f"lost of its bond {short_gwei(entry['slashed'])}")
+    parts.append(f"received {short_gwei(change + paid + lost)}")
+    return ", ".join([*parts, f"net {short_gwei(worth + change)} gwei", f"gas {gas:,}"])
+
+
+def _worth(entry: Document, bid: int, document: Document) -> tuple[int, str]:
+    """What the outcome is worth to a member by its own numbers, wei, and in words.
+
+    A model below its claim is worth the part of its value that it has reached of the claim.
+    """
+    training = document["training"]
+    if entry not in document["owners"]:
+        cost = bid * GWEI if entry["recorded"] else 0
+        return -cost, f"training cost {short_gwei(cost)}" if cost else "trained nothing"
+    if training is None or document["status"] != "settled":
+        return 0, "no model"
+    final, claimed = training["final_accuracy"], training["claimed_accuracy"]
+    if final >= claimed:
+        return bid * GWEI, f"model worth {bid}"
+    worth = round(bid * GWEI * final / claimed)
+    return worth, f"model worth {short_gwei(worth)} of {bid} (it failed its claim)"
 
 
 def _accuracy(document: Document) -> Table | None:

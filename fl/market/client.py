@@ -5,7 +5,8 @@ wei unless a name says gwei, digests 32 bytes.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from ape.types import ContractLog
 from ethpm_types import ContractType
 from ethpm_types.abi import EventABI
 from hexbytes import HexBytes
+from web3.exceptions import Web3Exception
 
 from fl.market.bids import word_count
 from fl.market.history import Event
@@ -365,12 +367,25 @@ class Market:
         return self._guard(call, lambda: getattr(self.contract, call)(*args))
 
     def _guard(self, call: str, act: Callable[[], Any]) -> Any:
-        try:
+        with asking(call):
             return act()
-        except CustomError as error:
-            raise MarketError(f"{call}: {explain(error.name, error.inputs)}") from error
-        except ApeException as error:
-            raise MarketError(f"{call}: {error}") from error
+
+
+@contextmanager
+def asking(what: str) -> Iterator[None]:
+    """Turns every way in which the contract or the node refuses into words.
+
+    Raises:
+        MarketError: it did, at this step.
+    """
+    try:
+        yield
+    except CustomError as error:
+        raise MarketError(f"{what}: {explain(error.name, error.inputs)}", error.name) from error
+    except ApeException as error:
+        raise MarketError(f"{what}: {error}") from error
+    except (OSError, Web3Exception) as error:  # nothing but the connection is opened at such a step
+        raise MarketError(f"{what}: the node does not answer any more") from error
 
 
 def _named(abi: Any, value: Any) -> Any:

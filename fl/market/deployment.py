@@ -3,12 +3,12 @@
 import hashlib
 from typing import Any
 
-from ape.api import AccountAPI
+from ape.api import AccountAPI, ProviderAPI
 from ape.contracts import ContractContainer
-from ape.exceptions import ApeException
+from eth_utils import is_address, to_checksum_address
 from filelock import FileLock
 
-from fl.market.client import Market
+from fl.market.client import Market, asking
 from fl.market.refusals import MarketError
 
 
@@ -45,7 +45,34 @@ def deploy(project: Any, account: AccountAPI) -> Market:
     Raises:
         MarketError: the account cannot, with the reason.
     """
-    try:
-        return Market(account.deploy(compiled(project)))
-    except ApeException as error:
-        raise MarketError(f"the contract cannot be deployed: {error}") from error
+    contract = compiled(project)
+    with asking("deploy"):
+        return Market(account.deploy(contract))
+
+
+def check_address(address: str) -> None:
+    """Refuse what is not an address.
+
+    Raises:
+        MarketError: it is none.
+    """
+    if not is_address(address):
+        raise MarketError(f"{address} is no address: 0x and 40 hexadecimal digits")
+
+
+def attach(project: Any, provider: ProviderAPI, address: str) -> Market:
+    """HCFL as it was deployed before.
+
+    Raises:
+        MarketError: it is not there, with the reason.
+    """
+    check_address(address)
+    contract, checksummed = compiled(project), to_checksum_address(address)
+    with asking("read the contract"):
+        code = bytes(provider.get_code(checksummed))
+    if not code:
+        raise MarketError(f"there is no contract at {checksummed}: name the node that has it with --network")
+    if code != bytes(contract.contract_type.get_runtime_bytecode()):
+        raise MarketError(f"the contract at {checksummed} is not HCFL as the sources here stand: deploy it anew")
+    with asking("read the contract"):
+        return Market(contract.at(checksummed, fetch_from_explorer=False))

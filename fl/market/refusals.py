@@ -3,11 +3,20 @@
 from collections.abc import Mapping
 from typing import Any
 
+from fl.faults import Fault
 from fl.market.terms import Role, Status
 
 
-class MarketError(RuntimeError):
-    """A call that the contract, or the node, refused; nothing was changed by it."""
+class MarketError(Fault, RuntimeError):
+    """A call that the contract, or the node, refused; nothing was changed by it.
+
+    Attributes:
+        name: of the contract's error; "" where it was another.
+    """
+
+    def __init__(self, text: str, name: str = ""):
+        super().__init__(text)
+        self.name = name
 
 
 _WORDS: dict[str, str] = {

@@ -16,10 +16,12 @@ from eth_account import Account
 from eth_account.messages import encode_defunct
 from eth_utils import keccak
 
+from fl.faults import Fault
+
 SALT_BYTES = 32
 
 
-class ViewError(ValueError):
+class ViewError(Fault, ValueError):
     """A text, key or signature that does not belong to what it claims to."""
 
 

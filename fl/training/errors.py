@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from fl.faults import Fault
 
-class TrainingError(ValueError):
+
+class TrainingError(Fault, ValueError):
     """Base class of everything this package raises on bad input or a failed run."""
 
 

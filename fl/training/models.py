@@ -98,6 +98,22 @@ SMALLEST_IMAGE = 4
 """Height and width, in pixels, that two poolings by 2 leave something of."""
 
 
+def check_name(name: str) -> None:
+    """Look a model up; imports nothing.
+
+    Raises:
+        ModelError: the name is unknown, and no path of a factory.
+    """
+    if name not in MODELS and not _is_own(name):
+        raise ModelError(
+            f"unknown model {name!r}: choose one of {', '.join(MODELS)}, or give the dotted path of a factory"
+        )
+
+
+def _is_own(name: str) -> bool:
+    return name not in MODELS and any(mark in name for mark in ".:")
+
+
 @dataclass(frozen=True)
 class ModelSpec:
     """All that is needed to build a model again: it travels with every artefact.
@@ -117,10 +133,7 @@ class ModelSpec:
     classes: int
 
     def __post_init__(self) -> None:
-        if self.name not in MODELS and not self.is_own:
-            raise ModelError(
-                f"unknown model {self.name!r}: choose one of {', '.join(MODELS)}, or give the dotted path of a factory"
-            )
+        check_name(self.name)
         if not self.is_own and min(self.image_shape[1:]) < SMALLEST_IMAGE:
             raise ModelError(f"model {self.name} needs images of at least {SMALLEST_IMAGE}×{SMALLEST_IMAGE} pixels")
         if self.classes < 2:
@@ -129,7 +142,7 @@ class ModelSpec:
     @property
     def is_own(self) -> bool:
         """Whether the name is the path of a factory outside this package, which building imports and calls."""
-        return self.name not in MODELS and any(mark in self.name for mark in ".:")
+        return _is_own(self.name)
 
     def build(self, seed: int = 0, device: str | torch.device | None = "cpu") -> nn.Module:
         """The module with parameters drawn by the seed; torch's own random state is left as it was.

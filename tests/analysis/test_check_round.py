@@ -214,4 +214,12 @@ def test_main__good_bad_and_no_document__exit_codes(tmp_path: Path) -> None:
     path.write_text(json.dumps({**example(), "pool": 1}), encoding="utf-8")
     assert main([str(path)]) == 1
     assert main([str(tmp_path / "none.json")]) == 2
-    assert main([]) == 2
+
+
+def test_main__help_or_wrong_call__says_what_it_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments, status in ((["--help"], 0), ([], 2), (["a", "b"], 2)):
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        said = "".join(capsys.readouterr())
+        assert ended.value.code == status, arguments
+        assert "usage: python -m analysis.check_round [-h] PATH" in said

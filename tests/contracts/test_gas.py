@@ -14,7 +14,7 @@ from analysis.devnode.market import Market
 from analysis.devnode.rounds import CreateRound
 from fl.market.terms import Policy
 
-LARGEST_CODE = 24_576
+LARGEST_CODE = 23_000  # issue target; a chain takes 24,576
 RECORDED = read()
 CALLS = sorted({case.call for case in RECORDED.hcfl})
 
@@ -57,47 +57,36 @@ def test_gas__ten_models__meets_its_target(figures: Figures, case: Case) -> None
         assert gas <= target, f"{case} takes {gas:,} gas, its target is {target:,}"
 
 
-@pytest.mark.parametrize(
-    ("owner_policy", "base_policy"),
-    [
-        (Policy.EQUAL, Policy.EQUAL),
-        (Policy.CAPABILITY, Policy.CAPABILITY),
-        (Policy.EQUAL, Policy.CONTRIBUTION),
-    ],
-)
-def test_gas__64_models__every_call_fits_a_transaction(
-    create_round: CreateRound, owner_policy: Policy, base_policy: Policy
-) -> None:
+@pytest.mark.parametrize("owner_policy", Policy)
+def test_gas__64_models__every_call_fits_a_transaction(create_round: CreateRound, owner_policy: Policy) -> None:
     """Every transaction is sent with 2^24 gas and would fail above it; the dearest is named and has room."""
     models = 64
     round_ = create_round(
         owner_bids=[tuple(50 + (o + m) % 50 for m in range(models)) for o in range(models)],
         station_bids=[tuple((s + m) % 7 for m in range(models)) for s in range(3)],
         owner_points=range(1, models + 1) if owner_policy else None,
-        station_points=(5, 6, 7) if base_policy is Policy.CAPABILITY else None,
         proposers=range(models),
         owner_policy=owner_policy,
-        base_policy=base_policy,
     )
-    members = (round_.owners[0], round_.owners[-1], round_.stations[0])
+    members = (round_.owners[0], round_.owners[-1], *round_.stations)
     with round_.market.recording() as receipts:
         round_.voted()
         for seat in members:
             round_.settle(seat).send()
+        round_.claim_lot().send()
     function, dearest = max(receipts, key=lambda entry: entry[1].gas_used)
     assert dearest.gas_used < TRANSACTION_GAS // 4, f"{function} takes {dearest.gas_used:,} gas"
-    assert {name for name, _ in receipts} >= {"join", "revealBid", "selectModel", "vote", "settle"}
+    assert {name for name, _ in receipts} >= {"join", "drawClaimant", "revealBid", "selectModel", "vote", "settle"}
 
 
-def test_gas__64_models__cancellation_and_rebates_fit_a_transaction(create_round: CreateRound) -> None:
+def test_gas__64_models__cancellation_fits_a_transaction(create_round: CreateRound) -> None:
     models = 64
     round_ = create_round(
-        owner_bids=((0,) * models,) * models, station_bids=((0,) * models,) * 2, proposers=range(models)
+        owner_bids=((0,) * models,) * models, station_bids=((0,) * models,) * 3, proposers=range(models)
     ).committed()
     round_.wait_for("select")
     with round_.market.recording() as receipts:
         round_.settle_many(round_.members).send()
-        round_.claim_rebate(round_.owners[0]).send()
     assert max(receipt.gas_used for _, receipt in receipts) < TRANSACTION_GAS // 4
 
 

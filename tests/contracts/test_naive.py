@@ -1,6 +1,6 @@
-"""The naive contract moves the same money as the reference, to the wei: HCFL is measured against its equal."""
+"""The naive contract moves the same money as HCFL, to the wei: HCFL is measured against its equal."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import pytest
@@ -9,142 +9,148 @@ from analysis.benchmarks.contract.naive import NaiveRound, deploy_naive
 from analysis.benchmarks.contract.stage import contested_bids, stage
 from analysis.devnode.chain import Receipt
 from analysis.devnode.market import Market
-from analysis.devnode.rounds import Seat
-from analysis.round_facts import Member, Round
-from analysis.settlement import settle_round
-from fl.market.terms import Role
+from analysis.devnode.rounds import GLOBAL_ROUNDS, LiveRound, Seat
+from fl.market.terms import DRAW_DELAY, Stage
 from tests.conftest import untouched
 
 MODELS = 3
 MEMBERS = 6  # a side
+EVERYBODY = frozenset(range(MEMBERS))
+CLAIMANT = MEMBERS - 2  # the base station that a staged round will draw
+Rows = Sequence[tuple[int, ...]]
+CONTESTED = contested_bids(MODELS, MEMBERS)
 
 
 @dataclass(frozen=True)
 class Play:
-    """What members do not do, and what they bid; by index on their side."""
+    """What members bid and do not do; by index on their side."""
 
-    owners: Sequence[tuple[int, ...]] = contested_bids(MODELS, MEMBERS).owners
-    stations: Sequence[tuple[int, ...]] = contested_bids(MODELS, MEMBERS).stations
+    owners: Rows = CONTESTED.owners
+    stations: Rows = CONTESTED.stations
     uncommitted: frozenset[int] = frozenset()  # owners
     silent_owners: frozenset[int] = frozenset()
     silent_stations: frozenset[int] = frozenset()
-    absent: frozenset[int] = frozenset()  # stations
-    unguided: bool = False
+    missing: tuple[int, ...] = (0,) * MEMBERS  # global rounds that a base station does not record
     punished: bool = False
+    drawn: bool = True
+    selected: bool = True
 
 
-ABSENT_ALL = frozenset(range(MEMBERS))
-WORTHLESS = ((1,) * MODELS,) * MEMBERS
 PLAYS = {
     "everybody honest": Play(),
     "values rise by member": Play(owners=[(20_000 + 700 * o, 21_000 - 311 * o, 9_000) for o in range(MEMBERS)]),
     "costs rise by member": Play(stations=[(7_000 + 501 * s, 9_000 - 37 * s, 5_000) for s in range(MEMBERS)]),
     "an owner silent": Play(silent_owners=frozenset({1})),
     "the winner silent": Play(silent_owners=frozenset({0}), stations=((1_000,) * MODELS,) * MEMBERS),
-    "a base station silent": Play(silent_stations=frozenset({2}), absent=frozenset({2})),
-    "a base station absent": Play(absent=frozenset({3})),
-    "a base station absent, no global round": Play(absent=frozenset({3}), unguided=True),
-    "nobody records": Play(absent=ABSENT_ALL),
-    "the winner punished": Play(punished=True, absent=frozenset({1})),
+    "a base station silent": Play(silent_stations=frozenset({2})),
+    "a base station and the claimant record in part": Play(missing=(0, 1, 0, 2, 1, 3)),
+    "nobody records": Play(missing=(GLOBAL_ROUNDS,) * MEMBERS),
+    "the winner punished": Play(punished=True, missing=(0, 3, 0, 0, 0, 0)),
     "a proposer never commits": Play(uncommitted=frozenset({2})),
-    "nothing is worth it": Play(owners=WORTHLESS),
-    "nobody reveals": Play(silent_owners=ABSENT_ALL, silent_stations=ABSENT_ALL),
+    "nothing is worth it": Play(owners=((1,) * MODELS,) * MEMBERS),
+    "no base station reveals": Play(silent_owners=frozenset({1}), silent_stations=EVERYBODY),
+    "not selected in time": Play(silent_owners=frozenset({1}), uncommitted=frozenset({2}), selected=False),
+    "never drawn": Play(uncommitted=frozenset({2}), drawn=False),
 }
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def naive(deployment: Market) -> Iterator[Market]:
     """The naive contract, beside HCFL."""
     with untouched(deployment):
         yield deploy_naive(deployment.chain)
 
 
-@pytest.fixture
-def create_naive(deployment: Market, naive: Market) -> Iterator[Callable[[Play], NaiveRound]]:
-    """Creates rounds of the naive contract."""
-    with deployment.chain.snapshot():
-
-        def create(play: Play) -> NaiveRound:
-            like = stage(deployment, MODELS, MEMBERS)
-            round_ = NaiveRound.like(naive, like)
-            owners = tuple(replace(s, bids=b) for s, b in zip(round_.owners, play.owners, strict=True))
-            stations = tuple(replace(s, bids=b) for s, b in zip(round_.stations, play.stations, strict=True))
-            return replace(round_, owners=owners, stations=stations, proposers=owners[:MODELS])
-
-        yield create
-
-
-def played(round_: NaiveRound, play: Play) -> tuple[Receipt, Round]:
-    """Play a round up to its settlement; and the facts of it for the reference."""
-    market = round_.market
+def played(round_: LiveRound | NaiveRound, play: Play) -> None:
+    """Play a round up to the end of its votes, on either contract."""
+    market, owners, stations = round_.market, round_.owners, round_.stations
     market.send_all([round_.join(seat) for seat in round_.members])
     market.send_all([round_.propose(seat) for seat in round_.proposers])
     round_.wait_for("join")
-    committing = [o for i, o in enumerate(round_.owners) if i not in play.uncommitted]
-    market.send_all([round_.commit_bid(seat) for seat in [*committing, *round_.stations]])
-    round_.wait_for("commit")
-    shown = {seat: i not in play.silent_owners | play.uncommitted for i, seat in enumerate(round_.owners)}
-    shown |= {seat: i not in play.silent_stations for i, seat in enumerate(round_.stations)}
-    market.send_all([round_.reveal_bid(seat) for seat in round_.members if shown[seat]])
+    committing = [seat for i, seat in enumerate(owners) if i not in play.uncommitted]
+    market.send_all([round_.commit_bid(seat) for seat in (*committing, *stations)])
+    if play.drawn:
+        round_.wait_for("commit", DRAW_DELAY)
+        round_.send_draw()
+        _decided(round_, play, committing)
+    round_.wait_for("vote")
+
+
+def _decided(round_: LiveRound | NaiveRound, play: Play, committing: Sequence[Seat]) -> None:
+    """From the reveals on."""
+    market, stations = round_.market, round_.stations
+    silent = {round_.owners[i] for i in play.silent_owners} | {stations[i] for i in play.silent_stations}
+    opening = [seat for seat in (*committing, *stations) if seat not in {*silent, stations[CLAIMANT]}]
+    market.send_all([round_.reveal_bid(seat) for seat in opening])
     round_.wait_for("reveal")
-    selected = round_.select().send()
-    recording = [s for i, s in enumerate(round_.stations) if i not in play.absent and shown[s]]
-    trained = "ModelSelected" in selected.names
-    if trained:
-        winner = round_.proposers[selected.event("ModelSelected")["model"]]
-        market.send_all([round_.record_update(seat) for seat in recording])
-        if not play.unguided:
-            round_.record_global_round(winner).send()
-        round_.wait_for("train")
-        round_.report_result(winner).send()
-        electors = [owner for owner in committing if owner != winner]
-        market.send_all([round_.vote(seat, punish=play.punished) for seat in electors])
-    created = next(e for e in market.logs_of(round_.id) if e.name == "RoundCreated")
-
-    def member(seat: Seat, committed: bool = True) -> Member:
-        bids = seat.bids if shown[seat] else ()
-        return Member(bids, 1, committed, committed and shown[seat], trained and seat in recording)
-
-    facts = Round(
-        owners=tuple(member(seat, seat in committing) for seat in round_.owners),
-        base_stations=tuple(member(seat) for seat in round_.stations),
-        proposers=tuple(range(MODELS)),
-        theta_numerator=created.values["theta"],
-        max_owner_bid=round_.max_owner_bid,
-        max_base_bid=round_.max_base_bid,
-        bond=round_.bond,
-        owner_policy="equal",
-        base_policy="equal",
-        selected_in_time=True,
-        global_round_recorded=trained and not play.unguided,
-        reported=trained,
-        punished=trained and play.punished,
-        contributions=(),
-    )
-    return round_.settle().send(), facts
+    if not play.selected or play.silent_stations == EVERYBODY:
+        return
+    receipt = round_.select().send()
+    if "ModelSelected" not in receipt.names:
+        return
+    winner = round_.proposers[receipt.event("ModelSelected")["model"]]
+    round_.wait_for("select")
+    for number, seat in enumerate(stations):
+        recorded = 0 if seat in silent else GLOBAL_ROUNDS - play.missing[number]
+        market.send_all([round_.record_update(seat, g) for g in range(recorded)])
+    round_.record_global_round(winner).send()
+    round_.wait_for("train")
+    round_.report_result(winner).send()
+    electors = [seat for seat in committing if seat != winner]
+    market.send_all([round_.vote(seat, 0) if play.punished else round_.vote(seat) for seat in electors])
 
 
 @pytest.mark.parametrize("name", PLAYS)
-def test_naive__round_settled__pays_what_the_reference_says(
-    create_naive: Callable[[Play], NaiveRound], name: str
-) -> None:
-    round_ = create_naive(PLAYS[name])
-    receipt, facts = played(round_, PLAYS[name])
-    result = settle_round(facts)
-    expected = [*result.owners, *result.base_stations]
-    settled = {event.values["member"]: event.values for event in receipt.events}
-    assert len(settled) == len(round_.members)
-    for seat, statement in zip(round_.members, expected, strict=True):
-        paid = settled[seat.account]
-        ours = (paid["share"], paid["tax"], paid["slashed"], paid["reward"], paid["forfeited"], paid["rebate"])
-        share = statement.share if seat.role is Role.OWNER else 0
-        theirs = (share, statement.tax, statement.slashed, statement.reward, statement.forfeited, statement.rebate)
-        assert ours == theirs, f"{name}: {seat.name}"
-        free = round_.market.free(seat.account)
-        assert free == round_.lock(seat) - statement.payment + statement.rebate, f"{name}: {seat.name} has {free} wei"
+def test_naive__round_settled__pays_what_hcfl_pays(deployment: Market, naive: Market, name: str) -> None:
+    play = PLAYS[name]
+    ours = _with_bids(stage(deployment, MODELS, MEMBERS), play)
+    with deployment.chain.snapshot():
+        played(ours, play)
+        paid = {seat: _amounts(receipt) for seat, receipt in ours.over().settled().items()}
+        if ours.stage(ours.stations[CLAIMANT]) is Stage.SETTLED:
+            ours.claim_lot(ours.stations[CLAIMANT]).send()
+        free = {seat: deployment.free(seat.account) for seat in ours.members}
+
+    theirs = NaiveRound.like(naive, ours)
+    played(theirs, play)
+    receipt = theirs.settle().send()
+    assert len(paid) == len(ours.members)
+    assert {event.values["member"]: _listed(event.values) for event in receipt.events[:-1]} == {
+        seat.account: amounts for seat, amounts in paid.items()
+    }, name
+    assert {seat: naive.view("freeBalance", seat.account) for seat in ours.members} == free, name
 
 
-def test_naive__settled_round__is_not_settled_again(create_naive: Callable[[Play], NaiveRound]) -> None:
-    round_ = create_naive(Play())
+def _with_bids(round_: LiveRound, play: Play) -> LiveRound:
+    """The round with other bids: they are nobody's business before the commitments."""
+
+    def seated(seats: Sequence[Seat], rows: Rows) -> tuple[Seat, ...]:
+        return tuple(replace(seat, bids=row) for seat, row in zip(seats, rows, strict=True))
+
+    owners, stations = seated(round_.owners, play.owners), seated(round_.stations, play.stations)
+    return LiveRound(
+        round_.market,
+        round_.id,
+        round_.terms,
+        owners,
+        stations,
+        owners[:MODELS],
+        round_.tree,
+        round_.opening,
+        stations[CLAIMANT],
+    )
+
+
+def _amounts(receipt: Receipt) -> tuple[int, ...]:
+    return _listed(receipt.event("MemberSettled"))
+
+
+def _listed(values: dict[str, int]) -> tuple[int, ...]:
+    return tuple(values[name] for name in ("share", "tax", "slashed", "reward", "forfeited"))
+
+
+def test_naive__settled_round__is_not_settled_again(deployment: Market, naive: Market) -> None:
+    round_ = NaiveRound.like(naive, stage(deployment, MODELS, MEMBERS))
     played(round_, Play())
-    round_.settle().reverts_with("WrongPhase")
+    round_.settle().send()
+    round_.settle().reverts_with("Refused")

@@ -15,7 +15,7 @@ from tests.mutation.mutants import Mutant, MutantError, read_mutants
 from tests.mutation.report import REQUIRED, fingerprint, read, score, write
 from tests.mutation.workshop import ROOT, Verdict, Workshop, last_commit
 
-AMOUNTS = ("/ClarkeTax.sol", "/Settlement.sol", "/WeightedTerms.sol", "/Lanes.sol", "/Escrow.sol", "/HCFL.sol")
+AMOUNTS = ("/ClarkeTax.sol", "/Settlement.sol", "/Lanes.sol", "/Escrow.sol", "/HCFL.sol")
 
 
 def select(mutants: list[Mutant], pattern: str | None) -> list[Mutant]:

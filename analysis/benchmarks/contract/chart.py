@@ -11,7 +11,7 @@ from analysis.figures.plot import SERIES, panels, save, style
 
 CHART = RESULTS / "gas_by_members"
 HCFL, NAIVE = SERIES[:2]
-MEMBERS = (4, 20, 100, 500, 2_000)
+MEMBERS = (8, 20, 100, 500, 2_000)
 
 
 def draw(rounds: Rounds, stem: Path = CHART) -> Path:

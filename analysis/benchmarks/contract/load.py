@@ -10,6 +10,7 @@ from eth_account import Account
 from eth_utils import keccak
 
 from analysis.devnode.chain import Chain
+from fl.faults import Fault
 
 TOGETHER = 200  # transactions a request
 FEE = 10**12  # wei a gas: more than full blocks can raise the base fee to
@@ -17,7 +18,7 @@ POLL_SECONDS = 0.01
 STALL_SECONDS = 120
 
 
-class LoadError(Exception):
+class LoadError(Fault):
     """The node refused a transaction, one reverted, or it stopped mining."""
 
 

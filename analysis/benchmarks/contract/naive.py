@@ -8,13 +8,12 @@ from eth_utils import keccak
 
 from analysis.benchmarks.contract.figures import Sheet
 from analysis.benchmarks.contract.stage import PHASE_SECONDS
-from analysis.devnode.chain import Chain
+from analysis.devnode.chain import Chain, Receipt
 from analysis.devnode.deployment import deploy
 from analysis.devnode.market import Call, Market
-from analysis.devnode.rounds import TRAINING_ROUNDS, LiveRound, Opening, Seat
+from analysis.devnode.rounds import CLAIMED_ACCURACY_BPS, GLOBAL_ROUNDS, LiveRound, Seat
 from analysis.devnode.sources import compile_contract
-from fl.market.membership import MembershipTree
-from fl.market.terms import GWEI, Role
+from fl.market.terms import DRAW_DELAY
 
 SOURCE = PurePosixPath("contracts/test/NaiveCrowdfunding.sol")
 PHASES = ("join", "commit", "reveal", "select", "train", "vote")
@@ -27,77 +26,88 @@ def deploy_naive(chain: Chain) -> Market:
 
 @dataclass(frozen=True)
 class NaiveRound:
-    """A round of the naive contract, with the members, bids and terms of one of HCFL. Calls are returned unsent."""
+    """A round of the naive contract with the members, bids and terms of `model`, one of HCFL.
+
+    Calls are those of a `LiveRound`, returned unsent. No phase ends early.
+    """
 
     market: Market
     id: int
-    owners: tuple[Seat, ...]
-    stations: tuple[Seat, ...]
-    proposers: tuple[Seat, ...]
-    tree: MembershipTree | None
+    model: LiveRound
     deadlines: tuple[int, ...]
-    max_owner_bid: int
-    max_base_bid: int
-    bond: int
-    opening: Opening
 
     @classmethod
     def like(cls, market: Market, model: LiveRound, seconds: int = PHASE_SECONDS) -> "NaiveRound":
-        """Create one with what was agreed for `model`, a round of HCFL; its phases start now."""
+        """Create one with what was agreed for `model`; its phases start now."""
         now, terms = market.chain.now, model.terms
         deadlines = tuple(now + seconds * (phase + 1) for phase in range(len(PHASES)))
         encoded = (
             terms.max_owner_bid,
-            terms.max_base_bid,
+            terms.max_station_bid,
             terms.bond,
-            terms.punish_threshold_bps,
+            *terms.surplus_bps,
+            terms.threshold_bps,
+            terms.tolerance_bps,
             terms.max_models,
-            terms.membership_root,
-            *deadlines,
+            model.tree.root,
+            deadlines,
         )
         created = market.call("createRound", encoded, sender=model.owners[0].account).send()
-        return cls(
-            market,
-            created.event("RoundCreated")["roundId"],
-            model.owners,
-            model.stations,
-            model.proposers,
-            model.tree,
-            deadlines,
-            terms.max_owner_bid,
-            terms.max_base_bid,
-            terms.bond,
-            model.opening,
-        )
+        return cls(market, created.event("RoundCreated")["roundId"], model, deadlines)
+
+    @property
+    def owners(self) -> tuple[Seat, ...]:
+        return self.model.owners
+
+    @property
+    def stations(self) -> tuple[Seat, ...]:
+        return self.model.stations
 
     @property
     def members(self) -> tuple[Seat, ...]:
-        return self.owners + self.stations
+        return self.model.members
 
-    def wait_for(self, phase: str) -> None:
-        """Travel to the end of a phase."""
-        self.market.chain.travel_to(self.deadlines[PHASES.index(phase)])
+    @property
+    def proposers(self) -> tuple[Seat, ...]:
+        return self.model.proposers
 
-    def lock(self, seat: Seat) -> int:
-        """Wei: what the member locks in HCFL."""
-        return self.bond + GWEI * (2 * self.max_owner_bid if seat.role is Role.OWNER else self.max_base_bid)
+    @property
+    def to_be_drawn(self) -> Seat | None:
+        return self.model.to_be_drawn
+
+    def wait_for(self, phase: str, seconds: int = 0) -> None:
+        """Travel to the end of a phase, or so many seconds beyond it."""
+        self.market.chain.travel_to(self.deadlines[PHASES.index(phase)] + seconds)
 
     def call(self, function: str, *arguments: object, sender: Seat, value: int = 0) -> Call:
         return self.market.call(function, self.id, *arguments, sender=sender.account, value=value)
 
     def join(self, seat: Seat) -> Call:
-        proof = self.tree.proof(seat.entry) if self.tree else []
-        return self.call("join", seat.role, proof, sender=seat, value=self.lock(seat))
+        return self.call("join", seat.role, self.model.proof(seat), sender=seat, value=self.model.lock(seat))
 
-    def propose(self, seat: Seat) -> Call:
-        owners = self.opening.digest(self.market, self.id, seat.account)
+    def propose(self, seat: Seat, global_rounds: int = GLOBAL_ROUNDS) -> Call:
+        owners = self.model.opening.digest(self.market, self.id, seat.account)
         stations = keccak(text=f"stations read this of {seat.name}")
-        return self.call("propose", owners, stations, TRAINING_ROUNDS, sender=seat)
+        return self.call("propose", owners, stations, global_rounds, sender=seat)
 
     def commit_bid(self, seat: Seat) -> Call:
         types = ["uint256", "address", "uint256", "address", "uint64[]", "bytes32"]
         values = [self.market.chain_id, self.market.address, self.id, seat.account, seat.bids, seat.sealed.salt]
         return self.call("commitBid", keccak(encode(types, values)), sender=seat)
+
+    def draw(self) -> Call:
+        return self.call("drawClaimant", sender=self.owners[0])
+
+    def send_draw(self) -> Receipt:
+        """Draw the claimant that `model` was made for: blocks pass until it fits."""
+        wanted = self.to_be_drawn
+        ordinal = self.market.view("ordinalOf", self.id, wanted.account) if wanted else None
+        while True:
+            with self.market.chain.snapshot():
+                drawn = self.draw().send().event("ClaimantDrawn")["ordinal"]
+            if ordinal in (None, drawn):
+                return self.draw().send()
+            self.market.chain.rpc("evm_mine")
 
     def reveal_bid(self, seat: Seat) -> Call:
         return self.call("revealBid", seat.bids, seat.sealed.salt, sender=seat)
@@ -105,18 +115,18 @@ class NaiveRound:
     def select(self) -> Call:
         return self.call("selectModel", sender=self.owners[0])
 
-    def record_update(self, seat: Seat, epoch: int = 0) -> Call:
-        return self.call("recordUpdate", epoch, keccak(text=f"{seat.name}'s update {epoch}"), sender=seat)
+    def record_update(self, seat: Seat, global_round: int = 0) -> Call:
+        return self.call("recordUpdate", global_round, keccak(text=f"{seat.name}'s {global_round}"), sender=seat)
 
-    def record_global_round(self, winner: Seat, epoch: int = 0) -> Call:
-        digests = (keccak(text=f"global model {epoch}"), keccak(text=f"updates {epoch}"))
-        return self.call("recordGlobalRound", epoch, *digests, sender=winner)
+    def record_global_round(self, winner: Seat, global_round: int = 0) -> Call:
+        digests = (keccak(text=f"global model {global_round}"), keccak(text=f"updates {global_round}"))
+        return self.call("recordGlobalRound", global_round, *digests, sender=winner)
 
     def report_result(self, winner: Seat) -> Call:
-        return self.call("reportResult", keccak(text="final model"), *self.opening.encoded, sender=winner)
+        return self.call("reportResult", keccak(text="final model"), *self.model.opening.encoded, sender=winner)
 
-    def vote(self, seat: Seat, punish: bool = False) -> Call:
-        return self.call("vote", punish, 9_000, sender=seat)
+    def vote(self, seat: Seat, accuracy_bps: int = CLAIMED_ACCURACY_BPS) -> Call:
+        return self.call("vote", accuracy_bps, sender=seat)
 
     def settle(self) -> Call:
         return self.call("settle", sender=self.owners[0])
@@ -127,8 +137,8 @@ def measure_naive(market: Market, model: LiveRound) -> Sheet:
     sheet = Sheet()
     with market.chain.snapshot():
         round_ = NaiveRound.like(market, model)
-        winner = round_.proposers[0]
-        sides = (("owner", round_.owners), ("base station", round_.stations))
+        winner, stations = round_.proposers[0], round_.stations
+        sides = (("owner", round_.owners), ("base station", stations))
         for side, members in sides:
             round_.join(members[0]).send()
             sheet.take(round_.join(members[1]), f"{side}, new, exact value sent")
@@ -142,21 +152,29 @@ def measure_naive(market: Market, model: LiveRound) -> Sheet:
             round_.commit_bid(members[0]).send()
             sheet.take(round_.commit_bid(members[1]), side)
             market.send_all([round_.commit_bid(seat) for seat in members[2:]])
-        round_.wait_for("commit")
+        round_.wait_for("commit", DRAW_DELAY)
+        with market.chain.snapshot():
+            sheet.take(round_.draw(), "anyone")
+        round_.send_draw()
         for side, members in sides:
             sheet.take(round_.reveal_bid(members[0]), f"{side}, first")
             sheet.take(round_.reveal_bid(members[1]), f"{side}, later")
-            market.send_all([round_.reveal_bid(seat) for seat in members[2:]])
+            market.send_all([round_.reveal_bid(seat) for seat in members[2:] if seat != round_.to_be_drawn])
+        round_.wait_for("reveal")
         sheet.take(round_.select(), "anyone")
-        sheet.take(round_.record_update(round_.stations[0]), "its first epoch")
-        sheet.take(round_.record_update(round_.stations[0], epoch=1), "a later epoch")
-        market.send_all([round_.record_update(seat) for seat in round_.stations[1:]])
+        round_.wait_for("select")
+        sheet.take(round_.record_update(stations[0]), "its first global round")
+        sheet.take(round_.record_update(stations[0], 1), "a later global round")
+        sheet.take(round_.record_update(stations[0], 2), "its last global round")
+        market.send_all([round_.record_update(seat, g) for seat in stations[1:] for g in range(GLOBAL_ROUNDS)])
         sheet.take(round_.record_global_round(winner), "first")
-        sheet.take(round_.record_global_round(winner, epoch=1), "later")
+        sheet.take(round_.record_global_round(winner, 1), "later")
+        round_.wait_for("train")
         sheet.take(round_.report_result(winner), "winner")
         sheet.take(round_.vote(round_.owners[1]), "first")
-        sheet.take(round_.vote(round_.owners[2], punish=True), "later")
+        sheet.take(round_.vote(round_.owners[2], 0), "later")
         market.send_all([round_.vote(seat) for seat in round_.owners[3:]])
+        round_.wait_for("vote")
         with market.chain.snapshot():
             sheet.take(round_.settle(), "everybody, new", members=1)
         sheet.take(round_.settle(), "a member of all, new", members=len(round_.members))

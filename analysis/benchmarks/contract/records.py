@@ -41,7 +41,7 @@ def write_scale(growth: Sequence[Growth], small: int, large: int, path: Path = S
     """Write a comparison of a small with a large round."""
     calls = {str(row.case): {"small": row.small, "large": row.large, "calls": row.transactions} for row in growth}
     head = {
-        "written_by": "ape run bench_gas --scale",
+        "written_by": "ape run bench_gas --scale --write",
         "machine": machine(),
         "members": {"small": small, "large": large},
     }
@@ -51,11 +51,11 @@ def write_scale(growth: Sequence[Growth], small: int, large: int, path: Path = S
 def write_rounds(pairs: Sequence[Pair], fits: Mapping[str, Fit], path: Path = ROUNDS) -> None:
     """Write whole rounds by size, with what each call took in all."""
     document = {
-        "written_by": "ape run bench_gas --chart",
+        "written_by": "ape run bench_gas --chart --write",
         "machine": machine(),
-        "unit": "gas of receipts; both contracts play the same round: join, propose, commit, reveal, select, an update "
-        "a base station, report, vote, settle (HCFL in batches of 50), and on HCFL every rebate claimed (the naive "
-        "contract credits them when it settles)",
+        "unit": "gas of receipts; both contracts play the same round: join, propose, commit, draw, reveal, select, "
+        "an update by each base station, report, vote, settle (HCFL in batches of 50), and on HCFL the lot claimed "
+        "(the naive contract credits it when it settles)",
         "sizes": [
             {
                 "members": pair.hcfl.members,

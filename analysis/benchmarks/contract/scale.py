@@ -12,7 +12,7 @@ from analysis.devnode.market import Market
 SMALL, LARGE = 20, 2_000
 BLOCK_GAS = 30_000_000
 LIMITS = {"a transaction (2^24)": TRANSACTION_GAS, "a block of 30M": BLOCK_GAS}
-SIZES = (4, 8, 12, 20, 40, 80, 160, 320, 640, 1_280, 2_000)
+SIZES = (8, 12, 20, 40, 80, 160, 320, 640, 1_280, 2_000)
 STEP = 4  # members: both sides grow by an even number
 Progress = Callable[[str], None]
 
@@ -81,7 +81,7 @@ def largest_naive_round(hcfl: Market, naive: Market, limit: int, guess: int, say
         say: told of each round that is tried.
     """
     tried: dict[int, int | None] = {}
-    members = max(STEP, guess // STEP * STEP)
+    members = max(2 * STEP, guess // STEP * STEP)
     while True:
         if members not in tried:
             tried[members] = _settlement_within(hcfl, naive, limit, members)

@@ -11,12 +11,12 @@ from analysis.benchmarks.contract.scale import Growth
 from analysis.benchmarks.contract.snapshot import Change, Figures
 
 FOOTNOTES = f"""\
-Receipts of real transactions; membership proofs of depth 11; policies are equal where nothing else is said.
-new: the account's slot is written for the first time; returning: it has a free balance. Base stations and owners of
-even number pay a tax, as does half of a batch of {BATCH}, which is half owners, half base stations.
+Receipts of real transactions; membership proofs of depth 11; the policy is equal where nothing else is said.
+new: the account's slot is written for the first time; returning: it has a free balance. Base stations and
+owners of even number pay a tax, as does half of a batch of {BATCH}, which is half owners, half base stations.
 Targets, floors, peers and naive at {TARGET_MODELS} models. naive: contracts/test/NaiveCrowdfunding.sol in the same run;
-its one settlement, divided by the members. floor: a contract that does this step and nothing else; peer: the best
-public contract for it; both measured as receipts on anvil 1.7.1. * not as recorded."""
+its one settlement, divided by the members. floor: a contract that does this step and nothing else; peer:
+the best public contract for it; both measured as receipts on anvil 1.7.1."""
 NAIVE_SETTLEMENT = Case("settle", "a member of all, new")
 
 
@@ -39,7 +39,7 @@ def show_gas(console: Console, figures: Figures, changed: Sequence[Change]) -> N
         naive = naive_like(figures, case)
         table.add_row(f"  {case.who}", *cells, _target(figures, case), "" if naive is None else f"{naive:,}")
     console.print(table)
-    console.print(FOOTNOTES, highlight=False)
+    console.print(FOOTNOTES + " * not as recorded." * bool(moved), highlight=False)
 
 
 def _cell(gas: int | None, moved: bool) -> str:

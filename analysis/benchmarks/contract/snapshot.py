@@ -11,6 +11,7 @@ from analysis.benchmarks.contract.naive import measure_naive
 from analysis.benchmarks.contract.stage import stage
 from analysis.devnode.market import Market
 from analysis.provenance import tools, write_document
+from fl.faults import Fault
 
 RESULTS = Path(__file__).parent / "results"
 GAS = RESULTS / "gas.json"
@@ -18,7 +19,7 @@ COMMAND = "ape run bench_gas --write"
 TOLERANCE = 0.01
 
 
-class SnapshotError(Exception):
+class SnapshotError(Fault):
     """There are no committed figures, or they cannot be read."""
 
 

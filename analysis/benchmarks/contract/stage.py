@@ -92,6 +92,11 @@ def stage(
     )
 
 
+def words_of(round_: LiveRound, seat: Seat) -> list[int]:
+    """The packed bids that settle a member where all but the claimant have revealed; to look it up costs a request."""
+    return round_.zeros if seat == round_.to_be_drawn else seat.sealed.words
+
+
 def terms(market: Market, owner_policy: Policy = Policy.EQUAL) -> RoundTerms:
     """The terms of every round that is measured."""
     return RoundTerms(

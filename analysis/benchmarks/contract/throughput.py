@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from analysis.benchmarks.contract.figures import BATCH, TARGET_MODELS, Case
 from analysis.benchmarks.contract.load import Load, Unsigned, Wallet, run
 from analysis.benchmarks.contract.snapshot import Figures
-from analysis.benchmarks.contract.stage import stage
+from analysis.benchmarks.contract.stage import stage, words_of
+from analysis.benchmarks.contract.whole import GLOBAL_ROUNDS
 from analysis.devnode.actors import actor
 from analysis.devnode.anvil import anvil
 from analysis.devnode.deployment import deploy
 from analysis.devnode.market import Call, Market
 from analysis.devnode.rounds import LiveRound, Seat
 from analysis.devnode.sources import Artefact
-from fl.market.terms import Role
+from fl.market.terms import DRAW_DELAY, Role
 
 BLOCK_GAS = 30_000_000
 TRANSFER_GAS = 21_000
@@ -73,9 +74,7 @@ def _on_node(artefact: Artefact, members: int, setting: Setting) -> Iterator[Mea
         deployed = deploy(chain, artefact)
         market = Market(chain, deployed.address, deployed.codec, gas=SETUP_GAS)
         wallets = {wallet.account: wallet for wallet in _wallets(members)}
-        round_ = stage(
-            market, TARGET_MODELS, members // 2, rooted=False, account_of=lambda name: Wallet.of(name).account
-        )
+        round_ = stage(market, TARGET_MODELS, members // 2, account_of=lambda name: Wallet.of(name).account)
 
         def loaded(step: str, load: Sequence[Unsigned]) -> Measured:
             tries = []
@@ -101,19 +100,20 @@ def _on_node(artefact: Artefact, members: int, setting: Setting) -> Iterator[Mea
         sink = actor("sink")
         yield loaded("transfer", 2 * [Unsigned(w, sink, "0x", TRANSFER_GAS, value=1) for w in wallets.values()])
         market.send_together([round_.join(seat) for seat in round_.members])
-        market.send_all([round_.propose(seat) for seat in round_.proposers])
+        market.send_all([round_.propose(seat, GLOBAL_ROUNDS) for seat in round_.proposers])
         round_.wait_for("join")
         market.send_all([round_.commit_bid(seat) for seat in round_.proposers])
         yield each("commit", round_.commit_bid, [s for s in round_.members if s not in round_.proposers])
-        round_.wait_for("commit")
-        yield each("reveal", round_.reveal_bid, round_.members)
+        round_.wait_for("commit", DRAW_DELAY)
+        round_.send_draw()
+        yield each("reveal", round_.reveal_bid, [s for s in round_.members if s != round_.to_be_drawn])
         round_.select().send()
         market.send_together([round_.record_update(seat) for seat in round_.stations])
         for call in (round_.record_global_round(round_.proposers[0]), round_.report_result(round_.proposers[0])):
             call.send()
         round_.wait_for("vote")
         alone = members * 3 // 20  # a side; they fill as many blocks as the others do in batches
-        yield each("settle", lambda s: round_.settle(s, sender=s, bids=s.sealed.words), _mixed(round_, 0, alone))
+        yield each("settle", lambda s: round_.settle(s, sender=s, bids=words_of(round_, s)), _mixed(round_, 0, alone))
         batches = [_mixed(round_, start, start + BATCH // 2) for start in range(alone, members // 2, BATCH // 2)]
         calls = [_settlement(round_, batch) for batch in batches if len(batch) == BATCH]
         wide = Market(chain, market.address, market.codec)
@@ -135,7 +135,7 @@ def _mixed(round_: LiveRound, start: int, end: int) -> list[Seat]:
 
 
 def _settlement(round_: LiveRound, seats: Sequence[Seat]) -> Call:
-    words = [word for seat in seats for word in seat.sealed.words]
+    words = [word for seat in seats for word in words_of(round_, seat)]
     return round_.call("settleMany", [seat.account for seat in seats], words, sender=round_.owners[0])
 
 
@@ -160,7 +160,7 @@ class HourRound:
 
 
 def phases(figures: Figures) -> list[Phase]:
-    """A round's phases, equal policies, ten models, every account new; half of the members are owners."""
+    """A round's phases, equal policy, ten models, every account new; half of the members are owners."""
 
     def gas(call: str, who: str) -> int:
         return figures.hcfl[Case(call, who)][TARGET_MODELS]
@@ -168,9 +168,10 @@ def phases(figures: Figures) -> list[Phase]:
     return [
         Phase("join", 1, gas("join", "base station, new, exact value sent")),
         Phase("commit", 1, gas("commitBid", "base station")),
+        Phase("draw", 0, gas("drawClaimant", "anyone")),
         Phase("reveal", 1, gas("revealBid", "base station, later")),
         Phase("select", 0, gas("selectModel", "anyone")),
-        Phase("record one update", 0.5, gas("recordUpdate", "its first epoch")),
+        Phase("record one update", 0.5, gas("recordUpdate", "its first global round")),
         Phase("report", 0, gas("reportResult", "winner")),
         Phase("vote", 0.5, gas("vote", "later")),
         Phase(f"settle in batches of {BATCH}", 1, gas("settleMany", f"a member of {BATCH}, new")),

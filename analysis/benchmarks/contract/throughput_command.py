@@ -1,6 +1,5 @@
 """What `ape run bench_throughput` does."""
 
-import click
 from ape import project
 from ape.logging import LogLevel, logger
 from rich.console import Console
@@ -9,7 +8,7 @@ from rich.table import Table
 from analysis.benchmarks.contract.command import console_of_width
 from analysis.benchmarks.contract.load import LoadError
 from analysis.benchmarks.contract.records import THROUGHPUT, write_throughput
-from analysis.benchmarks.contract.snapshot import SnapshotError, read
+from analysis.benchmarks.contract.snapshot import read
 from analysis.benchmarks.contract.throughput import (
     BLOCK_GAS,
     HOUR_BLOCK_SECONDS,
@@ -23,18 +22,21 @@ from analysis.benchmarks.contract.throughput import (
     measure,
     phases,
 )
-from analysis.devnode.anvil import NodeError
 from analysis.devnode.deployment import artefact_of
 from fl.market.deployment import compiled
 
 
 def run_throughput(quick: bool, record: bool) -> None:
-    """Measure, show, derive the largest round of an hour, and record."""
+    """Measure, show, derive the largest round of an hour, and record.
+
+    Raises:
+        Fault: the node does not start, refuses or is too slow, or nothing is recorded of the gas of calls.
+    """
     logger.set_level(LogLevel.ERROR)
     console = console_of_width()
     members, settings = (QUICK_MEMBERS, QUICK_SETTINGS) if quick else (MEMBERS, SETTINGS)
+    figures = read()
     try:
-        figures = read()
         with console.status("Signing and sending") as status:
             measured = measure(
                 artefact_of(compiled(project)),
@@ -42,10 +44,8 @@ def run_throughput(quick: bool, record: bool) -> None:
                 settings,
                 lambda done: status.update(f"{done.setting}: {done.step}, {done.load.a_second:,.0f} a second"),
             )
-    except (LoadError, NodeError, SnapshotError) as error:
-        raise click.ClickException(str(error)) from None
-    except TimeoutError:
-        raise click.ClickException("the node does not answer any more: this machine is too busy, try again") from None
+    except TimeoutError as error:
+        raise LoadError("the node does not answer any more: this machine is too busy, try again") from error
     _show(console, measured)
     fill = _fill(measured)
     hour = largest_round(phases(figures), fill)

@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 
 from analysis.benchmarks.contract.figures import BATCH, Case
 from analysis.benchmarks.contract.naive import NaiveRound
-from analysis.benchmarks.contract.stage import stage
+from analysis.benchmarks.contract.stage import stage, words_of
 from analysis.devnode.market import Call, Market
 from analysis.devnode.rounds import LiveRound, Seat
-from fl.market.terms import Role
+from fl.market.terms import DRAW_DELAY
 
 MOST_MODELS = 10
+GLOBAL_ROUNDS = 1  # that every proposal names
 ALONE = 4  # members a side that are settled alone before the others are in batches
 
 
@@ -79,14 +80,14 @@ def models_of(members: int) -> int:
 
 
 def play(market: Market, members: int, *, alone: int = 0, batch: int = BATCH) -> RoundGas:
-    """Play a round of HCFL to its last rebate; the chain is left as it was.
+    """Play a round of HCFL to its lot; the chain is left as it was.
 
-    Join, propose, commit, reveal, select, an update by every base station and one by the winner, report, every vote,
-    settlement in batches, every rebate claimed. About half of the members pay a tax.
+    Join, propose, commit, draw, reveal, select, an update by every base station and one by the winner (the proposals
+    name one global round), report, every vote, settlement in batches, the lot. About half of the members pay a tax.
 
     Args:
         market: the contract.
-        members: of both sides, a multiple of 4.
+        members: of both sides, a multiple of 4, at least 8.
         alone: members a side that are settled alone before the others: a multiple of 2.
         batch: members a settlement after them.
     """
@@ -97,14 +98,13 @@ def play(market: Market, members: int, *, alone: int = 0, batch: int = BATCH) ->
         ((function, receipt),) = receipts
         spent.add(function, "anyone", receipt.gas_used)
         _enter(spent, round_)
-        round_.wait_for("commit")
-        _reveal(spent, round_)
+        _draw_and_reveal(spent, round_)
         spent.send(round_.select(), "anyone")
-        _train(spent, round_, round_.proposers[0])
+        _train(spent, round_)
         _settle(spent, round_, alone, batch)
-        for side, seats in _sides(round_):
-            spent.send_each(round_.claim_rebate, seats, f"{side}, returning")
-        assert round_.state.escrow < 4 * members, f"{round_.state.escrow} wei are left in escrow"
+        spent.send(round_.claim_lot(round_.to_be_drawn), "returning")
+        kept = round_.state.escrow
+        assert kept <= members, f"{kept} wei are kept, more than shares and rewards are rounded by"
     return spent
 
 
@@ -112,7 +112,7 @@ def play_naive(market: Market, model: LiveRound) -> RoundGas:
     """Play a round of the naive contract like `model`, settlement included; the chain is left as it was."""
     with market.chain.snapshot():
         spent, round_ = until_settlement(market, model)
-        spent.send(round_.settle(), "everybody")
+        spent.send(round_.settle(), "everybody, and the lot")
     return spent
 
 
@@ -124,10 +124,12 @@ def until_settlement(market: Market, model: LiveRound) -> tuple[RoundGas, NaiveR
     ((function, receipt),) = receipts
     spent.add(function, "anyone", receipt.gas_used)
     _enter(spent, round_)
-    round_.wait_for("commit")
-    _reveal(spent, round_)
+    _draw_and_reveal(spent, round_)
+    round_.wait_for("reveal")
     spent.send(round_.select(), "anyone")
-    _train(spent, round_, round_.proposers[0])
+    round_.wait_for("select")
+    _train(spent, round_)
+    round_.wait_for("vote")
     return spent, round_
 
 
@@ -139,22 +141,29 @@ def _enter(spent: RoundGas, round_: LiveRound | NaiveRound) -> None:
     """Join, propose, commit."""
     for side, seats in _sides(round_):
         spent.send_each(round_.join, seats, f"{side}, new, exact value sent", f"{side}, new, exact value sent, first")
-    spent.send_each(round_.propose, round_.proposers, "later", "first")
+    spent.send_each(lambda seat: round_.propose(seat, GLOBAL_ROUNDS), round_.proposers, "later", "first")
     round_.wait_for("join")
     proposing = len(round_.proposers)
     spent.send_each(round_.commit_bid, round_.proposers, "proposer", "proposer, first")
     spent.send_each(round_.commit_bid, [*round_.owners[proposing:], *round_.stations], "not a proposer")
 
 
-def _reveal(spent: RoundGas, round_: LiveRound | NaiveRound) -> None:
+def _draw_and_reveal(spent: RoundGas, round_: LiveRound | NaiveRound) -> None:
+    """All but the claimant reveal."""
+    round_.wait_for("commit", DRAW_DELAY)
+    spent.add("drawClaimant", "anyone", round_.send_draw().gas_used)
     for side, seats in _sides(round_):
-        spent.send_each(round_.reveal_bid, seats, f"{side}, later", f"{side}, first")
+        revealing = [seat for seat in seats if seat != round_.to_be_drawn]
+        spent.send_each(round_.reveal_bid, revealing, f"{side}, later", f"{side}, first")
 
 
-def _train(spent: RoundGas, round_: LiveRound | NaiveRound, winner: Seat) -> None:
-    """Record, report, vote."""
-    spent.send_each(round_.record_update, round_.stations, "its first epoch", "its first epoch, first")
+def _train(spent: RoundGas, round_: LiveRound | NaiveRound) -> None:
+    """Record, report, vote; the first proposer wins. The naive contract takes no report before the train deadline."""
+    winner = round_.proposers[0]
+    spent.send_each(round_.record_update, round_.stations, "its only global round", "its only global round, first")
     spent.send(round_.record_global_round(winner), "first")
+    if isinstance(round_, NaiveRound):
+        round_.wait_for("train")
     spent.send(round_.report_result(winner), "winner")
     spent.send_each(round_.vote, round_.owners[1:], "later", "first")
 
@@ -164,20 +173,13 @@ def _settle(spent: RoundGas, round_: LiveRound, alone: int, batch: int) -> None:
     for side, seats in _sides(round_):
         for index, seat in enumerate(seats[:alone]):
             tax = "no tax" if index % 2 else "later tax" if index else "first tax"
-            # The bids are given: to look up what the member has revealed would cost a request.
-            spent.send(round_.settle(seat, bids=seat.sealed.words), f"{side}, new, {tax}")
+            spent.send(round_.settle(seat, bids=words_of(round_, seat)), f"{side}, new, {tax}")
     owners, stations = round_.owners[alone:], round_.stations[alone:]
     half = batch // 2
     for start in range(0, len(owners), half):
         together = [*owners[start : start + half], *stations[start : start + half]]
-        words = [word for seat in together for word in seat.sealed.words]
+        words = [word for seat in together for word in words_of(round_, seat)]
         accounts = [seat.account for seat in together]
         call = round_.call("settleMany", accounts, words, sender=round_.owners[0])
         first = ", first" if start == 0 and alone == 0 else ""
         spent.send(call, f"{len(together)} members, new{first}")
-
-
-def is_tax_payer(seat: Seat) -> bool:
-    """Whether a member of a contested round pays a tax: whoever prefers the model that wins."""
-    liked = max if seat.role is Role.OWNER else min
-    return seat.bids[0] == liked(seat.bids)

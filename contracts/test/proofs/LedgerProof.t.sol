@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {IHCFL} from "../../interfaces/IHCFL.sol";
 import {Ledger, LedgerLibrary, MAX_COMMITTED, MAX_ESCROW} from "../../types/Ledger.sol";
 import {OWNERS, STATIONS} from "../../types/Side.sol";
 import {Proof} from "./Proof.t.sol";
@@ -8,53 +9,42 @@ import {Proof} from "./Proof.t.sol";
 /// @title The ledger's fields, for all words: what is written is read back, and no write touches a neighbour
 contract LedgerProof is Proof {
     function fields(Ledger ledger) private pure returns (uint256[] memory f) {
-        f = new uint256[](8);
-        f[0] = ledger.joinDeadline();
-        f[1] = ledger.commitDeadline();
-        f[2 + OWNERS] = ledger.committed(OWNERS);
-        f[2 + STATIONS] = ledger.committed(STATIONS);
-        f[4] = ledger.settled();
-        f[5] = ledger.escrow();
-        f[6 + OWNERS] = number(ledger.weighted(OWNERS));
-        f[6 + STATIONS] = number(ledger.weighted(STATIONS));
+        f = new uint256[](6);
+        (f[0], f[1]) = (ledger.joinDeadline(), ledger.commitDeadline());
+        (f[2 + OWNERS], f[2 + STATIONS]) = (ledger.committed(OWNERS), ledger.committed(STATIONS));
+        (f[4], f[5]) = (ledger.points(), ledger.escrow());
     }
 
-    function check_pack__deadlinesOfAYear__areReadBack(uint40 join, uint40 commit, bool owners, bool stations)
-        external
-        pure
-    {
-        assume(join < commit && commit - join <= 365 days);
-        uint256[] memory expected = new uint256[](8);
-        (expected[0], expected[1]) = (join, commit);
-        (expected[6 + OWNERS], expected[6 + STATIONS]) = (number(owners), number(stations));
-        assertSame(fields(LedgerLibrary.pack(join, commit, owners, stations)), expected);
+    function check_pack__deadlinesOfAYear__areReadBack(IHCFL.Deadlines calldata d) external pure {
+        assume(d.join < d.commit && d.commit - d.join <= 365 days);
+        uint256[] memory expected = new uint256[](6);
+        (expected[0], expected[1]) = (d.join, d.commit);
+        assertSame(fields(LedgerLibrary.pack(d)), expected);
     }
 
-    function check_withCommitted__sideNotFull__countsOneMore(Ledger ledger) external pure {
+    /// @notice One step of an induction: k owners' points are at most k (2^32 − 1).
+    function check_withCommitted__sideNotFull__countsOneMoreAndItsPoints(Ledger ledger, uint32 points) external pure {
+        uint256 owners = ledger.committed(OWNERS);
+        assume(ledger.points() <= owners * type(uint32).max);
         for (uint256 side; side < 2; ++side) {
             assume(ledger.committed(side) < MAX_COMMITTED);
+            uint256 added = side == OWNERS ? points : 0;
             uint256[] memory expected = fields(ledger);
             ++expected[2 + side];
-            assertSame(fields(ledger.withCommitted(side)), expected);
+            expected[4] += added;
+            assertSame(fields(ledger.withCommitted(side, added)), expected);
         }
+        assert(ledger.withCommitted(OWNERS, points).points() <= (owners + 1) * type(uint32).max);
     }
 
-    function check_withSettled__notAllSettled__countsOneMore(Ledger ledger) external pure {
-        assume(ledger.settled() < 2 * MAX_COMMITTED);
-        uint256[] memory expected = fields(ledger);
-        ++expected[4];
-        assertSame(fields(ledger.withSettled()), expected);
-    }
-
-    function check_plusEscrow__whatFits__isAdded(Ledger ledger, uint128 amount) external pure {
+    function check_plusEscrow__whatFits__isAdded(Ledger ledger, uint256 amount) external pure {
+        assume(amount <= MAX_ESCROW - ledger.escrow());
         uint256[] memory expected = fields(ledger);
         expected[5] += amount;
-        uint256[] memory actual = fields(ledger.plusEscrow(amount));
-        assertSame(actual, expected);
-        assert(expected[5] <= MAX_ESCROW);
+        assertSame(fields(ledger.plusEscrow(amount)), expected);
     }
 
-    function check_minusEscrow__whatIsThere__isTaken(Ledger ledger, uint128 amount) external pure {
+    function check_minusEscrow__whatIsThere__isTaken(Ledger ledger, uint256 amount) external pure {
         uint256[] memory expected = fields(ledger);
         uint256[] memory actual = fields(ledger.minusEscrow(amount));
         assert(amount <= expected[5]);
@@ -62,8 +52,8 @@ contract LedgerProof is Proof {
         assertSame(actual, expected);
     }
 
-    function check_escrow__withinBounds__neverReverts(Ledger ledger, uint128 amount) external view {
-        assume(ledger.escrow() + amount <= MAX_ESCROW);
+    function check_escrow__withinBounds__neverReverts(Ledger ledger, uint256 amount) external view {
+        assume(amount <= MAX_ESCROW - ledger.escrow());
         try this.plusThenMinus(ledger, amount) returns (Ledger same) {
             assert(Ledger.unwrap(same) == Ledger.unwrap(ledger));
         } catch {
@@ -73,9 +63,5 @@ contract LedgerProof is Proof {
 
     function plusThenMinus(Ledger ledger, uint256 amount) external pure returns (Ledger) {
         return ledger.plusEscrow(amount).minusEscrow(amount);
-    }
-
-    function check_allSettled__anyCounters__isTheirSum(Ledger ledger) external pure {
-        assert(ledger.allSettled() == (ledger.settled() == ledger.committed(OWNERS) + ledger.committed(STATIONS)));
     }
 }

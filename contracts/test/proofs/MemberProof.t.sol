@@ -8,24 +8,25 @@ import {Proof} from "./Proof.t.sol";
 /// @title A member's fields, for all words: what is written is read back, and no write touches a neighbour
 contract MemberProof is Proof {
     function fields(Member member) private pure returns (uint256[] memory f) {
-        f = new uint256[](9);
+        f = new uint256[](10);
         (f[0], f[1], f[2]) = (member.points(), uint256(member.stage()), member.side());
-        (f[3], f[4]) = (number(member.isProposer()), member.model());
-        (f[5], f[6]) = (number(member.recorded()), number(member.listedZero()));
-        (f[7], f[8]) = (number(member.voted()), member.payload());
+        (f[3], f[4], f[5]) = (number(member.isProposer()), member.model(), number(member.voted()));
+        (f[6], f[7]) = (number(member.listed()), member.ordinal());
+        (f[8], f[9]) = (member.recorded(), member.sealedBid());
     }
 
     function check_pack__anyMember__hasJoined(uint256 side, uint32 points) external pure {
         assume(side <= 1);
-        uint256[] memory expected = new uint256[](9);
+        uint256[] memory expected = new uint256[](10);
         (expected[0], expected[1], expected[2]) = (points, uint256(Stage.Joined), side);
         assertSame(fields(MemberLibrary.pack(side, points)), expected);
     }
 
-    function check_withPointsAndStage__anyMember__areSet(Member member, uint32 points, Stage stage) external pure {
+    function check_withStage__anyMember__isSet(Member member, Stage stage) external pure {
         uint256[] memory expected = fields(member);
-        (expected[0], expected[1]) = (points, uint256(stage));
-        assertSame(fields(member.withPoints(points).withStage(stage)), expected);
+        expected[1] = uint256(stage);
+        assertSame(fields(member.withStage(stage)), expected);
+        assert(member.withStage(stage).isAt(stage));
     }
 
     /// @notice A member proposes once: no model is named yet.
@@ -38,28 +39,38 @@ contract MemberProof is Proof {
         assert(!member.proposed(other));
     }
 
-    function check_flags__anyMember__areSet(Member member, bool zero) external pure {
+    function check_withVoted__anyMember__isSet(Member member) external pure {
         uint256[] memory expected = fields(member);
         expected[5] = 1;
-        assertSame(fields(member.withRecorded()), expected);
-        expected[6] = number(zero);
-        assertSame(fields(member.withRecorded().withListedZero(zero)), expected);
-        expected[7] = 1;
-        assertSame(fields(member.withRecorded().withListedZero(zero).withVoted()), expected);
+        assertSame(fields(member.withVoted()), expected);
     }
 
-    function check_withHash__anyHash__isHeld(Member member, bytes32 hash, bytes32 other) external pure {
+    function check_withListed__anyPoints__areSet(Member member, uint32 points) external pure {
         uint256[] memory expected = fields(member);
-        expected[8] = uint256(hash) / 2 ** 48;
-        Member holder = member.withHash(hash);
+        (expected[0], expected[6]) = (points, 1);
+        assertSame(fields(member.withListed(points)), expected);
+    }
+
+    /// @notice It commits once: there is no number yet.
+    function check_withOrdinal__notYetCommitted__isSet(Member member, uint256 ordinal) external pure {
+        assume(ordinal < 2 ** 20 && member.ordinal() == 0);
+        uint256[] memory expected = fields(member);
+        expected[7] = ordinal;
+        assertSame(fields(member.withOrdinal(ordinal)), expected);
+    }
+
+    function check_withRecord__notAllOf256__countsOneMore(Member member) external pure {
+        assume(member.recorded() < 256);
+        uint256[] memory expected = fields(member);
+        ++expected[8];
+        assertSame(fields(member.withRecord()), expected);
+    }
+
+    function check_withSealed__anyHash__isHeld(Member member, Stage stage, bytes32 hash, bytes32 other) external pure {
+        uint256[] memory expected = fields(member);
+        (expected[1], expected[9]) = (uint256(stage), uint256(hash) / 2 ** 74);
+        Member holder = member.withSealed(stage, hash);
         assertSame(fields(holder), expected);
-        assert(holder.holds(other) == (uint256(hash) / 2 ** 48 == uint256(other) / 2 ** 48));
-    }
-
-    function check_withPutIn__anyAmountOfALock__isSet(Member member, uint256 amount) external pure {
-        assume(amount < 2 ** 109);
-        uint256[] memory expected = fields(member);
-        expected[8] = amount;
-        assertSame(fields(member.withPutIn(amount)), expected);
+        assert(holder.holds(other) == (uint256(hash) / 2 ** 74 == uint256(other) / 2 ** 74));
     }
 }

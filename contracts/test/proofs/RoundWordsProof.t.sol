@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {Policy, Status} from "../../interfaces/IHCFL.sol";
+import {IHCFL, Policy, Status} from "../../interfaces/IHCFL.sol";
 import {Conduct, ConductLibrary} from "../../types/Conduct.sol";
 import {Draw, DrawLibrary} from "../../types/Draw.sol";
 import {MAX_COMMITTED} from "../../types/Ledger.sol";
+import {Member} from "../../types/Member.sol";
 import {OWNERS, STATIONS} from "../../types/Side.sol";
 import {MAX_BOND, MAX_CAP, Terms, TermsLibrary} from "../../types/Terms.sol";
 import {Proof} from "./Proof.t.sol";
@@ -12,135 +13,175 @@ import {Proof} from "./Proof.t.sol";
 /// @title The fields of a round's other words, for all words: what is written is read back, and no write touches a neighbour
 contract RoundWordsProof is Proof {
     function fields(Terms terms) private pure returns (uint256[] memory f) {
-        f = new uint256[](11);
+        f = new uint256[](10);
         (f[0], f[1]) = (terms.commitDeadline(), terms.revealDeadline());
-        (f[2], f[3]) = (terms.cap(OWNERS), terms.cap(STATIONS));
-        (f[4], f[5]) = (terms.bond(), terms.modelCount());
-        (f[6], f[7]) = (number(terms.weighted(OWNERS)), number(terms.weighted(STATIONS)));
-        f[8] = number(terms.byContribution());
-        (f[9], f[10]) = (number(terms.isOpen()), number(terms.isCancelled()));
+        (f[2], f[3], f[4]) = (terms.cap(OWNERS), terms.cap(STATIONS), terms.bond());
+        (f[5], f[6], f[7]) = (terms.maxModels(), terms.modelCount(), terms.claimant());
+        (f[8], f[9]) = (number(terms.isWeighted()), number(terms.isStaked()));
     }
 
     function fields(Conduct conduct) private pure returns (uint256[] memory f) {
-        f = new uint256[](11);
+        f = new uint256[](13);
         (f[0], f[1]) = (conduct.selectDeadline(), conduct.trainDeadline());
         (f[2], f[3]) = (conduct.reportDeadline(), conduct.voteDeadline());
-        (f[4], f[5]) = (conduct.live(), uint256(conduct.status()));
-        (f[6], f[7]) = (conduct.selected(), conduct.recorders());
-        (f[8], f[9]) = (conduct.votesFor(), conduct.votesCast());
-        f[10] = number(conduct.guided());
+        (f[4], f[5], f[6]) = (uint256(conduct.status()), conduct.selected(), conduct.globalRounds());
+        (f[7], f[8], f[9]) = (conduct.recorders(), conduct.finished(), conduct.accuracy());
+        (f[10], f[11], f[12]) = conduct.votes();
     }
 
     function fields(Draw draw) private pure returns (uint256[] memory f) {
-        f = new uint256[](5);
-        (f[0 + OWNERS], f[0 + STATIONS]) = (draw.points(OWNERS), draw.points(STATIONS));
-        (f[2], f[3], f[4]) = (draw.theta(), draw.thresholdBps(), draw.maxModels());
+        f = new uint256[](8);
+        (f[0], f[1], f[2]) = (draw.theta(), draw.live(), draw.stake());
+        (f[3], f[4]) = (draw.thresholdBps(), draw.toleranceBps());
+        (f[5], f[6]) = draw.surplusBps();
+        f[7] = draw.listed();
     }
 
     // ───────────────────────────────────────────── terms ───────────────────────────────────────────────
 
-    function check_terms__checkedParams__areReadBack(
-        uint40[2] calldata deadlines,
-        uint256[2] calldata caps,
-        uint256 bond,
-        Policy owners,
-        Policy stations,
-        bool open
-    ) external pure {
-        assume(deadlines[0] < deadlines[1] && deadlines[1] - deadlines[0] <= 365 days);
-        assume(caps[0] <= MAX_CAP && caps[1] <= MAX_CAP && bond <= MAX_BOND);
-        uint256[] memory expected = new uint256[](11);
-        (expected[0], expected[1]) = (deadlines[0], deadlines[1]);
-        (expected[2], expected[3], expected[4]) = (caps[0], caps[1], bond);
-        (expected[6], expected[7]) = (number(owners == Policy.Capability), number(stations == Policy.Capability));
-        (expected[8], expected[9]) = (number(stations == Policy.Contribution), number(open));
-        assertSame(
-            fields(TermsLibrary.pack(deadlines[0], deadlines[1], caps[0], caps[1], bond, owners, stations, open)),
-            expected
-        );
+    /// @dev What `_checkTerms` lets through, of the fields that `TermsLibrary.pack` reads.
+    function assumeChecked(IHCFL.RoundTerms calldata t) private pure {
+        assume(t.deadlines.commit < t.deadlines.reveal && t.deadlines.reveal - t.deadlines.commit <= 365 days);
+        assume(t.maxOwnerBid <= MAX_CAP && t.maxStationBid <= MAX_CAP && t.maxModels <= 64);
+        assume(t.bond <= MAX_BOND && t.bond % 1 gwei == 0);
+    }
+
+    function check_terms__checked__areReadBack(IHCFL.RoundTerms calldata t) external pure {
+        assumeChecked(t);
+        uint256[] memory expected = new uint256[](10);
+        (expected[0], expected[1]) = (t.deadlines.commit, t.deadlines.reveal);
+        (expected[2], expected[3], expected[4]) = (t.maxOwnerBid, t.maxStationBid, t.bond);
+        expected[5] = t.maxModels;
+        (expected[8], expected[9]) = (number(t.ownerPolicy == Policy.Capability), number(t.contributionStake != 0));
+        assertSame(fields(TermsLibrary.pack(t)), expected);
+    }
+
+    /// @notice The draw's window is a minute at least, and leaves as long to reveal as there was to the draw's end.
+    function check_terms__revealPhaseOfFourMinutes__hasRoomForTheDraw(Terms terms) external pure {
+        assume(terms.revealDeadline() >= terms.commitDeadline() + 240);
+        assert(terms.drawDeadline() >= terms.commitDeadline() + 60 + 60);
+        assert(terms.revealDeadline() - terms.drawDeadline() >= terms.drawDeadline() - terms.commitDeadline());
     }
 
     function check_terms__oneModelMore__isCounted(Terms terms) external pure {
         assume(terms.modelCount() < 64);
         uint256[] memory expected = fields(terms);
-        ++expected[5];
+        ++expected[6];
         assertSame(fields(terms.withModel()), expected);
     }
 
-    function check_terms__cancelled__saysSo(Terms terms) external pure {
+    function check_terms__claimantDrawn__isSet(Terms terms, uint256 ordinal, Member member) external pure {
+        assume(!terms.isDrawn() && ordinal != 0 && ordinal < 2 ** 20);
         uint256[] memory expected = fields(terms);
-        expected[10] = 1;
-        assertSame(fields(terms.withCancelled()), expected);
+        expected[7] = ordinal;
+        assertSame(fields(terms.withClaimant(ordinal)), expected);
+        assert(!terms.isClaimant(member));
+        assert(terms.withClaimant(ordinal).isClaimant(member) == (member.ordinal() == ordinal));
+    }
+
+    /// @notice `maxOwnerBid (1 + p)` of an owner, `maxStationBid` of a base station, and small enough for what is added to it.
+    function check_terms__largestPayment__isWhatThePageSays(Terms terms, uint32 points) external pure {
+        assert(terms.largestPayment(OWNERS, points) == terms.cap(OWNERS) * (1 + uint256(points)) * 1 gwei);
+        assert(terms.largestPayment(STATIONS, points) == terms.cap(STATIONS) * 1 gwei);
+        assert(terms.largestPayment(OWNERS, points) < 2 ** 107);
     }
 
     // ──────────────────────────────────────────── conduct ──────────────────────────────────────────────
 
-    function check_conduct__checkedDeadlines__areReadBack(uint40[4] calldata d) external pure {
-        assume(d[0] < d[1] && d[1] < d[2] && d[2] < d[3] && d[3] - d[0] <= 365 days);
-        uint256[] memory expected = new uint256[](11);
-        for (uint256 i; i < 4; ++i) {
-            expected[i] = d[i];
-        }
-        expected[5] = uint256(Status.Open);
-        assertSame(fields(ConductLibrary.pack(d[0], d[1], d[2], d[3])), expected);
+    function check_conduct__checkedTerms__areReadBack(IHCFL.RoundTerms calldata t) external pure {
+        IHCFL.Deadlines calldata d = t.deadlines;
+        assume(d.select < d.train && d.train < d.report && d.report < d.vote && d.vote - d.select <= 365 days);
+        assume(t.toleranceBps <= 9_999);
+        uint256[] memory expected = new uint256[](13);
+        (expected[0], expected[1], expected[2], expected[3]) = (d.select, d.train, d.report, d.vote);
+        (expected[4], expected[9]) = (uint256(Status.Open), t.toleranceBps);
+        assertSame(fields(ConductLibrary.pack(t)), expected);
     }
 
     function check_conduct__anyStatus__isSet(Conduct conduct, Status status) external pure {
         uint256[] memory expected = fields(conduct);
-        expected[5] = uint256(status);
+        expected[4] = uint256(status);
         assertSame(fields(conduct.withStatus(status)), expected);
     }
 
-    function check_conduct__anyModelSelectedOrLive__isSet(Conduct conduct, uint256 model) external pure {
-        assume(model < 64);
+    /// @notice A model is selected once: none is named yet.
+    function check_conduct__modelSelected__isSet(Conduct conduct, uint256 model, uint256 globalRounds) external pure {
+        assume(model < 64 && globalRounds <= 256 && conduct.selected() == 0 && conduct.globalRounds() == 0);
         uint256[] memory expected = fields(conduct);
-        uint256 live = expected[4];
-        expected[6] = model;
-        assertSame(fields(conduct.withSelected(model)), expected);
-        expected = fields(conduct);
-        expected[4] = live | 2 ** model;
-        assertSame(fields(conduct.withLive(model)), expected);
+        (expected[4], expected[5], expected[6]) = (uint256(Status.Training), model, globalRounds);
+        assertSame(fields(conduct.withSelected(model, globalRounds)), expected);
     }
 
-    function check_conduct__oneRecorderMore__isCounted(Conduct conduct) external pure {
-        assume(conduct.recorders() < MAX_COMMITTED);
+    function check_conduct__firstOrLastRecord__isCounted(Conduct conduct, bool first, bool last) external pure {
+        assume(conduct.recorders() < MAX_COMMITTED && conduct.finished() < MAX_COMMITTED);
         uint256[] memory expected = fields(conduct);
-        ++expected[7];
-        assertSame(fields(conduct.withRecorder()), expected);
+        expected[7] += number(first);
+        expected[8] += number(last);
+        assertSame(fields(conduct.withRecord(first, last)), expected);
     }
 
-    function check_conduct__oneVoteMore__isCounted(Conduct conduct, bool punish) external pure {
-        assume(conduct.votesCast() < MAX_COMMITTED && conduct.votesFor() <= conduct.votesCast());
+    /// @notice A report stores what decides a vote: any accuracy misses the claim by more than the tolerance exactly if it is below it.
+    function check_conduct__anyClaim__decidesAsThePageSays(Conduct conduct, uint16 claimed, uint256 measured)
+        external
+        pure
+    {
+        uint256 tolerance = conduct.accuracy();
+        assume(tolerance <= 9_999 && measured <= 10_000);
         uint256[] memory expected = fields(conduct);
-        expected[8] += number(punish);
-        ++expected[9];
-        assertSame(fields(conduct.withVote(punish)), expected);
+        Conduct reported = conduct.withClaim(claimed);
+        (expected[4], expected[9]) = (uint256(Status.Reported), reported.accuracy());
+        assertSame(fields(reported), expected);
+        assert((measured < reported.accuracy()) == (measured + tolerance < claimed));
     }
 
-    function check_conduct__guided__saysSo(Conduct conduct) external pure {
+    function check_conduct__oneVoteMore__isCounted(Conduct conduct, bool punish, bool uphold) external pure {
         uint256[] memory expected = fields(conduct);
-        expected[10] = 1;
-        assertSame(fields(conduct.withGuided()), expected);
+        assume(expected[12] < MAX_COMMITTED && expected[10] <= expected[12] && expected[11] <= expected[12]);
+        expected[10] += number(punish);
+        expected[11] += number(uphold);
+        ++expected[12];
+        assertSame(fields(conduct.withVote(punish, uphold)), expected);
     }
 
     // ───────────────────────────────────────────── draw ────────────────────────────────────────────────
 
-    function check_draw__checkedParams__areReadBack(uint64 theta, uint256 threshold, uint256 models) external pure {
-        assume(threshold < 10_000 && models <= 64);
-        uint256[] memory expected = new uint256[](5);
-        (expected[2], expected[3], expected[4]) = (theta, threshold, models);
-        assertSame(fields(DrawLibrary.pack(theta, threshold, models)), expected);
+    function check_draw__checkedTerms__areReadBack(IHCFL.RoundTerms calldata t) external pure {
+        assume(t.contributionStake <= MAX_CAP * 1 gwei && t.contributionStake % 1 gwei == 0);
+        assume(t.thresholdBps <= 9_999 && t.toleranceBps <= 9_999);
+        assume(t.surplusMinBps <= t.surplusMaxBps && t.surplusMaxBps <= 9_999);
+        uint256[] memory expected = new uint256[](8);
+        (expected[2], expected[3], expected[4]) = (t.contributionStake, t.thresholdBps, t.toleranceBps);
+        (expected[5], expected[6]) = (t.surplusMinBps, t.surplusMaxBps);
+        assertSame(fields(DrawLibrary.pack(t)), expected);
     }
 
-    /// @notice One step of an induction: k members' points are at most k (2^32 − 1).
-    function check_draw__oneMembersPoints__areAdded(Draw draw, uint32 points, uint256 k) external pure {
-        assume(k < MAX_COMMITTED);
-        for (uint256 side; side < 2; ++side) {
-            assume(draw.points(side) <= k * type(uint32).max);
-            uint256[] memory expected = fields(draw);
-            expected[side] += points;
-            assertSame(fields(draw.withPoints(side, points)), expected);
-            assert(expected[side] <= (k + 1) * type(uint32).max);
-        }
+    /// @notice θ is drawn once, and lies in its range: a numerator of `(lo + (hi − lo) u / 2^64) / 10,000`, rounded down.
+    function check_draw__theta__isWithinItsRange(Draw draw, uint64 u) external pure {
+        (uint256 lo, uint256 hi) = draw.surplusBps();
+        assume(draw.theta() == 0 && lo <= hi && hi <= 9_999);
+        uint256[] memory expected = fields(draw);
+        uint256 theta = draw.withTheta(u).theta();
+        expected[0] = theta;
+        assertSame(fields(draw.withTheta(u)), expected);
+        uint256 exact = lo * 2 ** 64 + (hi - lo) * u;
+        assert(theta * 10_000 <= exact && exact < (theta + 1) * 10_000);
+        assert((theta + 1) * 10_000 > lo * 2 ** 64 && theta * 10_000 <= hi * 2 ** 64);
+    }
+
+    function check_draw__liveModel__isSet(Draw draw, uint256 model) external pure {
+        assume(model < 64);
+        uint256[] memory expected = fields(draw);
+        expected[1] |= 2 ** model;
+        assertSame(fields(draw.withLive(model)), expected);
+    }
+
+    /// @notice k base stations with at most `2,000,000 / n` points each, k ≤ n, have no more than the field holds.
+    function check_draw__listedPoints__areSet(Draw draw, uint256 stations, uint256 listed, uint256 sum) external pure {
+        assume(stations != 0 && stations <= MAX_COMMITTED && listed <= stations);
+        assume(sum <= listed * (2_000_000 / stations));
+        assert(sum < 2 ** 21);
+        uint256[] memory expected = fields(draw);
+        expected[7] = sum;
+        assertSame(fields(draw.withListed(sum)), expected);
     }
 }

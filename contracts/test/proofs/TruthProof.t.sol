@@ -6,20 +6,21 @@ import {Lanes} from "../../Lanes.sol";
 import {Proof} from "./Proof.t.sol";
 
 /// @title No bid is better than the truth, to the wei, whatever all others bid
-/// @notice Bounded: one model. Told the truth it is trained exactly if its margin is positive; told a lie it is trained or not, whatever
-/// the margin says. A member's utility is its value less its share and its tax, or its reward less its cost and its tax. Utilities are
-/// compared by their difference: where margins and shares are below 2^200 none reaches 2^255.
+/// @notice Bounded: two models. Told the truth, that of the larger positive score is trained, the first on a tie, or none; told a lie,
+/// either or none, whatever the scores say. A member's utility is its value less its share and its tax, or its reward less its cost and
+/// its tax. Utilities are compared by their difference: where scores and shares are below 2^200 none reaches 2^255.
 contract TruthProof is Proof {
-    /// @param margin of the model when the member tells the truth
-    /// @param base without the own claim or term
+    /// @param size the side's weight without its sign
+    /// @param scores of the models when the member tells the truth
+    /// @param bases without the own claim
     struct Others {
         uint32 points;
-        uint256 total;
+        uint32 size;
         uint256 coefficient;
         uint256 denominator;
         uint256 capPerPoint;
-        int256 margin;
-        uint256 base;
+        int256[2] scores;
+        uint256[2] bases;
     }
 
     /// @custom:halmos --array-lengths truth=1,lie=1
@@ -27,81 +28,82 @@ contract TruthProof is Proof {
         Others calldata others,
         uint256[] calldata truth,
         uint256[] calldata lie,
-        bool trained
+        uint256 selected
     ) external pure {
-        truthIsBest(others, true, false, truth, lie, trained);
+        truthIsBest(others, book(others, true, others.coefficient), 1, truth, lie, selected);
     }
 
-    /// @custom:halmos --array-lengths truth=1,lie=1
-    function check_truth__equalStation__noBidIsBetter(
-        Others calldata others,
-        uint256[] calldata truth,
-        uint256[] calldata lie,
-        bool trained
-    ) external pure {
-        truthIsBest(others, false, false, truth, lie, trained);
-    }
-
+    /// @notice Under capability no share contains an owner's claim.
     /// @custom:halmos --array-lengths truth=1,lie=1
     function check_truth__weightedOwner__noBidIsBetter(
         Others calldata others,
         uint256[] calldata truth,
         uint256[] calldata lie,
-        bool trained
+        uint256 selected
     ) external pure {
-        truthIsBest(others, true, true, truth, lie, trained);
+        truthIsBest(others, book(others, true, 0), others.points, truth, lie, selected);
     }
 
     /// @custom:halmos --array-lengths truth=1,lie=1
-    function check_truth__weightedStation__noBidIsBetter(
+    function check_truth__station__noBidIsBetter(
         Others calldata others,
         uint256[] calldata truth,
         uint256[] calldata lie,
-        bool trained
+        uint256 selected
     ) external pure {
-        truthIsBest(others, false, true, truth, lie, trained);
+        truthIsBest(others, book(others, false, others.coefficient), 1, truth, lie, selected);
+    }
+
+    function book(Others calldata others, bool owner, uint256 coefficient)
+        private
+        pure
+        returns (ClarkeTax.Book memory b)
+    {
+        (b.coefficient, b.denominator) = (coefficient, others.denominator);
+        b.capPerPoint = others.capPerPoint;
+        b.weight = owner ? int256(uint256(others.size)) : -int256(uint256(others.size));
+        b.rows = new uint256[](4);
     }
 
     function truthIsBest(
         Others calldata others,
-        bool owner,
-        bool weighted,
+        ClarkeTax.Book memory b,
+        uint256 points,
         uint256[] calldata truth,
         uint256[] calldata lie,
-        bool trained
+        uint256 selected
     ) private pure {
-        assume(others.margin > -(2 ** 200) && others.margin < 2 ** 200);
+        assume(others.size != 0 && (selected < 2 || selected == ClarkeTax.NONE));
         unchecked {
-            int256 claim = int256(Lanes.bidAt(truth, 0, 0) * 1 gwei);
-            int256 best = utility(others, owner, weighted, truth, claim, others.margin > 0);
-            assert(best - utility(others, owner, weighted, lie, claim, trained) >= 0);
+            (int256 first, int256 second) = (others.scores[0], others.scores[1]);
+            assume(first > -(2 ** 200) && first < 2 ** 200 && second > -(2 ** 200) && second < 2 ** 200);
+            uint256 best = first > 0 && first >= second ? 0 : second > 0 ? 1 : ClarkeTax.NONE;
+            int256 honest = utility(others, b, points, truth, truth, best);
+            assert(honest - utility(others, b, points, truth, lie, selected) >= 0);
         }
     }
 
+    /// @dev Of a member that claims `bids` where its costs or values are `truth`.
     function utility(
         Others calldata others,
-        bool owner,
-        bool weighted,
+        ClarkeTax.Book memory b,
+        uint256 points,
+        uint256[] calldata truth,
         uint256[] calldata bids,
-        int256 claim,
-        bool trained
+        uint256 selected
     ) private pure returns (int256) {
         unchecked {
-            ClarkeTax.Book memory book;
-            (book.owners, book.weighted, book.total) = (owner, weighted, others.total);
-            (book.coefficient, book.denominator) = (others.coefficient, others.denominator);
-            (book.capPerPoint, book.selected) = (others.capPerPoint, trained ? 0 : ClarkeTax.NONE);
-            uint256 points = weighted ? others.points : 1;
-            uint256 bid = Lanes.bidAt(bids, 0, 0) * 1 gwei;
-            (uint256 total, uint256 rest) = weighted ? (others.total, others.total - points) : (1, 1);
-            uint256 own = ClarkeTax.term(bid, total, rest, owner ? rest - 1 : 0);
-            book.rows = new uint256[](2);
-            int256 more = int256(bid) - claim;
-            book.rows[0] = uint256(owner ? others.margin + more : others.margin - more);
-            book.rows[1] = others.base + others.coefficient * own;
-            (uint256 share, uint256 tax) = ClarkeTax.shareAndTax(book, points, bids, 0);
-            int256 surplus = trained ? claim - int256(share) : int256(0);
-            return (owner ? surplus : -surplus) - int256(tax);
+            for (uint256 m; m < 2; ++m) {
+                uint256 bid = Lanes.bidAt(bids, 0, m) * 1 gwei;
+                int256 more = int256(bid) - int256(Lanes.bidAt(truth, 0, m) * 1 gwei);
+                b.rows[m] = uint256(others.scores[m] + b.weight * more);
+                b.rows[2 + m] = others.bases[m] + b.coefficient * bid;
+            }
+            b.selected = selected;
+            (uint256 share, uint256 tax) = ClarkeTax.shareAndTax(b, points, bids, 0);
+            if (selected == ClarkeTax.NONE) return -int256(tax);
+            int256 surplus = int256(Lanes.bidAt(truth, 0, selected) * 1 gwei) - int256(share);
+            return (b.weight > 0 ? surplus : -surplus) - int256(tax);
         }
     }
 }

@@ -1,36 +1,56 @@
 """What the benchmarks are made of: bids that make members pay, records, the search for limits, the hour."""
 
 import json
+from contextlib import nullcontext
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
+from shutil import rmtree
 
 import pytest
+from click.testing import CliRunner
+from rich.console import Console
 
-from analysis.benchmarks.contract import chart, page, records
-from analysis.benchmarks.contract.figures import MODELS, TARGET_MODELS, TARGETS, Case
+from analysis.benchmarks.contract import chart, command, page, records
+from analysis.benchmarks.contract.figures import (
+    ABOVE,
+    MODELS,
+    ROUND_MEMBERS,
+    ROUND_TARGET,
+    TARGET_MODELS,
+    TARGETS,
+    Case,
+)
 from analysis.benchmarks.contract.load import Block, Load
-from analysis.benchmarks.contract.snapshot import Figures, SnapshotError, changes, read, write
-from analysis.benchmarks.contract.stage import MAX_BASE_BID, MAX_OWNER_BID, contested_bids
+from analysis.benchmarks.contract.scale import Pair
+from analysis.benchmarks.contract.snapshot import RESULTS, Figures, SnapshotError, changes, read, write
+from analysis.benchmarks.contract.stage import MAX_STATION_BID, MAX_OWNER_BID, contested_bids
 from analysis.benchmarks.contract.throughput import BLOCK_GAS, Phase, largest_round
+from analysis.benchmarks.contract.whole import RoundGas, Tally
 from analysis.mechanism import settle
+from analysis.provenance import ROOT
+from scripts.bench_gas import cli as bench_gas
 from tests.support.pictures import assert_same_picture
 
 CASE = Case("vote", "later")
 
 
-@pytest.mark.parametrize("members", [2, 10, 40])
+@pytest.mark.parametrize("members", [4, 10, 40])
 @pytest.mark.parametrize("models", [1, 2, 10])
 def test_contested_bids__any_size__half_of_each_side_pays_a_tax(models: int, members: int) -> None:
     bids = contested_bids(models, members)
-    result = settle(bids.owners, bids.stations, 2**63)
+    claimant = members - 2
+    result = settle(bids.owners, bids.stations, 2**63, claimant=claimant)
     assert result.selected == 0
-    assert [tax > 0 for tax in result.taxes] == 2 * [member % 2 == 0 for member in range(members)]
+    even = [member % 2 == 0 for member in range(members)]
+    assert [tax > 0 for tax in result.taxes[:members]] == even
+    assert [tax > 0 for tax in result.taxes[members:]] == [pays and s != claimant for s, pays in enumerate(even)]
 
 
 @pytest.mark.parametrize("models", [1, 10])
 def test_contested_bids__every_bid__has_two_bytes_that_are_not_zero(models: int) -> None:
     bids = contested_bids(models, 6)
-    for row, cap in [(row, MAX_OWNER_BID) for row in bids.owners] + [(row, MAX_BASE_BID) for row in bids.stations]:
+    for row, cap in [(row, MAX_OWNER_BID) for row in bids.owners] + [(row, MAX_STATION_BID) for row in bids.stations]:
         assert all(bid <= cap and bid >> 8 and bid & 0xFF for bid in row), row
 
 
@@ -85,6 +105,75 @@ def test_record__committed__has_every_target_at_ten_models_and_cases_at_all() ->
     assert set(MODELS) == {models for row in recorded.hcfl.values() for models in row}
 
 
+def judged(now: Figures, recorded: Figures) -> tuple[bool, str]:
+    console = Console(width=200, file=StringIO())
+    passed = command.judge(console, now, recorded)
+    return passed, console.file.getvalue()
+
+
+def test_judge__as_recorded__passes_and_names_what_is_known() -> None:
+    passed, said = judged(read(), read())
+    assert passed
+    assert said.count("known  ") == len(ABOVE)
+    assert "not as recorded" not in said
+    assert "above its target" not in said
+
+
+def with_gas(figures: Figures, gas: int) -> Figures:
+    row = {**figures.hcfl[CASE], TARGET_MODELS: gas}
+    return Figures({**figures.hcfl, CASE: row}, figures.naive)
+
+
+def test_judge__one_gas_off__fails_and_says_so() -> None:
+    passed, said = judged(with_gas(read(), read().hcfl[CASE][TARGET_MODELS] - 1), read())
+    assert not passed
+    assert f"not as recorded  hcfl, {CASE}, {TARGET_MODELS} models" in said
+
+
+def test_judge__above_its_target__fails_even_where_it_was_recorded_so() -> None:
+    above = with_gas(read(), TARGETS[CASE] + 1)
+    passed, said = judged(above, above)
+    assert not passed
+    assert f"above its target  {CASE}" in said
+
+
+def test_bench_gas__a_figure_not_as_recorded__exits_with_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All but the measuring, which takes half a minute."""
+    monkeypatch.setattr(command, "contracts", lambda: nullcontext((None, None)))
+    for off, status in ((0, 0), (1, 1)):
+        measured = with_gas(read(), read().hcfl[CASE][TARGET_MODELS] - off)
+        monkeypatch.setattr(command, "measure_all", lambda hcfl, naive, measured=measured: measured)
+        assert CliRunner().invoke(bench_gas, []).exit_code == status
+
+
+@pytest.mark.parametrize("options", [("--scale",), ("--chart",)])
+def test_bench_gas__results__go_into_the_checkout_only_with_write(
+    options: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All but the measuring, which takes minutes."""
+    recorded = tmp_path / "recorded"
+    committed = {path: path.stat().st_mtime_ns for path in RESULTS.iterdir()}
+    monkeypatch.setattr(command, "RESULTS", recorded)
+    monkeypatch.setattr(command, "contracts", lambda limited=True: nullcontext((None, None)))
+    monkeypatch.setattr(command, "compare", lambda hcfl, say: [])
+    rounds = records.read_rounds()
+    spent = {name: RoundGas(name, 4, 2, {CASE: Tally(9, 9, 9)}) for name in ("hcfl", "naive")}
+    monkeypatch.setattr(command, "by_size", lambda hcfl, naive, say: [Pair(**spent)])
+    monkeypatch.setattr(command, "guess_members", lambda pairs, limit: 4)
+    monkeypatch.setattr(command, "largest_naive_round", lambda *_: next(iter(rounds.fits.values())))
+
+    without = CliRunner().invoke(bench_gas, options)
+    assert without.exit_code == 0, without.output
+    written = [Path(line.removeprefix("Written: ")) for line in without.output.splitlines() if "Written: " in line]
+    assert written and all(path.exists() and not path.is_relative_to(ROOT) for path in written)
+    assert not recorded.exists()
+    rmtree(written[0].parent)
+
+    assert CliRunner().invoke(bench_gas, [*options, "--write"]).exit_code == 0
+    assert {path.name for path in recorded.iterdir()} == {path.name for path in written}
+    assert {path: path.stat().st_mtime_ns for path in RESULTS.iterdir()} == committed
+
+
 # ── whole rounds ──
 
 
@@ -99,7 +188,7 @@ def test_chart__committed__is_drawn_from_the_committed_rounds(tmp_path: Path) ->
 
 def test_rounds__committed__naive_contract_ends_between_two_rounds_that_were_played() -> None:
     rounds = records.read_rounds()
-    assert [size.members for size in rounds.sizes][0::10] == [4, 2_000]
+    assert [size.members for size in rounds.sizes][0::9] == [8, ROUND_MEMBERS]
     assert len(rounds.fits) == 2
     for fit in rounds.fits.values():
         assert fit.gas <= fit.limit
@@ -108,6 +197,12 @@ def test_rounds__committed__naive_contract_ends_between_two_rounds_that_were_pla
         larger = [size for size in rounds.sizes if size.naive_largest > fit.limit]
         assert smaller[-1].members <= fit.members < larger[0].members
     assert all(size.hcfl_largest < 2**24 for size in rounds.sizes)
+
+
+def test_rounds__committed__a_member_of_the_largest_costs_no_more_than_its_target() -> None:
+    largest = records.read_rounds().sizes[-1]
+    assert largest.members == ROUND_MEMBERS
+    assert largest.hcfl / ROUND_MEMBERS <= ROUND_TARGET
 
 
 def test_scale__committed__no_call_grew() -> None:
