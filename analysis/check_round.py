@@ -1,21 +1,15 @@
 """Re-check a finished round's `round.json` against the reference: `python -m analysis.check_round PATH`.
 
 Everything that the mechanism decides is worked out again from the bids and from what happened, and compared
-to the wei. How the document is read, where `protocol.md` leaves it open:
+to the wei. `fl/crowdfunding/round.md` has the format. How it is read beyond that:
 
-- Caps are gwei like the bids that they bound; `value`, `cost`, `margin`, `bond`, `contribution_stake` and all other
-  amounts are wei.
-- `value`, `cost` and `margin` sum the revealed bids of the committed members, also of a dead model. They may be null;
-  so may `training` and `contributions` where nothing was trained.
-- `contributions` has an entry by base station, in their order: points, or null for one that is not listed.
-  An explicit 0 is not the same.
+- `value`, `cost` and `margin` sum the revealed bids of the committed members. They may be null; so may `training` and
+  `contributions` where nothing was trained.
 - `claimant` is null where nothing was drawn. A round that was drawn and is cancelled though a base station revealed was
   not selected in time.
-- `share` of a base station is minus what it was due for all global rounds, so that for every member
-  `payment = share + tax + slashed + forfeited - bonus`; the lot comes besides.
-- `balance_after` is `balance_before - payment`, or more by the lot if the claimant has taken it.
-- With the round's `threshold` in the document, `upheld` is counted again from the votes; with its `tolerance` (both in
-  1/10,000) `punished` is as well. Without, they are believed.
+- `payment = share + tax + slashed + forfeited - bonus`; the lot comes besides, once the claimant takes it.
+- With `threshold` in the document `upheld` is counted again from the votes, and with `tolerance` `punished` too; else
+  they are believed.
 """
 
 from __future__ import annotations
@@ -42,7 +36,7 @@ def check(document: Document) -> list[str]:
     """Compare a `round.json` with the reference.
 
     Args:
-        document: The parsed JSON, as protocol.md describes it.
+        document: The parsed JSON.
 
     Returns:
         One line a discrepancy; empty if the round is exactly what the mechanism makes of its bids. A document

@@ -4,11 +4,12 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
+SHORT = 100  # characters: lists and objects up to that are one line, whatever they hold
 
 
 def tools() -> dict[str, str]:
@@ -34,10 +35,31 @@ def machine(watched: Sequence[str] = ("contracts",)) -> dict[str, Any]:
     }
 
 
-def write_document(path: Path, document: Mapping[str, Any]) -> None:
-    """Write a result as JSON, in a folder that is made where it is missing."""
+def write_document(path: Path, document: Any) -> None:
+    """Write a result, in a folder that is made where it is missing."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    path.write_text(as_json(document), encoding="utf-8")
+
+
+def as_json(document: Any) -> str:
+    """JSON with one row per line, so that a change shows in review as the rows that changed.
+
+    A row is a list or an object that is short, or holds no other.
+    """
+    return _rows(json.loads(json.dumps(document)), "") + "\n"
+
+
+def _rows(value: Any, indent: str) -> str:
+    line = json.dumps(value, ensure_ascii=False)
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    if len(line) <= SHORT or not any(isinstance(part, dict | list) for part in inner):
+        return line
+    below = indent + " "
+    if isinstance(value, dict):
+        (opening, closing), items = "{}", [f"{json.dumps(key)}: {_rows(part, below)}" for key, part in value.items()]
+    else:
+        (opening, closing), items = "[]", [_rows(part, below) for part in value]
+    return opening + ",".join(f"\n{below}{item}" for item in items) + f"\n{indent}{closing}"
 
 
 def _processor() -> str:

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 LINUX_ONLY = re.compile(r"nvidia-|cuda-|triton$")
@@ -18,9 +19,14 @@ def resolve(requirements: Path) -> dict[str, str]:
     """Return name and version of all that pip would install for `requirements` into an empty environment."""
     options = ["--dry-run", "--ignore-installed", "--quiet", "--no-cache-dir", "--report", "-"]
     command = [sys.executable, "-m", "pip", "install", *options, "-r", str(requirements)]
-    report = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
-    found = (package["metadata"] for package in report["install"])
+    report = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=ROOT).stdout)
+    found = (package["metadata"] for package in report["install"] if not _is_here(package))
     return {re.sub(r"[-_.]+", "-", package["name"]).lower(): package["version"] for package in found}
+
+
+def _is_here(package: dict[str, Any]) -> bool:
+    """Whether it is this checkout, which the others are installed for."""
+    return "dir_info" in package["download_info"]
 
 
 def main() -> None:

@@ -9,9 +9,7 @@ import fl  # noqa: F401
 
 @click.command()
 @click.option("--quick", is_flag=True, help="A smaller round and no 12 s blocks: two minutes.")
-@click.option(
-    "--write", is_flag=True, help="Record the results (results/throughput.json)."
-)
+@click.option("--write", is_flag=True, help="Record the results (results/throughput.json).")
 def cli(quick: bool, write: bool) -> None:
     """Measure how many members a node can serve a second.
 

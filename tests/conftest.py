@@ -14,6 +14,7 @@ from analysis.devnode.codec import Codec
 from analysis.devnode.market import Market
 from analysis.devnode.rounds import CreateRound, LiveRound, Opening
 from analysis.devnode.rounds import create_round as create_on_chain
+from fl.market.deployment import abi_of
 from fl.market.deployment import compiled as compile_sources
 from fl.market.membership import Entry
 from fl.market.terms import GWEI, Deadlines, Policy, Role, RoundTerms
@@ -57,8 +58,7 @@ def compiled(project: Any) -> Any:
 def deployment(node: Chain, compiled: Any, accounts: Any) -> Market:
     """The contract, deployed through ape; `market` takes back what a test does to it."""
     deployed = accounts[0].deploy(compiled)
-    abi = [entry.model_dump(by_alias=True, mode="json") for entry in compiled.contract_type.abi]
-    market = Market(node, deployed.address, Codec(abi))
+    market = Market(node, deployed.address, Codec(abi_of(compiled)))
     named = {name: actor(name) for name in (*OWNERS, *STATIONS, "stranger")}
     market.introduce(**named)
     for account in named.values():

@@ -24,8 +24,7 @@ def make(found: Figure, request: Request, folder: Path, redraw: bool) -> bool:
         click.echo(f"  data     {path}")
     # What is drawn is what was written.
     data = record.read(found.name, setting, folder)["data"]
-    for path in save(found.draw(data), record.stem_of(found.name, setting, folder)):
-        click.echo(f"  drawing  {path}")
+    click.echo(f"  drawing  {save(found.draw(data), record.stem_of(found.name, setting, folder))}")
     claims = found.claims(data)
     for claim in claims:
         click.secho(f"  {'holds' if claim.holds else 'FAILS'}    {claim.text}", fg=None if claim.holds else "red")
@@ -48,7 +47,7 @@ def make(found: Figure, request: Request, folder: Path, redraw: bool) -> bool:
 def main(
     names: tuple[str, ...], quick: bool, seed: int, data_dir: str | None, device: str, out: Path, redraw: bool
 ) -> None:
-    """Make these figures, or all: data as JSON, drawings as SVG and PNG.
+    """Make these figures, or all: data as JSON, drawings as SVG.
 
     Ends with status 1 if a claim of a caption does not hold.
     """

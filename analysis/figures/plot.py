@@ -64,11 +64,10 @@ def finish(axes: Axes, title: str, x: str, y: str, legend: bool = True) -> None:
         axes.legend(frameon=False)
 
 
-def save(figure: Figure, stem: Path) -> tuple[Path, ...]:
-    """Write the drawing as SVG and PNG (`stem`.svg, `stem`.png), without dates or versions."""
+def save(figure: Figure, stem: Path) -> Path:
+    """Write the drawing as `stem`.svg, without its date."""
     stem.parent.mkdir(parents=True, exist_ok=True)
-    paths = tuple(stem.with_suffix(suffix) for suffix in (".svg", ".png"))
+    path = stem.with_suffix(".svg")
     with style():
-        for path in paths:
-            figure.savefig(path, dpi=200, metadata={"Date": None} if path.suffix == ".svg" else {"Software": None})
-    return paths
+        figure.savefig(path, metadata={"Date": None})
+    return path

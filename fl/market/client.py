@@ -4,14 +4,18 @@ One method for each call of `IHCFL`, one frozen value for each of its views. Add
 wei unless a name says gwei, digests 32 bytes.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from ape import Contract
 from ape.api import AccountAPI, ReceiptAPI
 from ape.contracts import ContractInstance
 from ape.exceptions import ApeException, CustomError
 from ape.types import ContractLog
+from ethpm_types import ContractType
 from ethpm_types.abi import EventABI
 from hexbytes import HexBytes
 
@@ -19,6 +23,9 @@ from fl.market.bids import word_count
 from fl.market.history import Event
 from fl.market.refusals import MarketError, explain
 from fl.market.terms import Phase, Role, RoundTerms, Stage, Status
+
+ABI = Path(__file__).with_name("HCFL.abi.json")
+"""The contract's interface, for whoever has no sources; `ape run abi` writes it."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +104,23 @@ class Market:
     def __init__(self, contract: ContractInstance):
         self.contract = contract
         self.transactions: list[Transaction] = []
+
+    @classmethod
+    def at(cls, address: str) -> "Market":
+        """The deployment at an address of the network that ape is connected to; needs no sources.
+
+        Raises:
+            MarketError: nothing is there.
+        """
+        contract_type = ContractType(contractName="HCFL", abi=json.loads(ABI.read_text(encoding="utf-8")))
+        try:
+            contract = Contract(address, contract_type, fetch_from_explorer=False, detect_proxy=False)
+            code = contract.provider.get_code(contract.address)
+        except (ApeException, ValueError) as error:
+            raise MarketError(f"{address}: {error}") from error
+        if not code:
+            raise MarketError(f"{address}: there is no contract on {contract.provider.network_choice}")
+        return cls(contract)
 
     @property
     def address(self) -> str:

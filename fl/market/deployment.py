@@ -34,6 +34,11 @@ def compiled(project: Any) -> ContractContainer:
         return project.HCFL
 
 
+def abi_of(contract: ContractContainer) -> list[dict[str, Any]]:
+    """A contract's interface, as JSON holds it."""
+    return [entry.model_dump(by_alias=True, mode="json") for entry in contract.contract_type.abi]
+
+
 def deploy(project: Any, account: AccountAPI) -> Market:
     """Deploy HCFL.
 

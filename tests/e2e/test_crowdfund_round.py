@@ -14,7 +14,7 @@ from fl.market.merkle import updates_root
 
 ROOT = Path(__file__).parents[2]
 APE = Path(sys.executable).with_name("ape")
-# protocol.md, "round.json"
+# fl/crowdfunding/round.md
 REQUIRED = (
     "chain_id contract round_id theta_numerator caps bond policy status selected pool models owners base_stations "
     "training contributions votes punished collected transactions"

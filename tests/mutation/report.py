@@ -5,7 +5,9 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from analysis.provenance import write_document
 from tests.mutation.mutants import Mutant
 from tests.mutation.workshop import Verdict
 
@@ -79,7 +81,7 @@ def as_markdown(verdicts: Sequence[Verdict], listed: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def as_json(verdicts: Sequence[Verdict], listed: int, contracts: str) -> str:
+def as_document(verdicts: Sequence[Verdict], listed: int, contracts: str) -> dict[str, Any]:
     """The same with the changes themselves, and the fingerprint of the contracts."""
     rows = [
         {
@@ -92,10 +94,10 @@ def as_json(verdicts: Sequence[Verdict], listed: int, contracts: str) -> str:
         for verdict in verdicts
     ]
     head = {"contracts": contracts, "listed": listed, "tried": len(rows), "score": round(score(verdicts), 4)}
-    return json.dumps({**head, "results": rows}, indent=2) + "\n"
+    return {**head, "results": rows}
 
 
 def write(verdicts: Sequence[Verdict], listed: int, contracts: str, folder: Path = FOLDER) -> None:
     """Write `results.md` and `results.json`."""
     (folder / "results.md").write_text(as_markdown(verdicts, listed), encoding="utf-8")
-    (folder / "results.json").write_text(as_json(verdicts, listed, contracts), encoding="utf-8")
+    write_document(folder / "results.json", as_document(verdicts, listed, contracts))

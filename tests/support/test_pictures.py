@@ -18,7 +18,7 @@ def svg(tmp_path: Path) -> str:
     with style():
         axes.plot([0, 1, 2], [1, 4, 9], label="squares", marker="o", clip_on=True)
     finish(axes, "A title", "x", "y (gwei)")
-    return save(figure, tmp_path / "drawn")[0].read_text(encoding="utf-8")
+    return save(figure, tmp_path / "drawn").read_text(encoding="utf-8")
 
 
 def moved(svg: str, by: float) -> str:

@@ -14,8 +14,8 @@ HCFL, NAIVE = SERIES[:2]
 MEMBERS = (4, 20, 100, 500, 2_000)
 
 
-def draw(rounds: Rounds, stem: Path = CHART) -> tuple[Path, ...]:
-    """Write the chart as SVG and PNG: a round's gas on the left, its largest transaction's on the right."""
+def draw(rounds: Rounds, stem: Path = CHART) -> Path:
+    """Write the chart: a round's gas on the left, its largest transaction's on the right."""
     figure, (left, right) = panels(2, height=3.8)
     with style():
         _round(left, rounds)

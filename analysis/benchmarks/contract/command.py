@@ -129,5 +129,5 @@ def run_chart() -> None:
             for name, limit in LIMITS.items()
         }
     records.write_rounds(pairs, fits)
-    for path in (records.ROUNDS, *chart.draw(records.read_rounds())):
+    for path in (records.ROUNDS, chart.draw(records.read_rounds())):
         say(f"Written: {path}")

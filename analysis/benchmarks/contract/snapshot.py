@@ -1,4 +1,4 @@
-"""The committed figures: one line a case, so that a change of gas shows in review."""
+"""The committed figures, one line a case."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from analysis.benchmarks.contract.gas import measure, members_a_side
 from analysis.benchmarks.contract.naive import measure_naive
 from analysis.benchmarks.contract.stage import stage
 from analysis.devnode.market import Market
-from analysis.provenance import tools
+from analysis.provenance import tools, write_document
 
 RESULTS = Path(__file__).parent / "results"
 GAS = RESULTS / "gas.json"
@@ -86,14 +86,10 @@ def changes(before: Figures, now: Figures) -> list[Change]:
 
 def write(figures: Figures, path: Path = GAS) -> None:
     """Write a snapshot."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    parts = []
-    for name, cases in (("hcfl", figures.hcfl), ("naive", figures.naive)):
-        lines = [f'    "{case}": {json.dumps({str(m): gas for m, gas in row.items()})}' for case, row in cases.items()]
-        parts.append(f'  "{name}": {{\n' + ",\n".join(lines) + "\n  }")
     head = {"written_by": COMMAND, "unit": "gas of receipts, by number of models", "made_with": tools()}
-    lines = [f'  "{key}": {json.dumps(value)}' for key, value in head.items()]
-    path.write_text("{\n" + ",\n".join([*lines, *parts]) + "\n}\n", encoding="utf-8")
+    contracts = {"hcfl": figures.hcfl, "naive": figures.naive}
+    rows = {name: {str(case): dict(row) for case, row in cases.items()} for name, cases in contracts.items()}
+    write_document(path, {**head, **rows})
 
 
 def read(path: Path = GAS) -> Figures:

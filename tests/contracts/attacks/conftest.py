@@ -8,7 +8,8 @@ import pytest
 from analysis.devnode.codec import Codec
 from analysis.devnode.market import Market
 from analysis.devnode.sources import compile_contract
-from tests.contracts.attacks.contract_member import ContractMember, abi_of
+from fl.market.deployment import abi_of
+from tests.contracts.attacks.contract_member import ContractMember
 
 ATTACKERS = "contracts/test/attackers"
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from analysis.devnode.codec import Codec, Failure
 from analysis.devnode.market import Call, Market
@@ -59,8 +58,3 @@ class ContractMember:
     def _steps(self, calls: Sequence[Call]) -> list[Step]:
         codec = self.market.codec
         return [(call.value, bytes.fromhex(codec.call(call.function, call.arguments)[2:])) for call in calls]
-
-
-def abi_of(container: Any) -> list[dict[str, Any]]:
-    """A compiled contract's ABI as plain JSON."""
-    return [entry.model_dump(by_alias=True, mode="json") for entry in container.contract_type.abi]

@@ -14,9 +14,9 @@ from eth_utils import to_checksum_address
 from analysis.devnode.codec import Codec
 from analysis.devnode.market import Market
 from analysis.devnode.rounds import CreateRound, LiveRound, Seat
+from fl.market.deployment import abi_of
 from fl.market.terms import GWEI, Role
 from tests.conftest import rounds_on
-from tests.contracts.attacks.contract_member import abi_of
 
 OTHER_CHAIN = 4_242
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.benchmarks.contract import chart, records
+from analysis.benchmarks.contract import chart, page, records
 from analysis.benchmarks.contract.figures import MODELS, TARGET_MODELS, TARGETS, Case
 from analysis.benchmarks.contract.load import Block, Load
 from analysis.benchmarks.contract.snapshot import Figures, SnapshotError, changes, read, write
@@ -88,8 +88,12 @@ def test_record__committed__has_every_target_at_ten_models_and_cases_at_all() ->
 # ── whole rounds ──
 
 
+def test_page__committed__shows_what_is_recorded() -> None:
+    assert page.PAGE.read_text(encoding="utf-8") == page.text(), f"write it: `python -m {page.__name__}`"
+
+
 def test_chart__committed__is_drawn_from_the_committed_rounds(tmp_path: Path) -> None:
-    drawn, _ = chart.draw(records.read_rounds(), tmp_path / "chart")
+    drawn = chart.draw(records.read_rounds(), tmp_path / "chart")
     assert_same_picture(drawn, chart.CHART.with_suffix(".svg"), again="python -m analysis.benchmarks.contract.chart")
 
 
