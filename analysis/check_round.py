@@ -1,19 +1,15 @@
-"""Re-check a finished round's `round.json` against the reference: `python -m analysis.check_round PATH`.
+"""Re-check a finished round's `round.json` (format 2) against the reference: `python -m analysis.check_round PATH`.
 
 Everything that the mechanism decides is worked out again from the bids and from what happened, and compared
-to the wei. `fl/crowdfunding/round.md` has the format. How it is read beyond that:
+to the wei. `fl/record/round.md` has the format; nothing of the product's reader is used. How it is read beyond that:
 
-- `value`, `cost` and `margin` sum the revealed bids of the committed members. They may be null; so may `training` and
-  `contributions` where nothing was trained.
-- `claimant` is null where nothing was drawn. A round that was drawn and is cancelled though a base station revealed was
-  not selected in time.
-- `payment = share + tax + slashed + forfeited - bonus`; the lot comes besides, once the claimant takes it.
-- With `threshold` in the document `upheld` is counted again from the votes, and with `tolerance` `punished` too; else
-  they are believed.
+- A cancelled round that was drawn, and in which a base station revealed, was not selected in time.
+- Punishment and the contributions' standing are counted again from the votes.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import logging
 import sys
@@ -21,15 +17,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from analysis.mechanism import BASIS_POINTS, CONTRIBUTION_ONE, WEI_PER_GWEI
+from analysis.mechanism import BASIS_POINTS, THETA_ONE, WEI_PER_GWEI, theta_numerator
 from analysis.round_facts import Dues, Member, Round, RoundResult
 from analysis.settlement import exceeds_threshold, settle_round
 
 logger = logging.getLogger(__name__)
 
-Document = Mapping[str, Any]
 FORMAT = 2
-AMOUNTS = ("share", "tax", "reward", "forfeited", "slashed", "bonus", "payment")
+
+Document = Mapping[str, Any]
+DUES_FIELDS = ("share", "tax", "reward", "forfeited", "slashed", "bonus", "payment")
 
 
 def check(document: Document) -> list[str]:
@@ -43,13 +40,15 @@ def check(document: Document) -> list[str]:
         that cannot be read at all gives one line that says why.
     """
     try:
+        if document["format"] != FORMAT:
+            return [f"the document has format {document['format']}, and format {FORMAT} is checked here"]
         round_ = read_round(document)
         result = settle_round(round_)
         return [
-            *_check_outcome(document, result),
+            *_check_outcome(document, round_, result),
             *_check_models(document, round_),
-            *_check_members(document["owners"], "owner", result.owners, None, 0),
-            *_check_members(document["base_stations"], "base station", result.stations, round_.claimant, result.lot),
+            *_check_members(document, "owners", round_.owners, result.owners, 0),
+            *_check_members(document, "base_stations", round_.stations, result.stations, result.lot),
             *_check_votes(document, round_, result),
         ]
     except KeyError as error:
@@ -66,24 +65,22 @@ def read_round(document: Document) -> Round:
         ValueError: An entry is out of its range or contradicts another.
         TypeError: An entry is of the wrong type.
     """
-    if document["format"] != FORMAT:
-        raise ValueError(f"it has format {document['format']}, not {FORMAT}")
-    caps, models = document["caps"], document["models"]
-    owners, stations = (
-        _places(document[side], name) for side, name in (("owners", "owner"), ("base_stations", "base"))
-    )
+    caps, models, selected = document["caps"], document["models"], document["selected"]
+    owners, stations = (tuple(_read_member(entry) for entry in document[side]) for side in ("owners", "base_stations"))
+    places = _places(document["owners"], "an owner")
+    station_places = _places(document["base_stations"], "a base station")
     for model in models:
-        if _account(model["proposer"]) not in owners:
+        if _account(model["proposer"]) not in places:
             raise ValueError(f"proposer {model['proposer']} is not an owner")
     claimant = document["claimant"]
-    if claimant is not None and _account(claimant) not in stations:
+    if claimant is not None and _account(claimant) not in station_places:
         raise ValueError(f"claimant {claimant} is not a base station")
-    selected = document["selected"]
+    punished, upheld = _verdicts(document, owners)
     return Round(
-        owners=tuple(map(_read_member, document["owners"])),
-        stations=tuple(map(_read_member, document["base_stations"])),
-        proposers=tuple(owners[_account(model["proposer"])] for model in models),
-        claimant=None if claimant is None else stations[_account(claimant)],
+        owners=owners,
+        stations=stations,
+        proposers=tuple(places[_account(model["proposer"])] for model in models),
+        claimant=None if claimant is None else station_places[_account(claimant)],
         theta_numerator=_int(document["theta_numerator"]),
         max_owner_bid=_int(caps["owner"]),
         max_station_bid=_int(caps["base_station"]),
@@ -93,50 +90,80 @@ def read_round(document: Document) -> Round:
         selected_in_time=document["status"] != "cancelled",
         global_rounds=1 if selected is None else _int(models[selected]["global_rounds"]),
         reported=document["status"] != "aborted",
-        punished=bool(document["punished"]),
-        upheld=bool(document["upheld"]),
-        contributions=tuple(None if points is None else _int(points) for points in document["contributions"] or ()),
+        punished=punished,
+        upheld=upheld,
+        contributions=tuple(None if points is None else _int(points) for points in document["contributions"]),
     )
-
-
-def _places(entries: Sequence[Document], name: str) -> dict[str, int]:
-    """Where each account is among its side."""
-    places = {_account(entry["account"]): number for number, entry in enumerate(entries)}
-    if len(places) < len(entries):
-        raise ValueError(f"an account is listed twice among the {name}s")
-    return places
 
 
 def _read_member(entry: Document) -> Member:
+    bids = entry["bids"]
+    if (bids is None) == bool(entry["revealed"]):
+        raise ValueError(f"{entry['account']} has bids without having revealed, or none though it has")
     return Member(
-        bids=tuple(_int(bid) for bid in entry["bids"] or ()),
+        bids=() if bids is None else tuple(_int(bid) for bid in bids),
         points=_int(entry["points"]),
         committed=bool(entry["committed"]),
-        revealed=bool(entry["revealed"]),
-        recorded=_int(entry.get("recorded") or 0),
+        revealed=bids is not None,
+        recorded=_int(entry["recorded"]),
     )
 
 
-def _check_outcome(document: Document, result: RoundResult) -> list[str]:
+def _places(entries: Sequence[Document], what: str) -> dict[str, int]:
+    places = {_account(entry["account"]): number for number, entry in enumerate(entries)}
+    if len(places) < len(entries):
+        raise ValueError(f"{what} is listed twice")
+    return places
+
+
+def _verdicts(document: Document, owners: Sequence[Member]) -> tuple[bool, bool]:
+    """Whether the winner is punished, and whether enough electors uphold the contributions."""
+    if document["status"] != "settled":
+        return False, False
+    electors = sum(owner.committed for owner in owners) - 1
+    claimed = _bps(document["models"][document["selected"]]["claimed_accuracy"])
+    least, threshold = claimed - _int(document["tolerance"]), _int(document["threshold"])
+    votes_for = (
+        sum(_bps(vote["measured_accuracy"]) < least for vote in document["votes"]),
+        sum(_bool(vote["uphold"]) for vote in document["votes"]),
+    )
+    punish, uphold = (exceeds_threshold(votes, electors, threshold) for votes in votes_for)
+    return punish, uphold
+
+
+def _check_outcome(document: Document, round_: Round, result: RoundResult) -> list[str]:
     pool = 0 if result.settlement is None else int(result.settlement.pool)
     return [
         *_differs("status", document["status"], result.status),
         *_differs("selected", document["selected"], result.selected),
-        *_differs("pool", _int(document["pool"] or 0), pool),
-        *_differs("upheld", bool(document["upheld"]), result.upheld),
+        *_differs("pool", _int(document["pool"]), pool),
+        *_differs("punished", _bool(document["punished"]), result.status == "settled" and round_.punished),
+        *_differs("upheld", _bool(document["upheld"]), result.upheld),
         *_differs("kept", _int(document["kept"]), result.kept),
+        *_check_theta(document, round_),
     ]
+
+
+def _check_theta(document: Document, round_: Round) -> list[str]:
+    """θ lies in its range, and is 0 where it was not drawn."""
+    lo, hi = (_int(bps) for bps in document["theta_range"])
+    weighted, theta = round_.owner_policy == "capability", round_.theta_numerator
+    least, most = (theta_numerator(lo, hi, u, weighted) for u in (0, THETA_ONE - 1))
+    if round_.claimant is None:
+        least = most = 0
+    return [] if least <= theta <= most else [f"theta_numerator is {theta}, which is not in {least} … {most}"]
 
 
 def _check_models(document: Document, round_: Round) -> list[str]:
     found = []
+    stations = sum(station.committed for station in round_.stations)
     for number, (model, live) in enumerate(zip(document["models"], round_.live, strict=True)):
         value = _sum_of_bids(round_.owners, number)
         cost = _sum_of_bids(round_.stations, number)
-        found += _differs(f"model {number} live", bool(model["live"]), live)
-        for field, expected in (("value", value), ("cost", cost), ("margin", value - cost)):
-            if model[field] is not None:
-                found += _differs(f"model {number} {field}", _int(model[field]), expected)
+        margin = ((stations - 1) * value - stations * cost) // max(1, stations - 1)
+        found += _differs(f"model {number} live", _bool(model["live"]), live)
+        for field, expected in (("value", value), ("cost", cost), ("margin", margin)):
+            found += _differs(f"model {number} {field}", _int(model[field]), expected)
     return found
 
 
@@ -145,28 +172,28 @@ def _sum_of_bids(side: Sequence[Member], model: int) -> int:
 
 
 def _check_members(
-    entries: Sequence[Document], role: str, dues: Sequence[Dues], claimant: int | None, lot: int
+    document: Document, side: str, members: Sequence[Member], dues: Sequence[Dues], lot: int
 ) -> list[str]:
     found = []
-    for number, (entry, each) in enumerate(zip(entries, dues, strict=True)):
-        name, own_lot = f"{role} {number}", lot if number == claimant else 0
-        for field in AMOUNTS:
-            found += _differs(f"{name} {field}", _int(entry[field] or 0), getattr(each, field))
-        found += _differs(f"{name} lot", _int(entry["lot"] or 0), own_lot)
-        found += _differs(f"{name} claimant", bool(entry["claimant"]), number == claimant)
+    for number, (entry, member, due) in enumerate(zip(document[side], members, dues, strict=True)):
+        name = f"{side.rstrip('s').replace('_', ' ')} {number}"
+        is_claimant = document["claimant"] is not None and _account(entry["account"]) == _account(document["claimant"])
+        receives = lot if is_claimant else 0
+        found += _differs(f"{name} revealed", _bool(entry["revealed"]), member.revealed)
+        found += _differs(f"{name} claimant", _bool(entry["claimant"]), is_claimant)
+        found += _differs(f"{name} lot", _int(entry["lot"]), receives)
+        for field in DUES_FIELDS:
+            found += _differs(f"{name} {field}", _int(entry[field]), getattr(due, field))
         change = _int(entry["balance_after"]) - _int(entry["balance_before"])
-        if change not in (-each.payment, -each.payment + own_lot):
-            found.append(
-                f"{name} balance changed by {change}, the reference says {-each.payment} and a lot of {own_lot}"
-            )
+        found += _differs(f"{name} change of balance", change, receives - due.payment)
     return found
 
 
 def _check_votes(document: Document, round_: Round, result: RoundResult) -> list[str]:
-    """Votes come from electors, once each, after a report; and they decide what is punished and upheld."""
-    votes = document["votes"] or []
+    """Votes come from electors, once each, after a report."""
+    votes = document["votes"]
     if result.selected is None or result.status != "settled":
-        return ["there is a vote or a verdict, but no report"] if votes or round_.punished or round_.upheld else []
+        return ["there is a vote, but no report"] if votes else []
     winner = round_.proposers[result.selected]
     electors = [
         _account(entry["account"])
@@ -176,23 +203,7 @@ def _check_votes(document: Document, round_: Round, result: RoundResult) -> list
     voters = [_account(vote["account"]) for vote in votes]
     found = [f"{voter} voted but is no elector" for voter in voters if voter not in electors]
     found += [f"{voter} voted more than once" for voter in sorted(set(voters)) if voters.count(voter) > 1]
-    threshold, tolerance = document.get("threshold"), document.get("tolerance")
-    if threshold is None:
-        return found
-    for_upholding = sum(bool(vote["uphold"]) for vote in votes)
-    listed = sum(points or 0 for points in round_.contributions) == CONTRIBUTION_ONE
-    upheld = listed and not round_.punished and exceeds_threshold(for_upholding, len(electors), _int(threshold))
-    found += _differs("upheld", round_.upheld, upheld)
-    if tolerance is not None:
-        claimed = _basis_points(document["training"]["claimed_accuracy"])
-        against = sum(_basis_points(vote["measured_accuracy"]) + _int(tolerance) < claimed for vote in votes)
-        found += _differs("punished", round_.punished, exceeds_threshold(against, len(electors), _int(threshold)))
     return found
-
-
-def _basis_points(accuracy: float) -> int:
-    """As the contract has it."""
-    return round(accuracy * BASIS_POINTS)
 
 
 def _differs(name: str, found: object, expected: object) -> list[str]:
@@ -201,6 +212,17 @@ def _differs(name: str, found: object, expected: object) -> list[str]:
 
 def _account(address: str) -> str:
     return address.lower()
+
+
+def _bps(accuracy: float) -> int:
+    """An accuracy, 0 … 1, as the chain has it, 1/10,000."""
+    return round(accuracy * BASIS_POINTS)
+
+
+def _bool(flag: Any) -> bool:
+    if not isinstance(flag, bool):
+        raise TypeError(f"{flag!r} is neither true nor false")
+    return flag
 
 
 def _one_of(word: Any, words: tuple[str, ...]) -> Any:
@@ -217,23 +239,33 @@ def _int(number: int | str) -> int:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Check one document and say what is wrong with it; 0 if nothing, 1 if something, 2 on a wrong call."""
-    if len(arguments) != 1:
-        logger.error("usage: python -m analysis.check_round PATH")
-        return 2
+    """Check one document and say what is wrong with it; 0 if nothing, 1 if something, 2 if it cannot be read.
+
+    Raises:
+        SystemExit: 2 on a wrong call, 0 once it has helped.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m analysis.check_round",
+        description="Works out again, from the bids and from what happened, all that the mechanism decides in a "
+        "finished round, and compares it to the wei.",
+        epilog="Exits with 0 if all agrees, with 1 and a line for each discrepancy if not, with 2 if the document "
+        "cannot be read.",
+    )
+    parser.add_argument("path", type=Path, metavar="PATH", help="a round.json, as `make round` leaves it")
+    path = parser.parse_args(arguments).path
     try:
-        document = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
+        document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        logger.error("%s cannot be read: %s", arguments[0], error)
+        logger.error("%s cannot be read: %s", path, error)
         return 2
     found = check(document)
     for line in found:
         logger.error("%s", line)
     if found:
-        logger.error("%s: %d discrepancies", arguments[0], len(found))
+        logger.error("%s: %d discrepancies", path, len(found))
         return 1
     members = len(document["owners"]) + len(document["base_stations"])
-    logger.info("%s: all amounts of %d members agree with the reference", arguments[0], members)
+    logger.info("%s: all amounts of %d members agree with the reference", path, members)
     return 0
 
 
