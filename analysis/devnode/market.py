@@ -130,6 +130,10 @@ class Market:
             recording.append((call.function, receipt))
         return receipt
 
+    def gas_needed(self, call: Call) -> int:
+        """What it would have to be given now: more than it would use in the end, where slots are refunded."""
+        return int(self.chain.rpc("eth_estimateGas", self._paid(call)), 16)
+
     @contextmanager
     def recording(self) -> Iterator[list[tuple[str, Receipt]]]:
         """Every call that is mined inside, with its receipt."""

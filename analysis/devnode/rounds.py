@@ -12,7 +12,7 @@ from analysis.devnode.chain import Receipt
 from analysis.devnode.market import Call, Market
 from fl.market.bids import SealedBid, pack_bids
 from fl.market.membership import Entry, MembershipTree
-from fl.market.terms import DRAW_DELAY, Phase, Role, RoundTerms, Stage
+from fl.market.terms import DRAW_DELAY, Phase, Role, RoundTerms, Stage, claimant_ordinal
 
 GLOBAL_ROUNDS = 3
 CLAIMED_ACCURACY_BPS = 9_100
@@ -240,7 +240,8 @@ class LiveRound:
         return self.call("settle", seat.account, words, sender=sender or self.owners[0])
 
     def settle_many(self, seats: Sequence[Seat], *, sender: Seat | None = None) -> Call:
-        bids = [word for seat in seats for word in self.words(seat)]
+        revealed = self._at(Stage.REVEALED)
+        bids = [word for seat in seats for word in (seat.sealed.words if seat in revealed else self.zeros)]
         accounts = [seat.account for seat in seats]
         return self.call("settleMany", accounts, bids, sender=sender or self.owners[0])
 
@@ -289,22 +290,9 @@ class LiveRound:
         return self
 
     def send_draw(self, claimant: Seat | None = None) -> Receipt:
-        """Draw in a block that names this claimant; else the one the round was made for, if it committed; else any.
-
-        A block's randomness cannot be set here, so blocks pass until it fits.
-        """
-        wanted = claimant or self.to_be_drawn
-        ordinal = self.member(wanted).ordinal if wanted else 0
-        while ordinal and not self._would_draw(ordinal):
-            self.market.chain.rpc("evm_mine")
-        receipt = self.draw().send()
-        assert not ordinal or self.state.claimant == ordinal, "the same block drew another claimant"
+        """Draw in a block that names this claimant; else the one the round was made for, if it committed; else any."""
+        (receipt,) = draw_together({self: claimant or self.to_be_drawn})
         return receipt
-
-    def _would_draw(self, ordinal: int) -> bool:
-        with self.market.chain.snapshot():
-            drawn: int = self.draw().send().event("ClaimantDrawn")["ordinal"]
-        return drawn == ordinal
 
     def revealed(self, but: Collection[Seat] = ()) -> "LiveRound":
         """Everybody who has committed reveals, but the claimant."""
@@ -421,6 +409,35 @@ def create_round(
     round_id = created.event("RoundCreated")["roundId"]
     proposing = [owners[index] for index in proposers]
     return LiveRound(market, round_id, terms, owners, stations, proposing, tree, opening or Opening(), claimant)
+
+
+def draw_together(claimants: Mapping[LiveRound, Seat | None]) -> list[Receipt]:
+    """Draw each of these rounds of one market in a block that names its claimant, if that committed.
+
+    A block's randomness cannot be set here, but is known before the block is mined: blocks pass until it fits. A round
+    without a claimant to wait for is drawn in the first.
+    """
+    if not claimants:
+        return []
+    market = next(iter(claimants)).market
+    ordinals = {round_: round_.member(seat).ordinal if seat else 0 for round_, seat in claimants.items()}
+    stations = {round_: round_.state.committed[Role.BASE_STATION] for round_ in claimants}
+    receipts: dict[LiveRound, Receipt] = {}
+    while waiting := [round_ for round_ in claimants if round_ not in receipts]:
+        source = market.chain.randomness_ahead()
+        fitting = [
+            round_
+            for round_ in waiting
+            if not ordinals[round_] or claimant_ordinal(source, round_.id, stations[round_]) == ordinals[round_]
+        ]
+        if not fitting:
+            market.chain.rpc("evm_mine")
+        for round_, receipt in zip(fitting, market.send_together([r.draw() for r in fitting]), strict=True):
+            if ordinals[round_]:
+                drawn = receipt.event("ClaimantDrawn")["ordinal"]
+                assert drawn == ordinals[round_], f"the block drew claimant {drawn}, not {ordinals[round_]}"
+            receipts[round_] = receipt
+    return [receipts[round_] for round_ in claimants]
 
 
 def round_slot(round_id: int) -> int:

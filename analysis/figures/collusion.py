@@ -14,7 +14,7 @@ from matplotlib.figure import Figure as Drawing
 from analysis.devnode.actors import FUNDS, actor, seats
 from analysis.devnode.chain import Reverted
 from analysis.devnode.market import Call
-from analysis.devnode.rounds import Seat, create_round
+from analysis.devnode.rounds import LiveRound, Seat, create_round
 from analysis.figures.draws import (
     BOND,
     MAX_OWNER_BID,
@@ -45,7 +45,7 @@ from analysis.figures.search import (
 from analysis.mechanism import WEI_PER_GWEI
 from analysis.plot import SERIES, finish, panels
 from analysis.round_facts import Member, Round
-from fl.market.terms import Deadlines, Policy, Role, RoundTerms, lock_of
+from fl.market.terms import Deadlines, Policy, Role, RoundTerms
 
 PAIRS = {"two owners": (0, 1), "two base stations": (MEMBERS, MEMBERS + 1), "an owner and a base station": (0, MEMBERS)}
 SIDES = {"owner": 0, "base station": MEMBERS}
@@ -74,10 +74,7 @@ def measure(request: Request) -> Data:
         "pairs": pairs,
         "pairs_truthful_gwei": {kind: _truthful(rounds, members) for kind, members in PAIRS.items()},
         "names": names,
-        "lock_of_a_name_gwei": {
-            role.name.lower(): lock_of(role, 1, MAX_OWNER_BID, MAX_STATION_BID, BOND, Policy.EQUAL) // WEI_PER_GWEI
-            for role in Role
-        },
+        "lock_of_a_name_gwei": {role.name.lower(): _terms(0).lock(role) // WEI_PER_GWEI for role in Role},
         "on_chain": _asked_of_the_contract(),
     }
 
@@ -145,22 +142,32 @@ def _with_bids(side: Conduct, place: int, row: tuple[int, ...]) -> Conduct:
     return (*side[:place], replace(side[place], bids=row), *side[place + 1 :])
 
 
+def _terms(now: int) -> RoundTerms:
+    """Of a round that starts then."""
+    return RoundTerms(MAX_OWNER_BID, MAX_STATION_BID, BOND, Deadlines.after(now, 100))
+
+
 def _asked_of_the_contract() -> dict[str, str]:
     """Who tries to join, and what the contract answers."""
     with own_market(limited=False) as market:
-        bids = ((0,),) * 2
-        owners, stations = (seats(market, role, (), bids, (1, 2)) for role in (Role.OWNER, Role.BASE_STATION))
-        terms = RoundTerms(MAX_OWNER_BID, MAX_STATION_BID, BOND, Deadlines.after(market.chain.now, 100))
-        by_points = replace(terms, owner_policy=Policy.CAPABILITY, base_policy=Policy.CAPABILITY)
+        owners, stations = (seats(market, role, (), ((0,),) * 3, (1, 2, 3)) for role in (Role.OWNER, Role.BASE_STATION))
+        stations = [replace(station, points=1) for station in stations]
+        by_points = replace(_terms(market.chain.now), owner_policy=Policy.CAPABILITY, surplus_bps=(0, 0))
+        closed = create_round(market, owners, stations, by_points, proposers=(0,))
         stranger = Seat("second name", actor("second name"), Role.BASE_STATION, (0,))
         market.chain.set_balance(stranger.account, FUNDS)
-        closed = create_round(market, owners, stations, by_points, proposers=(0,), theta=None, rooted=True)
-        proof = closed.proof(stations[0])
-        more = replace(stations[0], points=stations[0].points + 1)
+        own, less = owners[1], replace(owners[1], points=owners[1].points - 1)
         return {
-            "a name that is not listed": _answer(closed.call("join", stranger.role, 1, proof, [], sender=stranger)),
-            "a listed name, more points": _answer(closed.call("join", more.role, more.points, proof, [], sender=more)),
+            "a listed name, its own points": _answer(closed.join(own)),
+            "a name that is not listed": _answer(_joins_with(closed, stranger, stations[0])),
+            "a listed name, other points": _answer(_joins_with(closed, less, own)),
         }
+
+
+def _joins_with(round_: LiveRound, seat: Seat, listed: Seat) -> Call:
+    """Who joins with the proof of somebody that is listed."""
+    proof = round_.proof(listed)
+    return round_.call("join", round_.terms.hash, seat.role, seat.points, proof, sender=seat, value=round_.lock(seat))
 
 
 def _answer(call: Call) -> str:
@@ -235,7 +242,12 @@ def claims(data: Data) -> list[Claim]:
         ),
         Claim(
             "So the list decides: the contract refuses names that are not in it, and other points than those listed.",
-            len(data["on_chain"]) == 2 and "joins" not in data["on_chain"].values(),
+            data["on_chain"]
+            == {
+                "a listed name, its own points": "joins",
+                "a name that is not listed": "NotAdmitted",
+                "a listed name, other points": "NotAdmitted",
+            },
         ),
     ]
 

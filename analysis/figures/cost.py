@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Drawing
 
-SIZES = (4, 8, 20, 60, 200, 600, 2_000)
-QUICK_SIZES = (4, 20, 100)
+SIZES = (8, 20, 60, 200, 600, 2_000)
+QUICK_SIZES = (8, 20, 100)
 GAS_PRICES = (0.1, 1, 10, 50)
 """Gwei. The first is a quiet main network or a busy rollup's, the last the main network when it is crowded."""
 DOLLARS_AN_ETHER = 3_000
@@ -33,8 +33,14 @@ STEPS: Mapping[str, tuple[str, ...]] = {
     "record updates": ("recordUpdate",),
     "vote": ("vote",),
     "settle, in batches of 50": ("settleMany",),
-    "claim rebates": ("claimRebate",),
-    "create, select, report": ("createRound", "selectModel", "recordGlobalRound", "reportResult"),
+    "create, draw, select, report, lot": (
+        "createRound",
+        "drawClaimant",
+        "selectModel",
+        "recordGlobalRound",
+        "reportResult",
+        "claimLot",
+    ),
 }
 
 SHADES = (
@@ -44,7 +50,6 @@ SHADES = (
     ("1.0", "///"),
     ("0.8", ""),
     ("#9ecae1", ""),
-    ("1.0", "..."),
     ("0.2", ""),
 )
 """A fill for each step: neighbours differ without colour too."""
@@ -63,7 +68,7 @@ def measure(request: Request) -> Data:
             sizes.append(_size(play(market, members)))
     return {
         "settings": {
-            "policy": "equal, membership proofs of depth 11, every account new",
+            "policy": "equal, no stake, membership proofs of depth 11, every account new",
             "gas_prices_gwei": list(GAS_PRICES),
             "dollars_an_ether": DOLLARS_AN_ETHER,
         },
@@ -118,7 +123,7 @@ def claims(data: Data) -> list[Claim]:
         Claim(
             f"a member of {large['members']:,} costs ${cheap:.2f} at {min(GAS_PRICES)} gwei and ${dear:.0f} at "
             f"{max(GAS_PRICES)}, if an ether is worth ${data['settings']['dollars_an_ether']:,}",
-            0 < cheap < 0.10 and 40 < dear < 50,
+            0 < cheap < 0.10 and 30 < dear < 40,
         ),
         Claim(
             "joining and revealing are the dearest steps at every size with ten models",

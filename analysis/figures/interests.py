@@ -55,6 +55,18 @@ class Crowd:
         worth = sum(self.value(owner, targets) for owner in range(len(self.values)))
         return worth - sum(self.cost(station, targets) for station in range(len(self.costs)))
 
+    def score(self, targets: Targets, claimant: int) -> int:
+        """What the contract goes by, E: the margin times n_B - 1, all costs estimated from those of all but one; gwei.
+
+        Args:
+            targets: the model's.
+            claimant: the base station whose cost is not looked at.
+        """
+        stations = len(self.costs)
+        worth = sum(self.value(owner, targets) for owner in range(len(self.values)))
+        others = sum(self.cost(station, targets) for station in range(stations) if station != claimant)
+        return (stations - 1) * worth - stations * others
+
 
 def draw_crowd(random: Random, labels: Sequence[str], further: float) -> Crowd:
     """Draw the common labels, everybody's further ones, values and costs.

@@ -12,7 +12,7 @@ from analysis.devnode.actors import seats
 from analysis.devnode.rounds import create_round
 from analysis.figures.figure import Claim, Data, Figure, Request
 from analysis.figures.market import own_market
-from analysis.mechanism import THETA_ONE
+from analysis.mechanism import BASIS_POINTS
 from analysis.plot import SERIES, finish, panels, style
 from fl.market.terms import GWEI, Deadlines, Role, RoundTerms
 
@@ -28,11 +28,13 @@ if TYPE_CHECKING:
 MEMBERS = 10  # a side
 ELECTORS = MEMBERS - 1
 MEAN_VALUE, MEAN_COST = 100, 50  # gwei, as in section V-A
-BOND = 200  # gwei
-THRESHOLDS_BPS = (3_333, 5_000, 6_666)
+MAX_OWNER_BID, MAX_STATION_BID = 2 * MEAN_VALUE, 2 * MEAN_COST
+BOND = 2 * MAX_OWNER_BID  # gwei: every client's default
+THRESHOLDS_BPS = (5_000, 6_666, 8_000)  # at least half of the electors
 ERRORS = (0.0, 0.1, 0.2, 0.3, 0.4)
 ROUNDS, QUICK_ROUNDS = 50, 20
 PHASE_SECONDS = 100_000
+MISSED = 0  # measured, 1/10,000: a vote for punishment
 WINNERS = ("honest", "dishonest")
 SHOWN_ERROR, SHOWN_THRESHOLD = 0.2, 5_000
 SURE = 0.01
@@ -65,6 +67,8 @@ def measure(request: Request) -> Data:
             "errors": ERRORS,
             "thresholds_bps": THRESHOLDS_BPS,
             "bond_gwei": BOND,
+            "theta": "uniform",
+            "claimant": "any base station",
             "values": f"uniform, 0 to {2 * MEAN_VALUE} gwei",
             "costs": f"uniform, 0 to {2 * MEAN_COST} gwei",
         },
@@ -85,7 +89,7 @@ def trials_of(market: Market, random: Random, number: int, threshold: int) -> li
                 wrong = [drawn < error for drawn in luck]
                 market.send_together(
                     [
-                        round_.vote(seat, punish=errs == (kind == "honest"))
+                        round_.vote(seat, MISSED if errs == (kind == "honest") else round_.opening.claimed_accuracy_bps)
                         for seat, errs in zip(electors, wrong, strict=True)
                     ]
                 )
@@ -108,27 +112,27 @@ def _reported(market: Market, random: Random, threshold: int) -> LiveRound:
     def rows(mean: int) -> list[list[int]]:
         return [[random.randint(0, 2 * mean) for _ in range(MEMBERS)] for _ in range(MEMBERS)]
 
+    owners, stations = (
+        seats(market, role, (), rows(mean), None)
+        for role, mean in ((Role.OWNER, MEAN_VALUE), (Role.BASE_STATION, MEAN_COST))
+    )
+    surplus_bps = random.randrange(BASIS_POINTS)
     terms = RoundTerms(
-        max_owner_bid=2 * MEAN_VALUE,
-        max_base_bid=2 * MEAN_COST,
+        max_owner_bid=MAX_OWNER_BID,
+        max_station_bid=MAX_STATION_BID,
         bond=BOND * GWEI,
         deadlines=Deadlines.after(market.chain.now, PHASE_SECONDS),
-        punish_threshold_bps=threshold,
+        surplus_bps=(surplus_bps, surplus_bps),
+        threshold_bps=threshold,
     )
-    return create_round(
-        market,
-        seats(market, Role.OWNER, (), rows(MEAN_VALUE), None),
-        seats(market, Role.BASE_STATION, (), rows(MEAN_COST), None),
-        terms,
-        proposers=range(MEMBERS),
-        theta=random.randrange(THETA_ONE),
-        rooted=False,
-    ).reported()
+    claimant = random.choice(stations)
+    round_ = create_round(market, owners, stations, terms, proposers=range(MEMBERS), claimant=claimant)
+    return round_.joined(global_rounds=1).reported()
 
 
 def _settled(round_: LiveRound, winner: Seat, selected: int) -> dict[str, Any]:
     """What the chain says once everybody has voted and the winner is settled; gwei."""
-    votes = round_.state.votesFor
+    votes = round_.state.votesPunish
     event = round_.settle(winner, bids=winner.sealed.words).send().event("MemberSettled")
     return {
         "value": winner.bids[selected],

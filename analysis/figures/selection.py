@@ -17,41 +17,46 @@ class Selected:
 
     Attributes:
         proposal: the index of the selected proposal.
-        margin: its value less its cost, gwei.
+        score: E, gwei: see `Crowd.score`.
     """
 
     proposal: int
-    margin: int
+    score: int
 
 
-def select(market: Market, crowd: Crowd) -> Selected | None:
+def select(market: Market, crowd: Crowd, claimant: int) -> Selected | None:
     """Play a round from the first join to the selection.
 
+    Args:
+        market: on a node whose clock stands still.
+        crowd: who bids.
+        claimant: the base station that is drawn: its bid is never opened.
+
     Returns:
-        The selected proposal; None where no proposal is worth more than it costs.
+        The selected proposal; None where no proposal is worth more than it is estimated to cost.
     """
     labels = len(crowd.costs[0])
-    max_base_bid = 2 * MEAN_COST * labels
+    max_owner_bid, max_station_bid = 2 * MEAN_VALUE * labels, 2 * MEAN_COST * labels
     terms = RoundTerms(
-        max_owner_bid=2 * MEAN_VALUE * labels,
-        max_base_bid=max_base_bid,
-        bond=max_base_bid * GWEI,
+        max_owner_bid=max_owner_bid,
+        max_station_bid=max_station_bid,
+        bond=2 * max_owner_bid * GWEI,
         deadlines=Deadlines.after(market.chain.now, PHASE_SECONDS),
     )
     owners, stations = range(len(crowd.values)), range(len(crowd.costs))
     values = [[crowd.value(owner, targets) for targets in crowd.proposals] for owner in owners]
     costs = [[crowd.cost(station, targets) for targets in crowd.proposals] for station in stations]
+    bidding = seats(market, Role.BASE_STATION, (), costs, None)
     round_ = create_round(
         market,
         seats(market, Role.OWNER, (), values, None),
-        seats(market, Role.BASE_STATION, (), costs, None),
+        bidding,
         terms,
         proposers=owners,
-        theta=None,
-        rooted=False,
+        claimant=bidding[claimant],
     )
     receipt = round_.revealed().select().send()
     if "NothingSelected" in receipt.names:
         return None
     event = receipt.event("ModelSelected")
-    return Selected(event["model"], event["margin"] // GWEI)
+    return Selected(event["model"], event["score"] // GWEI)

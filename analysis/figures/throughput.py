@@ -55,7 +55,12 @@ def measure(request: Request) -> Data:
         except LoadError as error:
             raise FigureError(str(error)) from None
     return {
-        "settings": {"members": 2 * MEMBERS_A_SIDE, "models": MODELS, "tasks": tasks, "policy": "equal, open round"},
+        "settings": {
+            "members": 2 * MEMBERS_A_SIDE,
+            "models": MODELS,
+            "tasks": tasks,
+            "policy": "equal, proofs of depth 11",
+        },
         "task": {"transactions": stream.each, "gas": stream.gas},
         "networks": networks,
         "client": {"transactions_a_second": round(1 / stream.sign_seconds)},

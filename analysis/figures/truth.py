@@ -10,10 +10,10 @@ from typing import Any, TypeAlias
 from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import MaxNLocator
 
-from analysis.figures.draws import MEAN_COST, MEAN_VALUE, MEMBERS, SETTINGS, draw_round, draw_row
+from analysis.figures.draws import MEAN_COST, MEAN_VALUE, MEMBERS, SETTINGS, draw_round, draw_row, redrawn
 from analysis.figures.figure import Claim, Data, Figure, Request
 from analysis.figures.market import own_market
-from analysis.figures.on_chain import Played, agrees, play
+from analysis.figures.on_chain import Played, agrees, draw_theta, play
 from analysis.figures.search import Outcome, Row, members_of, utility, with_conduct
 from analysis.mechanism import WEI_PER_GWEI
 from analysis.plot import SERIES, finish, panels
@@ -50,12 +50,14 @@ def measure(request: Request) -> Data:
     count = QUICK_ROUNDS if request.quick else ROUNDS
     random = Random(f"truth {request.seed}")
     kept: dict[str, dict[str, dict[str, list[int]]]] = {
-        side: {strategy: {"utility_wei": [], "rebate_wei": []} for strategy in (TRUTH, *LIES)} for side in SIDES
+        side: {strategy: {"utility_wei": [], "lot_wei": []} for strategy in (TRUTH, *LIES)} for side in SIDES
     }
+    claimants: list[int | None] = []
     agreeing = played_rounds = pivotal = 0
     with own_market(limited=False) as market:
         for start in range(0, count, TOGETHER):
-            truths = [draw_round(random) for _ in range(min(TOGETHER, count - start))]
+            truths = [_truth(random, number) for number in range(start, min(start + TOGETHER, count))]
+            claimants += [truth.claimant for truth in truths]
             cases = [case for truth in truths for case in _cases(truth, random)]
             played = play(market, [claimed for *_, claimed in cases])
             for (truth, side, strategy, claimed), result in zip(cases, played, strict=True):
@@ -66,12 +68,23 @@ def measure(request: Request) -> Data:
                     _keep(kept[followed][strategy], truth, result, SIDES[followed][0])
             request.say(f"{start + len(truths)} of {count} draws")
     return {
-        "settings": {**SETTINGS, "rounds": count, "followed": "the first owner, the first base station"},
+        "settings": {
+            **SETTINGS,
+            "claimant": "each base station in turn",
+            "rounds": count,
+            "followed": "the first owner, the first base station",
+        },
+        "claimants": claimants,
         "sides": kept,
         "rounds_on_chain": played_rounds,
         "rounds_equal_to_the_reference": agreeing,
         "truthful_rounds_with_a_tax": pivotal,
     }
+
+
+def _truth(random: Random, number: int) -> Round:
+    """A draw; each base station is the claimant in turn."""
+    return redrawn(draw_round(random, theta=draw_theta(random)), number % MEMBERS)
 
 
 def _cases(truth: Round, random: Random) -> Iterator[tuple[Round, str, str, Round]]:
@@ -85,15 +98,15 @@ def _cases(truth: Round, random: Random) -> Iterator[tuple[Round, str, str, Roun
 
 
 def _keep(into: dict[str, list[int]], truth: Round, played: Played, member: int) -> None:
-    got = utility(truth, truth, Outcome(played.selected, played.payments), member)
-    into["utility_wei"].append(int(got))
-    into["rebate_wei"].append(played.rebates[member])
+    """Net of every flow: what the settlement took or gave, and the lot."""
+    paid = [payment - lot for payment, lot in zip(played.payments, played.lots, strict=True)]
+    into["utility_wei"].append(int(utility(truth, truth, Outcome(played.selected, paid), member)))
+    into["lot_wei"].append(played.lots[member])
 
 
-def accumulated(strategy: Mapping[str, Any], *, rebates: bool = False) -> list[int]:
-    """Utility after each round in wei, with or without what came back of the others' taxes."""
-    back = strategy["rebate_wei"] if rebates else [0] * len(strategy["utility_wei"])
-    return list(accumulate(a + b for a, b in zip(strategy["utility_wei"], back, strict=True)))
+def accumulated(strategy: Mapping[str, Any]) -> list[int]:
+    """Utility after each round, wei."""
+    return list(accumulate(strategy["utility_wei"]))
 
 
 def draw(data: Data) -> Drawing:
@@ -123,9 +136,14 @@ def claims(data: Data) -> list[Claim]:
     sides = data["sides"]
     lies = [(sides[side][TRUTH], sides[side][lie]) for side in sides for lie in LIES]
     rounds = data["settings"]["rounds"]
+    stations = sides["base station"].values()
+    told = sides["base station"][TRUTH]
+    aside = [number for number, claimant in enumerate(data["claimants"]) if claimant == 0]
+    lots = sum(told["lot_wei"][number] for number in aside) / WEI_PER_GWEI
     return [
         Claim(
-            f"In each of {rounds} rounds each lie leaves its teller with at most what the truth does, to the wei.",
+            f"In each of {rounds} rounds each lie leaves its teller with at most what the truth does, net of every "
+            "flow, to the wei.",
             all(
                 lied <= told
                 for truth, lie in lies
@@ -137,8 +155,11 @@ def claims(data: Data) -> list[Claim]:
             all(accumulated(truth)[-1] > accumulated(lie)[-1] for truth, lie in lies),
         ),
         Claim(
-            "The order stays with the rebates counted: at the end the truth has more, on both sides, than each lie.",
-            all(accumulated(truth, rebates=True)[-1] > accumulated(lie, rebates=True)[-1] for truth, lie in lies),
+            f"The base station is the claimant in {len(aside)} of them: there it receives the lot, {lots:,.0f} gwei in "
+            "all, whatever it has claimed.",
+            all(each[flow][number] == told[flow][number] for each in stations for flow in told for number in aside)
+            and lots > 0
+            and not any(told["lot_wei"][number] for number in range(rounds) if number not in aside),
         ),
         Claim(
             "As the paper says, a single round can end below zero for a truthful owner.",

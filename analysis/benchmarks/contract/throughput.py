@@ -21,7 +21,7 @@ BLOCK_GAS = 30_000_000
 TRANSFER_GAS = 21_000
 SETUP_GAS = 500_000  # a call; less than the limit on transactions, so that many fit a block
 HOUR_SECONDS, HOUR_BLOCK_SECONDS = 3_600, 12
-# Gas that a client allows beyond what the call took before: a block is full when the next one's limit does not fit.
+# Gas that a client allows beyond what a call needed before: a block is full when the next one's limit does not fit.
 MARGIN = 1.02
 
 
@@ -92,9 +92,8 @@ def _on_node(artefact: Artefact, members: int, setting: Setting) -> Iterator[Mea
             """The first on each side goes ahead and is not counted; the second tells what gas to allow."""
             first = [seat for seat in seats if seat in (round_.owners[0], round_.stations[0])]
             market.send_all([call(seat) for seat in first])
-            with chain.snapshot():
-                # Owners of even number pay a tax: the dearest of the first few.
-                gas = max(call(seat).send().gas_used for seat in seats[2:6])
+            # Owners of even number pay a tax: the dearest of the first few.
+            gas = max(market.gas_needed(call(seat)) for seat in seats[2:6])
             return loaded(step, [unsigned(s, call(s), int(gas * MARGIN)) for s in seats if s not in first])
 
         sink = actor("sink")
@@ -117,8 +116,7 @@ def _on_node(artefact: Artefact, members: int, setting: Setting) -> Iterator[Mea
         batches = [_mixed(round_, start, start + BATCH // 2) for start in range(alone, members // 2, BATCH // 2)]
         calls = [_settlement(round_, batch) for batch in batches if len(batch) == BATCH]
         wide = Market(chain, market.address, market.codec)
-        with chain.snapshot():
-            gas = wide.send(calls[0]).gas_used
+        gas = wide.gas_needed(calls[0])
         senders = round_.members
         batched = [unsigned(senders[i], call, int(gas * MARGIN), serves=BATCH) for i, call in enumerate(calls)]
         yield loaded(STEPS[-1], batched)

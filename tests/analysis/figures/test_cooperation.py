@@ -9,7 +9,7 @@ import pytest
 
 from analysis.figures import accuracy, social_utility
 from analysis.figures.figure import FigureError, Request, Setting
-from analysis.figures.interests import draw_crowd
+from analysis.figures.interests import Crowd, draw_crowd
 from analysis.figures.market import own_market
 from analysis.figures.record import read
 from analysis.figures.selection import Selected, select
@@ -20,11 +20,18 @@ Doctor = Callable[[dict[str, Any]], None]
 LABELS = tuple("0123456789")
 
 
-def test_select__drawn_crowd__the_largest_margin_the_first_of_equals() -> None:
+@pytest.mark.parametrize("claimant", [0, 7])
+def test_select__drawn_crowd__the_largest_score_the_first_of_equals(claimant: int) -> None:
     crowd = draw_crowd(Random(4), LABELS, 0.5)
-    margins = [crowd.margin(targets) for targets in crowd.proposals]
+    scores = [crowd.score(targets, claimant) for targets in crowd.proposals]
     with own_market() as market:
-        assert select(market, crowd) == Selected(margins.index(max(margins)), max(margins))
+        assert select(market, crowd, claimant) == Selected(scores.index(max(scores)), max(scores))
+
+
+def test_select__nothing_worth_its_cost__nothing() -> None:
+    crowd = Crowd(values=({"0": 1}, {"0": 1}), costs=({"0": 9}, {"0": 9}, {"0": 9}))
+    with own_market() as market:
+        assert select(market, crowd, claimant=1) is None
 
 
 def test_train_all__named_twice__trained_once_and_judged_by_the_labels_asked_for() -> None:
@@ -45,7 +52,7 @@ def test_measure__digits_and_a_folder_of_images__refused(tmp_path: Any) -> None:
 
 def another_selected(data: dict[str, Any]) -> None:
     market = data["markets"]["few"][0]
-    market["auction"] = market["margins"].index(min(market["margins"]))
+    market["auction"] = market["scores"].index(min(market["scores"]))
 
 
 def strategies_exchanged(data: dict[str, Any]) -> None:
@@ -67,8 +74,8 @@ def test_accuracy_claims__doctored_data__do_not_hold(doctor: Doctor, noticed: st
     assert any(noticed in claim.text for claim in accuracy.claims(data) if not claim.holds)
 
 
-def smaller_margin(data: dict[str, Any]) -> None:
-    data["seeds"][0][0]["auction_margin"] -= 1
+def smaller_score(data: dict[str, Any]) -> None:
+    data["seeds"][0][0]["auction_score"] -= 1
 
 
 def seeds_that_disagree(data: dict[str, Any]) -> None:
@@ -88,7 +95,7 @@ def spoil(seeds: list[Any]) -> None:
 
 @pytest.mark.parametrize(
     ("doctor", "noticed"),
-    [(smaller_margin, "largest margin"), (useless_models, "a random proposal"), (seeds_that_disagree, "common labels")],
+    [(smaller_score, "largest margin"), (useless_models, "a random proposal"), (seeds_that_disagree, "common labels")],
 )
 def test_utility_claims__doctored_data__do_not_hold(doctor: Doctor, noticed: str) -> None:
     data = deepcopy(read("social-utility", Setting.QUICK)["data"])

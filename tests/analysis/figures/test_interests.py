@@ -29,6 +29,14 @@ def test_margin__of_a_model__is_the_sum_over_its_labels(crowd: Crowd) -> None:
 
 
 @given(DRAWS)
+def test_score__over_all_claimants__is_the_margin_on_average(crowd: Crowd) -> None:
+    stations = len(crowd.costs)
+    for targets in crowd.proposals:
+        scores = [crowd.score(targets, claimant) for claimant in range(stations)]
+        assert sum(scores) == stations * (stations - 1) * crowd.margin(targets)
+
+
+@given(DRAWS)
 def test_value__of_an_unwanted_label__is_nothing(crowd: Crowd) -> None:
     for owner, wanted in enumerate(crowd.proposals):
         assert crowd.value(owner, LABELS) == crowd.value(owner, wanted)
@@ -39,6 +47,8 @@ def test_margin__by_hand() -> None:
     assert (crowd.common, crowd.proposals) == (("cat",), (("cat", "dog"), ("cat",)))
     assert crowd.value(1, ("cat", "dog")) == 5
     assert crowd.cost(0, ("cat", "dog")) == 6
+    # Two base stations: E = V - 2 K of the other one.
+    assert (crowd.score(("cat",), 0), crowd.score(("cat",), 1)) == (7 + 5 - 2 * 1, 7 + 5 - 2 * 2)
     assert (crowd.margin(("cat",)), crowd.margin(("cat", "dog"))) == (7 + 5 - 2 - 1, 7 + 5 - 2 - 1 + 3 - 4 - 1)
 
 

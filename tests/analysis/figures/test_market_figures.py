@@ -29,6 +29,15 @@ def lies_that_cost_nothing(data: dict[str, Any]) -> None:
     station["claims half"] = deepcopy(station["tells the truth"])
 
 
+def claimant_whose_lie_costs(data: dict[str, Any]) -> None:
+    data["sides"]["base station"]["claims twice"]["utility_wei"][data["claimants"].index(0)] -= 1
+
+
+def lot_for_another(data: dict[str, Any]) -> None:
+    number = next(number for number, claimant in enumerate(data["claimants"]) if claimant)
+    data["sides"]["base station"]["tells the truth"]["lot_wei"][number] = 1
+
+
 def our_rule_with_a_lie(data: dict[str, Any]) -> None:
     data["rules"]["ours"]["owner"]["search"]["profitable"] = 1
 
@@ -74,16 +83,25 @@ def rebates_that_waste(data: dict[str, Any]) -> None:
 
 
 def tax_that_stays(data: dict[str, Any]) -> None:
-    data["rounds"][0]["owner_rebates"] -= 1_000
+    data["rounds"][0]["lot"] -= 1
+
+
+def dust_of_a_gwei(data: dict[str, Any]) -> None:
+    data["rounds"][0]["kept"] += 10**9
 
 
 def deficit_of_a_wei(data: dict[str, Any]) -> None:
     entry = data["rounds"][1]
-    entry["collected_less_paid"] = entry["owner_taxes"] + entry["base_taxes"] - 1
+    entry["collected_less_paid"] = entry["owner_taxes"] + entry["station_taxes"] - 1
+
+
+def reference_that_selects_another(data: dict[str, Any]) -> None:
+    data["rounds"][2]["welfare"] -= 1
 
 
 def second_best(data: dict[str, Any]) -> None:
-    data["rounds"][2]["welfare"] -= 1
+    for entry in data["rounds"]:
+        entry["first_best"] *= 2
 
 
 def nobody_ever_loses(data: dict[str, Any]) -> None:
@@ -116,7 +134,13 @@ def list_that_lets_in(data: dict[str, Any]) -> None:
 
 
 DOCTORED: dict[str, tuple[Doctor, ...]] = {
-    "truth": (lie_that_pays_a_wei, round_off_the_reference, lies_that_cost_nothing),
+    "truth": (
+        lie_that_pays_a_wei,
+        round_off_the_reference,
+        lies_that_cost_nothing,
+        claimant_whose_lie_costs,
+        lot_for_another,
+    ),
     "misreports": (our_rule_with_a_lie, our_rule_with_a_scaled_lie, paper_without_a_lie, first_version_without_a_lie),
     "tax": (
         claimant_with_a_lie,
@@ -126,7 +150,7 @@ DOCTORED: dict[str, tuple[Doctor, ...]] = {
         claimant_that_wastes,
         rebates_that_waste,
     ),
-    "budget": (tax_that_stays, deficit_of_a_wei, second_best),
+    "budget": (tax_that_stays, dust_of_a_gwei, deficit_of_a_wei, reference_that_selects_another, second_best),
     "participation": (
         nobody_ever_loses,
         side_that_loses,

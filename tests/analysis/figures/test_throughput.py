@@ -92,8 +92,8 @@ def test_saturation__by_hand() -> None:
 def test_stream__two_tasks__are_every_call_of_whole_rounds_and_fill_blocks() -> None:
     with own_market(limited=False) as market:
         stream = prepare(market, 2)
-        # Of 20 members all join, commit, reveal and claim; 10 propose, 10 record, 9 vote; five calls are made once.
-        assert stream.each == 4 * 20 + 10 + 10 + 9 + 5
+        # Of 20 members all join and commit, 19 reveal; 10 propose, 10 record, 9 vote; seven calls are made once.
+        assert stream.each == 2 * 20 + 19 + 10 + 10 + 9 + 7
         assert len(stream.raw) == 2 * stream.each
         network = Network("half a task a block", 1, stream.gas // 2)
         served = serve(market.chain, network, stream, offered=float(stream.each), blocks=2)
