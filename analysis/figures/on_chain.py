@@ -52,7 +52,7 @@ def bps_of(theta: int) -> int:
         ValueError: no round can be bound to it.
     """
     bps = -(-theta * BASIS_POINTS // THETA_ONE)
-    if theta_numerator(bps, bps, 0, owners_weighted=False) != theta:
+    if bps == BASIS_POINTS or theta_numerator(bps, bps, 0, owners_weighted=False) != theta:
         raise ValueError(f"theta {theta} / 2**64 is no whole 1/10,000: draw it by `draw_theta`")
     return bps
 
