@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import Phase as Search
 from hypothesis import strategies as st
 
 from analysis.devnode.market import Market
@@ -58,7 +57,6 @@ RANGES = st.tuples(SURPLUS_BPS, SURPLUS_BPS).map(lambda ends: (min(ends), max(en
 
 through_the_node = settings(
     deadline=None,
-    phases=(Search.explicit, Search.reuse, Search.generate, Search.shrink),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 
