@@ -97,6 +97,36 @@ def from_source(source: int, round_: LiveRound) -> tuple[int, int]:
     return (lo * Q + (hi - lo) * (c % Q)) // 10_000, (c >> 64) % 2**96 % 3 + 1
 
 
+def drawn_with(round_: LiveRound, prevrandao: int) -> tuple[tuple[int, int], int]:
+    """What a call draws in a block with this `prevrandao`, and the hash of the block before; simulated."""
+    call, chain = round_.draw(), round_.market.chain
+    data = round_.market.codec.call(call.function, call.arguments)
+    transaction = {"from": call.sender, "to": round_.market.address, "input": data}
+    newest = chain.rpc("eth_getBlockByNumber", "latest", False)
+    block = {"number": hex(int(newest["number"], 16) + 1), "prevRandao": f"0x{prevrandao:064x}"}
+    request = {"blockStateCalls": [{"blockOverrides": block, "calls": [transaction]}]}
+    (log,) = chain.rpc("eth_simulateV1", request, "latest")[0]["calls"][0]["logs"]
+    event = round_.market.codec.event(log).values
+    return (event["thetaNumerator"], event["ordinal"]), int(newest["hash"], 16)
+
+
+@pytest.mark.parametrize("prevrandao", [0, 1, 2, 25 * 10**16, 2**64 - 1, 2**64])
+def test_draw__prevrandao_at_most_2_to_the_64__from_the_hash_of_the_block_before(
+    create_round: CreateRound, prevrandao: int
+) -> None:
+    """A constant, or a private chain's difficulty, would have been known when bids were made."""
+    round_ = create_round(surplus_bps=(0, 9_999)).committed().wait_for("commit", DRAW_DELAY)
+    drawn, before = drawn_with(round_, prevrandao)
+    assert drawn == from_source(before, round_) != from_source(prevrandao, round_)
+
+
+@pytest.mark.parametrize("prevrandao", [2**64 + 1, 2**255, 2**256 - 1])
+def test_draw__prevrandao_above_2_to_the_64__from_it_alone(create_round: CreateRound, prevrandao: int) -> None:
+    round_ = create_round(surplus_bps=(0, 9_999)).committed().wait_for("commit", DRAW_DELAY)
+    drawn, before = drawn_with(round_, prevrandao)
+    assert drawn == from_source(prevrandao, round_) != from_source(before, round_)
+
+
 def test_draw__chain_before_prevrandao__every_block_another_claimant(compiled: Any) -> None:
     """The contract compiled for such a chain and played there: its opcode gives a difficulty of 0."""
     with anvil("--hardfork", "london") as chain:
