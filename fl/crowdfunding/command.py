@@ -46,12 +46,13 @@ def run(
     if contract is not None:
         check_address(contract)
     with round_folder(out) as folder, connected(provider):
-        return _play(settings, provider, contract, folder, check_document)
+        return play_round(settings, provider, contract, folder, check_document)
 
 
-def _play(
+def play_round(
     settings: RoundSettings, provider: ProviderAPI, contract: str | None, folder: Path, check_document: Check
 ) -> bool:
+    """The same, with a connected node, in a folder that is there."""
     members = accounts_on(provider, 1 + settings.owners + settings.base_stations)
     market = None if contract is None else attach(project, provider, contract)
     # Whole without colour: rich would still set bold where NO_COLOR asks for none.

@@ -22,7 +22,6 @@ import pytest
 
 from analysis.devnode.market import Market
 from analysis.devnode.rounds import CreateRound, LiveRound, Seat
-from analysis.mechanism import settle as settle_by_reference
 from fl.market.bids import pack_bids
 from fl.market.terms import GWEI, Phase, Policy, Stage, Status
 from tests.support.reference import assert_settles_like_reference
@@ -63,16 +62,6 @@ def test_settle__honest_round__every_amount_as_worked_out_by_hand(create_round: 
     assert (round_.lot, round_.state.escrow) == (LOT, LOT)
     assert round_.claim_lot().send().event("LotClaimed")["amount"] == LOT
     assert (round_.lot, round_.state.escrow) == (0, 0)
-
-
-def test_reference__default_round__as_worked_out_by_hand() -> None:
-    """The two stand on the same table: a failure above and not here is the contract's."""
-    bids = ((30, 20), (30, 10), (12, 60)), ((28, 2), (1, 14), (1, 14))
-    result = settle_by_reference(*bids, 2**63, claimant=2, max_owner_bid=100)
-    assert [score / GWEI for score in result.scores] == [57, 132]
-    assert [tax / GWEI for tax in result.taxes] == [0, 0, 21.25, 10.5, 0, 0]
-    assert [share / GWEI for share in result.shares] == [21.5, 24, 11.5, -22, -16, -19]
-    assert result.pool == 57 * GWEI
 
 
 def test_settle__by_a_stranger_in_any_order__same_amounts(create_round: CreateRound, stranger: str) -> None:

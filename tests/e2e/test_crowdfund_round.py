@@ -17,7 +17,6 @@ import pytest
 from analysis.check_round import check
 from fl.artefacts import ArtefactStore
 from fl.market.merkle import updates_root
-from fl.market.terms import GWEI
 from fl.record.document import from_json, to_json
 from tests.support.crowdfund_round import ROOT, SMALL, command, play, read, run
 
@@ -123,19 +122,6 @@ def test_same_seed__again__same_training_and_same_money(default_round: Played, t
     assert first == second
 
 
-def test_absent_station__upheld_contributions__loses_bond_reward_and_stake(tmp_path: Path) -> None:
-    document = play(tmp_path / "out", *SMALL, "--rounds", "2", "--stake", "10", "--absent-station", "--seed", "5")
-    assert check(document) == []
-    *present, absent = document["base_stations"]
-    assert document["upheld"]
-    assert (int(absent["slashed"]), int(absent["bonus"])) == (int(document["bond"]), -10 * GWEI)
-    assert (absent["reward"], absent["recorded"]) == (0, 0)
-    assert all(int(station["reward"]) > 0 and station["slashed"] == 0 for station in present)
-    assert sum(int(station["bonus"]) for station in present) == pytest.approx(10 * GWEI, abs=3)
-    assert sum(points or 0 for points in document["contributions"]) == 1_000_000
-    assert document["contributions"][-1] is None
-
-
 def test_partial_station__range_of_theta__is_paid_for_what_it_recorded(tmp_path: Path) -> None:
     document = play(tmp_path / "out", *SMALL, "--rounds", "3", "--theta", "0.1-0.9", "--partial-station")
     assert check(document) == []
@@ -145,28 +131,6 @@ def test_partial_station__range_of_theta__is_paid_for_what_it_recorded(tmp_path:
     due = int(partial["reward"]) + int(partial["forfeited"])
     assert int(partial["reward"]) == due // 3
     assert int(partial["slashed"]) == -(-int(document["bond"]) * 2 // 3)
-
-
-def test_bad_winner__capability_policy__is_punished(tmp_path: Path) -> None:
-    document = play(tmp_path / "out", *SMALL, "--policy", "capability", "--bad-winner")
-    assert check(document) == []
-    assert document["punished"] and not document["upheld"]
-    assert int(document["theta_numerator"]) == 0
-    winner = document["models"][document["selected"]]["proposer"]
-    slashed = {owner["account"]: int(owner["slashed"]) for owner in document["owners"]}
-    assert slashed == {account: int(document["bond"]) if account == winner else 0 for account in slashed}
-    assert int(document["kept"]) >= int(document["bond"]), "nobody is paid what is taken from the winner"
-
-
-def test_non_revealer__larger_round__loses_its_bond(tmp_path: Path) -> None:
-    """And of more members than the node has accounts for."""
-    options = ("--non-revealer", "--owners", "16", "--base-stations", "16", "--models", "2", "--rounds", "1")
-    document = play(tmp_path / "out", *options, "--clients", "1", "--train-images", "80", "--test-images", "20")
-    assert check(document) == []
-    assert len({entry["account"] for side in ("owners", "base_stations") for entry in document[side]}) == 32
-    silent = document["owners"][-1]
-    assert silent["bids"] is None
-    assert int(silent["slashed"]) == int(document["bond"])
 
 
 def test_finished_folder__is_not_overwritten(default_round: Played) -> None:
@@ -198,7 +162,7 @@ def test_default__members__one_summary_each_that_adds_up(default_round: Played) 
     """Net is the member's own worth of the outcome and all that the contract moved, the lot too."""
     text = " ".join(CONTROL.sub("", default_round.shown).split())
     number = r"(−?[\d,.]+)"
-    rest = rf"tax {number}, received {number}(?: \\(with {number} lot\\))?, net {number} gwei, gas {number}"
+    rest = rf"tax {number}, received {number}(?: \(with {number} lot\))?, net {number} gwei, gas {number}"
     owner = re.compile(rf"owner (\d) model worth {number}, paid {number}, {rest}")
     station = re.compile(rf"base station (\d) training cost {number}, {rest}")
     for side, pattern, sign in (("owners", owner, 1), ("base_stations", station, -1)):

@@ -10,7 +10,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 APE = Path(sys.executable).with_name("ape")
-SMALL = ("--owners", "2", "--base-stations", "3", "--models", "1", "--rounds", "1", "--train-images", "50")
+SMALL = ("--owners", "3", "--base-stations", "3", "--models", "1", "--rounds", "1", "--train-images", "50")
 """A round of a few seconds."""
 
 

@@ -69,24 +69,26 @@ contract ReenteringActor is Actor {
         ++_depth;
         uint256 free = _market.freeBalance(address(this));
         // Once more what it has, what it had, and as if it had more.
-        _try(0, abi.encodeCall(_market.withdraw, (free)));
-        _try(0, abi.encodeCall(_market.withdraw, (msg.value)));
-        _try(0, abi.encodeCall(_market.withdraw, (free + 1)));
+        _try(0, abi.encodeCall(_market.withdraw, (free, address(this))));
+        _try(0, abi.encodeCall(_market.withdraw, (msg.value, address(this))));
+        _try(0, abi.encodeCall(_market.withdraw, (free + 1, address(this))));
         _try(msg.value / 2, abi.encodeCall(_market.deposit, ()));
         uint256 rounds = _market.roundCount();
         uint256[] memory word = new uint256[](1);
         address[] memory itself = new address[](1);
         itself[0] = address(this);
         for (uint256 r = rounds == 0 ? 1 : rounds; r <= rounds; ++r) {
-            _try(0, abi.encodeCall(_market.claimRebate, (r)));
+            _try(0, abi.encodeCall(_market.claimLot, (r)));
             _try(0, abi.encodeCall(_market.settle, (r, address(this), word)));
             _try(0, abi.encodeCall(_market.settleMany, (r, itself, word)));
+            _try(0, abi.encodeCall(_market.drawClaimant, (r)));
             _try(0, abi.encodeCall(_market.selectModel, (r)));
             _try(0, abi.encodeCall(_market.commitBid, (r, bytes32(r))));
             _try(0, abi.encodeCall(_market.revealBid, (r, word, bytes32(r))));
-            _try(0, abi.encodeCall(_market.abortTraining, (r, word)));
-            _try(0, abi.encodeCall(_market.vote, (r, true, 1)));
-            _try(0, abi.encodeCall(_market.join, (r, Role.Owner, 1, new bytes32[](0), new uint256[](0))));
+            _try(0, abi.encodeCall(_market.recordUpdate, (r, 0, bytes32(r))));
+            _try(0, abi.encodeCall(_market.abortTraining, (r)));
+            _try(0, abi.encodeCall(_market.vote, (r, 0, true)));
+            _try(0, abi.encodeCall(_market.join, (r, bytes32(r), Role.BaseStation, 1, new bytes32[](0))));
         }
         --_depth;
     }

@@ -15,8 +15,15 @@ contract Books {
     mapping(uint256 roundId => mapping(address account => uint256)) public locked;
     /// @notice What rounds have collected from an account: shares, taxes, slashed bonds.
     mapping(uint256 roundId => mapping(address account => uint256)) public collected;
-    /// @notice What they have paid it beyond its locks: rewards, parts of an abort, rebates.
+    /// @notice What they have paid it beyond its locks: rewards, others' stakes, the lot.
     mapping(uint256 roundId => mapping(address account => uint256)) public paid;
+    /// @notice Of what was collected: slashed bonds.
+    mapping(uint256 roundId => mapping(address account => uint256)) public slashed;
+    /// @notice Whether an account is settled.
+    mapping(uint256 roundId => mapping(address account => bool)) public settled;
+    /// @notice Of a round: rewards that were not earned, and taxes that are not claimed.
+    mapping(uint256 roundId => uint256) public forfeited;
+    mapping(uint256 roundId => uint256) public lot;
 
     constructor(HCFL market) {
         _market = market;
@@ -40,10 +47,12 @@ contract Books {
             _enterJoin(uint256(log.topics[1]), address(uint160(uint256(log.topics[2]))), log.data);
         } else if (what == IHCFL.MemberSettled.selector) {
             _enterSettlement(uint256(log.topics[1]), address(uint160(uint256(log.topics[2]))), log.data);
-        } else if (what == IHCFL.RebatePaid.selector) {
+        } else if (what == IHCFL.LotClaimed.selector) {
+            (uint256 roundId, address account) = (uint256(log.topics[1]), address(uint160(uint256(log.topics[2]))));
             uint256 amount = abi.decode(log.data, (uint256));
-            _move(uint256(log.topics[1]), address(uint160(uint256(log.topics[2]))), amount);
-            paid[uint256(log.topics[1])][address(uint160(uint256(log.topics[2])))] += amount;
+            _move(roundId, account, amount);
+            paid[roundId][account] += amount;
+            lot[roundId] -= amount;
         }
     }
 
@@ -56,15 +65,20 @@ contract Books {
     }
 
     function _enterSettlement(uint256 roundId, address account, bytes memory data) private {
-        (uint256 share, uint256 tax, uint256 slashed, uint256 reward,) =
-            abi.decode(data, (uint256, uint256, uint256, uint256, uint256));
-        _move(roundId, account, locked[roundId][account] + reward - share - tax - slashed);
+        (uint256 share, uint256 tax, uint256 bond, uint256 reward, uint256 unearned, int256 bonus) =
+            abi.decode(data, (uint256, uint256, uint256, uint256, uint256, int256));
+        (uint256 more, uint256 less) = bonus > 0 ? (uint256(bonus), uint256(0)) : (uint256(0), uint256(-bonus));
+        _move(roundId, account, locked[roundId][account] + reward + more - less - share - tax - bond);
         locked[roundId][account] = 0;
-        collected[roundId][account] += share + tax + slashed;
-        paid[roundId][account] += reward;
+        collected[roundId][account] += share + tax + bond + less;
+        paid[roundId][account] += reward + more;
+        slashed[roundId][account] += bond;
+        settled[roundId][account] = true;
+        forfeited[roundId] += unearned;
+        lot[roundId] += tax;
     }
 
-    /// @dev Reverts below zero: an escrow that paid more than it holds.
+    /// @dev Reverts below zero: an escrow that paid more than it holds, or a lot.
     function _move(uint256 roundId, address account, uint256 amount) private {
         escrow[roundId] -= amount;
         free[account] += amount;

@@ -88,19 +88,20 @@ contract Handler is Moves {
     /// @notice Ends every round by calls that are open to anybody, lets members claim, and all but the refusing one withdraw.
     function finish() external {
         for (uint256 r = 1; r <= _market.roundCount(); ++r) {
-            for (uint256 p; p < 8; ++p) {
+            for (uint256 p; p < 9; ++p) {
                 Phase phase = _market.roundOf(r).phase;
                 if (phase == Phase.Settle) break;
-                _wait(r, 1);
-                if (_market.roundOf(r).phase == Phase.Select) _make(Move.Select, r, 0, 0);
-                if (_market.roundOf(r).phase == Phase.Report) {
-                    _wait(r, 1);
+                if (phase == Phase.Select) {
+                    _make(Move.Select, r, 0, 0);
+                } else if (phase == Phase.Report && block.timestamp >= _terms[r].deadlines.report) {
                     _make(Move.Abort, r, 0, 0);
+                } else {
+                    _wait(r, 1);
                 }
             }
             _make(Move.SettleMany, r, 0, 0);
             for (uint256 i; i < ACTORS; ++i) {
-                if (_market.memberOf(r, _at(i)).stage == Stage.Settled) _make(Move.Claim, r, i, 0);
+                if (_market.memberOf(r, _at(i)).claimant) _make(Move.Claim, r, i, 0);
             }
             _look(r);
         }
@@ -119,9 +120,8 @@ contract Handler is Moves {
     }
 
     function _create(uint256 x) private {
-        IHCFL.RoundParams memory p = _terms(x);
-        vm.prevrandao(keccak256(abi.encode(x)));
-        _params[_market.createRound(p)] = p;
+        IHCFL.RoundTerms memory t = _drawTerms(x);
+        _terms[_market.createRound(t, _root(t))] = t;
     }
 
     /// @dev What the phase asks of actor i.
@@ -131,28 +131,31 @@ contract Handler is Moves {
         bool owner = member.role == Role.Owner && member.stage != Stage.None;
         if (v.phase == Phase.Join) {
             if (member.stage == Stage.None) _make(Move.Join, r, i, x);
-            bool mayPropose = i & 1 == 0 && !member.proposer && v.modelCount < _params[r].maxModels;
+            bool mayPropose = i & 1 == 0 && !member.proposer && v.modelCount < _terms[r].maxModels;
             if (mayPropose && x % 3 != 0) _make(Move.Propose, r, i, x);
         } else if (v.phase == Phase.Commit) {
             _make(member.stage == Stage.None ? Move.JoinAndCommit : Move.Commit, r, i, x);
+        } else if (v.phase == Phase.Draw) {
+            _make(Move.Draw, r, i, x);
         } else if (v.phase == Phase.Reveal) {
             if (member.stage == Stage.Committed) _make(Move.Reveal, r, i, x);
         } else if (v.phase == Phase.Select) {
             _make(Move.Select, r, i, x);
         } else if (v.phase == Phase.Train) {
             if (_at(i) == _winner(r)) {
-                if (!v.guided && x & 6 != 0) _make(Move.RecordGlobal, r, i, x);
+                if (member.recorded < GLOBAL_ROUNDS && x & 6 != 0) _make(Move.RecordGlobal, r, i, x);
                 else if (x & 8 == 0) _report(r, i, x);
-            } else if (!owner && member.stage == Stage.Revealed) {
+            } else if (!owner && (member.stage == Stage.Revealed || member.claimant)) {
                 _make(Move.RecordUpdate, r, i, x);
+                if (x & 12 != 0) _make(Move.RecordUpdate, r, i, x >> 4);
             }
         } else if (v.phase == Phase.Report) {
-            if (block.timestamp >= _params[r].deadlines.report) _make(Move.Abort, r, i, x);
+            if (block.timestamp >= _terms[r].deadlines.report) _make(Move.Abort, r, i, x);
             else if (_at(i) == _winner(r)) _report(r, i, x);
         } else if (v.phase == Phase.Vote) {
             if (owner && _at(i) != _winner(r)) _make(Move.Vote, r, i, x);
         } else {
-            if (member.stage == Stage.Settled) _make(Move.Claim, r, i, x);
+            if (member.claimant && x & 2 == 0) _make(Move.Claim, r, i, x);
             else _make(x & 8 == 0 ? Move.SettleMany : Move.Settle, r, i, x & 1 == 0 ? i : x);
         }
     }
@@ -169,7 +172,7 @@ contract Handler is Moves {
     }
 
     function _withdraw(uint256 i, uint256 amount) private {
-        if (_act(i, 0, abi.encodeCall(_market.withdraw, (amount)))) ++withdrawn;
+        if (_act(i, 0, abi.encodeCall(_market.withdraw, (amount, _at(i))))) ++withdrawn;
         else ++refused;
     }
 
@@ -180,11 +183,12 @@ contract Handler is Moves {
         else vm.getRecordedLogs();
     }
 
-    /// @dev To the next deadline of the round, or a second before it.
+    /// @dev To the next deadline of the round, or a second before it; the draw's window has two of its own.
     function _wait(uint256 r, uint256 x) private {
-        IHCFL.Deadlines memory d = _params[r].deadlines;
-        uint40[7] memory times = [d.join, d.commit, d.reveal, d.select, d.train, d.report, d.vote];
-        for (uint256 p; p < 7; ++p) {
+        IHCFL.Deadlines memory d = _terms[r].deadlines;
+        uint40[9] memory times =
+            [d.join, d.commit, d.commit + 60, (d.commit + d.reveal) / 2, d.reveal, d.select, d.train, d.report, d.vote];
+        for (uint256 p; p < 9; ++p) {
             if (times[p] <= block.timestamp) continue;
             return vm.warp(times[p] - (x % 8 == 0 ? 1 : 0));
         }
@@ -202,10 +206,17 @@ contract Handler is Moves {
         for (uint256 i; i < ACTORS; ++i) {
             IHCFL.MemberView memory now_ = _market.memberOf(r, _at(i));
             IHCFL.MemberView storage before = _members[r][_at(i)];
+            if (settled[r][_at(i)]) {
+                // Forgotten for good, but for the claimant.
+                if (now_.stage != (now_.claimant ? Stage.Settled : Stage.None)) wentBack = true;
+                continue;
+            }
             if (now_.stage < before.stage) wentBack = true;
             if (before.stage != Stage.None && now_.role != before.role) wentBack = true;
             if ((before.proposer && !now_.proposer) || (before.voted && !now_.voted)) wentBack = true;
-            if (before.recorded && !now_.recorded) wentBack = true;
+            if ((before.claimant && !now_.claimant) || (before.listed && !now_.listed)) wentBack = true;
+            if (now_.recorded < before.recorded) wentBack = true;
+            if (before.ordinal != 0 && now_.ordinal != before.ordinal) wentBack = true;
             _members[r][_at(i)] = now_;
         }
     }

@@ -19,8 +19,8 @@ contract InvariantsTest {
     event log_named_uint(string what, uint256 times);
 
     uint256 private constant ACTORS = 8;
-    /// @dev Wei that a round may keep, less than this a committed member.
-    uint256 private constant DUST = 4;
+    /// @dev Wei that a member's share, or reward and stake, may leave over.
+    uint256 private constant DUST = 2;
 
     HCFL private market;
     Handler private handler;
@@ -30,7 +30,8 @@ contract InvariantsTest {
     error TookTooMuch(address account, uint256 has, uint256 due);
     error Deficit(uint256 round, uint256 collected, uint256 paid);
     error WentBack();
-    error KeepsMoreThanDust(uint256 round, uint256 kept, uint256 bound);
+    error KeepsTooLittle(uint256 round, uint256 kept, uint256 least);
+    error KeepsMoreThanDust(uint256 round, uint256 dust);
     error Stuck(uint256 round, address account, Stage stage);
     error NotReached(string what);
 
@@ -69,7 +70,8 @@ contract InvariantsTest {
         _nobodyTakesMoreThanItsOwn();
         _noDeficit();
         _nothingGoesBack();
-        _settledRoundsKeepOnlyDust();
+        _lotsAreTheTaxes();
+        _roundsKeepWhatIsNobodys();
     }
 
     /// @notice The market's ether is what it owes: free balances and escrows.
@@ -129,19 +131,29 @@ contract InvariantsTest {
         if (handler.wentBack()) revert WentBack();
     }
 
-    /// @notice Once all who joined are settled, a round holds the rebates that are due and less than four wei a member, besides
-    /// what an abort's equal parts leave over, less than a wei a recorder.
-    function _settledRoundsKeepOnlyDust() private view {
+    /// @notice A lot is the taxes that have come in, less what the claimant has taken of them.
+    function _lotsAreTheTaxes() private view {
         for (uint256 r = 1; r <= market.roundCount(); ++r) {
-            (uint256 due, uint256 locked) = (0, 0);
+            if (market.lotOf(r) != handler.lot(r)) revert NotAsLogged(r, address(0), market.lotOf(r), handler.lot(r));
+        }
+    }
+
+    /// @notice Once all who joined are settled, a round keeps beside its lot what was taken for misconduct and what was not earned, paid
+    /// to nobody, and the dust of rounded shares, rewards and stakes. Of an abort's slashes the winner's bond alone is paid out.
+    function _roundsKeepWhatIsNobodys() private view {
+        for (uint256 r = 1; r <= market.roundCount(); ++r) {
+            (uint256 slashed, uint256 locked) = (0, 0);
+            IHCFL.RoundView memory v = market.roundOf(r);
+            address winner = market.modelOf(r, v.selected).proposer;
             for (uint256 i; i < ACTORS; ++i) {
                 locked += handler.locked(r, _actor(i));
-                due += market.rebateOf(r, _actor(i));
+                if (v.status != Status.Aborted || _actor(i) != winner) slashed += handler.slashed(r, _actor(i));
             }
-            IHCFL.RoundView memory v = market.roundOf(r);
-            uint256 members = v.committed[0] + v.committed[1];
-            uint256 bound = due + DUST * (members == 0 ? 1 : members) + v.recorders;
-            if (locked == 0 && (v.escrow >= bound || v.escrow < due)) revert KeepsMoreThanDust(r, v.escrow, bound);
+            if (locked != 0) continue;
+            (uint256 kept, uint256 least) = (v.escrow - v.lot, slashed);
+            if (v.status != Status.Aborted) least += handler.forfeited(r);
+            if (kept < least) revert KeepsTooLittle(r, kept, least);
+            if (v.status != Status.Aborted && kept - least > DUST * ACTORS) revert KeepsMoreThanDust(r, kept - least);
         }
     }
 
@@ -154,7 +166,7 @@ contract InvariantsTest {
 
     /// @notice The handler comes everywhere: in many random calls every move succeeds and fails, and rounds come to every status.
     function test_handler__manyRandomCalls__everyMoveSucceedsAndEveryStatusComes() external {
-        uint256[21] memory reached;
+        uint256[22] memory reached;
         for (uint256 run; run < 12; ++run) {
             market = new HCFL();
             handler = new Handler(market);
@@ -166,15 +178,16 @@ contract InvariantsTest {
                 reached[m] += handler.done(Move(m));
             }
             for (uint256 s = 2; s <= uint256(type(Status).max); ++s) {
-                reached[13 + s] += handler.came(Status(s));
+                reached[14 + s] += handler.came(Status(s));
             }
-            reached[20] += handler.reentered();
+            reached[21] += handler.reentered();
         }
-        string[21] memory names = [
+        string[22] memory names = [
             "join",
             "propose",
             "commitBid",
             "joinAndCommit",
+            "drawClaimant",
             "revealBid",
             "selectModel",
             "recordGlobalRound",
@@ -185,7 +198,7 @@ contract InvariantsTest {
             "vote",
             "settle",
             "settleMany",
-            "claimRebate",
+            "claimLot",
             "cancelled",
             "nothing trained",
             "training",
@@ -193,7 +206,7 @@ contract InvariantsTest {
             "aborted",
             "calls while being paid"
         ];
-        for (uint256 i; i < 21; ++i) {
+        for (uint256 i; i < 22; ++i) {
             emit log_named_uint(names[i], reached[i]);
             if (reached[i] == 0) revert NotReached(names[i]);
         }
@@ -223,7 +236,7 @@ contract InvariantsTest {
             if (market.roundOf(r).phase != Phase.Settle) revert Stuck(r, address(0), Stage.None);
             for (uint256 i; i < ACTORS; ++i) {
                 Stage stage = market.memberOf(r, _actor(i)).stage;
-                if (stage != Stage.None && stage != Stage.Closed) revert Stuck(r, _actor(i), stage);
+                if (stage != Stage.None && stage != Stage.Settled) revert Stuck(r, _actor(i), stage);
             }
         }
         for (uint256 i; i < ACTORS; ++i) {

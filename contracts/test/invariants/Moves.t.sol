@@ -13,6 +13,7 @@ enum Move {
     Propose,
     Commit,
     JoinAndCommit,
+    Draw,
     Reveal,
     Select,
     RecordGlobal,
@@ -32,10 +33,10 @@ contract Moves is Books {
     uint256 internal constant DEPTH = 4; // of the membership tree: two leaves an actor
     uint256 internal constant LARGEST_CAP = 2 ** 44 - 1;
     uint256 internal constant FUNDS = 2 ** 120; // wei, above any lock
-    uint16 internal constant EPOCHS = 2;
+    uint16 internal constant GLOBAL_ROUNDS = 2;
 
     Actor[ACTORS] public actors;
-    mapping(uint256 roundId => IHCFL.RoundParams) internal _params;
+    mapping(uint256 roundId => IHCFL.RoundTerms) internal _terms;
     /// @dev Packed bids, one word: at most three models.
     mapping(uint256 roundId => mapping(address account => uint256)) internal _bids;
 
@@ -48,36 +49,43 @@ contract Moves is Books {
         }
     }
 
-    /// @dev Random terms: every policy, small and largest caps, open or with a list of members. Each phase is 100 s.
-    function _terms(uint256 x) internal view returns (IHCFL.RoundParams memory p) {
+    /// @dev Random terms: both policies, small and largest caps and stakes, any θ. The reveal phase is 300 s, each other 100 s.
+    function _drawTerms(uint256 x) internal view returns (IHCFL.RoundTerms memory t) {
         uint64[4] memory caps = [1, 3, 100, uint64(LARGEST_CAP)];
-        p.maxOwnerBid = caps[x & 3];
-        p.maxBaseBid = caps[(x >> 2) & 3];
-        p.ownerPolicy = Policy((x >> 4) & 1);
-        p.basePolicy = Policy((x >> 5) % 3);
-        p.bond = uint256(p.maxBaseBid) * (p.basePolicy == Policy.Contribution ? 2 gwei : uint256(1 gwei)) + (x >> 7) % 3;
-        p.punishThresholdBps = uint16((x >> 9) % 10_000);
-        p.maxModels = uint8(1 + (x >> 23) % 3);
-        bool open = p.ownerPolicy == Policy.Equal && p.basePolicy == Policy.Equal && (x >> 25) & 1 == 0;
-        if (!open) p.membershipRoot = _levels(p)[DEPTH][0];
-        uint40 t = uint40(block.timestamp);
-        p.deadlines = IHCFL.Deadlines(t + 100, t + 200, t + 300, t + 400, t + 500, t + 600, t + 700);
+        (t.maxOwnerBid, t.maxStationBid) = (caps[x & 3], caps[(x >> 2) & 3]);
+        t.ownerPolicy = Policy((x >> 4) & 1);
+        t.bond = (t.maxStationBid + (x >> 5) % 3) * 1 gwei;
+        t.contributionStake = [uint256(0), 1, 7, LARGEST_CAP][(x >> 7) & 3] * 1 gwei;
+        if (t.ownerPolicy == Policy.Equal) {
+            t.surplusMaxBps = uint16((x >> 9) % 10_000);
+            t.surplusMinBps = uint16((x >> 23) % (t.surplusMaxBps + 1));
+        }
+        t.thresholdBps = uint16(5_000 + (x >> 37) % 5_000);
+        t.toleranceBps = uint16((x >> 51) % 10_000);
+        t.maxModels = uint8(1 + (x >> 65) % 3);
+        uint40 now_ = uint40(block.timestamp);
+        t.deadlines =
+            IHCFL.Deadlines(now_ + 100, now_ + 200, now_ + 500, now_ + 600, now_ + 700, now_ + 800, now_ + 900);
     }
 
-    /// @dev One point, or under Capability between 1 and the most there can be.
-    function _points(IHCFL.RoundParams memory p, Role role, uint256 i) internal pure returns (uint32) {
-        Policy policy = role == Role.Owner ? p.ownerPolicy : p.basePolicy;
-        if (policy != Policy.Capability) return 1;
+    /// @dev Of a list of all actors in both roles.
+    function _root(IHCFL.RoundTerms memory t) internal view returns (bytes32) {
+        return _levels(t)[DEPTH][0];
+    }
+
+    /// @dev One point, of an owner under Capability between 1 and the most there can be.
+    function _points(IHCFL.RoundTerms memory t, Role role, uint256 i) internal pure returns (uint32) {
+        if (role == Role.BaseStation || t.ownerPolicy != Policy.Capability) return 1;
         return i == 0 ? type(uint32).max : uint32(i);
     }
 
     /// @dev The membership tree: leaf 2 i + role is actor i in that role.
-    function _levels(IHCFL.RoundParams memory p) private view returns (bytes32[][] memory levels) {
+    function _levels(IHCFL.RoundTerms memory t) private view returns (bytes32[][] memory levels) {
         levels = new bytes32[][](DEPTH + 1);
         levels[0] = new bytes32[](2 * ACTORS);
         for (uint256 i; i < 2 * ACTORS; ++i) {
             Role role = Role(i & 1);
-            bytes32 inner = keccak256(abi.encode(address(actors[i / 2]), role, _points(p, role, i / 2)));
+            bytes32 inner = keccak256(abi.encode(address(actors[i / 2]), role, _points(t, role, i / 2)));
             levels[0][i] = keccak256(bytes.concat(inner));
         }
         for (uint256 d = 1; d <= DEPTH; ++d) {
@@ -89,9 +97,8 @@ contract Moves is Books {
         }
     }
 
-    function _proof(IHCFL.RoundParams memory p, Role role, uint256 i) private view returns (bytes32[] memory proof) {
-        if (p.membershipRoot == 0) return proof;
-        bytes32[][] memory levels = _levels(p);
+    function _proof(IHCFL.RoundTerms memory t, Role role, uint256 i) private view returns (bytes32[] memory proof) {
+        bytes32[][] memory levels = _levels(t);
         proof = new bytes32[](DEPTH);
         uint256 leaf = 2 * i + uint256(role);
         for (uint256 d; d < DEPTH; ++d) {
@@ -105,17 +112,18 @@ contract Moves is Books {
         if (move == Move.Join || move == Move.JoinAndCommit) return _joinCall(move, r, i, x);
         if (move == Move.Propose) data = _proposeCall(r, i);
         if (move == Move.Commit) data = abi.encodeCall(_market.commitBid, (r, _seal(r, i, x)));
+        if (move == Move.Draw) data = _drawCall(r, x);
         if (move == Move.Reveal) data = abi.encodeCall(_market.revealBid, (r, _one(_bids[r][_at(i)]), bytes32(r)));
         if (move == Move.Select) data = abi.encodeCall(_market.selectModel, (r));
-        if (move == Move.RecordGlobal) data = abi.encodeCall(_market.recordGlobalRound, (r, x % EPOCHS, 0, 0));
-        if (move == Move.RecordUpdate) data = abi.encodeCall(_market.recordUpdate, (r, x % EPOCHS, 0));
+        if (move == Move.RecordGlobal) data = abi.encodeCall(_market.recordGlobalRound, (r, _next(r, i, x), 0, 0));
+        if (move == Move.RecordUpdate) data = abi.encodeCall(_market.recordUpdate, (r, _next(r, i, x), 0));
         if (move == Move.Contribute) data = _contributeCall(r, x);
         if (move == Move.Report) data = abi.encodeCall(_market.reportResult, (r, 0, _opening()));
-        if (move == Move.Abort) data = abi.encodeCall(_market.abortTraining, (r, _one(_shown(r, _winner(r)))));
-        if (move == Move.Vote) data = abi.encodeCall(_market.vote, (r, x & 1 == 1, 9_000));
+        if (move == Move.Abort) data = abi.encodeCall(_market.abortTraining, (r));
+        if (move == Move.Vote) data = abi.encodeCall(_market.vote, (r, x & 1 == 1 ? 0 : 9_000, x & 6 != 0));
         if (move == Move.Settle) data = abi.encodeCall(_market.settle, (r, _at(x), _one(_shown(r, _at(x)))));
         if (move == Move.SettleMany) data = _settleManyCall(r, x);
-        if (move == Move.Claim) data = abi.encodeCall(_market.claimRebate, (r));
+        if (move == Move.Claim) data = abi.encodeCall(_market.claimLot, (r));
     }
 
     function _at(uint256 i) internal view returns (address) {
@@ -131,44 +139,42 @@ contract Moves is Books {
         return _market.memberOf(r, account).stage == Stage.Revealed ? _bids[r][account] : 0;
     }
 
+    /// @dev At times there is no randomness but a difficulty.
+    function _drawCall(uint256 r, uint256 x) private returns (bytes memory) {
+        vm.prevrandao(x % 4 == 0 ? bytes32(x % 2 ** 64) : keccak256(abi.encode(x)));
+        return abi.encodeCall(_market.drawClaimant, (r));
+    }
+
+    /// @dev The global round that an actor has to record, seldom another.
+    function _next(uint256 r, uint256 i, uint256 x) private view returns (uint256) {
+        return x % 16 == 0 ? (x >> 4) % (GLOBAL_ROUNDS + 1) : _market.memberOf(r, _at(i)).recorded;
+    }
+
     /// @dev Seldom on the side that is not its own: even actors are owners.
     function _joinCall(Move move, uint256 r, uint256 i, uint256 x) private returns (uint256 value, bytes memory data) {
         Role role = Role((i + (x % 16 == 0 ? 1 : 0)) & 1);
-        IHCFL.RoundParams memory p = _params[r];
-        uint32 points = _points(p, role, i);
+        IHCFL.RoundTerms memory t = _terms[r];
+        uint32 points = _points(t, role, i);
         uint256 lock = _market.lockOf(r, role, points);
         uint256 free = _market.freeBalance(_at(i));
         value = (x >> 4) & 1 == 0 ? lock + (x >> 5) % 3 : free < lock ? lock - free : 0;
-        bytes32[] memory proof = _proof(p, role, i);
-        uint256[] memory due = _due(i);
+        bytes32[] memory proof = _proof(t, role, i);
+        bytes32 termsHash = _market.termsHashOf(t);
         data = move == Move.Join
-            ? abi.encodeCall(_market.join, (r, role, points, proof, due))
-            : abi.encodeCall(_market.joinAndCommit, (r, role, points, proof, due, _seal(r, i, x)));
-    }
-
-    /// @dev Rounds of which something is due to it.
-    function _due(uint256 i) private view returns (uint256[] memory due) {
-        uint256 count;
-        due = new uint256[](_market.roundCount());
-        for (uint256 r = 1; r <= due.length; ++r) {
-            if (_market.rebateOf(r, _at(i)) != 0) due[count++] = r;
-        }
-        // due.length = count.
-        assembly ("memory-safe") {
-            mstore(due, count)
-        }
+            ? abi.encodeCall(_market.join, (r, termsHash, role, points, proof))
+            : abi.encodeCall(_market.joinAndCommit, (r, termsHash, role, points, proof, _seal(r, i, x)));
     }
 
     function _proposeCall(uint256 r, uint256 i) private view returns (bytes memory) {
         bytes32 digest = _market.ownersDigestOf(r, _at(i), _opening());
-        return abi.encodeCall(_market.propose, (r, IHCFL.Proposal(digest, 0, EPOCHS)));
+        return abi.encodeCall(_market.propose, (r, IHCFL.Proposal(digest, 0, GLOBAL_ROUNDS)));
     }
 
     /// @dev Draws bids within the caps unless it has bid before, and seals them.
     function _seal(uint256 r, uint256 i, uint256 x) private returns (bytes32) {
         address account = _at(i);
         if (_market.memberOf(r, account).stage <= Stage.Joined) {
-            uint256 cap = i & 1 == 0 ? _params[r].maxOwnerBid : _params[r].maxBaseBid;
+            uint256 cap = i & 1 == 0 ? _terms[r].maxOwnerBid : _terms[r].maxStationBid;
             uint256 word;
             for (uint256 m; m < _market.roundOf(r).modelCount; ++m) {
                 uint256 bid = uint256(keccak256(abi.encode(x, m))) % (cap + 1);
@@ -180,7 +186,8 @@ contract Moves is Books {
         return _market.commitmentOf(r, account, _one(_bids[r][account]), bytes32(r));
     }
 
-    /// @dev Every committed base station with the same points, the rest to the first; seldom one of them with 0.
+    /// @dev Every committed base station with the same points, the rest to the first; at times one of them with 0, one left out, or
+    /// a point too few.
     function _contributeCall(uint256 r, uint256 x) private view returns (bytes memory) {
         (address[] memory stations, uint256 count) = (new address[](ACTORS), 0);
         for (uint256 i; i < ACTORS; ++i) {
@@ -192,13 +199,20 @@ contract Moves is Books {
             mstore(stations, count)
         }
         uint32[] memory points = new uint32[](count);
-        uint256[] memory words = new uint256[](_params[r].basePolicy == Policy.Contribution ? count : 0);
         for (uint256 i; i < count; ++i) {
-            points[i] = count == 1 ? 0 : uint32(1_000_000 / count + (i == 0 ? 1_000_000 % count : 0));
-            if (words.length != 0) words[i] = _shown(r, stations[i]);
+            points[i] = uint32(1_000_000 / count + (i == 0 ? 1_000_000 % count : 0));
         }
-        if (count > 2 && x % 4 == 0) (points[0], points[1]) = (points[0] + points[1], 0);
-        return abi.encodeCall(_market.reportContributions, (r, stations, points, words));
+        if (count > 2 && x % 4 == 0) (points[1], points[2]) = (points[1] + points[2], 0);
+        if (count > 2 && x % 8 == 1) --points[0];
+        if (count > 2 && x % 8 == 4) {
+            // stations.length = points.length = 2: the first two, who now have less than all points.
+            assembly ("memory-safe") {
+                mstore(stations, 2)
+                mstore(points, 2)
+            }
+            (points[0], points[1]) = (500_000, 500_000);
+        }
+        return abi.encodeCall(_market.reportContributions, (r, stations, points));
     }
 
     /// @dev All members, from the x-th on.

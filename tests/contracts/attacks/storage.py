@@ -35,6 +35,12 @@ class Word:
     def __getitem__(self, name: str) -> int:
         return self.fields[name].of(self.value)
 
+    @property
+    def content(self) -> dict[str, int]:
+        """What is in its fields, those left out that are 0."""
+        told = {name: field.of(self.value) for name, field in self.fields.items()}
+        return {name: value for name, value in told.items() if value}
+
     def place(self, **values: int) -> None:
         """Set fields, each within its width."""
         word = self.value
