@@ -191,6 +191,11 @@ def claims(data: Data) -> list[Claim]:
     trials = data["trials"]
     honest, dishonest = accumulated(data, "honest"), accumulated(data, "dishonest")
     sure = chosen(data, error=0.0)
+    low, high = min(THRESHOLDS_BPS), max(THRESHOLDS_BPS)
+    by_low, by_high = (
+        {winner: punished(chosen(data, error=SHOWN_ERROR, threshold_bps=bps, winner=winner)) for winner in WINNERS}
+        for bps in (low, high)
+    )
     return [
         Claim(
             "a bond is slashed, whole, exactly when the votes for it exceed the threshold",
@@ -204,6 +209,15 @@ def claims(data: Data) -> list[Claim]:
             all((trial["slashed"] > 0) == (trial["winner"] == "dishonest") for trial in sure),
         ),
         Claim("every share of punished winners is one that the binomial distribution allows", not unlikely),
+        Claim(
+            f"with {SHOWN_ERROR:.0%} wrong votes {_needed(low)} of {ELECTORS} votes punish {by_low['dishonest']} of "
+            f"{rounds} dishonest winners and {by_low['honest']} honest ones, {_needed(high)} votes punish "
+            f"{by_high['dishonest']} and {by_high['honest']}",
+            by_low["dishonest"] > 0.85 * rounds
+            and by_low["honest"] < 0.15 * rounds
+            and by_high["dishonest"] < 0.75 * rounds
+            and by_high["honest"] <= by_low["honest"],
+        ),
         Claim(
             f"with {SHOWN_ERROR:.0%} wrong votes {rounds} honest winners gain {honest[-1]:,.0f} gwei, "
             f"dishonest ones lose {-dishonest[-1]:,.0f}",

@@ -49,6 +49,12 @@ def an_honest_winner_punished(data: dict[str, Any]) -> None:
     trial["slashed"] = BOND
 
 
+def four_fifths_that_catch_everybody(data: dict[str, Any]) -> None:
+    for trial in data["trials"]:
+        if trial["threshold_bps"] == max(THRESHOLDS_BPS) and trial["winner"] == "dishonest":
+            trial["slashed"] = BOND
+
+
 def nobody_punished(data: dict[str, Any]) -> None:
     for trial in data["trials"]:
         trial["slashed"] = 0
@@ -59,6 +65,7 @@ def nobody_punished(data: dict[str, Any]) -> None:
     [
         (half_a_bond, "a bond is slashed"),
         (an_honest_winner_punished, "without wrong votes"),
+        (four_fifths_that_catch_everybody, "votes punish"),
         (nobody_punished, "binomial"),
         (nobody_punished, "honest winners gain"),
     ],
