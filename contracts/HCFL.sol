@@ -19,8 +19,8 @@ import {OWNERS, STATIONS} from "./types/Side.sol";
 import {Terms, TermsLibrary} from "./types/Terms.sol";
 
 /// @title HCFL: truthful crowdfunding of hierarchical federated learning
-/// @dev Read it top to bottom: the calls stand in the order of the protocol, each documented in `IHCFL`. Where the tax is worked out: `ClarkeTax`. What a
-/// member owes: `Settlement`. Who can move ether: `Escrow`, called here by `_join`, `_settle` and `claimLot` alone.
+/// @dev Read it top to bottom: the calls stand in the order of the protocol, each documented in `IHCFL`. Where the tax is worked out:
+/// `ClarkeTax`. What a member owes: `Settlement`. Who can move ether: `Escrow`, called here by `_join`, `_settle` and `claimLot` alone.
 /// Storage: slot 0 `roundCount`, 1 the rounds (`types/Round.sol`), 2 `freeBalance`.
 contract HCFL is Rounds, Escrow {
     using Words for uint256[];

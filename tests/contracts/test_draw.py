@@ -40,6 +40,22 @@ def test_draw__first_second__theta_and_claimant_from_prevrandao(
     assert not any(round_.member(seat).claimant for seat in round_.owners)
 
 
+@pytest.mark.parametrize("prevrandao", [0, 2, Q, Q + 1, 2**256 - 1])
+def test_draw__chain_without_prevrandao__hash_of_the_block_before(create_round: CreateRound, prevrandao: int) -> None:
+    """At most 2^64 it is no randomness but a difficulty. The node simulates a block that has it."""
+    surplus = (0, 9_999)
+    round_ = create_round(surplus_bps=surplus).committed().wait_for("commit", DRAW_DELAY)
+    market, call = round_.market, round_.draw()
+    transaction = {"from": call.sender, "to": market.address, "data": market.codec.call(call.function, call.arguments)}
+    block = {"blockOverrides": {"prevRandao": f"0x{prevrandao:064x}"}, "calls": [transaction]}
+    (simulated,) = market.chain.rpc("eth_simulateV1", {"blockStateCalls": [block]}, "latest")
+    drawn = market.codec.event(simulated["calls"][0]["logs"][0]).values
+    before = market.chain.rpc("eth_getBlockByNumber", hex(int(simulated["number"], 16) - 1), False)["hash"]
+    source = prevrandao if prevrandao > Q else int(before, 16)
+    theta, ordinal = drawn_from(source.to_bytes(32, "big"), round_.id, surplus, 3)
+    assert (drawn["thetaNumerator"], drawn["ordinal"]) == (theta, ordinal)
+
+
 def test_draw__by_a_stranger__anyone_may(create_round: CreateRound, stranger: str) -> None:
     round_ = create_round().committed().wait_for("commit", DRAW_DELAY)
     round_.call("drawClaimant", sender=stranger).send()
