@@ -28,18 +28,19 @@ class Artefact:
     runtime: bytes
 
 
-def compile_contract(path: str, name: str | None = None) -> Artefact:
+def compile_contract(path: str, name: str | None = None, *, evm_version: str | None = None) -> Artefact:
     """Compile a contract with ape's settings; what was compiled before from the same sources is read again.
 
     Args:
         path: its file, relative to the repository.
         name: the contract, if it is not called like its file.
+        evm_version: for another chain than the settings name.
 
     Raises:
         FileNotFoundError: the file, or one that it imports, is not there.
         solcx.exceptions.SolcError: it does not compile.
     """
-    request = _request(path)
+    request = _request(path, evm_version)
     text = json.dumps(request, sort_keys=True)
     kept = ROOT / ".build" / "test" / f"{hashlib.sha256(text.encode()).hexdigest()}.json"
     kept.parent.mkdir(parents=True, exist_ok=True)
@@ -60,7 +61,7 @@ def _settings() -> dict[str, Any]:
     return settings
 
 
-def _request(path: str) -> dict[str, Any]:
+def _request(path: str, evm_version: str | None) -> dict[str, Any]:
     """The compiler's input: the file, all that it imports, and output for the file alone."""
     settings = _settings()
     sources: dict[str, str] = {}
@@ -76,7 +77,7 @@ def _request(path: str) -> dict[str, Any]:
         "language": "Solidity",
         "sources": {source: {"content": text} for source, text in sources.items()},
         "settings": {
-            "evmVersion": settings["evm_version"],
+            "evmVersion": evm_version or settings["evm_version"],
             "viaIR": settings["via_ir"],
             "optimizer": {"enabled": settings["optimizer"], "runs": settings["optimizer_runs"]},
             "outputSelection": {path: {"*": ["abi", "evm.bytecode.object", "evm.deployedBytecode.object"]}},

@@ -8,6 +8,7 @@ import pytest
 from analysis.devnode.market import Market
 from analysis.devnode.rounds import GLOBAL_ROUNDS, CreateRound, LiveRound
 from fl.market.terms import GWEI, Phase, Stage, Status
+from tests.support.reference import assert_settles_like_reference
 
 BOND = 200 * GWEI
 
@@ -33,6 +34,7 @@ def test_abort__everybody_recorded__earns_what_it_would_have(create_round: Creat
     round_.settled()
     assert round_.state.escrow == (24 + 200 - 22 - 16 - 19) * GWEI, "what is left over is kept"
     assert round_.lot == 0
+    assert_settles_like_reference(round_)
 
 
 def test_abort__rewards_above_an_equal_part_of_the_bond__cut_to_it(create_round: CreateRound) -> None:
@@ -43,6 +45,7 @@ def test_abort__rewards_above_an_equal_part_of_the_bond__cut_to_it(create_round:
     assert [settled[name]["reward"] for name in ("north", "south", "east")] == [part, 16 * GWEI, part]
     round_.settled()
     assert round_.state.escrow == (24 + 50 - 16) * GWEI - 2 * part
+    assert_settles_like_reference(round_)
 
 
 def test_abort__recorded_in_part__earns_that_part_and_keeps_its_bond(create_round: CreateRound) -> None:
@@ -53,6 +56,7 @@ def test_abort__recorded_in_part__earns_that_part_and_keeps_its_bond(create_roun
     rewards = [settled[name]["reward"] for name in ("north", "south", "east")]
     assert rewards == [22 * GWEI // 3, 0, 19 * GWEI * 2 // 3]
     assert not any(settled[name]["slashed"] for name in ("north", "south", "east"))
+    assert_settles_like_reference(round_)
 
 
 def test_abort__no_recorder__no_share_but_the_bond(create_round: CreateRound) -> None:
@@ -63,6 +67,7 @@ def test_abort__no_recorder__no_share_but_the_bond(create_round: CreateRound) ->
     assert not any(settled[name]["reward"] for name in ("north", "south", "east"))
     round_.settled()
     assert round_.state.escrow == BOND
+    assert_settles_like_reference(round_)
 
 
 def test_abort__pivotal_winner__its_tax_is_the_lot(create_round: CreateRound) -> None:
@@ -73,6 +78,7 @@ def test_abort__pivotal_winner__its_tax_is_the_lot(create_round: CreateRound) ->
     assert (carol["share"], carol["slashed"], carol["tax"]) == (11.5 * GWEI, BOND, 21.25 * GWEI)
     assert round_.lot == 21.25 * GWEI
     assert round_.claim_lot().send().event("LotClaimed")["amount"] == 21.25 * GWEI
+    assert_settles_like_reference(round_)
 
 
 def test_abort__silent_winner__owes_share_and_bond_like_any_other(create_round: CreateRound) -> None:
@@ -85,6 +91,7 @@ def test_abort__silent_winner__owes_share_and_bond_like_any_other(create_round: 
     assert (settled["bob"]["share"], settled["bob"]["slashed"]) == (24 * GWEI, BOND), "the bond is taken once"
     # The others' values are 80 now: V / 6 is 13.33 instead of 15.
     assert settled["north"]["reward"] == 7 * GWEI + 80 * GWEI // 6
+    assert_settles_like_reference(round_)
 
 
 def test_abort__others_were_silent__slashed_all_the_same(create_round: CreateRound) -> None:
@@ -94,6 +101,7 @@ def test_abort__others_were_silent__slashed_all_the_same(create_round: CreateRou
     settled = settlements(round_)
     assert (settled["alice"]["slashed"], settled["south"]["slashed"]) == (BOND, BOND)
     assert (settled["alice"]["share"], settled["alice"]["tax"]) == (0, 0)
+    assert_settles_like_reference(round_)
 
 
 def test_abort__contributions_listed_before__stakes_go_back(create_round: CreateRound) -> None:
@@ -104,6 +112,7 @@ def test_abort__contributions_listed_before__stakes_go_back(create_round: Create
     settled = settlements(round_)
     for name in ("north", "south", "east"):
         assert (settled[name]["bonus"], settled[name]["slashed"]) == (0, 0)
+    assert_settles_like_reference(round_)
 
 
 @pytest.mark.parametrize("recorders", [0, 1, 2, 3])
@@ -119,6 +128,7 @@ def test_abort__any_number_of_recorders__the_bond_pays_for_all(
     round_.settled()
     share = 24 * GWEI if recorders else 0
     assert round_.state.escrow == share + bond * GWEI - paid
+    assert_settles_like_reference(round_)
 
 
 def test_abort__by_a_stranger__anyone_may(create_round: CreateRound, stranger: str) -> None:
@@ -165,6 +175,7 @@ def test_abort__settled_by_anybody__bids_of_members_that_pay_nothing_are_not_loo
     north = round_.stations[0]
     round_.settle(north, bids=[0]).reverts_with("WrongBids", member=north.account)
     assert round_.member(north).recorded == GLOBAL_ROUNDS
+    assert_settles_like_reference(round_)
 
 
 def test_abort__unknown_round__reverts(market: Market, stranger: str) -> None:

@@ -67,15 +67,17 @@ def test_owner__lies_to_make_the_others_pivotal__gains_nothing(create_round: Cre
 
 
 def test_station__claims_no_cost_where_it_contributes_most__gains_nothing(create_round: CreateRound) -> None:
-    """V = 20, K = 13 of an estimated 19.5: north's points bring it 1.6 gwei of the others' stakes, whatever it bids."""
-    told, lied = (utilities(contributed(create_round, claim=claim), truth={"north": (6,)})["north"] for claim in (6, 0))
-    assert lied <= told, f"north has {lied / GWEI:.2f} gwei by claiming 0, {told / GWEI:.2f} by the truth"
+    """North's points bring it 4 gwei of the others' stakes: of a cost of 6 it bids the other 2. V = 10 is enough."""
+    truth = {"north": (6,)}
+    gained = [utilities(contributed(create_round, claim=claim), truth)["north"] for claim in range(STATION_CAP + 1)]
+    assert max(gained) <= gained[2], f"north has, by its claim: {[round(float(wei) / GWEI, 2) for wei in gained]}"
+    assert min(gained) < gained[2], "no claim changes anything"
 
 
 def contributed(create_round: CreateRound, claim: int) -> LiveRound:
     """North claims that; its updates are worth three times those of another."""
     round_ = create_round(
-        ((20,), (0,)), ((claim,), (7,), (7,)), proposers=(0,), contribution_stake=2 * GWEI, **SMALLEST
+        ((10,), (0,)), ((claim,), (3,), (7,)), proposers=(0,), contribution_stake=5 * GWEI, **SMALLEST
     )
     return finished(round_, dict(zip(round_.stations, (600_000, 200_000, 200_000), strict=True)))
 
@@ -114,15 +116,18 @@ def test_winner__silent_and_then_at_fault__costs_its_side_the_bond(create_round:
     assert lost >= SMALLEST_BOND, f"the owners together lose {lost / GWEI:.2f} gwei: {in_gwei(gained)}"
 
 
-def test_winner__zeroes_two_stations_for_its_accomplice__gains_nothing(create_round: CreateRound) -> None:
-    """Bob wins, north is his accomplice, and alice's voice is enough against carol's."""
-    gang = ("alice", "bob", "north")
-    honest = sum(utilities(finished(create_round(station_bids=COSTS, **SMALLEST)))[name] for name in gang)
-    round_ = create_round(station_bids=COSTS, **SMALLEST).trained()
-    points = dict(zip(round_.stations, (POINTS * 2 // 3, 0, 0), strict=True))
-    round_.reported(points).voted(punish=round_.owners[2:], reject=round_.owners[2:])
-    robbing = sum(utilities(round_)[name] for name in gang)
-    assert robbing <= honest, f"they have {robbing / GWEI:.2f} gwei, {honest / GWEI:.2f} if they are honest"
+@pytest.mark.parametrize("voices", ["one of two", "all"])
+def test_winner__zeroes_two_stations_for_its_accomplice__gains_nothing(create_round: CreateRound, voices: str) -> None:
+    """Bob wins, north is his accomplice, and alice votes for them. If all do, two stations lose bonds, to nobody."""
+    gang, costs = ("alice", "bob", "north", *(["carol"] if voices == "all" else [])), (*COSTS, COSTS[1])
+    honest = utilities(finished(create_round(station_bids=costs, **SMALLEST)))
+    round_ = create_round(station_bids=costs, **SMALLEST).trained()
+    round_.reported(dict(zip(round_.stations, (POINTS // 2, POINTS // 2, 0, 0), strict=True)))
+    robbing = utilities(round_.voted(reject=() if voices == "all" else round_.owners[2:]))
+    have, had = (sum(each[name] for name in gang) for each in (robbing, honest))
+    assert have <= had, f"they have {have / GWEI:.2f} gwei, {had / GWEI:.2f} if they are honest"
+    lost = honest["east"] - robbing["east"]
+    assert lost == (SMALLEST_BOND if voices == "all" else 0), "one voice of two zeroes nobody"
 
 
 @pytest.mark.parametrize("others", ["object", "uphold"])

@@ -6,6 +6,7 @@ import pytest
 
 from analysis.devnode.rounds import CreateRound, LiveRound
 from fl.market.terms import DRAW_DELAY, GWEI, Phase, Policy, Status
+from tests.support.reference import assert_settles_like_reference
 
 BOND = 200 * GWEI
 
@@ -64,6 +65,7 @@ def test_cannot_be_held__nobody_loses_anything(create_round: CreateRound, kind: 
         assert receipt.event("MemberSettled")["slashed"] == 0, seat.name
         assert round_.market.free(seat.account) == round_.lock(seat), seat.name
     assert (round_.state.escrow, round_.lot) == (0, 0)
+    assert_settles_like_reference(round_)
 
 
 @pytest.mark.parametrize("kind", ["one owner", "two stations", "no live model"])
@@ -82,6 +84,7 @@ def test_two_owners_three_stations_and_a_live_model__can_be_held(create_round: C
     assert (round_.state.status, round_.state.phase) == (Status.OPEN, Phase.DRAW)
     round_.voted().settled()
     assert round_.state.phase == Phase.SETTLE
+    assert_settles_like_reference(round_)
 
 
 def test_no_base_station_revealed__cancelled_from_the_reveal_deadline(create_round: CreateRound) -> None:
@@ -94,6 +97,7 @@ def test_no_base_station_revealed__cancelled_from_the_reveal_deadline(create_rou
     slashed = {seat.name: r.event("MemberSettled")["slashed"] for seat, r in round_.settled().items()}
     assert slashed == {"alice": 0, "bob": 0, "carol": 0, "north": BOND, "south": BOND, "east": 0}
     assert (round_.state.escrow, round_.lot) == (2 * BOND, 0), "kept, and nobody's"
+    assert_settles_like_reference(round_)
 
 
 def test_nobody_revealed_at_all__everybody_but_the_claimant_is_slashed(create_round: CreateRound) -> None:
@@ -104,6 +108,7 @@ def test_nobody_revealed_at_all__everybody_but_the_claimant_is_slashed(create_ro
     assert round_.state.escrow == 5 * BOND
     for seat in round_.members:
         assert round_.market.free(seat.account) == round_.lock(seat) - (0 if seat.name == "east" else BOND)
+    assert_settles_like_reference(round_)
 
 
 def test_never_selected__cancelled_at_the_select_deadline(create_round: CreateRound) -> None:
@@ -117,6 +122,7 @@ def test_never_selected__cancelled_at_the_select_deadline(create_round: CreateRo
     assert round_.market.free(alice.account) == round_.lock(alice)
     round_.settled()
     assert round_.state.escrow == 0
+    assert_settles_like_reference(round_)
 
 
 def test_never_selected__silent_members_and_absent_proposer__slashed(create_round: CreateRound) -> None:
@@ -127,6 +133,7 @@ def test_never_selected__silent_members_and_absent_proposer__slashed(create_roun
     assert {name for name, amount in slashed.items() if amount} == {"alice", "carol", "north"}
     assert set(slashed.values()) == {0, BOND}
     assert round_.state.escrow == 3 * BOND
+    assert_settles_like_reference(round_)
 
 
 def test_settle_many__implicit_cancellation__stored_as_well(create_round: CreateRound) -> None:
@@ -134,6 +141,7 @@ def test_settle_many__implicit_cancellation__stored_as_well(create_round: Create
     receipt = round_.settle_many(round_.members).send()
     assert receipt.names == ["RoundCancelled"] + ["MemberSettled"] * 6
     assert round_.state.escrow == 0
+    assert_settles_like_reference(round_)
 
 
 def test_absent_owners__cancelled_round__no_bond_for_who_did_commit(create_round: CreateRound) -> None:
@@ -143,3 +151,4 @@ def test_absent_owners__cancelled_round__no_bond_for_who_did_commit(create_round
     round_.committed(but=[seat for seat in round_.members if seat != dave]).wait_for("commit")
     round_.settled()
     assert {round_.market.free(seat.account) - round_.lock(seat) for seat in round_.members} == {0}
+    assert_settles_like_reference(round_)

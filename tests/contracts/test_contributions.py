@@ -5,6 +5,7 @@ import pytest
 from analysis.devnode.market import Market
 from analysis.devnode.rounds import POINTS, CreateRound, LiveRound
 from fl.market.terms import GWEI, Phase, Role, Status
+from tests.support.reference import assert_settles_like_reference
 
 STAKE = 30 * GWEI
 BOND = 200 * GWEI
@@ -80,6 +81,7 @@ def test_contributions__upheld__stakes_are_shared_out_again(create_round: Create
     assert {name: event["reward"] / GWEI for name, event in settled.items()} == {"north": 22, "south": 16, "east": 19}
     assert not any(event["slashed"] for event in settled.values())
     assert settled["north"]["tax"] == 10.5 * GWEI
+    assert_settles_like_reference(round_)
 
 
 def test_contributions__upheld_zero__loses_stake_and_bond_one_left_out_its_stake(create_round: CreateRound) -> None:
@@ -100,6 +102,7 @@ def test_contributions__upheld_zero__loses_stake_and_bond_one_left_out_its_stake
         "west": 0,
     }
     assert west == round_.claimant and settled["east"]["reward"] > 0, "rewards follow attendance alone"
+    assert_settles_like_reference(round_)
 
 
 def test_contributions__upheld_zero_of_the_claimant__costs_it_as_any_other(create_round: CreateRound) -> None:
@@ -107,6 +110,7 @@ def test_contributions__upheld_zero_of_the_claimant__costs_it_as_any_other(creat
     north, south, east = round_.stations
     round_.reported({north: 500_000, south: 500_000, east: 0}).voted()
     assert settlements(round_)["east"]["slashed"] == BOND
+    assert_settles_like_reference(round_)
 
 
 def test_contributions__nothing_staked__an_upheld_zero_costs_the_bond_all_the_same(create_round: CreateRound) -> None:
@@ -116,6 +120,7 @@ def test_contributions__nothing_staked__an_upheld_zero_costs_the_bond_all_the_sa
     settled = settlements(round_)
     assert [settled[name]["bonus"] for name in ("north", "south", "east")] == [0, 0, 0]
     assert [settled[name]["slashed"] for name in ("north", "south", "east")] == [0, 0, BOND]
+    assert_settles_like_reference(round_)
 
 
 @pytest.mark.parametrize("why", ["a point short", "a point over", "rejected", "just half", "winner punished", "none"])
@@ -132,6 +137,7 @@ def test_contributions__not_upheld__everybody_gets_its_stake(create_round: Creat
     )
     for event in settlements(round_).values():
         assert (event["bonus"], event["slashed"]) == (0, 0)
+    assert_settles_like_reference(round_)
 
 
 def test_contributions__electors_silent__do_not_uphold(create_round: CreateRound) -> None:
@@ -143,6 +149,7 @@ def test_contributions__electors_silent__do_not_uphold(create_round: CreateRound
     round_.wait_for("vote")
     for event in settlements(round_).values():
         assert (event["bonus"], event["slashed"]) == (0, 0)
+    assert_settles_like_reference(round_)
 
 
 def test_contributions__silent_and_absent_stations__listed_like_others_and_slashed_once(
@@ -157,6 +164,7 @@ def test_contributions__silent_and_absent_stations__listed_like_others_and_slash
     assert [settled[seat.name]["slashed"] for seat in round_.stations] == [0, BOND, 0, BOND]
     assert [settled[seat.name]["bonus"] for seat in round_.stations] == [STAKE, -STAKE, STAKE, -STAKE]
     assert settled["south"]["reward"] == 0
+    assert_settles_like_reference(round_)
 
 
 def test_contributions__odd_stake__rounded_down_and_the_rest_is_kept(create_round: CreateRound) -> None:
@@ -165,6 +173,7 @@ def test_contributions__odd_stake__rounded_down_and_the_rest_is_kept(create_roun
     round_.reported({north: 333_333, south: 333_333, east: 333_334}).voted()
     bonuses = [event["bonus"] for event in settlements(round_).values()]
     assert bonuses == [3 * GWEI * points // POINTS - GWEI for points in (333_333, 333_333, 333_334)]
+    assert_settles_like_reference(round_)
 
 
 @pytest.mark.parametrize("points", [LARGEST + 1, POINTS, 2**32 - 1])

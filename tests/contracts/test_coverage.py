@@ -1,14 +1,19 @@
-"""Every custom error, event and call of the contract has a test: read off the sources of these tests.
+"""Every custom error, event and call of the contract has a test, every error of each call: read off these sources.
 
 An error counts as tested where `reverts_with("Name", ...)` names it, which also checks its values; an event where
-`event("Name")` or a list of names does; a call where it is sent or simulated by its name.
+`event("Name")` or a list of names does; a call where it is sent or simulated by its name. Which errors a call has the
+rules of the random walks say (`stateful/rules.py`), which fail if the contract knows another.
 """
 
 import ast
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 from analysis.devnode.market import Market
+from tests.contracts.stateful import rules
+from tests.support.reverts import errors_of_rule, reverts_in
 
 FOLDER = Path(__file__).parent
 SOURCES = sorted(path for path in FOLDER.rglob("test_*.py") if path.name != Path(__file__).name)
@@ -40,6 +45,15 @@ def test_errors__each__has_a_test(deployment: Market) -> None:
     assert not untested, f"no test expects {sorted(untested)}"
 
 
+@pytest.mark.parametrize("function", sorted(rules.RULES))
+def test_errors__of_each_call__have_a_test(function: str) -> None:
+    """Not only that the error is tested somewhere: that this call fails with it, and with what values."""
+    tested = {error for path in SOURCES for call, error in reverts_in(path, DRIVER) if call == function}
+    known = errors_of_rule(rules.RULES[function]) | ({"UnknownRound"} if function != "claimLot" else set())
+    untested = known - tested
+    assert not untested, f"no test expects {function} to fail with {sorted(untested)}"
+
+
 def test_events__each__has_a_test(deployment: Market) -> None:
     untested = deployment.codec.events - passed_in_tests("event")
     assert not untested, f"no test looks at {sorted(untested)}"
@@ -62,6 +76,29 @@ other.mentions("NotAMember")
 call.reverts_with(variable)
 """
     assert names_passed_to("reverts_with", source) == {"AlreadyJoined"}
+
+
+def test_this_check__of_reverts__knows_which_call_each_is_about(tmp_path: Path) -> None:
+    source = tmp_path / "test_source.py"
+    source.write_text("""
+def made(round_):
+    return round_.vote(alice)
+
+def test_one(round_):
+    round_.wait_for("join").draw().reverts_with("AlreadyDrawn", roundId=1)
+    again = market.call("settle", 1)
+    again.reverts_with("NotAMember")
+    for call in (round_.select(), made(round_)):
+        call.reverts_with("UnknownRound")
+    again.mentions("WrongBids")
+""")
+    assert reverts_in(source, DRIVER) == {
+        ("drawClaimant", "AlreadyDrawn"),
+        ("settle", "NotAMember"),
+        ("selectModel", "UnknownRound"),
+        ("vote", "UnknownRound"),
+    }
+    assert errors_of_rule(rules.RULES["settle"]) == {"NotAMember", "WrongBidLength", "SettlementNotOpen", "WrongBids"}
 
 
 def test_test_files__each__short_enough_to_read() -> None:

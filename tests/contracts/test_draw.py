@@ -40,22 +40,6 @@ def test_draw__first_second__theta_and_claimant_from_prevrandao(
     assert not any(round_.member(seat).claimant for seat in round_.owners)
 
 
-@pytest.mark.parametrize("prevrandao", [0, 2, Q, Q + 1, 2**256 - 1])
-def test_draw__chain_without_prevrandao__hash_of_the_block_before(create_round: CreateRound, prevrandao: int) -> None:
-    """At most 2^64 it is no randomness but a difficulty. The node simulates a block that has it."""
-    surplus = (0, 9_999)
-    round_ = create_round(surplus_bps=surplus).committed().wait_for("commit", DRAW_DELAY)
-    market, call = round_.market, round_.draw()
-    transaction = {"from": call.sender, "to": market.address, "data": market.codec.call(call.function, call.arguments)}
-    block = {"blockOverrides": {"prevRandao": f"0x{prevrandao:064x}"}, "calls": [transaction]}
-    (simulated,) = market.chain.rpc("eth_simulateV1", {"blockStateCalls": [block]}, "latest")
-    drawn = market.codec.event(simulated["calls"][0]["logs"][0]).values
-    before = market.chain.rpc("eth_getBlockByNumber", hex(int(simulated["number"], 16) - 1), False)["hash"]
-    source = prevrandao if prevrandao > Q else int(before, 16)
-    theta, ordinal = drawn_from(source.to_bytes(32, "big"), round_.id, surplus, 3)
-    assert (drawn["thetaNumerator"], drawn["ordinal"]) == (theta, ordinal)
-
-
 def test_draw__by_a_stranger__anyone_may(create_round: CreateRound, stranger: str) -> None:
     round_ = create_round().committed().wait_for("commit", DRAW_DELAY)
     round_.call("drawClaimant", sender=stranger).send()
@@ -195,3 +179,21 @@ def test_absent_proposer__round_never_drawn__keeps_its_bond(create_round: Create
     round_.market.chain.travel_to(round_.terms.deadlines.draw)
     assert round_.settle(alice).send().names == ["RoundCancelled", "MemberSettled"]
     assert round_.market.free(alice.account) == round_.lock(alice)
+
+
+def test_draw__members_in_another_order_and_the_same_claimant__same_amounts(create_round: CreateRound) -> None:
+    """Whoever joins and commits first gains nothing by it, but for who is drawn: here the same station."""
+    values, costs = ((30, 20), (30, 10), (12, 60)), ((28, 2), (1, 14), (1, 13))
+    amounts = []
+    for order in ((0, 1, 2), (2, 0, 1), (2, 1, 0)):
+        round_ = create_round(
+            owner_bids=[values[i] for i in order],
+            station_bids=[costs[i] for i in order],
+            proposers=[order.index(0), order.index(1)],
+            claimant=order.index(2),
+        )
+        settled = round_.voted().settled()
+        events = {seat.bids: receipt.event("MemberSettled") | {"member": ""} for seat, receipt in settled.items()}
+        amounts.append({bids: {**event, "roundId": 0} for bids, event in events.items()})
+    assert amounts[0] == amounts[1] == amounts[2]
+    assert any(event["tax"] for event in amounts[0].values()), "nobody is pivotal"

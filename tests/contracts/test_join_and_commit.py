@@ -1,7 +1,9 @@
 """`joinAndCommit`: late members, in the commit phase."""
 
-from analysis.devnode.rounds import CreateRound
-from fl.market.terms import GWEI, Policy, Stage
+import pytest
+
+from analysis.devnode.rounds import CreateRound, round_slot
+from fl.market.terms import GWEI, Policy, Role, Stage
 
 OWNER_LOCK = 400 * GWEI  # twice the default cap of 100 gwei, and the bond of 200
 
@@ -62,3 +64,45 @@ def test_join_and_commit__staked_round__a_station_locks_the_stake(create_round: 
     round_.join_and_commit(north).send()
     assert round_.state.escrow == round_.lock(north) == 255 * GWEI
     assert round_.member(north).ordinal == 1
+
+
+def test_join_and_commit__neither_value_nor_balance__reverts(create_round: CreateRound) -> None:
+    round_ = create_round().wait_for("join")
+    alice = round_.owners[0]
+    round_.market.call("deposit", sender=alice.account, value=7).send()
+    round_.join_and_commit(alice, value=OWNER_LOCK - 8).reverts_with("InsufficientBalance", available=7, required=8)
+    round_.join_and_commit(alice, value=OWNER_LOCK - 7).send()
+    assert round_.market.free(alice.account) == 0
+
+
+@pytest.mark.parametrize("points", [0, 2, 2**32 - 1])
+def test_join_and_commit__points_that_the_policy_does_not_know__reverts(create_round: CreateRound, points: int) -> None:
+    round_ = create_round().wait_for("join")
+    alice = round_.owners[0]
+    arguments = (round_.terms.hash, alice.role, points, round_.proof(alice), round_.commitment(alice))
+    round_.call("joinAndCommit", *arguments, sender=alice, value=OWNER_LOCK).reverts_with(
+        "InvalidPoints", points=points
+    )
+
+
+def test_join_and_commit__another_rounds_terms__not_admitted(create_round: CreateRound) -> None:
+    """The commit phase is no way around the door."""
+    round_, other = create_round(), create_round(tolerance_bps=301)
+    alice = round_.owners[0]
+    round_.wait_for("join")
+    arguments = (other.terms.hash, alice.role, 1, round_.proof(alice), round_.commitment(alice))
+    round_.call("joinAndCommit", *arguments, sender=alice, value=OWNER_LOCK).reverts_with(
+        "NotAdmitted", account=alice.account, role=Role.OWNER, points=1, termsHash=other.terms.hash
+    )
+
+
+def test_join_and_commit__side_or_escrow_full__reverts_and_takes_nothing(create_round: CreateRound) -> None:
+    """A million members, or that much ether, are not played but written into the round's first slot."""
+    round_ = create_round().wait_for("join")
+    market, slot, alice = round_.market, round_slot(round_.id), round_.owners[0]
+    ledger = market.chain.read_slot(market.address, slot)
+    for full in (ledger | (2**20 - 1) << 65, ledger | (2**96 - OWNER_LOCK) << 160):
+        with market.chain.snapshot():
+            market.chain.write_slot(market.address, slot, full)
+            round_.join_and_commit(alice).reverts_with("RoundFull", roundId=round_.id)
+    round_.join_and_commit(alice).send()

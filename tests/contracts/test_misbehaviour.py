@@ -194,12 +194,18 @@ def aborted(*recorded: int, silent_winner: bool = False) -> Callable[[LiveRound]
     return play
 
 
-PLAYS = {
+def no_owner_reveals(round_: LiveRound) -> None:
+    round_.drawn().revealed(but=round_.owners).selected()
+    assert round_.state.status == Status.NOTHING_TRAINED
+
+
+PLAYS: dict[str, Callable[[LiveRound], object]] = {
     "honest": working(3, 3, 3, 3),
     "silent owner": silent(("owners", 2)),
     "silent winner": silent(("owners", 1)),
     "silent pivotal station": silent(("stations", 0)),
     "silent on both sides": silent(("owners", 0), ("stations", 1)),
+    "all owners silent": no_owner_reveals,
     "one station left": silent(("stations", 0), ("stations", 1)),
     "absent station": working(0, 3, 3, 3),
     "absent claimant": working(3, 3, 3, 0),
@@ -210,6 +216,8 @@ PLAYS = {
     "all absent, punished": working(0, 0, 0, 0, punished=True),
     "listed": listed(100_000, 200_000, 300_000, 400_000),
     "listed, a zero": listed(0, 500_000, 500_000),
+    "listed, two have all": listed(500_000, 500_000),
+    "listed, a zero of the claimant": listed(500_000, 300_000, 200_000, 0),
     "listed, rejected": listed(0, 500_000, 500_000, upheld=False),
     "listed, punished": listed(0, 500_000, 500_000, punished=True),
     "listed, one short": listed(0, 499_999, 500_000, 0),

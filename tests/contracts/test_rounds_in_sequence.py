@@ -4,6 +4,7 @@ from analysis.devnode.rounds import CreateRound
 from fl.market.membership import Entry
 from fl.market.terms import GWEI, Role, Stage
 from tests.support.assertions import assert_conserved
+from tests.support.reference import assert_settles_like_reference
 
 
 def test_three_rounds__everybody_withdraws__contract_holds_only_what_is_kept(create_round: CreateRound) -> None:
@@ -43,6 +44,8 @@ def test_overlapping_rounds__settled_in_the_middle_of_another__neither_touches_t
     second.settled()
     assert second.claim_lot(second.stations[1]).send().event("LotClaimed")["amount"] == 31.75 * GWEI
     assert_conserved(first.market)
+    for round_ in (first, second):
+        assert_settles_like_reference(round_)
 
 
 def test_one_account__owner_here_and_base_station_there__both_at_once(create_round: CreateRound) -> None:

@@ -237,6 +237,7 @@ def test_settle__capability__shares_follow_the_points(create_round: CreateRound)
     shares = [settled[name]["share"] for name in ("alice", "bob", "carol", "dave")]
     assert shares == [24 * GWEI * points // 30 for points in (27, 1, 1, 1)]
     assert [settled[name]["reward"] / GWEI for name in ("north", "south", "east")] == [14, 2, 8]
+    assert_settles_like_reference(round_)
 
 
 def test_settle__cheap_owner_at_a_dear_model__share_counts_as_its_cap_at_most(create_round: CreateRound) -> None:
@@ -248,6 +249,7 @@ def test_settle__cheap_owner_at_a_dear_model__share_counts_as_its_cap_at_most(cr
     assert round_.state.selected == 1
     settled = {seat.name: receipt.event("MemberSettled") for seat, receipt in round_.settled().items()}
     assert not any(event["tax"] for event in settled.values())
+    assert_settles_like_reference(round_)
 
 
 def test_settle__nothing_worth_training__taxes_alone(create_round: CreateRound) -> None:
@@ -263,6 +265,7 @@ def test_settle__nothing_worth_training__taxes_alone(create_round: CreateRound) 
     for event in settled.values():
         assert not any(event[name] for name in ("share", "reward", "slashed", "forfeited", "bonus"))
     assert round_.claim_lot().send().event("LotClaimed")["amount"] == 12 * GWEI
+    assert_settles_like_reference(round_)
 
 
 def test_settle__joined_but_never_committed__released_untouched(create_round: CreateRound) -> None:
@@ -275,6 +278,7 @@ def test_settle__joined_but_never_committed__released_untouched(create_round: Cr
         assert receipt.event("MemberSettled") == {"roundId": round_.id, "member": seat.account, **amounts}
         assert round_.market.free(seat.account) == round_.lock(seat)
         assert round_.stage(seat) is Stage.NONE
+    assert_settles_like_reference(round_)
 
 
 def test_settle__slots__cleared_but_for_the_claimants(create_round: CreateRound) -> None:

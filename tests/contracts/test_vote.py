@@ -5,6 +5,7 @@ import pytest
 from analysis.devnode.market import Market
 from analysis.devnode.rounds import CreateRound, LiveRound, Seat
 from fl.market.terms import Phase, Role, Status
+from tests.support.reference import assert_settles_like_reference
 
 
 def test_vote__elector__announced_and_counted(create_round: CreateRound) -> None:
@@ -150,6 +151,7 @@ def test_vote__around_the_threshold__both_verdicts_only_above_it(
         assert slashed_of(round_, round_.winner) == (round_.terms.bond if passes else 0)
     round_.voted(reject=round_.owners[1 + votes :])
     assert slashed_of(round_, north) == (round_.terms.bond if passes else 0)
+    assert_settles_like_reference(round_)
 
 
 def slashed_of(round_: LiveRound, seat: Seat) -> int:
@@ -165,12 +167,14 @@ def test_vote__some_never_vote__the_absent_count_as_electors(create_round: Creat
     round_.vote(round_.owners[0], 0).send()
     round_.wait_for("vote")
     assert round_.settle(round_.winner).send().event("MemberSettled")["slashed"] == 0
+    assert_settles_like_reference(round_)
 
 
 def test_vote__two_owners__the_other_one_alone_decides(create_round: CreateRound) -> None:
     round_ = create_round(((30,), (30,)), ((1,), (1,), (1,)), proposers=(0,)).reported()
     round_.voted(punish=round_.electors)
     assert slashed_of(round_, round_.winner) == round_.terms.bond
+    assert_settles_like_reference(round_)
 
 
 def test_vote__punished__the_bond_is_kept_and_nobody_gains(create_round: CreateRound) -> None:

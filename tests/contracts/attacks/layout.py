@@ -7,7 +7,7 @@ from pathlib import Path
 
 TYPES = Path(__file__).parents[3] / "contracts" / "types"
 WORD_BITS = 256
-# `/// 128 escrow 128 | 127 baseWeighted |`: offset, name, width where it is not 1.
+# `/// 160 escrow 96 | 44 listed |`: offset, name, width where it is not 1.
 DRAWN = re.compile(r"(\d+) ([\w…θ]+)(?: (\d+))?")
 
 

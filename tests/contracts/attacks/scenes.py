@@ -1,13 +1,16 @@
 """Every call of the contract, in a round in which it is due, ready to be sent."""
 
+from collections.abc import Callable
+
 from analysis.devnode.market import Call
 from analysis.devnode.rounds import CreateRound, LiveRound, Seat
-from fl.market.terms import GWEI, Policy
+from fl.market.terms import DRAW_DELAY, GWEI
 
 OWNER_LOCK = 400 * GWEI  # in a round of default terms
 
 # A round, a member of it, and the call that it makes.
 Scene = tuple[LiveRound, Seat, Call]
+MakeScene = Callable[[CreateRound], Scene]
 
 
 def owner(round_: LiveRound) -> Seat:
@@ -22,20 +25,13 @@ def to_deposit(create_round: CreateRound) -> Scene:
 
 def to_create(create_round: CreateRound) -> Scene:
     round_ = create_round()
-    call = round_.market.call("createRound", round_.terms.encode(), sender=owner(round_).account)
-    return round_, owner(round_), call
+    arguments = (round_.terms.encode(), round_.tree.root)
+    return round_, owner(round_), round_.market.call("createRound", *arguments, sender=owner(round_).account)
 
 
 def to_join(create_round: CreateRound) -> Scene:
     round_ = create_round()
     return round_, owner(round_), round_.join(owner(round_), value=OWNER_LOCK - GWEI)
-
-
-def to_join_with_a_rebate(create_round: CreateRound) -> Scene:
-    first = create_round().voted()
-    first.settled()
-    second = create_round()
-    return second, owner(second), second.join(owner(second), rebates=[first.id], value=OWNER_LOCK - 19 * GWEI)
 
 
 def to_join_and_commit(create_round: CreateRound) -> Scene:
@@ -54,8 +50,19 @@ def to_commit(create_round: CreateRound) -> Scene:
     return round_, owner(round_), round_.commit_bid(owner(round_))
 
 
+def to_draw(create_round: CreateRound) -> Scene:
+    round_ = create_round().committed().wait_for("commit", DRAW_DELAY)
+    return round_, owner(round_), round_.draw(owner(round_))
+
+
+def to_cancel_by_the_draw(create_round: CreateRound) -> Scene:
+    round_ = create_round().joined()
+    round_.committed(but=round_.stations).wait_for("commit", DRAW_DELAY)
+    return round_, owner(round_), round_.draw(owner(round_))
+
+
 def to_reveal(create_round: CreateRound) -> Scene:
-    round_ = create_round().committed().wait_for("commit")
+    round_ = create_round().drawn()
     return round_, owner(round_), round_.reveal_bid(owner(round_))
 
 
@@ -64,9 +71,9 @@ def to_select(create_round: CreateRound) -> Scene:
     return round_, owner(round_), round_.select(owner(round_))
 
 
-def to_cancel(create_round: CreateRound) -> Scene:
-    round_ = create_round().joined()
-    round_.committed(but=round_.stations).wait_for("commit")
+def to_cancel_by_the_selection(create_round: CreateRound) -> Scene:
+    round_ = create_round().drawn()
+    round_.revealed(but=round_.stations).wait_for("reveal")
     return round_, owner(round_), round_.select(owner(round_))
 
 
@@ -81,7 +88,7 @@ def to_record_an_update(create_round: CreateRound) -> Scene:
 
 
 def to_list_contributions(create_round: CreateRound) -> Scene:
-    round_ = create_round(base_policy=Policy.CONTRIBUTION).trained()
+    round_ = create_round(contribution_stake=GWEI).trained()
     return round_, owner(round_), round_.report_contributions(round_.equal_contributions())
 
 
@@ -97,7 +104,7 @@ def to_abort(create_round: CreateRound) -> Scene:
 
 def to_vote(create_round: CreateRound) -> Scene:
     round_ = create_round().reported()
-    return round_, round_.owners[0], round_.vote(round_.owners[0], punish=True)
+    return round_, round_.owners[0], round_.vote(round_.owners[0], accuracy_bps=0)
 
 
 def to_settle_oneself(create_round: CreateRound) -> Scene:
@@ -115,28 +122,30 @@ def to_settle_a_round_that_a_deadline_cancelled(create_round: CreateRound) -> Sc
     return round_, owner(round_), round_.settle_many(round_.members, sender=owner(round_))
 
 
-def to_claim(create_round: CreateRound) -> Scene:
+def to_claim_the_lot(create_round: CreateRound) -> Scene:
     round_ = create_round().voted()
     round_.settled()
-    return round_, owner(round_), round_.claim_rebate(owner(round_))
+    return round_, round_.claimant, round_.claim_lot()
 
 
 def to_withdraw_the_rest(create_round: CreateRound) -> Scene:
     round_ = create_round()
-    return round_, owner(round_), round_.market.call("withdraw", GWEI, sender=owner(round_).account)
+    bob = owner(round_)
+    return round_, bob, round_.market.call("withdraw", GWEI, bob.account, sender=bob.account)
 
 
 SCENES = (
     to_deposit,
     to_create,
     to_join,
-    to_join_with_a_rebate,
     to_join_and_commit,
     to_propose,
     to_commit,
+    to_draw,
+    to_cancel_by_the_draw,
     to_reveal,
     to_select,
-    to_cancel,
+    to_cancel_by_the_selection,
     to_record_a_global_round,
     to_record_an_update,
     to_list_contributions,
@@ -146,6 +155,6 @@ SCENES = (
     to_settle_oneself,
     to_settle_all,
     to_settle_a_round_that_a_deadline_cancelled,
-    to_claim,
+    to_claim_the_lot,
     to_withdraw_the_rest,
 )

@@ -11,11 +11,9 @@ from analysis.devnode.rounds import LiveRound, Seat, round_slot
 from tests.contracts.attacks.layout import Field, fields_of
 
 # Slots within a round (contracts/types/Round.sol).
-LEDGER, TERMS, CONDUCT, DRAW = 0, 1, 2, 3
-POTS, CONTRIBUTIONS = 5, 7
-SUMS, SUMS_A_SIDE = 10, 17
-TERMS_128, TERMS_128_A_SIDE = 44, 32
-MEMBERS = 109
+LEDGER, TERMS, CONDUCT, DRAW, DOOR, LOT = range(6)
+SUMS, SUMS_A_SIDE = 6, 17
+MEMBERS = 41
 
 
 @dataclass
@@ -36,6 +34,12 @@ class Word:
 
     def __getitem__(self, name: str) -> int:
         return self.fields[name].of(self.value)
+
+    @property
+    def content(self) -> dict[str, int]:
+        """What is in its fields, those left out that are 0."""
+        told = {name: field.of(self.value) for name, field in self.fields.items()}
+        return {name: value for name, value in told.items() if value}
 
     def place(self, **values: int) -> None:
         """Set fields, each within its width."""
@@ -77,24 +81,10 @@ def member_of(round_: LiveRound, seat: Seat) -> Word:
     return Word(round_, int.from_bytes(keccak(key), "big"), fields_of("Member"))
 
 
-def halves(low: str, high: str) -> dict[str, Field]:
-    """The two 128-bit fields of a struct that fills a word."""
-    return {low: Field(low, 0, 128), high: Field(high, 128, 128)}
-
-
-def pot_of(round_: LiveRound, side: int) -> Word:
-    return Word(round_, round_slot(round_.id) + POTS + side, halves("inside", "outside"))
-
-
-def contributions_of(round_: LiveRound) -> Word:
-    return Word(round_, round_slot(round_.id) + CONTRIBUTIONS, halves("excess", "points"))
+def lot_of(round_: LiveRound) -> Word:
+    return Word(round_, round_slot(round_.id) + LOT, {})
 
 
 def sums_of(round_: LiveRound, side: int, word: int) -> Word:
     lanes = {f"lane {lane}": Field(f"lane {lane}", 64 * lane, 64) for lane in range(4)}
     return Word(round_, round_slot(round_.id) + SUMS + SUMS_A_SIDE * side + word, lanes)
-
-
-def terms128_of(round_: LiveRound, side: int, word: int) -> Word:
-    slot = round_slot(round_.id) + TERMS_128 + TERMS_128_A_SIDE * side + word
-    return Word(round_, slot, halves("even", "odd"))

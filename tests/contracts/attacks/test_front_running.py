@@ -1,14 +1,15 @@
 """Calls in somebody else's way: before it, after it in the same block, or with what it has just made public."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from analysis.devnode.market import Call
 from analysis.devnode.rounds import CreateRound, LiveRound
-from fl.market.terms import GWEI, Phase, Role, Stage, Status
+from fl.market.terms import GWEI, Phase, Role, Status
 from tests.contracts.attacks.contract_member import ContractMember
-from tests.support.assertions import assert_settles_like_reference
+from tests.support.reference import assert_settles_like_reference
 
 MakeContract = Callable[[str], ContractMember]
 
@@ -17,7 +18,7 @@ def test_reveal__front_run_with_its_own_opening__victim_is_not_hindered(
     create_round: CreateRound, stranger: str
 ) -> None:
     """Bids and salt are readable before the transaction is mined; they open nothing for anybody else."""
-    round_ = create_round().committed().wait_for("commit")
+    round_ = create_round().drawn()
     alice, bob, _ = round_.owners
     words, salt = alice.sealed.words, alice.sealed.salt
     opened = round_.market.view("commitmentOf", round_.id, bob.account, words, salt)
@@ -32,10 +33,10 @@ def test_reveal__front_run_with_its_own_opening__victim_is_not_hindered(
 
 def intrusions(round_: LiveRound, stranger: str) -> list[tuple[Call, str, dict[str, object]]]:
     """Everything that could move the sums or the models, and how it is refused once commits are closed."""
-    alice, late = round_.owners[0], round_.owners[3]
+    alice, late, east = round_.owners[0], round_.owners[3], round_.stations[2]
     closed, join = round_.terms.deadlines.commit, round_.terms.deadlines.join
-    entry = (Role.OWNER, 1, [], [])
-    over = {"roundId": round_.id, "deadline": closed}
+    entry: tuple[Any, ...] = (round_.terms.hash, Role.OWNER, 1, [])
+    over: dict[str, object] = {"roundId": round_.id, "deadline": closed}
     return [
         (round_.call("join", *entry, sender=stranger, value=400 * GWEI), "DeadlinePassed", over | {"deadline": join}),
         (round_.call("joinAndCommit", *entry, bytes(32), sender=stranger, value=400 * GWEI), "DeadlinePassed", over),
@@ -43,6 +44,8 @@ def intrusions(round_: LiveRound, stranger: str) -> list[tuple[Call, str, dict[s
         (round_.propose(late), "DeadlinePassed", over | {"deadline": join}),
         (round_.reveal_bid(late), "NotCommitted", {"roundId": round_.id, "account": late.account}),
         (round_.reveal_bid(alice), "AlreadyRevealed", {"roundId": round_.id, "account": alice.account}),
+        (round_.reveal_bid(east), "ClaimantStandsAside", {"roundId": round_.id, "claimant": east.account}),
+        (round_.draw(), "AlreadyDrawn", {"roundId": round_.id}),
     ]
 
 
@@ -51,7 +54,8 @@ def test_select__sandwiched__nothing_before_or_after_it_moves_the_sums(
 ) -> None:
     """Everybody who committed has revealed, so the selection may come at once, in the middle of the reveal phase."""
     round_ = create_round(((30, 20), (30, 10), (12, 60), (99, 0))).joined()
-    round_.committed(but=[round_.owners[3]]).revealed()
+    round_.committed(but=[round_.owners[3]]).drawn()
+    round_.revealed()
     before = vars(round_.market.view("sumsOf", round_.id))
     for call, error, values in intrusions(round_, stranger):
         call.reverts_with(error, **values)
@@ -64,7 +68,7 @@ def test_select__sandwiched__nothing_before_or_after_it_moves_the_sums(
 
 def test_select__by_somebody_who_likes_what_it_sees__cannot_shut_out_a_bid(create_round: CreateRound) -> None:
     """While one committed bid is missing it waits for the reveal deadline, whoever calls and how often."""
-    round_ = create_round().committed()
+    round_ = create_round().drawn()
     carol = round_.owners[2]
     round_.revealed(but=[carol]).wait_for("reveal", -1)
     # Without carol's bids model 0 would lead, which alice proposed.
@@ -88,7 +92,6 @@ def test_settle_many__front_run_by_settling_its_members__goes_on_with_the_others
         round_.call("settle", seat.account, seat.sealed.words, sender=stranger).send()
     receipt = batch.send()
     assert len(receipt.events) == len(round_.members) - len(spoiled)
-    assert round_.state.settled == 6
     assert_settles_like_reference(round_)
 
 
@@ -106,69 +109,75 @@ def test_settle_many__same_member_a_hundred_times__settled_once(create_round: Cr
     alice = round_.owners[0]
     receipt = round_.call("settleMany", [alice.account] * 100, alice.sealed.words * 100, sender=alice).send()
     assert receipt.names == ["MemberSettled"]
-    assert (round_.state.settled, round_.market.free(alice.account)) == (1, round_.lock(alice) - 22.5 * GWEI)
+    assert round_.market.free(alice.account) == round_.lock(alice) - 21.5 * GWEI
+    assert_settles_like_reference(round_)
 
 
-def test_settle_many__unknown_member_among_them__nothing_is_settled(create_round: CreateRound, stranger: str) -> None:
-    """The list is its caller's alone: nobody else can put a name on it or take a membership away."""
+def test_settle_many__dead_entries_among_them__passed_over_with_their_words(
+    create_round: CreateRound, stranger: str
+) -> None:
+    """Nobody, a settled member, the contract itself, again and again: each brings its word, which nobody reads."""
     round_ = create_round().voted()
-    alice = round_.owners[0]
-    before = round_.state
-    round_.call("settleMany", [alice.account, stranger], [*alice.sealed.words, 0], sender=alice).reverts_with(
-        "NotAMember", roundId=round_.id, account=stranger
+    market, (alice, bob, carol) = round_.market, round_.owners
+    round_.settle(alice).send()
+    dead = [stranger, alice.account, "0x" + "00" * 20, market.address]
+    accounts = [*dead, bob.account, *dead, carol.account, *dead]
+    words = [*range(4), *bob.sealed.words, *[2**256 - 1] * 4, *carol.sealed.words, *[0] * 4]
+    assert len(words) == len(accounts)
+    receipt = round_.call("settleMany", accounts, words, sender=stranger).send()
+    assert [event.values["member"] for event in receipt.events] == [bob.account, carol.account]
+    round_.call("settleMany", accounts, words[1:], sender=stranger).reverts_with(
+        "WrongBidLength", length=len(words) - 1, required=len(words)
     )
-    assert round_.state == before
+    assert_settles_like_reference(round_)
 
 
-def test_join_with_a_rebate__settled_in_front_of_it__one_credit(create_round: CreateRound) -> None:
-    """Alice's claim and her join race; whichever is second is refused, and nothing else changes."""
-    first = create_round().voted()
-    first.settled()
-    second = create_round()
-    alice = first.owners[0]
-    joining = second.join(alice, rebates=[first.id])
-    first.claim_rebate(alice).send()
-    joining.reverts_with("RebateNotDue", roundId=first.id, account=alice.account)
-    second.join(alice).send()
+def test_settle_many__dead_entry_without_its_words__shifts_nobody_elses(create_round: CreateRound) -> None:
+    """Bob's words in alice's place are not alice's."""
+    round_ = create_round().voted()
+    alice, bob, carol = round_.owners
+    words = [*bob.sealed.words, *carol.sealed.words, *alice.sealed.words]
+    call = round_.call("settleMany", [seat.account for seat in (alice, bob, carol)], words, sender=bob)
+    call.reverts_with("WrongBids", member=alice.account)
 
 
-def test_join_with_a_rebate__join_refused__rebate_is_still_there(create_round: CreateRound) -> None:
-    """A failed call changes nothing: the credit of a round before is taken back with it."""
-    first = create_round().voted()
-    first.settled()
-    second = create_round()
-    alice = first.owners[0]
-    free = first.market.free(alice.account)
-    first.market.call("withdraw", free, sender=alice.account).send()
-    second.join(alice, rebates=[first.id], value=1).reverts_with(
-        "InsufficientBalance", available=18.75 * GWEI, required=second.lock(alice) - 1
-    )
-    assert (first.stage(alice), first.rebate(alice)) == (Stage.SETTLED, 18.75 * GWEI)
-
-
-@pytest.mark.parametrize("thief", ["bob", "north", "stranger"])
-def test_rebate__claimed_by_anybody_else__pays_only_what_is_the_callers(
+@pytest.mark.parametrize("thief", ["alice", "north", "stranger"])
+def test_lot__claimed_by_anybody_else__is_the_claimants_alone(
     create_round: CreateRound, stranger: str, thief: str
 ) -> None:
-    """There is no argument for whose rebate it is: a claim and a listed round are the caller's own."""
+    """There is no argument for whose lot it is: neither payers nor other base stations nor strangers have one."""
+    round_ = create_round().voted()
+    round_.settled()
+    accounts = {seat.name: seat.account for seat in round_.members} | {"stranger": stranger}
+    lot = round_.lot
+    round_.call("claimLot", sender=accounts[thief]).reverts_with(
+        "NotTheClaimant", roundId=round_.id, account=accounts[thief]
+    )
+    assert round_.claim_lot().send().event("LotClaimed")["amount"] == lot > 0
+
+
+def test_lot__claimant_of_another_round__gets_nothing_here(create_round: CreateRound) -> None:
+    """North is the claimant of the second round only; both have a lot."""
     first = create_round().voted()
     first.settled()
-    market, alice = first.market, first.owners[0]
-    accounts = {seat.name: seat.account for seat in first.members} | {"stranger": stranger}
-    before = market.free(alice.account), first.rebate(alice)
-    if thief == "stranger":
-        first.call("claimRebate", sender=stranger).reverts_with("RebateNotDue", roundId=first.id, account=stranger)
-        create_round().call("join", 0, 1, [], [first.id], sender=stranger, value=400 * GWEI).reverts_with(
-            "RebateNotDue", roundId=first.id, account=stranger
-        )
-    else:
-        paid = first.call("claimRebate", sender=accounts[thief]).send().event("RebatePaid")
-        assert paid == {
-            "roundId": first.id,
-            "member": accounts[thief],
-            "amount": {"bob": 18.75 * GWEI, "north": 0}[thief],
-        }
-    assert (market.free(alice.account), first.rebate(alice)) == before
+    second = create_round(claimant=0).voted()
+    second.settled()
+    north = first.stations[0]
+    first.claim_lot(north).reverts_with("NotTheClaimant", roundId=first.id, account=north.account)
+    assert second.claim_lot(north).send().event("LotClaimed")["roundId"] == second.id
+    assert first.lot > 0
+
+
+def test_terms__creation_copied_in_front_of_it__same_terms_under_another_number(
+    create_round: CreateRound, stranger: str
+) -> None:
+    """Somebody creates the same round first: whoever joins either joins the terms and the list that it read."""
+    meant = create_round()
+    copy = meant.market.call("createRound", meant.terms.encode(), meant.tree.root, sender=stranger).send()
+    other = copy.event("RoundCreated")["roundId"]
+    joining = meant.join(meant.owners[0])
+    meant.market.call("join", other, *joining.arguments[1:], sender=joining.sender, value=joining.value).send()
+    assert meant.market.view("termsOf", other) == meant.market.view("termsOf", meant.id)
 
 
 def test_abort_and_report__at_the_report_deadline__never_both(

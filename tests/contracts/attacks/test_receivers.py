@@ -7,13 +7,14 @@ import pytest
 from analysis.devnode.market import Market
 from analysis.devnode.rounds import CreateRound, LiveRound
 from fl.market.terms import GWEI, Status
-from tests.support.assertions import assert_conserved, assert_settles_like_reference
+from tests.support.assertions import assert_conserved
+from tests.support.reference import assert_settles_like_reference
 
 HOSTILE = ("RefusingReceiver", "GasBurningReceiver", "ReturnBombingReceiver")
 
 
 def reported(round_: LiveRound) -> None:
-    round_.voted(punish=round_.owners[:1])
+    round_.reported().voted(punish=round_.owners[:1])
 
 
 def cancelled(round_: LiveRound) -> None:
@@ -26,7 +27,7 @@ def aborted(round_: LiveRound) -> None:
 
 
 def nothing_trained(round_: LiveRound) -> None:
-    round_.committed()
+    round_.drawn()
     round_.revealed(but=round_.owners).selected().over()
 
 
@@ -43,7 +44,7 @@ ENDINGS = {
 def test_settlement__every_member_a_hostile_receiver__holds_up_nobody(
     create_round: CreateRound, runtime_code: Callable[[str], bytes], code: str, ending: Status
 ) -> None:
-    """Nothing in a round calls its members: joins, settlements and rebates are entries in accounts."""
+    """Nothing in a round calls its members: joins, settlements and lots are entries in accounts."""
     round_ = create_round()
     market = round_.market
     for seat in round_.members:
@@ -54,14 +55,14 @@ def test_settlement__every_member_a_hostile_receiver__holds_up_nobody(
     bob = round_.owners[1]
     for seat in round_.members:
         free = market.free(seat.account)
-        market.call("withdraw", free, sender=seat.account).reverts_with(
-            "TransferFailed", account=seat.account, amount=free
+        market.call("withdraw", free, seat.account, sender=seat.account).reverts_with(
+            "TransferFailed", to=seat.account, amount=free
         )
     # One of them mends its ways; the others' refusal has nothing to do with it.
     market.chain.set_code(bob.account, b"")
     before = market.chain.balance_of(bob.account)
     free = market.free(bob.account)
-    market.call("withdraw", free, sender=bob.account).send()
+    market.call("withdraw", free, bob.account, sender=bob.account).send()
     assert market.chain.balance_of(bob.account) - before == free > 0
 
 
@@ -71,10 +72,19 @@ def test_withdraw__refused__leaves_the_balance_where_it_was(
 ) -> None:
     market.call("deposit", sender=stranger, value=10).send()
     market.chain.set_code(stranger, runtime_code(code))
-    market.call("withdraw", 10, sender=stranger).reverts_with("TransferFailed", account=stranger, amount=10)
+    market.call("withdraw", 10, stranger, sender=stranger).reverts_with("TransferFailed", to=stranger, amount=10)
     assert (market.free(stranger), market.held) == (10, 10)
     # It can still spend what it has in rounds: only ether itself finds no way to it.
-    market.call("withdraw", 0, sender=stranger).reverts_with("TransferFailed", account=stranger, amount=0)
+    market.call("withdraw", 0, stranger, sender=stranger).reverts_with("TransferFailed", to=stranger, amount=0)
+
+
+def test_withdraw__to_the_contract_itself__refused(market: Market, stranger: str) -> None:
+    """Ether that no account is credited with would be lost."""
+    market.call("deposit", sender=stranger, value=10).send()
+    market.call("withdraw", 10, market.address, sender=stranger).reverts_with(
+        "TransferFailed", to=market.address, amount=10
+    )
+    assert (market.free(stranger), market.held) == (10, 10)
 
 
 def force(market: Market, sender: str, amount: int) -> None:
@@ -93,14 +103,16 @@ def test_forced_ether__by_self_destruct__belongs_to_nobody(create_round: CreateR
     with market.chain.snapshot():
         force(market, stranger, 10**18)
         assert market.free(stranger) == 0
-        market.call("withdraw", 1, sender=stranger).reverts_with("InsufficientBalance", available=0, required=1)
+        market.call("withdraw", 1, stranger, sender=stranger).reverts_with(
+            "InsufficientBalance", available=0, required=1
+        )
         round_.join(alice, value=0).reverts_with("InsufficientBalance", available=0, required=round_.lock(alice))
         round_.voted()
         force(market, alice.account, 3)
         assert_settles_like_reference(round_)
         assert_conserved(market, forced=10**18 + 3)
         for seat in round_.members:
-            market.call("withdraw", market.free(seat.account), sender=seat.account).send()
+            market.call("withdraw", market.free(seat.account), seat.account, sender=seat.account).send()
         assert market.held == 10**18 + 3 + round_.state.escrow
 
 

@@ -19,14 +19,15 @@ from tests.contracts.attacks.scenes import (
     SCENES,
     Scene,
     owner,
-    to_claim,
-    to_join_with_a_rebate,
+    to_join,
     to_settle_oneself,
+    to_withdraw_the_rest,
 )
 from tests.support.assertions import assert_conserved
 
 FREE = 1_000 * GWEI  # what the member that calls back has free
 TAKEN = 999 * GWEI  # what it withdraws
+DRAWN = ("thetaNumerator", "claimant")
 
 MakeContract = Callable[[str], ContractMember]
 
@@ -35,24 +36,24 @@ def prepared(make_contract: MakeContract, seat: Seat, market: Market) -> tuple[C
     """The member as a contract with `FREE` wei of its own, and its withdrawal of `TAKEN`."""
     free = market.free(seat.account)
     if free > FREE:
-        market.call("withdraw", free - FREE, sender=seat.account).send()
+        market.call("withdraw", free - FREE, seat.account, sender=seat.account).send()
     else:
         market.call("deposit", sender=seat.account, value=FREE - free).send()
-    return make_contract(seat.account), market.call("withdraw", TAKEN, sender=seat.account)
+    return make_contract(seat.account), market.call("withdraw", TAKEN, seat.account, sender=seat.account)
 
 
 def everything(round_: LiveRound) -> Any:
     """All that can be read of the contract: rounds, members, balances; and what its members hold outside of it.
 
-    But for thetas, which depend on the block that draws them.
+    But for what is drawn, which depends on the block.
     """
     market, numbers = round_.market, range(1, round_.market.view("roundCount") + 1)
     rounds = [vars(state) for state in market.views([("roundOf", (number,)) for number in numbers])]
+    members = market.views([("memberOf", (number, seat.account)) for number in numbers for seat in round_.members])
     return (
-        [{name: value for name, value in state.items() if name != "thetaNumerator"} for state in rounds],
+        [{name: value for name, value in state.items() if name not in DRAWN} for state in rounds],
         market.views([("sumsOf", (number,)) for number in numbers]),
-        market.views([("memberOf", (number, seat.account)) for number in numbers for seat in round_.members]),
-        market.views([("rebateOf", (number, seat.account)) for number in numbers for seat in round_.members]),
+        [{name: value for name, value in vars(member).items() if name not in DRAWN} for member in members],
         market.views([("freeBalance", (seat.account,)) for seat in round_.members]),
         [market.chain.balance_of(seat.account) for seat in round_.members],
         market.held,
@@ -88,7 +89,7 @@ def test_withdraw__receiver_withdraws_again__finds_only_what_is_left(
     member, withdrawal = prepared(make_contract, bob, market)
     before = market.chain.balance_of(bob.account)
     amounts = (TAKEN, FREE - TAKEN + 1, FREE - TAKEN, 1)
-    member.arm([market.call("withdraw", amount, sender=bob.account) for amount in amounts])
+    member.arm([market.call("withdraw", amount, bob.account, sender=bob.account) for amount in amounts])
     withdrawal.send()
 
     def refused(available: int, required: int) -> Failure:
@@ -119,10 +120,12 @@ def test_withdraw__receiver_joins_with_what_it_takes_out__is_refused(
 
 
 @pytest.mark.parametrize(
-    "scene", [to_settle_oneself, to_claim, to_join_with_a_rebate], ids=lambda scene: scene.__name__
+    ("scene", "error"),
+    [(to_settle_oneself, "NotAMember"), (to_join, "AlreadyJoined"), (to_withdraw_the_rest, "InsufficientBalance")],
+    ids=["settle", "join", "withdraw"],
 )
 def test_withdraw__receiver_takes_what_is_due_twice__gets_it_once(
-    create_round: CreateRound, make_contract: MakeContract, scene: Callable[[CreateRound], Scene]
+    create_round: CreateRound, make_contract: MakeContract, scene: Callable[[CreateRound], Scene], error: str
 ) -> None:
     round_, seat, call = scene(create_round)
     member, withdrawal = prepared(make_contract, seat, round_.market)
@@ -130,8 +133,27 @@ def test_withdraw__receiver_takes_what_is_due_twice__gets_it_once(
     withdrawal.send()
     first, second = (outcome.failure for outcome in member.outcomes)
     assert first is None
-    assert second is not None and second.error in ("AlreadySettled", "RebateNotDue", "AlreadyJoined")
+    assert second is not None and second.error == error
     assert_conserved(round_.market)
+
+
+def test_withdraw__receiver_claims_its_lot_again_and_again__gets_it_once(
+    create_round: CreateRound, make_contract: MakeContract
+) -> None:
+    """Also while more comes in: south is settled in between, whose tax is nothing, and carol, whose tax is 21.25."""
+    round_ = create_round().voted()
+    market, (north, south, east), carol = round_.market, round_.stations, round_.owners[2]
+    round_.settle(north).send()
+    member, withdrawal = prepared(make_contract, east, market)
+    claim = round_.claim_lot()
+    member.arm([claim, claim, round_.settle(south), claim, round_.settle(carol), claim, claim])
+    withdrawal.send()
+    assert [outcome.failure for outcome in member.outcomes] == [None] * 7, "it may call as often as it likes"
+    claimed = [event.values["amount"] for event in market.logs_of(round_.id) if event.name == "LotClaimed"]
+    assert claimed == [10.5 * GWEI, 0, 0, 21.25 * GWEI, 0]
+    assert market.free(east.account) == FREE - TAKEN + sum(claimed)
+    assert round_.lot == 0
+    assert_conserved(market)
 
 
 def test_withdraw__in_the_middle_of_it__everything_adds_up_already(
@@ -143,7 +165,7 @@ def test_withdraw__in_the_middle_of_it__everything_adds_up_already(
     member, withdrawal = prepared(make_contract, bob, market)
     views: Sequence[Call] = [
         market.call("freeBalance", bob.account, sender=bob.account),
-        market.call("withdraw", FREE - TAKEN, sender=bob.account),
+        market.call("withdraw", FREE - TAKEN, bob.account, sender=bob.account),
     ]
     member.arm(views)
     held = market.held
@@ -157,15 +179,15 @@ def test_withdraw__in_the_middle_of_it__everything_adds_up_already(
 def test_every_call__made_by_a_contract__pays_nobody_but_a_withdrawal(
     create_round: CreateRound, make_contract: MakeContract
 ) -> None:
-    """A whole round and its rebates among contracts only: none of them ever gets a chance to call back."""
+    """A whole round and its lot among contracts only: none of them ever gets a chance to call back."""
     round_ = create_round()
     contracts = {seat: make_contract(seat.account) for seat in round_.members}
     round_.voted().settled()
-    for seat in round_.members:
-        round_.claim_rebate(seat).send()
+    round_.claim_lot().send()
     assert [contract.payments for contract in contracts.values()] == [0] * len(contracts)
     for seat, contract in contracts.items():
-        round_.market.call("withdraw", round_.market.free(seat.account), sender=seat.account).send()
+        free = round_.market.free(seat.account)
+        round_.market.call("withdraw", free, seat.account, sender=seat.account).send()
         assert contract.payments == 1
     assert round_.market.held == round_.state.escrow == 0
     assert {seat.role for seat in contracts} == set(Role)

@@ -37,7 +37,7 @@ def committed_with(round_: LiveRound, seat: Seat, commitment: bytes) -> None:
     """All commit, this member to something of its own; then commits close."""
     round_.joined().wait_for("join")
     round_.call("commitBid", commitment, sender=seat).send()
-    round_.committed(but=[seat]).wait_for("commit")
+    round_.committed(but=[seat]).drawn()
 
 
 def assert_cannot_be_opened(round_: LiveRound, seat: Seat) -> None:
@@ -95,7 +95,7 @@ def test_commitment__made_on_another_chain__cannot_be_opened(create_round: Creat
 
 def test_commitment__after_a_fork__opens_on_its_own_chain_alone(create_round: CreateRound) -> None:
     """The same commitments stand on both sides of a fork: what opens there must not be taken from here."""
-    round_ = create_round().committed().wait_for("commit")
+    round_ = create_round().drawn()
     alice = round_.owners[0]
     with on_another_chain(round_.market):
         assert_cannot_be_opened(round_, alice)
@@ -109,7 +109,7 @@ def test_commitment__another_members__copied_first__stops_only_the_copier(create
     copied = sealed(round_, alice)
     round_.call("commitBid", copied, sender=bob).send()
     round_.call("commitBid", copied, sender=alice).send()
-    round_.committed().wait_for("commit")
+    round_.committed().drawn()
     round_.reveal_bid(alice).send()
     words, salt = alice.sealed.words, alice.sealed.salt
     opened = round_.market.view("commitmentOf", round_.id, bob.account, words, salt)
@@ -118,21 +118,33 @@ def test_commitment__another_members__copied_first__stops_only_the_copier(create
     )
     with round_.market.chain.snapshot():
         round_.revealed(but=[bob]).voted()
-        assert round_.settle(bob, bids=[0]).send().event("MemberSettled")["slashed"] == round_.terms.bond
+        assert round_.settle(bob).send().event("MemberSettled")["slashed"] == round_.terms.bond
 
 
 def test_commitment__of_a_pending_join_and_commit__copied_first__stops_only_the_copier(
     create_round: CreateRound,
 ) -> None:
     round_ = create_round()
-    carol, dave = round_.owners[2], round_.stations[2]
-    round_.joined(but=[carol, dave]).committed()
-    copied = sealed(round_, carol)
-    copy = ("joinAndCommit", Role.BASE_STATION, 1, [], [], copied)
-    round_.call(*copy, sender=dave, value=round_.lock(dave)).send()
-    round_.call("joinAndCommit", Role.OWNER, 1, [], [], copied, sender=carol, value=round_.lock(carol)).send()
-    round_.wait_for("commit").reveal_bid(carol).send()
-    assert_cannot_be_opened(round_, dave)
+    carol, south = round_.owners[2], round_.stations[1]
+    round_.joined(but=[carol, south]).committed()
+    original = round_.join_and_commit(carol)
+    *arguments, commitment = round_.join_and_commit(south).arguments[1:]
+    assert commitment != sealed(round_, carol)
+    round_.call("joinAndCommit", *arguments, sealed(round_, carol), sender=south, value=round_.lock(south)).send()
+    original.send()
+    round_.drawn().reveal_bid(carol).send()
+    assert_cannot_be_opened(round_, south)
+
+
+def test_join_and_commit__copied_as_a_whole__admits_nobody_else(create_round: CreateRound, stranger: str) -> None:
+    """Terms and proof are readable before the transaction is mined; the line that they prove is the caller's."""
+    round_ = create_round().wait_for("join")
+    alice = round_.owners[0]
+    call = round_.join_and_commit(alice)
+    round_.call(call.function, *call.arguments[1:], sender=stranger, value=call.value).reverts_with(
+        "NotAdmitted", account=stranger, role=Role.OWNER, points=1, termsHash=round_.terms.hash
+    )
+    call.send()
 
 
 @pytest.mark.parametrize("origin", ["round", "contract", "chain", "member"])
@@ -165,21 +177,18 @@ def test_sealed_claim__from_elsewhere__cannot_be_opened(
 
 def test_proof_of_membership__from_another_rounds_root__refused(create_round: CreateRound) -> None:
     """Alice is listed in both, with other neighbours in the tree."""
-    first = create_round(rooted=True)
-    second = create_round(owner_bids=((1, 1),) * 5, rooted=True)
+    first = create_round()
+    second = create_round(owner_bids=((1, 1),) * 5)
     alice = first.owners[0]
     assert first.proof(alice) != second.proof(alice)
-    proof = first.proof(alice)
-    second.call("join", Role.OWNER, 1, proof, [], sender=alice, value=400 * GWEI).reverts_with(
-        "InvalidProof", account=alice.account, role=Role.OWNER, points=1
-    )
+    refused(second, alice, first.proof(alice))
     second.join(alice).send()
 
 
 @pytest.mark.parametrize("cut", ["empty", "one hash short", "one hash more", "order turned"])
 def test_proof_of_membership__tampered_with__refused(create_round: CreateRound, cut: str) -> None:
     """A shorter proof would make an inner node of the tree a line of the list."""
-    round_ = create_round(rooted=True)
+    round_ = create_round()
     alice = round_.owners[0]
     proof = round_.proof(alice)
     tampered = {
@@ -188,6 +197,24 @@ def test_proof_of_membership__tampered_with__refused(create_round: CreateRound, 
         "one hash more": [*proof, bytes(32)],
         "order turned": proof[::-1],
     }[cut]
-    round_.call("join", Role.OWNER, 1, tampered, [], sender=alice, value=400 * GWEI).reverts_with(
-        "InvalidProof", account=alice.account, role=Role.OWNER, points=1
-    )
+    refused(round_, alice, tampered)
+
+
+def test_proof_of_membership__forged_for_a_stranger__refused(create_round: CreateRound, stranger: str) -> None:
+    """All that is public: the root and every node of the tree, each given as a proof, alone and with its neighbours.
+
+    A stranger's line is hashed twice, so that it is no node of the tree; and the root itself, or the door, is no proof.
+    """
+    round_ = create_round()
+    nodes = {node for seat in round_.members for node in round_.proof(seat)} | {round_.tree.root}
+    door = round_.market.view("termsOf", round_.id).door
+    forged = [[], [door], *([node] for node in nodes), *(round_.proof(seat) for seat in round_.members)]
+    forged += [[node, *round_.proof(seat)] for node in nodes for seat in round_.members]
+    outsider = Seat("stranger", stranger, Role.OWNER, ())
+    for proof in forged:
+        refused(round_, outsider, proof)
+
+
+def refused(round_: LiveRound, seat: Seat, proof: list[bytes]) -> None:
+    call = round_.call("join", round_.terms.hash, seat.role, 1, proof, sender=seat, value=400 * GWEI)
+    call.reverts_with("NotAdmitted", account=seat.account, role=seat.role, points=1, termsHash=round_.terms.hash)

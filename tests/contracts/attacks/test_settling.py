@@ -6,11 +6,13 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analysis.devnode.actors import actor
 from analysis.devnode.market import Call, Market
 from analysis.devnode.rounds import CreateRound, LiveRound, Seat
 from fl.market.terms import GWEI, Stage, Status
-from tests.conftest import actor, rounds_on, untouched
-from tests.support.assertions import assert_conserved, assert_settles_like_reference
+from tests.conftest import rounds_on, untouched
+from tests.support.assertions import assert_conserved
+from tests.support.reference import assert_settles_like_reference
 
 DECADE = 10 * 365 * 24 * 60 * 60
 STRANGER = actor("stranger")
@@ -31,20 +33,26 @@ def by_a_stranger(round_: LiveRound, seats: Sequence[Seat]) -> Call:
 
 
 def troubled(create_round: CreateRound) -> LiveRound:
-    """A round with everything in it: bob wins and is punished, east is absent, dave silent, frank proposed in vain."""
+    """A round with everything in it: bob wins and is punished, erin proposed in vain, dave and west are silent.
+
+    South has recorded one global round, harbour never committed, and east is the claimant.
+    """
     round_: LiveRound = create_round(
         owner_bids=((30, 20, 1), (30, 10, 1), (12, 60, 1), (1, 1, 1), (2, 2, 2)),
-        station_bids=((28, 2, 3), (1, 14, 3), (1, 14, 3), (2, 3, 4)),
+        station_bids=((28, 2, 3), (1, 14, 3), (1, 14, 3), (2, 3, 4), (1, 1, 1)),
         proposers=(0, 1, 4),
+        contribution_stake=GWEI,
+        claimant=2,
     )
     *_, dave, erin = round_.owners
-    round_.joined().committed(but=[erin]).revealed(but=[dave, round_.stations[3]])
-    round_.selected().trained(but=[round_.stations[2]]).reported()
+    _, south, _, west, harbour = round_.stations
+    round_.joined().committed(but=[erin, harbour]).drawn()
+    round_.revealed(but=[dave, west]).selected().trained(recorded={south: 1}).reported()
     return round_.voted(punish=round_.electors)
 
 
 @settings(max_examples=12)
-@given(order=st.permutations(range(9)), cuts=st.sets(st.integers(1, 8)))
+@given(order=st.permutations(range(10)), cuts=st.sets(st.integers(1, 9)))
 def test_settled_by_a_stranger__in_any_order_and_any_batches__same_amounts(
     deployment: Market, order: list[int], cuts: set[int]
 ) -> None:
@@ -53,15 +61,15 @@ def test_settled_by_a_stranger__in_any_order_and_any_batches__same_amounts(
         round_ = troubled(rounds_on(deployment))
         with deployment.chain.snapshot():
             amounts = {e.values["member"]: e.values for e in by_a_stranger(round_, round_.members).send().events}
-            rebates = [round_.rebate(seat) for seat in round_.members]
-        assert sum(rebates) > 3 * GWEI, "there is something to divide"
+            lot, kept = round_.lot, round_.state.escrow - round_.lot
+        assert lot > 3 * GWEI and kept > 3 * round_.terms.bond, "there is something to lose"
         seats = [round_.members[number] for number in order]
         bounds = [0, *sorted(cuts), len(seats)]
         for start, end in pairwise(bounds):
             for event in by_a_stranger(round_, seats[start:end]).send().events:
                 assert event.values == amounts.pop(event.values["member"])
         assert not amounts, "somebody was left out"
-        assert [round_.rebate(seat) for seat in round_.members] == rebates
+        assert (round_.lot, round_.state.escrow - round_.lot) == (lot, kept)
         assert deployment.free(STRANGER) == 0
         assert_settles_like_reference(round_)
         assert_conserved(deployment)
@@ -87,25 +95,22 @@ def test_cancelled_by_time__settled_by_a_stranger_a_decade_later__everybody_gets
         assert round_.market.free(seat.account) == round_.lock(seat)
 
 
-def test_member_that_never_settles__holds_up_neither_settlements_nor_rebates(create_round: CreateRound) -> None:
-    """Carol never calls again. Her own money waits for her, however long."""
+def test_member_that_never_settles__holds_up_neither_settlements_nor_the_lot(create_round: CreateRound) -> None:
+    """Carol never calls again. Her own money waits for her, however long; her tax waits for the claimant."""
     round_ = create_round().voted()
-    market, (alice, _, carol) = round_.market, round_.owners
+    market, carol = round_.market, round_.owners[2]
     others = [seat for seat in round_.members if seat != carol]
     for seat in others:
         round_.settle(seat, sender=seat).send()
         released = market.free(seat.account)
-        market.call("withdraw", released, sender=seat.account).send()
-    round_.claim_rebate(alice).reverts_with("RebateNotDue", roundId=round_.id, account=alice.account)
-    by_a_stranger(round_, [carol]).send()
-    for seat in others:
-        round_.claim_rebate(seat).send()
+        market.call("withdraw", released, seat.account, sender=seat.account).send()
+    assert round_.claim_lot().send().event("LotClaimed")["amount"] == 10.5 * GWEI, "north's tax"
     round_.wait_for("vote", DECADE)
-    # Her lock of 400 less her share of 12.5 and her tax of 37.5, and a rebate of none of her own tax.
-    assert market.free(carol.account) == 350 * GWEI
-    round_.claim_rebate(carol).send()
-    market.call("withdraw", 350 * GWEI, sender=carol.account).send()
-    assert round_.state.escrow == market.free(carol.account) == 0
+    by_a_stranger(round_, [carol]).send()
+    # Her lock of 400 less her share of 11.5 and her tax of 21.25.
+    assert market.free(carol.account) == 367.25 * GWEI
+    assert round_.claim_lot().send().event("LotClaimed")["amount"] == 21.25 * GWEI
+    assert round_.state.escrow == 0
 
 
 def test_settled_by_a_stranger__between_two_other_rounds_of_theirs__each_round_pays_its_own(
@@ -121,6 +126,8 @@ def test_settled_by_a_stranger__between_two_other_rounds_of_theirs__each_round_p
     first.committed()
     second.committed()
     market = first.market
+    first.drawn()
+    second.drawn()
     first.revealed().selected().trained().reported().voted()
     second.revealed().selected()
 
@@ -132,23 +139,20 @@ def test_settled_by_a_stranger__between_two_other_rounds_of_theirs__each_round_p
     second.trained()
     by_a_stranger(first, late).send()
     second.reported()
-    # All of the first are settled, so its rebates are due; the later members bring them along.
+    # The claimant takes the first's lot and pays for the third with it.
+    assert first.claim_lot().send().event("LotClaimed")["amount"] == 31.75 * GWEI
     for seat in late:
-        missing = max(0, third.lock(seat) - market.free(seat.account) - first.rebate(seat))
-        third.join(seat, rebates=[first.id], value=missing).send()
+        missing = max(0, third.lock(seat) - market.free(seat.account))
+        third.join(seat, value=missing).send()
     third.market.send_all([third.propose(seat) for seat in third.proposers])
-    assert [first.stage(seat) for seat in first.members] == [Stage.SETTLED] * 3 + [Stage.CLOSED] * 3
+    assert [first.stage(seat) for seat in first.members] == [Stage.NONE] * 5 + [Stage.SETTLED]
 
     second.voted()
     third.joined(but=third.members).committed()
     by_a_stranger(second, second.members[::-1]).send()
-    for seat in early:
-        assert (
-            first.claim_rebate(seat).send().event("RebatePaid")["amount"]
-            == {"alice": 18.75 * GWEI, "bob": 18.75 * GWEI, "carol": 0}[seat.name]
-        )
     assert first.state.escrow == 0
     assert_settles_like_reference(second)
+    third.drawn()
     third.revealed().voted()
     assert_settles_like_reference(third)
     assert_conserved(market)
@@ -160,5 +164,5 @@ def test_settled_by_a_stranger__while_a_member_withdraws__neither_loses(create_r
     market, alice = round_.market, round_.owners[0]
     market.call("deposit", sender=alice.account, value=10).send()
     by_a_stranger(round_, [alice]).send()
-    market.call("withdraw", 10, sender=alice.account).send()
-    assert market.free(alice.account) == round_.lock(alice) - 22.5 * GWEI
+    market.call("withdraw", 10, alice.account, sender=alice.account).send()
+    assert market.free(alice.account) == round_.lock(alice) - 21.5 * GWEI

@@ -11,7 +11,7 @@ from tests.contracts.stateful import bidding, conduct
 from tests.contracts.stateful.guards import Errors
 from tests.contracts.stateful.state import World
 
-_RULES: dict[str, Callable[..., Errors]] = {
+RULES: dict[str, Callable[..., Errors]] = {
     "join": bidding.join,
     "propose": bidding.propose,
     "commitBid": bidding.commit,
@@ -43,4 +43,4 @@ def broken_by(world: World, call: Call) -> frozenset[str]:
     number, *arguments = call.arguments
     if number not in world.rounds:
         return frozenset({"NotTheClaimant" if call.function == "claimLot" else "UnknownRound"})
-    return frozenset(_RULES[call.function](world, world.rounds[number], call, *arguments))
+    return frozenset(RULES[call.function](world, world.rounds[number], call, *arguments))
