@@ -6,6 +6,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 from scipy import stats
 
 from analysis.devnode.actors import seats
@@ -231,10 +232,11 @@ def claims(data: Data) -> list[Claim]:
 
 def draw(data: Data) -> Drawing:
     """The share of punished winners by the rate of wrong votes, and the winners' utility at one rate."""
-    drawing, (left, right) = panels(2, height=4.2)
+    drawing, (left, right) = panels(2, height=4.6)
     with style():
         _shares(left, data)
         _utility(right, data)
+        drawing.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
     return drawing
 
 
@@ -253,8 +255,8 @@ def _shares(axes: Axes, data: Data) -> None:
                 **{**series, "linestyle": "none"},
             )
     axes.plot([], [], color="0.35", linewidth=1, label="binomial distribution")
-    finish(axes, f"Winners that are punished, {ELECTORS} electors", "wrong votes (%)", "share of rounds (%)")
-    axes.legend(frameon=False, loc="center left", fontsize=7)
+    title = f"Winners that are punished, {ELECTORS} electors"
+    finish(axes, title, "wrong votes (%)", "share of rounds (%)", legend=False)
 
 
 def _needed(threshold_bps: int) -> int:
@@ -268,6 +270,7 @@ def _utility(axes: Axes, data: Data) -> None:
         number = np.arange(1, len(totals) + 1)
         axes.plot(number, totals, label=winner, markevery=max(1, len(totals) // 10), **series)
     axes.axhline(0, color="0.35", linewidth=0.8)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     finish(
         axes,
         f"What winning is worth: {SHOWN_ERROR:.0%} wrong votes, {_needed(SHOWN_THRESHOLD)} punish",
