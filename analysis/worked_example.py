@@ -111,11 +111,12 @@ def _one_owner(document: Document) -> list[str]:
     return [
         _wrapped(
             f"**Owner {number}, worked out.** One base station, drawn once the bids were sealed, stands aside: its "
-            "cost is not looked at, but taken for the mean of the others', and it gets all taxes. So K̂ is the others' "
-            f"costs times {stations}/{stations - 1}. Of the margin V − K̂, the owners' values less these costs, θ goes to the "
-            f"base stations: the owners pay C = K̂ + θ (V − K̂) = {cost:.2f} + {theta:.4f} · {margins[selected]:.2f} = "
-            f"{cost + theta * margins[selected]:.2f}. An owner's share leaves out its own claim v: c = (1 − θ) K̂ / {n} "
-            f"+ θ (V − v) / {n - 1}. What all others have of a model is A = V − K̂ − v + c."
+            "cost is not looked at, but taken for the mean of the others', and it gets all taxes. So K̂ is the "
+            f"others' costs times {stations}/{stations - 1}. Of the margin V − K̂, the owners' values less these "
+            "costs, θ goes to the base stations: the owners pay "
+            f"C = K̂ + θ (V − K̂) = {cost:.2f} + {theta:.4f} · {margins[selected]:.2f} = "
+            f"{cost + theta * margins[selected]:.2f}. An owner's share leaves out its own claim v: c = (1 − θ) K̂ / "
+            f"{n} + θ (V − v) / {n - 1}. What all others have of a model is A = V − K̂ − v + c."
         ),
         "",
         "| model | V | K̂ | margin V − K̂ | its claim v | its share c | what the others have, A |",
