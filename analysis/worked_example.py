@@ -11,7 +11,6 @@ if the contract moved others.
 from __future__ import annotations
 
 import json
-import random
 import sys
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -19,19 +18,18 @@ from pathlib import Path
 from typing import Any
 
 from analysis.check_round import check
-from analysis.mechanism import THETA_ONE, WEI_PER_GWEI, theta_numerator
+from analysis.mechanism import BASIS_POINTS, THETA_ONE, WEI_PER_GWEI
 from analysis.provenance import ROOT, write_document
 from analysis.round_facts import Dues, Member, Round
 from analysis.settlement import settle_round
 from fl.crowdfunding.settings import RoundSettings
-from fl.crowdfunding.valuations import draw, terms_of
+from fl.crowdfunding.valuations import claimant_of, draw, terms_of
 
 ROUND = Path(__file__).with_suffix(".json")
 PAGE = ROOT / "README.md"
 MARKS = ("<!-- Written by `python -m analysis.worked_example`. -->\n", "<!-- End of what it writes. -->\n")
 LABELS = tuple("0123456789")
 ROUNDS = 1_000
-THETA_BPS = (2_000, 6_000)  # as the clients choose it
 
 Document = Mapping[str, Any]
 
@@ -40,32 +38,49 @@ def text(document: Document) -> str:
     """The part of the page.
 
     Args:
-        document: a settled round under the equal policy, in which everybody bid the truth and did its duty.
+        document: `make round`: settled, with equal policy, everybody bid the truth and did its duty.
 
     Raises:
         ValueError: it is not such a round, or not what the mechanism makes of its bids.
     """
     if found := check(document):
         raise ValueError("; ".join(found))
-    if document["status"] != "settled" or document["policy"] != "equal":
-        raise ValueError("the example is a settled round under the equal policy")
+    if document["status"] != "settled" or document["policy"] != "equal" or document["contribution_stake"]:
+        raise ValueError("the example is a settled round with the equal policy, without stakes")
     return "\n".join([*_gains(document), "", *_one_owner(document), ""])
 
 
+def _truth(document: Document, side: str) -> list[int]:
+    """What the selected model is worth to each member of a side, or costs it, gwei; of the claimant, too.
+
+    Raises:
+        ValueError: it is not the round that the default settings play, or somebody lied.
+    """
+    settings, model = RoundSettings(), document["models"][document["selected"]]
+    valuations = draw(settings, LABELS)
+    if side == "owners":
+        worths = [sum(values.get(label, 0) for label in model["targets"]) for values in valuations.values]
+    else:
+        worths = [cost * len(model["targets"]) for cost in valuations.costs]
+    for worth, member in zip(worths, document[side], strict=True):
+        if member["bids"] is not None and member["bids"][document["selected"]] != worth:
+            raise ValueError(f"{member['account']} did not bid the {worth} gwei that the default settings draw")
+    return worths
+
+
 def _gains(document: Document) -> list[str]:
-    rows, model, caps = [], document["selected"], document["caps"]
+    rows, caps, model = [], document["caps"], document["selected"]
     for side, name, worth, sign, moved in (
         ("owners", "owner", "worth", 1, "pays"),
         ("base_stations", "base station", "costs", -1, "gets"),
     ):
-        for number, member in enumerate(document[side], 1):
-            sealed = member["bids"] is None  # the claimant's, for good: it ends with that less its cost
-            bid, share = 0 if sealed else member["bids"][model], abs(int(member["share"]))
-            net = sign * bid + (int(member["lot"]) - int(member["payment"])) / WEI_PER_GWEI
-            ends = f"{net:+.2f}".replace("-", "−") + " less its cost" * sealed
-            known = "sealed" if sealed else f"{worth} {bid}"
-            cells = f"{known} | {moved} {_gwei(share)} | {_gwei(member['tax'])} | {_gwei(member['lot'])}"
-            rows.append((net, f"| {name} {number} | {cells} | {ends} |"))
+        for number, (member, truth) in enumerate(zip(document[side], _truth(document, side), strict=True), 1):
+            share, tax, lot = (abs(int(member[key])) for key in ("share", "tax", "lot"))
+            net = sign * truth + (lot - int(member["payment"])) / WEI_PER_GWEI
+            ends = f"{net:+.2f}".replace("-", "−")
+            who = f"{name} {number}" + ", claimant" * member["claimant"]
+            numbers = f"{worth} {truth} | {moved} {_gwei(share)} | {_gwei(tax)} | {_gwei(lot)}"
+            rows.append((net, f"| {who} | {numbers} | {ends} |"))
     losers = sum(net < 0 for net, _ in rows)
     owners, stations = (f"{share:.0%}".replace("%", "\N{NO-BREAK SPACE}%") for share in below_zero())
     return [
@@ -78,11 +93,12 @@ def _gains(document: Document) -> list[str]:
         _wrapped(
             f"{losers} of these {len(rows)} members told the truth and end below zero; in {ROUNDS:,} other draws of "
             f"such a round, {owners} of the owners and {stations} of the base stations do. No mechanism that is "
-            "truthful, efficient and balanced can prevent that, but the loss is bounded. An owner that does its duty "
-            f"pays at most twice the cap on its bids ({2 * caps['owner']} gwei here). A base station loses at most the "
-            f"cap on its own ({caps['base_station']}). Whoever withholds its bids, never reports or is voted to have "
-            f"claimed too much loses its bond ({int(document['bond']) // WEI_PER_GWEI}) as well, and of the global "
-            "rounds that a base station misses each takes its part of it."
+            "truthful, efficient and balanced can prevent that, but the loss is bounded, and every client says how far "
+            "before it joins. An owner that does its duty loses at most twice the cap on its bids "
+            f"({2 * caps['owner']} gwei here). A base station loses at most the cap on its own "
+            f"({caps['base_station']}), and its stake where a round asks for one. Whoever withholds its bids, stays "
+            "away from the training, never reports or is voted to have claimed too much loses its bond "
+            f"({int(document['bond']) // WEI_PER_GWEI}) as well; nobody is paid what is taken from another."
         ),
     ]
 
@@ -92,34 +108,36 @@ def _one_owner(document: Document) -> list[str]:
     number, owner = max(enumerate(document["owners"], 1), key=lambda pair: int(pair[1]["tax"]))
     n, stations = len(document["owners"]), len(document["base_stations"])
     theta, selected = _theta(document), document["selected"]
-    lines, margins, shares, others = [], [], [], []
+    aside = next(number for number, member in enumerate(document["base_stations"], 1) if member["claimant"])
+    lines, shares, others, margins = [], [], [], []
     for model, (sums, own) in enumerate(zip(document["models"], owner["bids"], strict=True)):
-        value, claimed = (int(sums[key]) // WEI_PER_GWEI for key in ("value", "cost"))
-        cost = claimed * stations / (stations - 1)
+        value, opened = (int(sums[key]) // WEI_PER_GWEI for key in ("value", "cost"))
+        cost = opened * stations / (stations - 1)
         margins.append(value - cost)
         shares.append((1 - theta) * cost / n + theta * (value - own) / (n - 1))
         others.append(margins[-1] - own + shares[-1])
-        numbers = f"{value} | {cost:.2f} | {margins[-1]:.2f} | {own} | {shares[-1]:.2f} | {others[-1]:.2f}"
+        numbers = f"{value} | {_plain(cost)} | {_plain(margins[-1])} | {own} | {shares[-1]:.2f} | {_signed(others[-1])}"
         lines.append(f"| {model}{', selected' * (model == selected)} | {numbers} |")
-    value = int(document["models"][selected]["value"]) // WEI_PER_GWEI
-    cost, own, share = value - margins[selected], owner["bids"][selected], shares[selected]
-    most = max(0.0, *others)
+    value, opened = (int(document["models"][selected][key]) // WEI_PER_GWEI for key in ("value", "cost"))
+    cost, margin = opened * stations / (stations - 1), margins[selected]
+    own, share, most = owner["bids"][selected], shares[selected], max(0.0, *others)
     tax = most - others[selected]
     _agrees(share, owner["share"])
     _agrees(tax, owner["tax"])
+    _agrees(margin, document["models"][selected]["margin"])
     without = f"model {others.index(most)} would have been selected" if most else "nothing would have been trained"
     return [
         _wrapped(
-            f"**Owner {number}, worked out.** One base station, drawn once the bids were sealed, stands aside: its "
-            "cost is not looked at, but taken for the mean of the others', and it gets all taxes. So K̂ is the "
-            f"others' costs times {stations}/{stations - 1}. Of the margin V − K̂, the owners' values less these "
-            "costs, θ goes to the base stations: the owners pay "
-            f"C = K̂ + θ (V − K̂) = {cost:.2f} + {theta:.4f} · {margins[selected]:.2f} = "
-            f"{cost + theta * margins[selected]:.2f}. An owner's share leaves out its own claim v: c = (1 − θ) K̂ / "
-            f"{n} + θ (V − v) / {n - 1}. What all others have of a model is A = V − K̂ − v + c."
+            f"**Owner {number}, worked out.** Base station {aside} is the claimant: it was drawn when all bids were "
+            "sealed, its own is never opened, and it receives all taxes, the lot. The others' costs for model "
+            f"{selected} add up to {opened}; the cost of all {stations} is estimated as K = {opened} · {stations}/"
+            f"{stations - 1} = {_plain(cost)}. Of the margin V − K, the owners' values less that cost, θ goes to the "
+            f"base stations: the owners pay C = K + θ (V − K) = {_plain(cost)} + {theta:.4f} · {_plain(margin)} = "
+            f"{cost + theta * margin:.2f}. An owner's share leaves out its own claim v: c = (1 − θ) K / {n} + θ (V − "
+            f"v) / {n - 1}. What all others have of a model is A = V − K − v + c."
         ),
         "",
-        "| model | V | K̂ | margin V − K̂ | its claim v | its share c | what the others have, A |",
+        "| model | V | K | margin V − K | its claim v | its share c | what the others have, A |",
         "|---|---|---|---|---|---|---|",
         *lines,
         "",
@@ -127,10 +145,9 @@ def _one_owner(document: Document) -> list[str]:
             f"Model {selected} has the largest margin. Were it for the others alone, {without}: they would have "
             f"{most:.2f}, and of model {selected} they have {others[selected]:.2f}. The difference, {tax:.2f}, is the "
             f"Clarke tax of owner {number}. It ends with {own} − {share:.2f} − {tax:.2f} = {own - share - tax:.2f}. "
-            f"That is the margin less the most that the others could have, {margins[selected]:.2f} − {most:.2f}. Its "
-            "claim moves neither the true margins nor that most, only which model is selected, and the truth selects "
-            "the largest true margin. So no lie gains; and as no tax comes back to whom it could tempt, none does by "
-            "what others pay."
+            f"That is the margin less the most that the others could have, {_plain(margin)} − {most:.2f}. Its claim "
+            "moves neither that most nor the margin at its true value, only which model is selected, and the truth "
+            "selects the largest such margin. Nothing of the tax comes back to it. So no lie gains."
         ),
     ]
 
@@ -139,46 +156,52 @@ def below_zero(rounds: int = ROUNDS) -> tuple[float, float]:
     """The parts of truthful owners and base stations that end below zero, in rounds drawn as `make round` draws."""
     losses, members = [0, 0], [0, 0]
     for seed in range(rounds):
-        drawn = _drawn(seed)
-        result = settle_round(drawn)
-        for side, (sign, seats, dues) in enumerate(
-            ((1, drawn.owners, result.owners), (-1, drawn.stations, result.stations))
-        ):
-            nets = [_net(sign, seat, each, result.selected) for seat, each in zip(seats, dues, strict=True)]
-            if side and drawn.claimant is not None:
-                nets[drawn.claimant] += result.lot
+        round_, costs = _drawn(seed)
+        result = settle_round(round_)
+        values = [owner.bids for owner in round_.owners]
+        for side, (sign, truths, dues) in enumerate(((1, values, result.owners), (-1, costs, result.stations))):
+            nets = [_net(sign, truth, each, result.selected) for truth, each in zip(truths, dues, strict=True)]
+            if side == 1 and round_.claimant is not None:
+                nets[round_.claimant] += result.lot
             losses[side] += sum(net < 0 for net in nets)
             members[side] += len(nets)
     return losses[0] / members[0], losses[1] / members[1]
 
 
-def _drawn(seed: int) -> Round:
+def _drawn(seed: int) -> tuple[Round, list[tuple[int, ...]]]:
+    """A round of truthful members that do their duty, and what each model costs each base station, gwei."""
     settings = RoundSettings(seed=seed)
-    valuations, terms = draw(settings, LABELS), terms_of(settings, LABELS, 0, bytes(32))
+    valuations, terms, claimant = draw(settings, LABELS), terms_of(settings, LABELS, 0), claimant_of(settings)
     models = [valuations.targets(owner) for owner in range(settings.owners)]
-    luck = random.Random(seed)
-    u, claimant = luck.randrange(2**64), luck.randrange(settings.base_stations)
-    return Round(
+    costs = [tuple(cost * len(model) for model in models) for cost in valuations.costs]
+    round_ = Round(
         owners=tuple(
             Member(tuple(sum(worth.get(y, 0) for y in model) for model in models)) for worth in valuations.values
         ),
-        stations=tuple(
-            Member(tuple(cost * len(model) for model in models), revealed=number != claimant, recorded=1)
-            for number, cost in enumerate(valuations.costs)
-        ),
+        stations=tuple(Member(bids, revealed=number != claimant, recorded=1) for number, bids in enumerate(costs)),
         proposers=tuple(range(settings.owners)),
         claimant=claimant,
-        theta_numerator=theta_numerator(*THETA_BPS, u, False),
+        theta_numerator=terms.surplus_bps[0] * THETA_ONE // BASIS_POINTS,
         max_owner_bid=terms.max_owner_bid,
-        max_station_bid=terms.max_base_bid,
+        max_station_bid=terms.max_station_bid,
         bond=terms.bond,
     )
+    return round_, costs
 
 
-def _net(sign: int, member: Member, dues: Dues, selected: int | None) -> int:
+def _net(sign: int, truth: Sequence[int], dues: Dues, selected: int | None) -> int:
     """Wei, without the lot."""
-    worth = 0 if selected is None else sign * member.bids[selected] * WEI_PER_GWEI
+    worth = 0 if selected is None else sign * truth[selected] * WEI_PER_GWEI
     return worth - dues.payment
+
+
+def _signed(gwei: float) -> str:
+    return f"{gwei:.2f}".replace("-", "−")
+
+
+def _plain(gwei: float) -> str:
+    """Without decimals where there are none."""
+    return _signed(gwei).removesuffix(".00")
 
 
 def _theta(document: Document) -> float:
