@@ -101,4 +101,5 @@ def settings(labels: Sequence[str]) -> dict[str, object]:
         "common_labels": f"{COMMON[0]} to {COMMON[1]}",
         "value_of_a_wanted_label": f"uniform, 1 to {2 * MEAN_VALUE - 1} gwei",
         "cost_of_a_label": f"uniform, 1 to {2 * MEAN_COST - 1} gwei",
+        "claimant": "any base station",
     }

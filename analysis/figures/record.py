@@ -11,8 +11,8 @@ from analysis.figures.figure import Data, Figure, FigureError, Request, Setting
 from analysis.provenance import machine, write_document
 
 RESULTS = Path(__file__).parent / "results"
-REFERENCE = ("mechanism", "round_facts", "settlement", "misreports", "literal")
-WATCHED = ("contracts", "fl", "analysis/figures", *(f"analysis/{name}.py" for name in REFERENCE))
+REFERENCE = ("mechanism", "round_facts", "settlement")
+WATCHED = ("contracts", "fl", "analysis/figures", "analysis/devnode", *(f"analysis/{name}.py" for name in REFERENCE))
 
 
 def stem_of(name: str, setting: Setting, folder: Path = RESULTS) -> Path:
