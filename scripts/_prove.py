@@ -23,6 +23,8 @@ PROOFS = ROOT / "contracts" / "test" / "proofs"
 HALMOS_RESULTS = CACHE / "halmos.json"
 # Wall-clock seconds for one question to the solver; the longest takes half a minute of an idle core.
 SOLVER_TIMEOUT = 600
+# Per cent of the contract's lines that forge's random calls must reach.
+LINES_REACHED = 95
 
 
 class Failed(Exception):
@@ -136,6 +138,26 @@ def invariants() -> None:
         raise Failed("forge ran no test")
 
 
+def coverage() -> None:
+    """Forge's random calls reach at least 95 % of the contract's lines."""
+    command = [str(ROOT / ".venv" / "bin" / "forge"), "coverage", "--ir-minimum", "--gas-limit", str(10**11)]
+    command += ["--match-path", "contracts/test/invariants/*", "--match-test", "test_handler"]
+    check_coverage(run([*command, "--no-match-coverage", "contracts/test"]))
+
+
+def check_coverage(said: str) -> None:
+    """The total of forge's table: lines come first.
+
+    Raises:
+        Failed: there is none, or too few lines are reached.
+    """
+    total = re.search(r"^\| Total +\| +([\d.]+)% \(", said, re.MULTILINE)
+    if not total:
+        raise Failed("forge says nothing of coverage")
+    if float(total[1]) < LINES_REACHED:
+        raise Failed(f"{total[1]} % of the lines are reached, {LINES_REACHED} % required")
+
+
 def hypothesis() -> None:
     """The searches over random rounds and random walks, at length."""
     run([*APE_TEST, "tests/analysis", "tests/contracts/stateful", "--hypothesis-profile=search"])
@@ -153,7 +175,7 @@ def mutation() -> None:
 
 APE_TEST = [str(ROOT / ".venv" / "bin" / "ape"), "test"]
 PARTS: dict[str, Callable[[], None]] = {
-    part.__name__: part for part in (halmos, slither, invariants, heavy, hypothesis, mutation)
+    part.__name__: part for part in (halmos, slither, invariants, coverage, heavy, hypothesis, mutation)
 }
 
 

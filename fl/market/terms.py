@@ -9,8 +9,7 @@ from eth_abi import encode
 from eth_utils import keccak
 
 GWEI = 10**9
-SHORTEST_PHASE = 60  # seconds
-SHORTEST_REVEAL_PHASE = 240
+SHORTEST_REVEAL_PHASE = 240  # seconds
 DRAW_DELAY = 60  # seconds from the commit deadline to the draw
 
 

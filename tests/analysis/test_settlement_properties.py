@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from analysis.figures.search import Conduct, gain_of, members_of, ours, utility
-from analysis.mechanism import WEI_PER_GWEI
+from analysis.mechanism import CONTRIBUTION_ONE, WEI_PER_GWEI, contribution_bonus
 from analysis.round_facts import Dues, Member, Round, RoundResult
 from analysis.settlement import settle_round
 from tests.analysis.round_strategies import bids, rounds
@@ -156,8 +156,11 @@ def test_any_station__lies_where_contributions_are_upheld__gains_nothing(
     round_, member = case
     place = member - len(round_.owners)
     assume(place >= 0 and round_.contributions and round_.contributions[place] != 0)
+    assume(sum(points or 0 for points in round_.contributions) == CONTRIBUTION_ONE)
     upheld = replace(round_, upheld=True)
-    bonus = settle_round(upheld).stations[place].bonus
+    committed = [j for j, station in enumerate(round_.stations) if station.committed]
+    bonuses = contribution_bonus(round_.stake, [round_.contributions[j] for j in committed])
+    bonus = bonuses[committed.index(place)]
 
     def net(played: Round) -> int:
         outcome = ours(played)

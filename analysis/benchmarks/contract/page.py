@@ -32,7 +32,7 @@ def _calls(figures: Figures) -> list[str]:
         "## Gas of a call",
         "",
         f"Targets and the naive contract are those at {TARGET_MODELS} models. A *new* account has no free balance yet,",
-        "a *returning* one has; *first* and *later* are said of a side. The policy is equal unless said otherwise;",
+        "a *returning* one has; *first* and *later* are said of a side. Owners weigh the same if nothing else is said,",
         "membership proofs have a depth of 11.",
         "",
         *_table(

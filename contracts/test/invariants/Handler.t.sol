@@ -19,10 +19,14 @@ contract Handler is Moves {
     uint256 public refused;
     /// @notice How many rounds have come to each status.
     mapping(Status => uint256) public came;
-    /// @notice Whether a member's stage or side, or a round's status or phase has ever gone back.
+    /// @notice Whether a member's stage or side, or a round's status or phase has ever gone back, or a term changed.
     bool public wentBack;
+    /// @notice Whether a round's sums were ever others than those of the bids that were revealed.
+    bool public misadded;
 
     mapping(uint256 roundId => mapping(address account => IHCFL.MemberView)) private _members;
+    mapping(uint256 roundId => uint256[MODELS][2]) private _sums;
+    mapping(uint256 roundId => bytes32) private _doors;
     mapping(uint256 roundId => Phase) private _phases;
     mapping(uint256 roundId => Status) private _statuses;
 
@@ -121,7 +125,9 @@ contract Handler is Moves {
 
     function _create(uint256 x) private {
         IHCFL.RoundTerms memory t = _drawTerms(x);
-        _terms[_market.createRound(t, _root(t))] = t;
+        bytes32 root = _root(t);
+        uint256 r = _market.createRound(t, root);
+        (_terms[r], _doors[r]) = (t, _market.doorOf(root, _market.termsHashOf(t)));
     }
 
     /// @dev What the phase asks of actor i.
@@ -168,7 +174,13 @@ contract Handler is Moves {
     function _make(Move move, uint256 r, uint256 i, uint256 x) private {
         (uint256 value, bytes memory data) = _call(move, r, i, x);
         ++tried[move];
-        if (_act(i, value, data)) ++done[move];
+        if (!_act(i, value, data)) return;
+        ++done[move];
+        if (move != Move.Reveal) return;
+        (uint256 side, uint256 word) = (uint256(_market.memberOf(r, _at(i)).role), _bids[r][_at(i)]);
+        for (uint256 m; m < MODELS; ++m) {
+            _sums[r][side][m] += (word >> (64 * (m + 1))) & type(uint64).max;
+        }
     }
 
     function _withdraw(uint256 i, uint256 amount) private {
@@ -203,6 +215,12 @@ contract Handler is Moves {
         if (v.phase < _phases[r] || v.status < old || (over && v.status != old)) wentBack = true;
         if (v.status != old) ++came[v.status];
         (_phases[r], _statuses[r]) = (v.phase, v.status);
+        (IHCFL.RoundTerms memory terms, bytes32 door) = _market.termsOf(r);
+        if (door != _doors[r] || keccak256(abi.encode(terms)) != keccak256(abi.encode(_terms[r]))) wentBack = true;
+        (uint256[] memory values, uint256[] memory costs) = _market.sumsOf(r);
+        for (uint256 m; m < values.length; ++m) {
+            if (values[m] != _sums[r][0][m] || costs[m] != _sums[r][1][m]) misadded = true;
+        }
         for (uint256 i; i < ACTORS; ++i) {
             IHCFL.MemberView memory now_ = _market.memberOf(r, _at(i));
             IHCFL.MemberView storage before = _members[r][_at(i)];

@@ -30,6 +30,7 @@ contract InvariantsTest {
     error TookTooMuch(address account, uint256 has, uint256 due);
     error Deficit(uint256 round, uint256 collected, uint256 paid);
     error WentBack();
+    error Misadded();
     error KeepsTooLittle(uint256 round, uint256 kept, uint256 least);
     error KeepsMoreThanDust(uint256 round, uint256 dust);
     error Stuck(uint256 round, address account, Stage stage);
@@ -70,6 +71,7 @@ contract InvariantsTest {
         _nobodyTakesMoreThanItsOwn();
         _noDeficit();
         _nothingGoesBack();
+        _sumsAreOfTheBids();
         _lotsAreTheTaxes();
         _roundsKeepWhatIsNobodys();
     }
@@ -129,6 +131,11 @@ contract InvariantsTest {
     /// @notice No member's stage, side or flag, no round's status or phase goes back.
     function _nothingGoesBack() private view {
         if (handler.wentBack()) revert WentBack();
+    }
+
+    /// @notice The sums are those of the bids that were revealed.
+    function _sumsAreOfTheBids() private view {
+        if (handler.misadded()) revert Misadded();
     }
 
     /// @notice A lot is the taxes that have come in, less what the claimant has taken of them.

@@ -34,6 +34,7 @@ contract Moves is Books {
     uint256 internal constant LARGEST_CAP = 2 ** 44 - 1;
     uint256 internal constant FUNDS = 2 ** 120; // wei, above any lock
     uint16 internal constant GLOBAL_ROUNDS = 2;
+    uint256 internal constant MODELS = 3;
 
     Actor[ACTORS] public actors;
     mapping(uint256 roundId => IHCFL.RoundTerms) internal _terms;
@@ -62,7 +63,7 @@ contract Moves is Books {
         }
         t.thresholdBps = uint16(5_000 + (x >> 37) % 5_000);
         t.toleranceBps = uint16((x >> 51) % 10_000);
-        t.maxModels = uint8(1 + (x >> 65) % 3);
+        t.maxModels = uint8(1 + (x >> 65) % MODELS);
         uint40 now_ = uint40(block.timestamp);
         t.deadlines =
             IHCFL.Deadlines(now_ + 100, now_ + 200, now_ + 500, now_ + 600, now_ + 700, now_ + 800, now_ + 900);

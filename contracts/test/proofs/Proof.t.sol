@@ -15,6 +15,11 @@ abstract contract Proof {
         VM.assume(condition);
     }
 
+    /// @dev An amount of whole gwei: what a division is, `gweis · 10^9 / 10^9 = gweis`, is told to the solver, which takes long to find out.
+    function assumeWholeGwei(uint256 amount, uint256 gweis) internal pure {
+        assume(gweis < 2 ** 64 && amount == gweis * 1 gwei && amount / 1 gwei == gweis);
+    }
+
     /// @dev What a packed word holds, field by field, against what it should.
     function assertSame(uint256[] memory actual, uint256[] memory expected) internal pure {
         assert(actual.length == expected.length);

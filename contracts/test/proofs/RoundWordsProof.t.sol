@@ -43,11 +43,12 @@ contract RoundWordsProof is Proof {
     function assumeChecked(IHCFL.RoundTerms calldata t) private pure {
         assume(t.deadlines.commit < t.deadlines.reveal && t.deadlines.reveal - t.deadlines.commit <= 365 days);
         assume(t.maxOwnerBid <= MAX_CAP && t.maxStationBid <= MAX_CAP && t.maxModels <= 64);
-        assume(t.bond <= MAX_BOND && t.bond % 1 gwei == 0);
     }
 
-    function check_terms__checked__areReadBack(IHCFL.RoundTerms calldata t) external pure {
+    function check_terms__checked__areReadBack(IHCFL.RoundTerms calldata t, uint256 bond) external pure {
         assumeChecked(t);
+        assumeWholeGwei(t.bond, bond);
+        assume(t.bond <= MAX_BOND);
         uint256[] memory expected = new uint256[](10);
         (expected[0], expected[1]) = (t.deadlines.commit, t.deadlines.reveal);
         (expected[2], expected[3], expected[4]) = (t.maxOwnerBid, t.maxStationBid, t.bond);
@@ -145,8 +146,9 @@ contract RoundWordsProof is Proof {
 
     // ───────────────────────────────────────────── draw ────────────────────────────────────────────────
 
-    function check_draw__checkedTerms__areReadBack(IHCFL.RoundTerms calldata t) external pure {
-        assume(t.contributionStake <= MAX_CAP * 1 gwei && t.contributionStake % 1 gwei == 0);
+    function check_draw__checkedTerms__areReadBack(IHCFL.RoundTerms calldata t, uint256 stake) external pure {
+        assumeWholeGwei(t.contributionStake, stake);
+        assume(stake <= MAX_CAP);
         assume(t.thresholdBps <= 9_999 && t.toleranceBps <= 9_999);
         assume(t.surplusMinBps <= t.surplusMaxBps && t.surplusMaxBps <= 9_999);
         uint256[] memory expected = new uint256[](8);
@@ -155,17 +157,24 @@ contract RoundWordsProof is Proof {
         assertSame(fields(DrawLibrary.pack(t)), expected);
     }
 
-    /// @notice θ is drawn once, and lies in its range: a numerator of `(lo + (hi − lo) u / 2^64) / 10,000`, rounded down.
-    function check_draw__theta__isWithinItsRange(Draw draw, uint64 u) external pure {
+    /// @notice θ is drawn once: its numerator is `quotient = (lo · 2^64 + (hi − lo) · u) / 10,000`, which fits its field by the next proof.
+    function check_draw__theta__isTheQuotient(Draw draw, uint64 u, uint64 quotient) external pure {
         (uint256 lo, uint256 hi) = draw.surplusBps();
-        assume(draw.theta() == 0 && lo <= hi && hi <= 9_999);
+        assume(draw.theta() == 0);
+        unchecked {
+            // To the solver a division is just a function.
+            assume(((lo << 64) + (hi - lo) * u) / 10_000 == quotient);
+        }
         uint256[] memory expected = fields(draw);
-        uint256 theta = draw.withTheta(u).theta();
-        expected[0] = theta;
+        expected[0] = quotient;
         assertSame(fields(draw.withTheta(u)), expected);
-        uint256 exact = lo * 2 ** 64 + (hi - lo) * u;
-        assert(theta * 10_000 <= exact && exact < (theta + 1) * 10_000);
-        assert((theta + 1) * 10_000 > lo * 2 ** 64 && theta * 10_000 <= hi * 2 ** 64);
+    }
+
+    /// @notice What is divided lies between `lo · 2^64` and `hi · 2^64`.
+    function check_draw__theta__liesInItsRange(uint16 lo, uint16 hi, uint64 u) external pure {
+        assume(lo <= hi && hi <= 9_999);
+        uint256 divided = (uint256(lo) << 64) + uint256(hi - lo) * u;
+        assert(divided >= uint256(lo) << 64 && divided <= uint256(hi) << 64);
     }
 
     function check_draw__liveModel__isSet(Draw draw, uint256 model) external pure {
@@ -175,10 +184,9 @@ contract RoundWordsProof is Proof {
         assertSame(fields(draw.withLive(model)), expected);
     }
 
-    /// @notice k base stations with at most `2,000,000 / n` points each, k ≤ n, have no more than the field holds.
-    function check_draw__listedPoints__areSet(Draw draw, uint256 stations, uint256 listed, uint256 sum) external pure {
-        assume(stations != 0 && stations <= MAX_COMMITTED && listed <= stations);
-        assume(sum <= listed * (2_000_000 / stations));
+    /// @notice Base stations that are listed with at most `2,000,000 / n` points each, n of them at most, have no more than fits.
+    function check_draw__listedPoints__areSet(Draw draw, uint24 n, uint24 most, uint256 sum) external pure {
+        assume(uint256(most) * n <= 2_000_000 && sum <= uint256(most) * n);
         assert(sum < 2 ** 21);
         uint256[] memory expected = fields(draw);
         expected[7] = sum;
