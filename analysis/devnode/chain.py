@@ -115,12 +115,6 @@ class Chain:
             self._wait_for_pool()
             assert self.rpc("evm_revert", identifier), f"snapshot {identifier} is gone"
 
-    def randomness_ahead(self) -> int:
-        """`prevrandao` of the next block, which cannot be set here: that block is mined, read and taken back."""
-        with self.snapshot():
-            self.rpc("evm_mine")
-            return int(self.rpc("eth_getBlockByNumber", "latest", False)["mixHash"], 16)
-
     def _wait_for_pool(self) -> None:
         """Wait until the node has taken what it mined out of its pool, which it does a moment after it has answered.
 

@@ -9,10 +9,10 @@ from eth_abi import encode
 from eth_utils import keccak
 
 from analysis.devnode.chain import Receipt
-from analysis.devnode.market import Call, Market
+from analysis.devnode.market import TOGETHER, Call, Market
 from fl.market.bids import SealedBid, pack_bids
 from fl.market.membership import Entry, MembershipTree
-from fl.market.terms import DRAW_DELAY, Phase, Role, RoundTerms, Stage, claimant_ordinal
+from fl.market.terms import DRAW_DELAY, Phase, Role, RoundTerms, Stage
 
 GLOBAL_ROUNDS = 3
 CLAIMED_ACCURACY_BPS = 9_100
@@ -414,30 +414,27 @@ def create_round(
 def draw_together(claimants: Mapping[LiveRound, Seat | None]) -> list[Receipt]:
     """Draw each of these rounds of one market in a block that names its claimant, if that committed.
 
-    A block's randomness cannot be set here, but is known before the block is mined: blocks pass until it fits. A round
-    without a claimant to wait for is drawn in the first.
+    A block's randomness cannot be set here, but the same block can be mined twice: draws are mined, read and taken
+    back, and blocks pass until they fit. A round without a claimant to wait for is drawn in the first.
     """
-    if not claimants:
-        return []
-    market = next(iter(claimants)).market
     ordinals = {round_: round_.member(seat).ordinal if seat else 0 for round_, seat in claimants.items()}
-    stations = {round_: round_.state.committed[Role.BASE_STATION] for round_ in claimants}
     receipts: dict[LiveRound, Receipt] = {}
-    while waiting := [round_ for round_ in claimants if round_ not in receipts]:
-        source = market.chain.randomness_ahead()
-        fitting = [
-            round_
-            for round_ in waiting
-            if not ordinals[round_] or claimant_ordinal(source, round_.id, stations[round_]) == ordinals[round_]
-        ]
+    while waiting := [round_ for round_ in claimants if round_ not in receipts][:TOGETHER]:
+        market = waiting[0].market
+        with market.chain.snapshot():
+            seen = market.send_together([round_.draw() for round_ in waiting])
+        fitting = [r for r, receipt in zip(waiting, seen, strict=True) if ordinals[r] in (0, _drawn_in(receipt))]
         if not fitting:
             market.chain.rpc("evm_mine")
         for round_, receipt in zip(fitting, market.send_together([r.draw() for r in fitting]), strict=True):
-            if ordinals[round_]:
-                drawn = receipt.event("ClaimantDrawn")["ordinal"]
-                assert drawn == ordinals[round_], f"the block drew claimant {drawn}, not {ordinals[round_]}"
+            assert ordinals[round_] in (0, _drawn_in(receipt)), "the same block drew another claimant"
             receipts[round_] = receipt
     return [receipts[round_] for round_ in claimants]
+
+
+def _drawn_in(receipt: Receipt) -> int:
+    """The ordinal of the claimant that was drawn; -1 where the round was cancelled."""
+    return next((event.values["ordinal"] for event in receipt.events if event.name == "ClaimantDrawn"), -1)
 
 
 def round_slot(round_id: int) -> int:
