@@ -49,8 +49,15 @@ class Rule:
     @property
     def least(self) -> int:
         """The fewest models that it can combine."""
+        return self.least_beside(0)
+
+    def least_beside(self, dropped: int) -> int:
+        """The fewest models that it can combine beside `dropped` ones that were wrong and are left out already.
+
+        Those count among the f, so that fewer of the others need to be outvoted.
+        """
         slope, offset = _LEAST[self.name]
-        return slope * self.tolerate + offset
+        return slope * max(0, self.tolerate - dropped) + offset
 
 
 _LEAST: Mapping[str, tuple[int, int]] = {"mean": (0, 1), "median": (0, 1), "trimmed-mean": (2, 1), "multi-krum": (2, 3)}

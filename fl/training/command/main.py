@@ -76,7 +76,8 @@ def _rounds(records: Sequence[Mapping[str, Any]]) -> Table:
         sent = sum(tier["down_bytes"] + tier["up_bytes"] for tier in tiers) / 1e6
         seconds = [f"{record['simulated_seconds']:.2f}" if "simulated_seconds" in record else ""] * simulated
         measured = (f"{record['accuracy']:.2%}", f"{record['loss']:.4f}", ", ".join(record["absent"]), f"{sent:,.1f}")
-        table.add_row(str(record["global_round"]), *measured, *seconds, record["model"][:18] + "…")
+        model = "as it was" if "unchanged" in record else record["model"][:18] + "…"
+        table.add_row(str(record["global_round"]), *measured, *seconds, model)
     return table
 
 

@@ -45,6 +45,8 @@ def record_of(
         "traffic": asdict(count_traffic(done.stations, size)),
         "seconds": round(seconds, 3),
     }
+    if done.unchanged:
+        record["unchanged"] = done.unchanged
     if links is not None:
         epochs = federation.stations[0].config.local_epochs
         record["simulated_seconds"] = simulate_round(done.stations, size, links, epochs)

@@ -94,9 +94,9 @@ class Pool:
         by_size = sorted(stations, key=lambda index: -self._federation.stations[index].samples)
         yield from self._do([Play(index, global_round) for index in by_size], _round_of)
 
-    def combine(self, updates: Sequence[Update], rule: Rule) -> State:
+    def combine(self, updates: Sequence[Update], rule: Rule, dropped: int = 0) -> State:
         """See `Crew`."""
-        return aggregate(updates, rule)
+        return aggregate(updates, rule, dropped)
 
     def gather(self, updates: Sequence[Update]) -> Sequence[Update]:
         """See `Crew`."""
