@@ -19,6 +19,7 @@ from rich.text import Text
 from fl.artefacts import ArtefactError
 from fl.training.command.options import Options, parse
 from fl.training.contribution.points import contribution_points, total_margins
+from fl.training.data.dataset import listed
 from fl.training.errors import TrainingError
 
 if TYPE_CHECKING:
@@ -62,10 +63,10 @@ def _show(options: Options, console: Console, group: Group) -> None:
     console.print(_rounds(records))
     if config.contribution != "none":
         console.print(_stations(federation, [contributions_of(record) for record in records]))
-    labels = ", ".join(federation.dataset.label_names)
-    console.print(
-        f"{federation.model.name} on {config.dataset}, target labels {labels}; last global model {records[-1]['model']}"
-    )
+    labels = listed(federation.dataset.label_names)
+    last = f"last global model {records[-1]['model']}"
+    # in a label, brackets are no markup
+    console.print(f"{federation.model.name} on {config.dataset}, target labels {labels}; {last}", markup=False)
 
 
 def _rounds(records: Sequence[Mapping[str, Any]]) -> Table:
