@@ -86,7 +86,7 @@ def train(
     """
     config = federation.config
     crew = InProcess(federation) if crew is None else crew
-    trained = federation.model.trained() if config.server_momentum else ()
+    trained = federation.model.trained(tied=True) if config.server_momentum else ()
     state = federation.initial_state() if state is None else state
     before = crew.evaluate(state)
     for global_round in range(first_round, config.rounds):

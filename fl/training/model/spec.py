@@ -184,26 +184,33 @@ class ModelSpec:
 
         return _tensors_of(self, torch.get_default_dtype())
 
-    def trained(self) -> Sequence[str]:
+    def trained(self, *, tied: bool = False) -> Sequence[str]:
         """Names of its parameters, which are trained, unlike a batch normalisation's statistics.
+
+        Args:
+            tied: with every name of a parameter that stands in several places, not only the first.
 
         Raises:
             ModelError: it cannot be built.
         """
-        return _trained_of(self)
+        return _trained_of(self, tied)
 
     def initial_state(self, seed: int) -> State:
         """The parameters that training starts from."""
         return dict(self.build(seed).state_dict())
 
     def check(self) -> None:
-        """Try the model on two blank images.
+        """Try the model on two blank images, judging and training, and on one.
 
         Raises:
             ModelError: it cannot be built, does not take such images, its output is not logits [2, classes], or
                 nothing in it can be trained.
         """
         import torch
+
+        from fl.training.config import StationConfig
+        from fl.training.model.runtime import reproducible
+        from fl.training.model.steps import Batch, Steps
 
         module = self.build().eval()
         try:
@@ -216,6 +223,11 @@ class ModelSpec:
             raise ModelError(f"model {self.name} gives outputs {shape} for 2 images, not (2, {self.classes})")
         if not any(parameter.requires_grad for parameter in module.parameters()):
             raise ModelError(f"model {self.name} has no parameter that is trained")
+        with reproducible(0, torch.device("cpu")):
+            steps = Steps(module.train(), StationConfig())
+            for count in (2, 1):
+                images = torch.zeros(count, *self.image_shape, dtype=torch.uint8)
+                steps.take(Batch(images, torch.zeros(count, dtype=torch.int64)))
 
 
 def check_state(spec: ModelSpec, state: Mapping[str, torch.Tensor]) -> None:
@@ -240,8 +252,8 @@ def _tensors_of(spec: ModelSpec, default: torch.dtype) -> Mapping[str, tuple[tup
 
 
 @lru_cache(maxsize=16)
-def _trained_of(spec: ModelSpec) -> Sequence[str]:
-    return tuple(name for name, _ in _outline(spec).named_parameters())
+def _trained_of(spec: ModelSpec, tied: bool) -> Sequence[str]:
+    return tuple(name for name, _ in _outline(spec).named_parameters(remove_duplicate=not tied))
 
 
 def _outline(spec: ModelSpec) -> nn.Module:
