@@ -26,9 +26,10 @@ from pathlib import Path
 from typing import Any
 
 from fl.artefacts import ArtefactError, ArtefactStore
+from fl.faults import line_of
 from fl.training.cloud import GlobalRound
 from fl.training.command.identity import differences, identity_of
-from fl.training.errors import CheckpointError, ModelError
+from fl.training.errors import CheckpointError, ModelError, on_disk
 from fl.training.federation import Federation
 from fl.training.model.artefact import load_model, load_state, save_model, save_state
 from fl.training.model.parameters import State
@@ -96,7 +97,14 @@ class RunFolder:
             spec: of the global model.
             done: the round.
             record: its line in the metrics file.
+
+        Raises:
+            CheckpointError: the system refused to write; the checkpoint before it stands.
         """
+        with on_disk(self._root):
+            self._save(spec, done, record)
+
+    def _save(self, spec: ModelSpec, done: GlobalRound, record: Mapping[str, Any]) -> None:
         model = self._store.put(save_model(spec, done.state, global_round=done.global_round))
         velocity = None
         if done.velocity is not None:
@@ -132,7 +140,7 @@ class RunFolder:
             if version == FORMAT:  # what was kept so far is kept, whether or not this command says so again
                 self._keep_models |= bool(document["keep_models"])
                 self._dropped = [str(digest) for digest in document["dropped"]]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError) as error:
             raise CheckpointError(
                 f"{self._checkpoint} cannot be read ({error!r}): move the folder away to start anew"
             ) from error
@@ -224,8 +232,8 @@ def open_run(root: Path, federation: Federation, keep_models: bool = False) -> I
         keep_models: keep every global round's model, not only the last two; a run that once did goes on doing so.
 
     Raises:
-        CheckpointError: the folder holds another run, another process trains in it, or no checkpoint in it can be
-            read.
+        CheckpointError: the folder holds another run, another process trains in it, no checkpoint in it can be read,
+            or the system does not let it be read or written.
     """
     try:
         root.mkdir(parents=True, exist_ok=True)
@@ -234,13 +242,14 @@ def open_run(root: Path, federation: Federation, keep_models: bool = False) -> I
             raise CheckpointError(f"{root} is not empty and holds no run: choose another folder")
         lock = (root / "lock").open("w")
     except OSError as error:
-        raise CheckpointError(f"{root} cannot be used as a folder: {error}") from error
+        raise CheckpointError(f"{root} cannot be used as a folder: {line_of(error)}") from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the system lets go of it however the process ends
         except OSError:
             raise CheckpointError(f"another process trains in {root}") from None
-        folder = RunFolder(root, identity_of(federation), federation.model, keep_models)
+        with on_disk(root):
+            folder = RunFolder(root, identity_of(federation), federation.model, keep_models)
         finished = 0 if folder.resumed is None else folder.resumed.global_round + 1
         if finished > federation.config.rounds:
             raise CheckpointError(

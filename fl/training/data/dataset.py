@@ -130,13 +130,13 @@ def listed(labels: Iterable[str]) -> str:
     return ", ".join('"{}"'.format(label.replace('"', '""')) if "," in label else label for label in labels)
 
 
-def labels_of(dataset: str, data_dir: Path | None = None) -> tuple[str, ...]:
+def labels_of(dataset: str, data_dir: Path | str | None = None) -> tuple[str, ...]:
     """The label names of a data set, without loading it (and without torch).
 
     Raises:
         DataError: the data set is unknown, or the folder does not have the right layout.
     """
-    return source_of(dataset).label_names(data_dir)
+    return source_of(dataset).label_names(None if data_dir is None else Path(data_dir))
 
 
 def check_targets(label_names: Sequence[str], targets: Sequence[str]) -> list[int]:
@@ -156,7 +156,7 @@ def check_targets(label_names: Sequence[str], targets: Sequence[str]) -> list[in
 
 def load_dataset(
     name: str,
-    data_dir: Path | None = None,
+    data_dir: Path | str | None = None,
     *,
     targets: Sequence[str] | None = None,
     train_images: int | None = None,
@@ -184,7 +184,7 @@ def load_dataset(
         DataError: the data set or a target label is unknown, there are not that many images, the folder does
             not have the right layout, or the download failed.
     """
-    source = source_of(name)
+    source, data_dir = source_of(name), None if data_dir is None else Path(data_dir)
     label_names = source.label_names(data_dir)
     train, test = source.open(data_dir, download_dir)
     return _load(name, label_names, train, test, targets, train_images, test_images, seed)

@@ -7,11 +7,12 @@ float32 [n, channels, height, width] in [−1, 1] to logits [n, classes]. To add
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, TypeAlias
 
+from fl.faults import Fault, line_of
 from fl.training.errors import ModelError
 
 if TYPE_CHECKING:
@@ -166,11 +167,13 @@ class ModelSpec:
             torch.manual_seed(seed)
             try:
                 module = factory(self.image_shape, self.classes)
-            except (TypeError, ValueError, RuntimeError) as error:
+            except Exception as error:  # the factory may be anybody's
                 what = f"for images {self.image_shape} and {self.classes} classes"
-                raise ModelError(f"model {self.name} cannot be built {what}: {error}") from error
+                raise ModelError(f"model {self.name} cannot be built {what}: {_said(error)}") from error
         if not isinstance(module, torch.nn.Module):
             raise ModelError(f"model {self.name} is no torch.nn.Module but {type(module).__name__}")
+        if lazy := [name for name, each in _tensors_in(module) if torch.nn.parameter.is_lazy(each)]:
+            raise ModelError(f"model {self.name} has a lazy layer, of no size yet ({lazy[0]}): give it its sizes")
         module.to(memory_format=torch.channels_last)
         return module if device is None else module.to(device)
 
@@ -216,8 +219,8 @@ class ModelSpec:
         try:
             with torch.inference_mode():
                 outputs = module(torch.zeros(2, *self.image_shape))
-        except (TypeError, ValueError, RuntimeError) as error:
-            raise ModelError(f"model {self.name} does not take images {self.image_shape}: {error}") from error
+        except Exception as error:
+            raise ModelError(f"model {self.name} does not take images {self.image_shape}: {_said(error)}") from error
         shape = tuple(getattr(outputs, "shape", ()))
         if shape != (2, self.classes):
             raise ModelError(f"model {self.name} gives outputs {shape} for 2 images, not (2, {self.classes})")
@@ -256,6 +259,15 @@ def _trained_of(spec: ModelSpec, tied: bool) -> Sequence[str]:
     return tuple(name for name, _ in _outline(spec).named_parameters(remove_duplicate=not tied))
 
 
+def _said(error: BaseException) -> str:
+    return line_of(error) if isinstance(error, Fault) else f"{type(error).__name__}: {line_of(error)}"
+
+
+def _tensors_in(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    yield from module.named_parameters()
+    yield from module.named_buffers()
+
+
 def _outline(spec: ModelSpec) -> nn.Module:
     import torch
 
@@ -266,9 +278,9 @@ def _outline(spec: ModelSpec) -> nn.Module:
 def _import_factory(path: str) -> Factory:
     try:
         factory = pkgutil.resolve_name(path)
-    except (ImportError, AttributeError, ValueError) as error:
+    except (Exception, SystemExit) as error:  # its module may do anything
         raise ModelError(
-            f"the factory {path} cannot be imported ({error}): give package.module:factory, findable from here"
+            f"the factory {path} cannot be imported ({_said(error)}): give package.module:factory, findable from here"
         ) from error
     if not callable(factory):
         raise ModelError(f"the factory {path} cannot be called")
