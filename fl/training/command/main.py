@@ -67,8 +67,8 @@ def _show(options: Options, console: Console, group: Group) -> None:
                 images = len(federation.dataset.test)
                 progress.console.print(
                     f"contributions ({config.contribution}) take up to {evaluations:,} evaluations on {images:,} test "
-                    f"images, about {_duration(seconds)}: --contribution margin takes {config.stations} in a global round, "
-                    "and fewer --test-images take less"
+                    f"images, about {_duration(seconds)}: --contribution margin takes {config.stations} in a "
+                    "global round, and fewer --test-images take less"
                 )
 
         for record in run(
