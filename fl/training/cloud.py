@@ -59,6 +59,8 @@ def train(
     first_round: int = 0,
     present: Callable[[int, int], bool] = lambda global_round, station: True,
     on_station: Callable[[StationRound], None] = lambda played: None,
+    on_evaluated: Callable[[], None] = lambda: None,
+    before: Evaluation | None = None,
 ) -> Iterator[GlobalRound]:
     """Run the global rounds of the federation, one each time the next is asked for.
 
@@ -76,6 +78,8 @@ def train(
         present: whether a base station (second argument) takes part in a global round (first argument), beside
             those that `station_dropout` takes out.
         on_station: called with each base station's round as it ends, for progress.
+        on_evaluated: called after each model that is judged to measure contributions, for progress.
+        before: the model to start from, judged; None: it is judged first.
 
     Yields:
         Each finished global round.
@@ -88,7 +92,7 @@ def train(
     crew = InProcess(federation) if crew is None else crew
     trained = federation.model.trained(tied=True) if config.server_momentum else ()
     state = federation.initial_state() if state is None else state
-    before = crew.evaluate(state)
+    before = crew.evaluate(state) if before is None else before
     for global_round in range(first_round, config.rounds):
         here = [
             station.index
@@ -112,7 +116,7 @@ def train(
         updates = tuple(played.update for played in stations if played.update is not None)
         if not updates and (reasons := [played.reason for played in stations if played.diverged]):
             raise DivergedError(f"no base station has an update left in global round {global_round}; {reasons[0]}")
-        measured = measure_contributions(config, global_round, before, updates, crew)
+        measured = measure_contributions(config, global_round, before, updates, crew, on_evaluated)
         unchanged = ""
         try:
             combined = crew.combine(updates, config.rule, sum(played.diverged for played in stations))

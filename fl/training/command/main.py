@@ -41,7 +41,7 @@ def show(options: Options, console: Console) -> None:
 
 def _show(options: Options, console: Console, group: Group) -> None:
     from fl.training.command.metrics import contributions_of
-    from fl.training.command.run import run
+    from fl.training.command.run import evaluations_of, run
     from fl.training.crews.ranks import own_device
     from fl.training.federation import build_federation
 
@@ -53,17 +53,37 @@ def _show(options: Options, console: Console, group: Group) -> None:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("base station rounds"),
+        TextColumn("{task.fields[unit]}"),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console) as progress:
-        task = progress.add_task("training", total=config.rounds * config.stations)
-        for record in run(federation, options, lambda played: progress.advance(task), group):
+        task = progress.add_task("training", total=config.rounds * config.stations, unit="base station rounds")
+        each = evaluations_of(federation)
+        measuring = progress.add_task("contributions", total=config.rounds * each, unit="evaluations", visible=each > 0)
+
+        def estimate(evaluations: int, seconds: float) -> None:
+            if seconds > _LONG:
+                images = len(federation.dataset.test)
+                progress.console.print(
+                    f"contributions ({config.contribution}) take up to {evaluations:,} evaluations on {images:,} test "
+                    f"images, about {_duration(seconds)}: --contribution margin takes {config.stations} in a "
+                    "global round, and fewer --test-images take less"
+                )
+
+        for record in run(
+            federation,
+            options,
+            lambda played: progress.advance(task),
+            group,
+            on_evaluated=lambda: progress.advance(measuring),
+            on_estimate=estimate,
+        ):
             records.append(record)
             done = len(records)
             accuracy = f"training, accuracy {record['accuracy']:.1%}"
             progress.update(task, completed=done * config.stations, description=accuracy)
+            progress.update(measuring, completed=done * each)
     console.print(_rounds(records))
     if config.contribution != "none":
         console.print(_stations(federation, [contributions_of(record) for record in records]))
@@ -71,6 +91,15 @@ def _show(options: Options, console: Console, group: Group) -> None:
     last = f"last global model {records[-1]['model']}"
     # in a label, brackets are no markup
     console.print(f"{federation.model.name} on {config.dataset}, target labels {labels}; {last}", markup=False)
+
+
+_LONG = 60.0
+"""Seconds of measuring contributions from which on the command says so before it starts."""
+
+
+def _duration(seconds: float) -> str:
+    """Hours or minutes, for people."""
+    return f"{seconds / 3600:.1f} hours" if seconds >= 5400 else f"{max(1, round(seconds / 60))} minutes"
 
 
 def _rounds(records: Sequence[Mapping[str, Any]]) -> Table:

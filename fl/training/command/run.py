@@ -13,6 +13,7 @@ from fl.training.command.checkpoint import Resumed, RunFolder, open_run
 from fl.training.command.identity import check_alike
 from fl.training.command.metrics import Board, record_of
 from fl.training.command.options import Options
+from fl.training.contribution.methods import count_evaluations
 from fl.training.crews.pool import open_crew
 from fl.training.crews.ranks import ALONE, Group
 from fl.training.crews.spread import Spread
@@ -27,6 +28,9 @@ def run(
     options: Options,
     on_station: Callable[[StationRound], None] = lambda played: None,
     group: Group = ALONE,
+    *,
+    on_evaluated: Callable[[], None] = lambda: None,
+    on_estimate: Callable[[int, float], None] = lambda evaluations, seconds: None,
 ) -> Iterator[Mapping[str, Any]]:
     """Train what is left to train of a run; of several ranks, the first stores it.
 
@@ -35,6 +39,9 @@ def run(
         options: where to store what, and the links.
         on_station: called with each base station's round as it ends, for progress.
         group: the ranks that train it together, each of which calls this.
+        on_evaluated: called after each model that is judged to measure contributions, for progress.
+        on_estimate: called before the training with how many of these there will be at most, and the seconds that
+            they will take.
 
     Yields:
         The line of the metrics file of each global round, those of earlier processes first.
@@ -59,14 +66,23 @@ def run(
         crew = stack.enter_context(open_crew(federation, workers, first))
         if group.size > 1:
             crew = Spread(federation, group, crew)
+        state = federation.initial_state() if resumed is None else resumed.state
+        evaluations = (federation.config.rounds - first) * evaluations_of(federation)
+        before = None
+        if evaluations:
+            start = perf_counter()
+            before = crew.evaluate(state)
+            on_estimate(evaluations, evaluations * (perf_counter() - start))
         start = perf_counter()
         for done in train(
             federation,
             crew=crew,
-            state=None if resumed is None else resumed.state,
+            state=state,
             velocity=None if resumed is None else resumed.velocity,
             first_round=first,
             on_station=on_station,
+            on_evaluated=on_evaluated,
+            before=before,
         ):
             digest = digest_of(save_model(federation.model, done.state, global_round=done.global_round))
             record = record_of(federation, done, digest, perf_counter() - start, links)
@@ -97,6 +113,11 @@ class _Outputs:
             self._folder.save(self._spec, done, record)
         if self._board is not None:
             self._board.add(record)
+
+
+def evaluations_of(federation: Federation) -> int:
+    """The most evaluations that contributions take in a global round."""
+    return count_evaluations(federation.config.contribution, len(federation.stations))
 
 
 def links_of(options: Options) -> Links | None:

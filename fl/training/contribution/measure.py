@@ -24,7 +24,12 @@ from fl.training.update import Update
 
 
 def measure_contributions(
-    config: TrainingConfig, global_round: int, before: Evaluation, updates: Sequence[Update], crew: Crew
+    config: TrainingConfig,
+    global_round: int,
+    before: Evaluation,
+    updates: Sequence[Update],
+    crew: Crew,
+    on_evaluated: Callable[[], None] = lambda: None,
 ) -> Contributions:
     """Measure the contribution of each base station with an update, by the method that the configuration names.
 
@@ -34,14 +39,22 @@ def measure_contributions(
         before: the global model that it started from, judged.
         updates: of the base stations present.
         crew: that played it, and judges.
+        on_evaluated: called after each model that is judged, for progress.
     """
+
+    def judge(state: State) -> Evaluation:
+        try:
+            return crew.evaluate(state)
+        finally:
+            on_evaluated()
+
     method = config.contribution
     if method == "none" or not updates:
         return Contributions({}, 0)
     updates = crew.gather(updates)
     if method == "margin":
-        return Contributions(measure_margins(before, updates, crew.evaluate), len(updates))
-    worth = coalition_worth(before, updates, crew.evaluate)
+        return Contributions(measure_margins(before, updates, judge), len(updates))
+    worth = coalition_worth(before, updates, judge)
     players = [update.station for update in updates]
     if method == "leave-one-out":
         return leave_one_out(players, worth)

@@ -76,6 +76,23 @@ def measure_margins(
     return margins
 
 
+def count_evaluations(method: str, stations: int) -> int:
+    """The most models that measuring the contributions of so many base stations takes to evaluate, as tabled above."""
+    if method == "none" or not stations:
+        return 0
+    if method == "margin":
+        return stations
+    if method == "leave-one-out":
+        return stations + 1 if stations > 1 else 1
+    if stations <= EXACT_STATIONS:
+        return (1 << stations) - 1
+    return 1 + _ORDERS * stations * (stations - 1)
+
+
+_ORDERS = 3
+"""Random orders for each base station."""
+
+
 class _Counted:
     """Asks for each coalition's worth once, and counts; that of nobody is known from the round before."""
 
@@ -138,7 +155,7 @@ def truncated_shapley(
         seed: of the orders.
     """
     random, counted = np.random.default_rng(seed), _Counted(worth)
-    orders = 3 * len(stations) if permutations is None else permutations
+    orders = _ORDERS * len(stations) if permutations is None else permutations
     full = counted(frozenset(stations))
     values = {station: Fraction(0) for station in stations}
     for _ in range(orders):

@@ -58,7 +58,7 @@ class Pool:
 
     Args:
         federation: on the CPU, its base stations of one thread. What changes in it later, the workers do not see.
-        workers: number of processes.
+        workers: number of processes; no more than base stations are started.
 
     Raises:
         TrainingError: workers cannot play this federation, or not on this system.
@@ -71,7 +71,7 @@ class Pool:
         self._incoming = SharedState(federation.model)
         self._hands: list[_Hand] = []
         try:
-            for _ in range(workers):
+            for _ in range(min(workers, len(federation.stations))):
                 self._hands.append(self._start())
         except OSError as error:
             self.close()

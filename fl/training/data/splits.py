@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from typing import TypeAlias
 
 import numpy as np
@@ -57,10 +58,13 @@ def split_dirichlet(labels: NDArray[np.int64], parts: int, alpha: float, seed: i
         for part, piece in zip(drawn, np.split(images, cuts), strict=True):
             part.append(piece)
     split = [np.concatenate(pieces) for pieces in drawn]
+    by_size = [(-len(part), index) for index, part in enumerate(split)]
+    heapq.heapify(by_size)
     for index in range(parts):
         if len(split[index]) == 0:
-            largest = max(range(parts), key=lambda part: len(split[part]))
+            _, largest = by_size[0]  # there are images enough, so it has two or more
             split[index], split[largest] = split[largest][-1:], split[largest][:-1]
+            heapq.heapreplace(by_size, (-len(split[largest]), largest))
     return [np.sort(part) for part in split]
 
 

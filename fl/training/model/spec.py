@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, TypeAlias
 
-from fl.faults import Fault, line_of
+from fl.faults import line_of
 from fl.training.errors import ModelError
 
 if TYPE_CHECKING:
@@ -260,7 +260,8 @@ def _trained_of(spec: ModelSpec, tied: bool) -> Sequence[str]:
 
 
 def _said(error: BaseException) -> str:
-    return line_of(error) if isinstance(error, Fault) else f"{type(error).__name__}: {line_of(error)}"
+    plain = isinstance(error, ImportError | AttributeError | TypeError | ValueError | RuntimeError) and str(error)
+    return line_of(error) if plain else f"{type(error).__name__}: {line_of(error)}"
 
 
 def _tensors_in(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:

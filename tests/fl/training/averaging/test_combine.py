@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from fl.training.averaging.aggregate import aggregate
 from fl.training.averaging.combine import combine, multi_krum
@@ -20,8 +22,10 @@ from fl.training.errors import DivergedError, ModelError, TooFewError, TrainingE
 from fl.training.federation import build_federation
 from fl.training.model.parameters import State
 from fl.training.model.runtime import use_threads
+from fl.training.model.spec import ModelSpec
 from fl.training.seeds import Stream, derive_seed
 from fl.training.station import Station, StationRound
+from fl.training.update import Update
 from tests.fl.training.support import copy_state, equal
 
 MEDIAN, TRIMMED, KRUM = Rule("median"), Rule("trimmed-mean", 1), Rule("multi-krum", 1)
@@ -110,6 +114,30 @@ def test_combine__from_a_generator_that_reuses_its_tensors__is_the_same(rule: Ru
             yield {"weight": shared.copy_(torch.tensor(row))}, 1
 
     assert torch.equal(combine(rule, reusing())["weight"], combine(rule, models(*rows))["weight"])
+
+
+@pytest.mark.parametrize("rule", [MEDIAN, TRIMMED, KRUM])
+def test_aggregate__robustly__copies_no_update(rule: Rule) -> None:
+    """They lie in memory as it is: 50 base stations of a large model would need it twice."""
+    spec = ModelSpec("small-cnn", (1, 8, 8), 2)
+    names = spec.trained()
+    states = [{name: torch.full((100,), float(station)) for name in names} for station in range(9)]
+    with Clones() as clones:
+        aggregate([Update(spec, station, 0, state, 1) for station, state in enumerate(states)], rule)
+    assert clones.count == 0
+    with clones:
+        combine(rule, ((state, 1) for state in states))
+    assert clones.count == 9 * len(names), "copies of what changes once the next is asked for"
+
+
+class Clones(TorchDispatchMode):
+    """Counts copied tensors."""
+
+    count = 0
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.count += function is torch.ops.aten.clone.default
+        return function(*args, **(kwargs or {}))
 
 
 # Models that are left out because they are not finite

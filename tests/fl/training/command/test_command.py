@@ -147,6 +147,18 @@ def test_command__labels_with_commas_and_brackets__are_targeted_and_shown(
     assert 'target labels [bold]blue, "red, round"; last' in " ".join(capsys.readouterr().out.split())
 
 
+@pytest.mark.parametrize(("seconds", "said"), [(1.0, ""), (18_000.0, "about 5.0 hours: --contribution margin takes 2")])
+def test_command__long_measuring__is_said_before_it_starts(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], seconds: float, said: str
+) -> None:
+    clock = iter(range(10**6))
+    monkeypatch.setattr("fl.training.command.run.perf_counter", lambda: next(clock) * seconds / 6)
+    assert run(monkeypatch, *SMALL, "--contribution", "shapley") == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert ("contributions (shapley) take up to 6 evaluations on 72 test images" in shown) == bool(said)
+    assert said in shown and "6/6 evaluations" in shown
+
+
 def test_help__in_a_process_of_its_own__loads_no_torch() -> None:
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "fl.training", "--help"],

@@ -13,12 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fl.training.cloud import GlobalRound, train
+from fl.training.command.options import Options
+from fl.training.command.run import run
 from fl.training.config import METHODS, StationConfig, TrainingConfig
 from fl.training.contribution.measure import coalition_worth, measure_contributions
 from fl.training.contribution.methods import (
     EXACT_STATIONS,
     Contributions,
     Worth,
+    count_evaluations,
     exact_shapley,
     leave_one_out,
     measure_margins,
@@ -148,6 +151,33 @@ def test_evaluations__of_exact_methods__are_as_stated(stations: int) -> None:
 def test_evaluations__of_random_orders__are_at_most_as_stated(stations: int) -> None:
     measured = truncated_shapley(range(stations), lambda some: Fraction(len(some), 20))
     assert stations < measured.evaluations <= most_evaluations("shapley", stations) < 2**stations
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_count_evaluations__of_any_number_of_stations__is_as_stated(method: str) -> None:
+    assert [count_evaluations(method, stations) for stations in range(1, 20)] == [
+        most_evaluations(method, stations) for stations in range(1, 20)
+    ]
+    assert count_evaluations(method, 0) == 0
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_run__measuring__is_estimated_before_and_tells_of_every_evaluation(
+    create_federation: Callable[..., Federation], method: str
+) -> None:
+    """So that the bar moves while contributions are measured, and is full at their end."""
+    federation = create_federation(train_images=30, contribution=method)
+    told: list[object] = []
+    records = run(
+        federation,
+        Options(federation.config),
+        on_station=lambda played: told.append("trained"),
+        on_evaluated=lambda: told.append("evaluated"),
+        on_estimate=lambda evaluations, seconds: told.append((evaluations, seconds > 0)),
+    )
+    counts = [record["evaluations"] for record in records]
+    expected = [entry for count in counts for entry in ["trained"] * 3 + ["evaluated"] * count]
+    assert told == ([] if method == "none" else [(sum(counts), True)]) + expected
 
 
 def test_exact_shapley__too_many_stations__says_so() -> None:

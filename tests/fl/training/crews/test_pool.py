@@ -233,6 +233,12 @@ def test_pool__closed__leaves_no_process(federation: Federation) -> None:
         crew.evaluate(federation.initial_state())
 
 
+def test_pool__more_workers_than_base_stations__starts_one_for_each(federation: Federation) -> None:
+    before = set(children(os.getpid()))
+    with open_crew(federation, 10**9):
+        assert len(set(children(os.getpid())) - before) == 3
+
+
 def test_train__worker_killed__is_one_error_and_the_checkpoint_stands(federation: Federation, tmp_path: Path) -> None:
     expected = undisturbed(train_in(tmp_path / "whole", federation))
     before = set(children(os.getpid()))

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from types import FrameType
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -66,6 +70,53 @@ def test_split__same_seed__is_the_same_and_another_seed_is_not(alpha: float | No
     flat = [np.concatenate([part for station in split for part in station]) for split in (first, again, other)]
     assert np.array_equal(flat[0], flat[1])
     assert not np.array_equal(flat[0], flat[2])
+
+
+@given(st.integers(2, 40), st.integers(0, 60), st.integers(1, 3), seeds)
+def test_split_dirichlet__parts_that_drew_nothing__take_from_the_largest_the_first_of_equals(
+    parts: int, more: int, kinds: int, seed: int
+) -> None:
+    """By the definition, which is quadratic."""
+    labels = np.arange(parts + more) % kinds
+    random = np.random.default_rng(seed)
+    drawn: list[list[np.ndarray]] = [[] for _ in range(parts)]
+    for label in np.unique(labels):
+        images = random.permutation(np.flatnonzero(labels == label))
+        cuts = np.rint(np.cumsum(random.dirichlet(np.full(parts, 0.05)))[:-1] * len(images)).astype(np.int64)
+        for part, piece in zip(drawn, np.split(images, cuts), strict=True):
+            part.append(piece)
+    expected = [np.concatenate(pieces) for pieces in drawn]
+    for index in range(parts):
+        if len(expected[index]) == 0:
+            largest = max(range(parts), key=lambda part: len(expected[part]))
+            expected[index], expected[largest] = expected[largest][-1:], expected[largest][:-1]
+    found = split_dirichlet(labels, parts, 0.05, seed)
+    assert [part.tolist() for part in found] == [sorted(part.tolist()) for part in expected]
+
+
+def test_split_dirichlet__four_times_the_parts__takes_four_times_the_steps() -> None:
+    """Counted in lines of Python: the time of a crowded machine says nothing."""
+
+    def lines_of(parts: int) -> int:
+        count = 0
+
+        def trace(frame: FrameType, event: str, argument: object) -> Any:
+            nonlocal count
+            if "splits.py" not in frame.f_code.co_filename:
+                return None
+            count += event == "line"
+            return trace
+
+        labels = np.zeros(2 * parts, dtype=np.int64)
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            split_dirichlet(labels, parts, 0.01, seed=0)
+        finally:
+            sys.settrace(before)
+        return count
+
+    assert lines_of(800) < 5 * lines_of(200)
 
 
 @pytest.mark.parametrize("alpha", [None, 0.5])
