@@ -43,8 +43,10 @@ def on_terminal(*typed: str, columns: int, env: Mapping[str, str]) -> tuple[int,
     """The exit status of a command, and all that it writes to a terminal."""
     ours, its = pty.openpty()
     termios.tcsetwinsize(its, (24, columns))
+    # Both would count more than the terminal's own size.
+    inherited = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
     with subprocess.Popen(
-        typed, cwd=ROOT, env={**os.environ, "TERM": "xterm", **env}, stdin=its, stdout=its, stderr=its
+        typed, cwd=ROOT, env={**inherited, "TERM": "xterm", **env}, stdin=its, stdout=its, stderr=its
     ) as process:
         os.close(its)
         shown = bytearray()

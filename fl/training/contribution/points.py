@@ -57,22 +57,33 @@ def contribution_points(
         raise TrainingError(f"a contribution is a margin of at least 0, not {bad[0]}")
     weights = [Fraction(margin) for margin in margins]
 
-    points = [0] * count
-    shared = set(range(count))  # who gets a proportional share; the others have the least or the most
-
-    def exact() -> dict[int, Fraction]:
-        rest, weight = total - sum(points), sum(weights[i] for i in shared)
-        return {i: weights[i] * rest / weight if weight else Fraction(rest, len(shared)) for i in shared}
-
-    for bound, is_beyond in ((most, Fraction.__gt__), (1, Fraction.__lt__)):
-        while beyond := {i for i, share in exact().items() if is_beyond(share, Fraction(bound))}:
-            shared -= beyond
-            for i in beyond:
-                points[i] = bound
-    shares = exact()
-    for i, share in shares.items():
-        points[i] = int(share)
-    by_remainder = sorted(shares, key=lambda i: (int(shares[i]) - shares[i], i))
+    shares = _bounded_shares(weights, total, most)
+    points = [int(share) for share in shares]
+    by_remainder = sorted(range(count), key=lambda i: (points[i] - shares[i], i))
     for i in by_remainder[: total - sum(points)]:
         points[i] += 1
     return points
+
+
+def _bounded_shares(weights: Sequence[Fraction], total: int, most: int) -> list[Fraction]:
+    """`total` in parts as `weights`, each within 1 … most: what one bound takes or leaves is the others', likewise.
+
+    The parts are `min(most, max(1, λ · weight))` with the one λ by which they add up. Where even the largest λ leaves
+    something, it goes to those without weight, in equal parts.
+    """
+    weighted = [i for i, weight in enumerate(weights) if weight]
+    idle = len(weights) - len(weighted)
+    if len(weighted) * most + idle <= total:
+        rest = Fraction(total - len(weighted) * most, idle or 1)
+        return [Fraction(most) if weight else rest for weight in weights]
+    # The sum grows with λ, and its slope changes where a part leaves the least or reaches the most.
+    slope, fixed, at = Fraction(0), len(weights), Fraction(0)
+    for point, change, step in sorted(
+        [(1 / weights[i], weights[i], -1) for i in weighted]
+        + [(most / weights[i], -weights[i], most) for i in weighted]
+    ):
+        if fixed + slope * point >= total:
+            break
+        slope, fixed, at = slope + change, fixed + step, point
+    scale = (total - fixed) / slope if slope else at
+    return [min(Fraction(most), max(Fraction(1), scale * weight)) for weight in weights]

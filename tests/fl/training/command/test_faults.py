@@ -368,7 +368,8 @@ def test_command__stopped_by_signals__says_how_to_go_on_and_leaves_nobody(
         time.sleep(0.02)
     errors = process.communicate(timeout=60)[1].decode()
     assert errors == "stopped: the same command goes on from the last checkpoint\n"
-    assert process.returncode == status
+    # One that comes when the command has ended, and Python has not yet, ends that.
+    assert process.returncode in (status, *(-number for number in signals))
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)  # workers too
 
