@@ -24,6 +24,8 @@ from analysis.round_facts import Dues, Member, Round
 from analysis.settlement import settle_round
 from fl.crowdfunding.settings import RoundSettings
 from fl.crowdfunding.valuations import claimant_of, draw, terms_of
+from fl.market.members import worth_of
+from fl.market.views import OwnersView
 
 ROUND = Path(__file__).with_suffix(".json")
 PAGE = ROOT / "README.md"
@@ -59,7 +61,8 @@ def _truth(document: Document, side: str) -> list[int]:
     settings, model = RoundSettings(), document["models"][document["selected"]]
     valuations = draw(settings, LABELS)
     if side == "owners":
-        worths = [sum(values.get(label, 0) for label in model["targets"]) for values in valuations.values]
+        view = OwnersView(round(model["claimed_accuracy"] * BASIS_POINTS), tuple(model["targets"]))
+        worths = [worth_of(values, view) for values in valuations.values]
     else:
         worths = [cost * len(model["targets"]) for cost in valuations.costs]
     for worth, member in zip(worths, document[side], strict=True):
@@ -173,11 +176,10 @@ def _drawn(seed: int) -> tuple[Round, list[tuple[int, ...]]]:
     settings = RoundSettings(seed=seed)
     valuations, terms, claimant = draw(settings, LABELS), terms_of(settings, LABELS, 0), claimant_of(settings)
     models = [valuations.targets(owner) for owner in range(settings.owners)]
+    views = [OwnersView(settings.claimed_accuracy_bps, model) for model in models]
     costs = [tuple(cost * len(model) for model in models) for cost in valuations.costs]
     round_ = Round(
-        owners=tuple(
-            Member(tuple(sum(worth.get(y, 0) for y in model) for model in models)) for worth in valuations.values
-        ),
+        owners=tuple(Member(tuple(worth_of(values, view) for view in views)) for values in valuations.values),
         stations=tuple(Member(bids, revealed=number != claimant, recorded=1) for number, bids in enumerate(costs)),
         proposers=tuple(range(settings.owners)),
         claimant=claimant,

@@ -49,6 +49,7 @@ from scripts._command import Command
 @click.option("--edge-rounds", type=int, help="κ2: averages at a base station a round.  [default: the data set's]")
 @click.option("--alpha", type=float, help="Dirichlet concentration of the clients' data.  [default: IID]")
 @click.option("--claim", type=float, help="Accuracy that proposals claim, 0 … 1.  [default: the data set's]")
+@click.option("--pilot", type=float, help="Proposals claim what a pilot reaches on this part of the images, 0 … 1.")
 @click.option("--non-revealer", is_flag=True, help="The last owner seals its bids and never reveals them.")
 @click.option("--bad-winner", is_flag=True, help="The winner reports a model that it has not trained.")
 @click.option("--absent-station", is_flag=True, help="The last base station never records an update.")

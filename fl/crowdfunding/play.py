@@ -24,6 +24,10 @@ from fl.record.history import RoundRecord, rebuild
 from fl.training.data.dataset import labels_of, load_dataset
 from fl.training.federation import Federation, build_federation
 from fl.training.model.artefact import save_model
+from fl.training.pilot import forecast_once
+
+PILOTS = Path(".cache/pilots")
+"""Where forecasts are kept."""
 
 DRAW_SECONDS = 30
 """Left of the draw's window when no more blocks are let pass."""
@@ -50,11 +54,16 @@ class Played:
 
 @dataclass(frozen=True)
 class Stage:
-    """What a round needs beside a chain: the data's labels, every member's numbers, what each model trains on."""
+    """What a round needs beside a chain: the data's labels, every member's numbers, what each model trains on.
+
+    Attributes:
+        claims: the accuracy that each proposer expects of its model, 1/10,000.
+    """
 
     labels: tuple[str, ...]
     valuations: Valuations
     federations: tuple[Federation, ...]
+    claims: tuple[int, ...]
 
     @classmethod
     def of(cls, settings: RoundSettings) -> "Stage":
@@ -67,10 +76,24 @@ class Stage:
         valuations = draw(settings, labels)
         # Only images that are needed are read.
         whole = load_dataset(settings.dataset, settings.data_dir) if settings.train_images is None else None
-        federations = (
+        federations = tuple(
             build_federation(settings.training(valuations.targets(owner)), whole) for owner in range(settings.proposals)
         )
-        return cls(labels, valuations, tuple(federations))
+        return cls(labels, valuations, federations, _claims(settings, federations))
+
+
+def _claims(settings: RoundSettings, federations: Sequence[Federation]) -> tuple[int, ...]:
+    """Each proposer judges its pilot as an elector judges, by test images of its own, and claims what is then expected.
+
+    That is `(c + 1) / (n + 2)` for c of n images right, whatever one knew before: all of a few right is not 1.
+    """
+    if settings.pilot is None:
+        return (settings.claimed_accuracy_bps,) * len(federations)
+    pilots = (
+        forecast_once(with_own_data(federation, owner), settings.pilot, PILOTS)
+        for owner, federation in enumerate(federations)
+    )
+    return tuple((pilot.correct + 1) * 10_000 // (pilot.samples + 2) for pilot in pilots)
 
 
 class Play:
@@ -103,6 +126,7 @@ class Play:
         self.labels = stage.labels
         self.valuations = stage.valuations
         self.federations = stage.federations
+        self.claims = stage.claims
 
     def run(self) -> Played:
         """Play every phase.
@@ -170,12 +194,12 @@ class Play:
         before = {}
         for member in self.members:
             member.publish_key()
+            lock, loss = (
+                amount(member.role, member.points) // GWEI for amount in (member.terms.lock, member.terms.worst_loss)
+            )
+            self.watcher.did(member.name, f"locks {lock} gwei; doing its duties it loses {loss} at most")
             member.join()
             before[member.address] = self.market.balance_of(member.address)
-            lock, loss = (
-                amount(member.role, member.points) // GWEI for amount in (self.terms.lock, self.terms.worst_loss)
-            )
-            self.watcher.did(member.name, f"locked {lock} gwei; doing its duties it loses {loss} at most")
         return before
 
     def _propose(self) -> None:
@@ -183,9 +207,9 @@ class Play:
         owners = [owner.address for owner in self.owners]
         stations = [station.address for station in self.base_stations]
         self.texts: list[tuple[OwnersView, StationsView]] = []
-        for owner, federation in zip(self.owners, self.federations, strict=False):
+        for owner, federation, claim in zip(self.owners, self.federations, self.claims, strict=False):
             config, initial = federation.config, federation.initial_state()
-            view = OwnersView(self.settings.claimed_accuracy_bps, tuple(config.targets or ()))
+            view = OwnersView(claim, tuple(config.targets or ()))
             stations_view = StationsView(
                 model=federation.model.name,
                 dataset=config.dataset,
@@ -198,7 +222,8 @@ class Play:
             )
             model = owner.propose(view, stations_view, owners, stations)
             self.texts.append((view, stations_view))
-            self.watcher.did(owner.name, f"proposed model {model}: labels {', '.join(view.targets)}")
+            labels = ", ".join(view.targets)
+            self.watcher.did(owner.name, f"proposed model {model}: labels {labels}, claimed {claim / 100:.1f} %")
 
     def _commit(self) -> None:
         self.clock.wait_until(self.terms.deadlines.join)

@@ -67,6 +67,8 @@ class RoundSettings:
         local_epochs: κ1; None: the data set's default.
         edge_rounds: κ2; None: the data set's default.
         claim: accuracy that each proposal claims, 0 … 1; None: the data set's default.
+        pilot: part of the training images on which each proposer trains a pilot, 0 … 1, to forecast the accuracy that
+            it claims; None: it claims what `claim` says.
 
     Raises:
         SettingsError: they do not fit together.
@@ -92,6 +94,7 @@ class RoundSettings:
     misbehaviour: Misbehaviour = Misbehaviour.NONE
     phase_seconds: int = 3_600
     claim: float | None = None
+    pilot: float | None = None
     local_epochs: int | None = None
     edge_rounds: int | None = None
 
@@ -126,6 +129,10 @@ class RoundSettings:
             )
         if self.claim is not None and not 0 <= self.claim <= 1:  # nor nan
             raise SettingsError(f"--claim is an accuracy, 0 … 1, not {self.claim}")
+        if self.pilot is not None and not 0 < self.pilot <= 1:  # nor nan
+            raise SettingsError(f"--pilot is a part of the training images, above 0 and at most 1, not {self.pilot}")
+        if self.pilot is not None and self.claim is not None:
+            raise SettingsError("--claim and --pilot both say what proposals claim: choose one")
         if (model := self.training(()).model) is not None:
             check_name(model)
 

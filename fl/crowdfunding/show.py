@@ -96,7 +96,7 @@ def _models(document: RoundDocument) -> Table:
     for index, model in enumerate(document.models):
         table.add_row(
             str(index),
-            " ".join(model.targets),
+            escape(" ".join(model.targets)),
             f"{model.claimed_accuracy:.0%}",
             *(short_gwei(amount) for amount in (model.value, model.cost, model.margin)),
             "selected" if index == document.selected else "" if model.live else "not live",

@@ -19,7 +19,7 @@ class Valuations:
     """Every member's private numbers.
 
     Attributes:
-        values: by owner, gwei for each label that it wants.
+        values: by owner, gwei for each label that it wants, in a model that is never wrong.
         costs: by base station, gwei for each label that a model tells apart.
         owner_points: capabilities of the owners (1 under the equal policy).
     """

@@ -127,12 +127,25 @@ def _view_name(round_id: int, model: int) -> str:
     return f"round-{round_id}-model-{model}"
 
 
+def worth_of(values: Mapping[str, int], view: OwnersView) -> int:
+    """What a proposed model is worth to an owner, v(acc, y) (paper, section III-C.3), gwei, rounded.
+
+    The values of its target labels times the claimed accuracy; nothing is more accurate than 1.
+
+    Args:
+        values: gwei that each label is worth to the owner in a model that is never wrong.
+        view: what the proposal tells owners.
+    """
+    labels = sum(values.get(label, 0) for label in set(view.targets))
+    return (labels * min(view.claimed_accuracy_bps, 10_000) + 5_000) // 10_000
+
+
 @dataclass
 class Owner(Member):
     """A model owner.
 
     Attributes:
-        values: gwei that each label is worth to it in a model (paper, section V).
+        values: gwei that each label is worth to it in a model that is never wrong (paper, section V).
     """
 
     values: Mapping[str, int] = field(default_factory=dict)
@@ -171,8 +184,8 @@ class Owner(Member):
         return view
 
     def estimate(self, model: int) -> int:
-        """The sum of what the model's target labels are worth to it: v(acc, y), paper, section III-C.3."""
-        return sum(self.values.get(label, 0) for label in set(self.view(model).targets))
+        """What the model is worth to it if it is as accurate as it is claimed to be."""
+        return worth_of(self.values, self.view(model))
 
     @property
     def cap(self) -> int:

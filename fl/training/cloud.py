@@ -35,6 +35,7 @@ class GlobalRound:
         absent: why there is no update of a base station, by index.
         velocity: of the server's momentum after it; None without.
         evaluations: number of models that measuring the contributions took to evaluate.
+        unchanged: why the global model stayed as it was; empty where it did not.
     """
 
     global_round: int
@@ -46,6 +47,7 @@ class GlobalRound:
     absent: Mapping[int, str] = field(default_factory=dict)
     velocity: State | None = None
     evaluations: int = 0
+    unchanged: str = ""
 
 
 def train(
@@ -61,7 +63,8 @@ def train(
     """Run the global rounds of the federation, one each time the next is asked for.
 
     A base station without an update is left out and reported; where too few have one, the global model stays as it
-    is for that round.
+    is for that round, and the round says so. One whose update is not finite counts among the wrong ones that the rule
+    tolerates.
 
     Args:
         federation: the parties.
@@ -78,12 +81,12 @@ def train(
         Each finished global round.
 
     Raises:
-        DivergedError: no base station's loss is a finite number, or the global model's is not; the rounds yielded
-            before stand.
+        DivergedError: no base station's loss is a finite number, more base stations than the rule tolerates have no
+            finite update, or the global model's loss is not finite; the rounds yielded before stand.
     """
     config = federation.config
     crew = InProcess(federation) if crew is None else crew
-    trained = federation.model.trained() if config.server_momentum else ()
+    trained = federation.model.trained(tied=True) if config.server_momentum else ()
     state = federation.initial_state() if state is None else state
     before = crew.evaluate(state)
     for global_round in range(first_round, config.rounds):
@@ -110,16 +113,30 @@ def train(
         if not updates and (reasons := [played.reason for played in stations if played.diverged]):
             raise DivergedError(f"no base station has an update left in global round {global_round}; {reasons[0]}")
         measured = measure_contributions(config, global_round, before, updates, crew)
+        unchanged = ""
         try:
-            combined = crew.combine(updates, config.rule)
+            combined = crew.combine(updates, config.rule, sum(played.diverged for played in stations))
         except TooFewError as error:
+            unchanged = str(error)
             log.warning("global round %d: the global model stays as it is: %s", global_round, error)
+        except DivergedError as error:
+            reason = next((f"; {played.reason}" for played in stations if played.diverged), "")
+            raise DivergedError(f"global round {global_round}: {error}{reason}") from error
         else:
             state, velocity = _step(trained, state, combined, velocity, config.server_momentum)
         before = crew.evaluate(state)
         log.info("global round %d: accuracy %.4f, loss %.4f", global_round, before.accuracy, before.loss)
         yield GlobalRound(
-            global_round, state, updates, before, measured.values, stations, absent, velocity, measured.evaluations
+            global_round,
+            state,
+            updates,
+            before,
+            measured.values,
+            stations,
+            absent,
+            velocity,
+            measured.evaluations,
+            unchanged,
         )
 
 

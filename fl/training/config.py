@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from numbers import Integral, Real
 from pathlib import Path
 
 from fl.training.errors import TrainingError
@@ -17,9 +18,42 @@ PRECISIONS = ("float32", "bfloat16")
 """What clients can compute in."""
 
 
-def _at_least(name: str, value: int, least: int) -> None:
+_MOST = 2**31 - 1
+"""Of any count: what numpy and torch count with is no larger everywhere."""
+
+_LARGEST = 1e38
+"""Of what float32 computes with."""
+
+_MOST_THREADS = 1024
+"""Of which a machine has room for the stacks; with a hundred times as many torch ends the process."""
+
+_KINDS: dict[str, tuple[type, str]] = {
+    "int": (Integral, "a whole number"),
+    "float": (Real, "a number"),
+    "str": (str, "text"),
+    "bool": (bool, "True or False"),
+    "Path": (Path, "a path"),
+    "tuple[str, ...]": (tuple, "a tuple of labels"),
+}
+"""By the annotation of a setting: the class of its values, and what to call it."""
+
+
+def _check_kinds(settings: Rule | StationConfig | TrainingConfig) -> None:
+    """Check that each setting is of its kind: Python says nothing until something fails on it, rounds later."""
+    for setting in fields(settings):
+        value, kind = getattr(settings, setting.name), str(setting.type).removesuffix(" | None")
+        if value is None and kind != setting.type:
+            continue
+        expected, words = _KINDS[kind]
+        if not isinstance(value, expected) or (isinstance(value, bool) and expected is not bool):
+            raise TrainingError(f"{setting.name} must be {words}, not {value!r}")
+
+
+def _at_least(name: str, value: int, least: int, most: int = _MOST) -> None:
     if value < least:
         raise TrainingError(f"{name} must be at least {least}, not {value}")
+    if value > most:
+        raise TrainingError(f"{name} must be at most {most:,}, not {value}")
 
 
 @dataclass(frozen=True)
@@ -35,6 +69,7 @@ class Rule:
     tolerate: int = 0
 
     def __post_init__(self) -> None:
+        _check_kinds(self)
         if self.name not in _LEAST:
             raise TrainingError(f"unknown aggregation rule {self.name!r}: choose one of {', '.join(_LEAST)}")
         if self.name in ("mean", "median"):
@@ -49,9 +84,18 @@ class Rule:
     @property
     def least(self) -> int:
         """The fewest models that it can combine."""
-        slope, offset = _LEAST[self.name]
-        return slope * self.tolerate + offset
+        return self.least_beside(0)
 
+    def least_beside(self, dropped: int) -> int:
+        """The fewest models that it can combine beside `dropped` ones that were wrong and are left out already.
+
+        Those count among the f, so that fewer of the others need to be outvoted.
+        """
+        slope, offset = _LEAST[self.name]
+        return slope * max(0, self.tolerate - dropped) + offset
+
+
+_KINDS["Rule"] = (Rule, "a Rule, such as Rule('median')")
 
 _LEAST: Mapping[str, tuple[int, int]] = {"mean": (0, 1), "median": (0, 1), "trimmed-mean": (2, 1), "multi-krum": (2, 3)}
 """Each rule's fewest models as slope · f + offset."""
@@ -104,22 +148,27 @@ class StationConfig:
     graphs: bool = False
 
     def __post_init__(self) -> None:
+        _check_kinds(self)
         if self.precision not in PRECISIONS:
             raise TrainingError(f"unknown precision {self.precision!r}: choose one of {', '.join(PRECISIONS)}")
-        for name in ("local_epochs", "edge_aggregations", "batch_size", "threads"):
+        for name in ("local_epochs", "edge_aggregations", "batch_size"):
             _at_least(name, getattr(self, name), 1)
+        _at_least("threads", self.threads, 1, _MOST_THREADS)
         if not (self.learning_rate > 0 and math.isfinite(self.learning_rate)):
             raise TrainingError(f"learning_rate must be positive, not {self.learning_rate}")
         if not 0 <= self.momentum < 1:
             raise TrainingError(f"momentum must be in [0, 1), not {self.momentum}")
-        if not (self.proximal >= 0 and math.isfinite(self.proximal)):
-            raise TrainingError(f"proximal must be at least 0, not {self.proximal}")
+        if not 0 <= self.proximal <= _LARGEST:
+            raise TrainingError(f"proximal must be in [0, {_LARGEST}], not {self.proximal}")
         if not 0 < self.client_fraction <= 1:
             raise TrainingError(f"client_fraction must be in (0, 1], not {self.client_fraction}")
         if not 0 <= self.client_dropout < 1:
             raise TrainingError(f"client_dropout must be in [0, 1), not {self.client_dropout}")
         if not 0 <= self.stragglers <= 1:
             raise TrainingError(f"stragglers must be in [0, 1], not {self.stragglers}")
+
+
+_KINDS["StationConfig"] = (StationConfig, "a StationConfig")
 
 
 @dataclass(frozen=True)
@@ -188,9 +237,17 @@ class TrainingConfig:
     device: str = "cpu"
 
     def __post_init__(self) -> None:
+        # what means the same is taken as such
+        for name, given, kind in (("data_dir", str, Path), ("targets", list, tuple)):
+            if isinstance(getattr(self, name), given):
+                object.__setattr__(self, name, kind(getattr(self, name)))
+        _check_kinds(self)
+        if bad := [target for target in self.targets or () if not isinstance(target, str)]:
+            raise TrainingError(f"a target label must be text, not {bad[0]!r}")
         for name in ("stations", "clients", "rounds"):
             _at_least(name, getattr(self, name), 1)
-        _at_least("seed", self.seed, 0)
+        if self.seed < 0:
+            raise TrainingError(f"seed must be at least 0, not {self.seed}")
         for name in ("train_images", "test_images", "shards"):
             if getattr(self, name) is not None:
                 _at_least(name, getattr(self, name), 1)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from fl.faults import Fault
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fl.faults import Fault, line_of
 
 
 class TrainingError(Fault, ValueError):
@@ -31,3 +35,16 @@ class WorkerError(TrainingError):
 
 class CheckpointError(TrainingError):
     """A run folder that holds another run, is in use, or cannot be read."""
+
+
+@contextmanager
+def on_disk(path: Path) -> Iterator[None]:
+    """What the system refuses while a run's files are read or written (a full disk, no permission) as one line.
+
+    Raises:
+        CheckpointError: the system refused it.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be used: {line_of(error)}") from error

@@ -76,7 +76,8 @@ def build_federation(config: TrainingConfig, dataset: Dataset | None = None) -> 
 
     Args:
         config: what to build.
-        dataset: the whole data set if it is loaded already; it must be the one that the configuration names.
+        dataset: the whole data set if it is loaded already, used instead of the one that the configuration names. Of
+            a name that is not in `DEFAULTS` it needs a configuration with `model` and `station`.
 
     Raises:
         DataError: the data set, a label, the number of images or the split cannot be had.
@@ -95,10 +96,15 @@ def build_federation(config: TrainingConfig, dataset: Dataset | None = None) -> 
         )
     else:
         dataset = dataset.restricted_to(config.targets, config.train_images, config.test_images, config.seed)
-    defaults = DEFAULTS[dataset.name]
-    station = config.station or defaults.station
+    defaults = DEFAULTS.get(dataset.name)
+    station = config.station if config.station or defaults is None else defaults.station
+    name = config.model if config.model or defaults is None else defaults.model
+    if station is None or name is None:
+        raise TrainingError(
+            f"nothing is known of what suits the data set {dataset.name!r}: give a model and a station's settings"
+        )
     _check_rules(config, station)
-    model = ModelSpec(config.model or defaults.model, dataset.image_shape, len(dataset.label_names))
+    model = ModelSpec(name, dataset.image_shape, len(dataset.label_names))
     if model.is_own:
         model.check()
     device = pick_device(config.device)

@@ -18,6 +18,7 @@ class Stream(IntEnum):
     STATIONS_PRESENT = 5
     PERMUTATIONS = 6
     OWN_TEST = 7
+    PILOT = 8
 
 
 def derive_seed(seed: int, stream: Stream, *path: int) -> int:

@@ -60,7 +60,7 @@ class StationRound:
 
     Attributes:
         station: index of the base station.
-        update: None where too few clients returned a model, or all that did had diverged.
+        update: None where too few clients returned a model, or more had diverged than the rule tolerates.
         work: of the drawn clients, for each edge aggregation.
         reason: why there is no update.
         diverged: whether that is because losses were not finite.
@@ -123,8 +123,9 @@ class Station:
         """One global round at this base station: κ2 times, clients train and their models are combined.
 
         HierFAVG (Liu et al. 2020), Algorithm 1, between two cloud aggregations. A client whose loss is not a finite
-        number is left out and reported; where too few are left to combine, the base station's model stays as it is
-        for that edge aggregation. Depends on its arguments and the seed only: base stations may train in any order,
+        number is left out and reported, and counts among the wrong ones that the rule tolerates; with more of them
+        the base station has no update. Where too few clients took part, the base station's model stays as it is for
+        that edge aggregation. Depends on its arguments and the seed only: base stations may train in any order,
         in any process.
 
         Args:
@@ -140,17 +141,24 @@ class Station:
         used: set[int] = set()
         rounds: list[tuple[ClientWork, ...]] = []
         reasons: list[str] = []
+        names = self.model.trained() if self.config.rule.name == "multi-krum" else None
+
+        def where(aggregation: int) -> str:
+            return f"global round {global_round}, base station {self.index}, edge aggregation {aggregation}"
+
         with use_threads(self.config.threads):
             for aggregation in range(self.config.edge_aggregations):
                 work: list[ClientWork] = []
                 try:
                     trained = self._trained(module, state, global_round, aggregation, work, reasons)
-                    state = combine(self.config.rule, trained)
+                    state = combine(self.config.rule, trained, names)
                     used |= {each.client for each in work if each.outcome is Outcome.RETURNED}
                 except TooFewError as error:
-                    where = f"global round {global_round}, base station {self.index}, edge aggregation {aggregation}"
-                    shortage = f"{where}: too few clients: {error}"
+                    shortage = f"{where(aggregation)}: too few clients: {error}"
                     log.warning("%s; the base station's model stays as it is", shortage)
+                except DivergedError as error:
+                    rounds.append(tuple(work))
+                    return StationRound(self.index, None, tuple(rounds), f"{where(aggregation)}: {error}", True)
                 rounds.append(tuple(work))
         if not used:
             return StationRound(self.index, None, tuple(rounds), (reasons or [shortage])[0], bool(reasons))
@@ -165,8 +173,8 @@ class Station:
         aggregation: int,
         work: list[ClientWork],
         reasons: list[str],
-    ) -> Iterator[tuple[State, int]]:
-        """Train the drawn clients one by one; `work` and `reasons` (of what diverged) grow as they go."""
+    ) -> Iterator[tuple[State, int] | None]:
+        """Train the drawn clients one by one, None for one that diverged; `work` and `reasons` (of those) grow."""
         for part in draw_clients(self.config, len(self.clients), self.seed, global_round, aggregation, self.index):
             samples = self.clients[part.client]
             if not part.returns:
@@ -184,5 +192,4 @@ class Station:
                 outcome = Outcome.DIVERGED
             seconds = perf_counter() - start
             work.append(ClientWork(part.client, len(samples), part.epochs, outcome, loss, seconds))
-            if outcome is Outcome.RETURNED:
-                yield view_state(module), len(samples)
+            yield (view_state(module), len(samples)) if outcome is Outcome.RETURNED else None

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable
 
 from fl.training.average import check_alike
-from fl.training.averaging.combine import combine
+from fl.training.averaging.combine import combine_held
 from fl.training.averaging.exact_mean import ExactSum, are_finite, highest_of, peaks_of
 from fl.training.config import Rule
 from fl.training.errors import DivergedError, TooFewError, TrainingError
@@ -18,16 +18,21 @@ log = logging.getLogger(__name__)
 _MEAN = Rule()
 
 
-def aggregate(updates: Iterable[Update], rule: Rule = _MEAN) -> State:
+def aggregate(updates: Iterable[Update], rule: Rule = _MEAN, dropped: int = 0) -> State:
     """The next global model: the updates combined, by default averaged by samples (HierFAVG: CloudAggregation).
 
     Weights are over those present. The order of the updates does not matter, and the mean is exact (`exact_mean`), so
     that whoever holds the updates finds the same digest. An update with a parameter that is no finite number is left
-    out and reported.
+    out and reported, and counts among the wrong ones that a rule tolerates.
+
+    Args:
+        updates: of one global round.
+        rule: how they are combined.
+        dropped: number of updates that were left out already because they are not finite.
 
     Raises:
         TooFewError: there are fewer updates than the rule needs.
-        DivergedError: no update has finite parameters.
+        DivergedError: no update has finite parameters, or more are left out than the rule tolerates.
         TrainingError: two updates are of one base station, or they are of different global rounds.
         ModelError: they are of different models.
     """
@@ -44,7 +49,13 @@ def aggregate(updates: Iterable[Update], rule: Rule = _MEAN) -> State:
     if not finite:
         raise DivergedError(f"global round {ordered[0].global_round}: no update has finite parameters")
     if rule.name != "mean":
-        return combine(rule, ((update.state, update.samples) for update in finite))
+        dropped += len(ordered) - len(finite)
+        if dropped:
+            log.warning(
+                "global round %d: %d updates that are left out count against %s", ordered[0].global_round, dropped, rule
+            )
+        trained = finite[0].model.trained() if rule.name == "multi-krum" else None
+        return combine_held(rule, [update.state for update in finite], dropped, trained)
     for update in finite[1:]:
         check_alike(update.state, finite[0].state)
     highest = highest_of(peaks[update.station] for update in finite)

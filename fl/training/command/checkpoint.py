@@ -1,7 +1,7 @@
 """A run's folder: its checkpoint after every global round, its models, its metrics.
 
-    checkpoint.json   which run this is, and its last two global rounds: digest of the model, of the server's
-                      momentum, and how long the metrics file was
+    checkpoint.json   which run this is, whether it keeps all models, and its last two global rounds: digest of the
+                      model, of the server's momentum, and how long the metrics file was
     models/           those models and momenta, named by the SHA-256 of their content
     metrics.jsonl     one line per global round
     lock              held while a process trains here
@@ -9,7 +9,8 @@
 A round is stored in an order that leaves the folder whole wherever the process is killed: the model, the line, then
 `checkpoint.json`, each flushed to disk before the next and replaced as a whole; a line beyond what the checkpoint says
 is cut off by whoever goes on. Every draw of a run follows from its seed and the number of the round, so there is no
-other state to keep.
+other state to keep. Of what lies in the folder only what the run itself stored is ever deleted: `checkpoint.json` names
+it before it goes, so that whoever goes on can finish that.
 """
 
 from __future__ import annotations
@@ -25,9 +26,10 @@ from pathlib import Path
 from typing import Any
 
 from fl.artefacts import ArtefactError, ArtefactStore
+from fl.faults import line_of
 from fl.training.cloud import GlobalRound
 from fl.training.command.identity import differences, identity_of
-from fl.training.errors import CheckpointError, ModelError
+from fl.training.errors import CheckpointError, ModelError, on_disk
 from fl.training.federation import Federation
 from fl.training.model.artefact import load_model, load_state, save_model, save_state
 from fl.training.model.parameters import State
@@ -35,8 +37,8 @@ from fl.training.model.spec import ModelSpec
 
 log = logging.getLogger(__name__)
 
-FORMAT = 2
-"""Of `checkpoint.json` and `metrics.jsonl`; in format 1 a global round was called an epoch."""
+FORMAT = 3
+"""Of `checkpoint.json` and `metrics.jsonl`; in format 2 less was known of which run it is, in 1 rounds were epochs."""
 
 _KEPT = 2
 """Global rounds whose models are kept: the last, and the one before, should that be corrupt."""
@@ -80,11 +82,13 @@ class RunFolder:
         self._identity = dict(identity)
         self._keep_models = keep_models
         self._store = ArtefactStore(root / "models")
+        self._dropped: list[str] = []
         self._remove_unfinished()
         self._entries = self._read_entries()
         self.resumed = self._last_good(spec)
         self.records: list[dict[str, Any]] = self._cut_metrics()
         self._write_checkpoint()
+        self._prune()
 
     def save(self, spec: ModelSpec, done: GlobalRound, record: Mapping[str, Any]) -> None:
         """Store a finished global round; the run can go on from it once this returns.
@@ -93,7 +97,14 @@ class RunFolder:
             spec: of the global model.
             done: the round.
             record: its line in the metrics file.
+
+        Raises:
+            CheckpointError: the system refused to write; the checkpoint before it stands.
         """
+        with on_disk(self._root):
+            self._save(spec, done, record)
+
+    def _save(self, spec: ModelSpec, done: GlobalRound, record: Mapping[str, Any]) -> None:
         model = self._store.put(save_model(spec, done.state, global_round=done.global_round))
         velocity = None
         if done.velocity is not None:
@@ -104,7 +115,10 @@ class RunFolder:
             os.fsync(file.fileno())
             length = file.tell()
         self.records.append(dict(record))
-        self._entries = [*self._entries, _Entry(done.global_round, model, velocity, length)][-_KEPT:]
+        entries = [*self._entries, _Entry(done.global_round, model, velocity, length)]
+        self._entries, gone = entries[-_KEPT:], entries[:-_KEPT]
+        if not self._keep_models:
+            self._dropped = [digest for entry in gone for digest in (entry.model, entry.velocity) if digest is not None]
         self._write_checkpoint()
         self._prune()
 
@@ -123,7 +137,10 @@ class RunFolder:
             document = json.loads(self._checkpoint.read_text(encoding="utf-8"))
             version, identity, rounds = document["format"], document["run"], document["rounds"]
             entries = [_Entry(**entry) for entry in rounds] if version == FORMAT else []
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            if version == FORMAT:  # what was kept so far is kept, whether or not this command says so again
+                self._keep_models |= bool(document["keep_models"])
+                self._dropped = [str(digest) for digest in document["dropped"]]
+        except (ValueError, KeyError, TypeError) as error:
             raise CheckpointError(
                 f"{self._checkpoint} cannot be read ({error!r}): move the folder away to start anew"
             ) from error
@@ -141,7 +158,9 @@ class RunFolder:
             last = self._entries[-1]
             try:
                 return self._load(last, spec)
-            except (ArtefactError, ModelError, CheckpointError) as error:
+            except ModelError as error:
+                raise CheckpointError(f"{self._root} holds another run: {error}") from error
+            except (ArtefactError, CheckpointError) as error:
                 if len(self._entries) == 1 and last.global_round > 0:
                     raise CheckpointError(
                         f"no checkpoint in {self._root} can be read ({error}): move the folder away to start anew"
@@ -173,7 +192,13 @@ class RunFolder:
             ) from error
 
     def _write_checkpoint(self) -> None:
-        document = {"format": FORMAT, "run": self._identity, "rounds": [asdict(entry) for entry in self._entries]}
+        document = {
+            "format": FORMAT,
+            "run": self._identity,
+            "keep_models": self._keep_models,
+            "rounds": [asdict(entry) for entry in self._entries],
+            "dropped": self._dropped,
+        }
         temporary = self._checkpoint.with_suffix(".new")
         with temporary.open("w", encoding="utf-8") as file:
             json.dump(document, file, indent=2)
@@ -188,15 +213,13 @@ class RunFolder:
 
     def _remove_unfinished(self) -> None:
         for path in (self._checkpoint.with_suffix(".new"), *self._store.root.glob(".put-*")):
-            path.unlink(missing_ok=True)
+            if path.is_file():
+                path.unlink()
 
     def _prune(self) -> None:
-        if self._keep_models:
-            return
-        kept = {digest for entry in self._entries for digest in (entry.model, entry.velocity) if digest is not None}
-        for path in self._store.root.iterdir():
-            if "0x" + path.name not in kept:
-                path.unlink()
+        """Delete what the last checkpoint says is dropped."""
+        for digest in self._dropped:
+            self._store.path(digest).unlink(missing_ok=True)
 
 
 @contextmanager
@@ -206,11 +229,11 @@ def open_run(root: Path, federation: Federation, keep_models: bool = False) -> I
     Args:
         root: the folder; it is made.
         federation: what trains.
-        keep_models: keep every global round's model, not only the last two.
+        keep_models: keep every global round's model, not only the last two; a run that once did goes on doing so.
 
     Raises:
-        CheckpointError: the folder holds another run, another process trains in it, or no checkpoint in it can be
-            read.
+        CheckpointError: the folder holds another run, another process trains in it, no checkpoint in it can be read,
+            or the system does not let it be read or written.
     """
     try:
         root.mkdir(parents=True, exist_ok=True)
@@ -219,13 +242,14 @@ def open_run(root: Path, federation: Federation, keep_models: bool = False) -> I
             raise CheckpointError(f"{root} is not empty and holds no run: choose another folder")
         lock = (root / "lock").open("w")
     except OSError as error:
-        raise CheckpointError(f"{root} cannot be used as a folder: {error}") from error
+        raise CheckpointError(f"{root} cannot be used as a folder: {line_of(error)}") from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the system lets go of it however the process ends
         except OSError:
             raise CheckpointError(f"another process trains in {root}") from None
-        folder = RunFolder(root, identity_of(federation), federation.model, keep_models)
+        with on_disk(root):
+            folder = RunFolder(root, identity_of(federation), federation.model, keep_models)
         finished = 0 if folder.resumed is None else folder.resumed.global_round + 1
         if finished > federation.config.rounds:
             raise CheckpointError(

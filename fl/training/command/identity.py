@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+import torch
+
 from fl.training.crews.ranks import Group
+from fl.training.data.dataset import digest_of
 from fl.training.errors import TrainingError
 from fl.training.federation import Federation
+from fl.training.model.runtime import reproducible, use_threads
+from fl.training.model.spec import ModelSpec
 
 
 def identity_of(federation: Federation) -> dict[str, Any]:
@@ -19,10 +27,42 @@ def identity_of(federation: Federation) -> dict[str, Any]:
     config = asdict(federation.config)
     for name in ("rounds", "data_dir", "model", "station", "device"):
         del config[name]
-    station = {f"station.{name}": value for name, value in asdict(federation.stations[0].config).items()}
+    each = [{**asdict(station.config), "seed": station.seed} for station in federation.stations]
+    station = {f"station.{name}": _alike([settings[name] for settings in each]) for name in each[0]}
     device = federation.dataset.test.labels.device.type
-    data = {"targets": federation.dataset.label_names, "data": federation.dataset.digest()}
-    return {**config, **station, **data, "model": federation.model.name, "device": device}
+    return {**config, **station, **_data_of(federation), **_model_of(federation.model), "device": device}
+
+
+def _alike(values: Sequence[Any]) -> Any:
+    """The value that all have; all of them where they differ."""
+    return values[0] if all(value == values[0] for value in values) else list(values)
+
+
+def _data_of(federation: Federation) -> dict[str, Any]:
+    """Which images judge, and which client of which base station has which."""
+    clients = [client for station in federation.stations for client in station.clients]
+    names = federation.dataset.label_names
+    return {
+        "targets": names,
+        "data": digest_of(names, [federation.dataset.test, *clients]),
+        "stations": len(federation.stations),
+        "clients": _alike([len(station.clients) for station in federation.stations]),
+    }
+
+
+def _model_of(spec: ModelSpec) -> dict[str, Any]:
+    """What a model is: its name, its layers and tensors, and what it computes, which no layer may show."""
+    module = spec.build().eval()
+    layers = f"{re.sub('0x[0-9a-f]+', '', repr(module))} {[*spec.tensors().items()]}"
+    images = torch.linspace(-1, 1, 2 * math.prod(spec.image_shape)).reshape(2, *spec.image_shape)
+    with use_threads(1), reproducible(0, images.device), torch.inference_mode():
+        outputs = module(images).double().flatten().tolist()
+    digest = hashlib.sha256(layers.encode()).hexdigest()
+    return {"model": spec.name, "model.layers": digest, _OUTPUTS: [float(f"{value:.4g}") for value in outputs]}
+
+
+_OUTPUTS = "model.outputs"
+"""On two images, of parameters that are always the same. Between CPUs they differ by rounding."""
 
 
 def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> Sequence[str]:
@@ -31,7 +71,16 @@ def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> Sequence[s
         f"{name} is {there.get(name)} there, {here.get(name)} here"
         for name in sorted({*there, *here})
         if there.get(name) != here.get(name)
+        and not (name == _OUTPUTS and _nearly(there.get(name, ()), here.get(name, ())))
     ]
+
+
+def _nearly(some: Sequence[float], others: Sequence[float]) -> bool:
+    largest = max(map(abs, some), default=0.0)
+    return len(some) == len(others) and all(
+        math.isclose(one, other, rel_tol=0.0, abs_tol=largest / 100) or repr(one) == repr(other)
+        for one, other in zip(some, others, strict=True)
+    )
 
 
 def check_alike(federation: Federation, group: Group) -> None:

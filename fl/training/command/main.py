@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext, redirect_stderr
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, redirect_stderr
 from dataclasses import replace
-from io import StringIO
+from io import StringIO, TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -16,10 +21,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from fl.artefacts import ArtefactError
+from fl.faults import Fault, line_of
 from fl.training.command.options import Options, parse
 from fl.training.contribution.points import contribution_points, total_margins
-from fl.training.errors import TrainingError
+from fl.training.data.dataset import listed
 
 if TYPE_CHECKING:
     from fl.training.crews.ranks import Group
@@ -62,10 +67,10 @@ def _show(options: Options, console: Console, group: Group) -> None:
     console.print(_rounds(records))
     if config.contribution != "none":
         console.print(_stations(federation, [contributions_of(record) for record in records]))
-    labels = ", ".join(federation.dataset.label_names)
-    console.print(
-        f"{federation.model.name} on {config.dataset}, target labels {labels}; last global model {records[-1]['model']}"
-    )
+    labels = listed(federation.dataset.label_names)
+    last = f"last global model {records[-1]['model']}"
+    # in a label, brackets are no markup
+    console.print(f"{federation.model.name} on {config.dataset}, target labels {labels}; {last}", markup=False)
 
 
 def _rounds(records: Sequence[Mapping[str, Any]]) -> Table:
@@ -76,7 +81,8 @@ def _rounds(records: Sequence[Mapping[str, Any]]) -> Table:
         sent = sum(tier["down_bytes"] + tier["up_bytes"] for tier in tiers) / 1e6
         seconds = [f"{record['simulated_seconds']:.2f}" if "simulated_seconds" in record else ""] * simulated
         measured = (f"{record['accuracy']:.2%}", f"{record['loss']:.4f}", ", ".join(record["absent"]), f"{sent:,.1f}")
-        table.add_row(str(record["global_round"]), *measured, *seconds, record["model"][:18] + "…")
+        model = "as it was" if "unchanged" in record else record["model"][:18] + "…"
+        table.add_row(str(record["global_round"]), *measured, *seconds, model)
     return table
 
 
@@ -92,8 +98,49 @@ def _stations(federation: Federation, contributions: Sequence[Mapping[int, Any]]
     return table
 
 
+class _Stopped(KeyboardInterrupt):
+    """By a signal, SIGINT (Ctrl-C) or SIGTERM."""
+
+    def __init__(self, number: int):
+        super().__init__(number)
+        self.number = number
+
+
+_PATIENCE = 2.0
+"""Seconds that a stop takes at most. Until then more Ctrl-C does not disturb it; then it stops again."""
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Let SIGTERM end a run in order, as Ctrl-C does, however often either comes."""
+    if threading.current_thread() is not threading.main_thread():  # where Python takes no handlers
+        yield
+        return
+    last = [-math.inf]
+
+    def stop(number: int, frame: object) -> None:
+        if time.monotonic() - last[0] > _PATIENCE:
+            last[0] = time.monotonic()
+            raise _Stopped(number)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def main() -> int:
     """Run the command; bad input ends it with one line."""
+    for stream in (sys.stdout, sys.stderr):  # a name of any bytes is shown, on a terminal of any encoding
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    with _stoppable():
+        return _main()
+
+
+def _main() -> int:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts: the same bits again
     # What all ranks have to say is said once: results by the first, errors by the first of each machine.
     says_errors = os.environ.get("LOCAL_RANK", "0") == "0"
@@ -109,13 +156,14 @@ def main() -> int:
         with nullcontext() if says_errors else redirect_stderr(StringIO()):
             options = parse()
         show(options, console)
-    except (TrainingError, ArtefactError) as error:
-        errors.print(Text.assemble(("error: ", "red"), str(error)), soft_wrap=True)
+    except (Fault, OSError, MemoryError) as error:
+        text = line_of(error) or "there is not enough memory"
+        errors.print(Text.assemble(("error: ", "red"), text), soft_wrap=True)
         return 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         again = "" if options is None or options.out is None else ": the same command goes on from the last checkpoint"
         errors.print(f"stopped{again}")
-        return 130
+        return 128 + (error.number if isinstance(error, _Stopped) else signal.SIGINT)
     finally:
         package.removeHandler(handler)
     return 0

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fl.training.cloud import GlobalRound
-from fl.training.errors import TrainingError
+from fl.training.errors import TrainingError, on_disk
 from fl.training.federation import Federation
 from fl.training.model.parameters import size_of
 from fl.training.network import Links, count_traffic, simulate_round
@@ -45,6 +45,8 @@ def record_of(
         "traffic": asdict(count_traffic(done.stations, size)),
         "seconds": round(seconds, 3),
     }
+    if done.unchanged:
+        record["unchanged"] = done.unchanged
     if links is not None:
         epochs = federation.stations[0].config.local_epochs
         record["simulated_seconds"] = simulate_round(done.stations, size, links, epochs)
@@ -70,7 +72,7 @@ class Board:
         first_round: the global round that the run goes on with; what an earlier process wrote of it is dropped.
 
     Raises:
-        TrainingError: TensorBoard is not installed.
+        TrainingError: TensorBoard is not installed, or the folder cannot be written.
     """
 
     def __init__(self, folder: Path, first_round: int = 0):
@@ -80,7 +82,9 @@ class Board:
             raise TrainingError(
                 "TensorBoard is not installed: install it (pip install tensorboard), or leave --tensorboard out"
             ) from error
-        self._writer: SummaryWriter = SummaryWriter(str(folder), purge_step=first_round)
+        self._folder = folder
+        with on_disk(folder):
+            self._writer: SummaryWriter = SummaryWriter(str(folder), purge_step=first_round)
 
     def add(self, record: Mapping[str, Any]) -> None:
         """Write a round's numbers."""
@@ -91,10 +95,12 @@ class Board:
         }
         for tier, traffic in record["traffic"].items():
             scalars[f"bytes/{tier}"] = traffic["down_bytes"] + traffic["up_bytes"]
-        for name, value in scalars.items():
-            self._writer.add_scalar(name, value, record["global_round"])
-        self._writer.flush()
+        with on_disk(self._folder):
+            for name, value in scalars.items():
+                self._writer.add_scalar(name, value, record["global_round"])
+            self._writer.flush()
 
     def close(self) -> None:
         """Close the files."""
-        self._writer.close()
+        with on_disk(self._folder):
+            self._writer.close()

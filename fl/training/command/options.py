@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import csv
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,7 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="cifar10 from a folder: train/<label>/*.jpg and test/<label>/*.jpg, or cifar-10-batches-py",
     )
-    add("--targets", type=_labels, metavar="A,B,…", help="target labels, comma-separated (all)")
+    add("--targets", type=_labels, metavar="A,B,…", help='target labels, comma-separated, "in quotes" if need be (all)')
     add("--train-images", type=int, metavar="N", help="use only N training images")
     add("--test-images", type=int, metavar="N", help="judge by only N test images")
     add("--alpha", type=float, metavar="A", help="split by Dirichlet(A)")
@@ -142,7 +143,8 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
 
 
 def _labels(text: str) -> tuple[str, ...]:
-    return tuple(label.strip() for label in text.split(","))
+    """As a line of CSV, so that a label in quotes may hold commas."""
+    return tuple(label.strip() for label in next(csv.reader([text], skipinitialspace=True)))
 
 
 def _link(text: str) -> tuple[float, float]:

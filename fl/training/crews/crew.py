@@ -41,7 +41,7 @@ class Crew(Protocol):
         """
         ...
 
-    def combine(self, updates: Sequence[Update], rule: Rule) -> State:
+    def combine(self, updates: Sequence[Update], rule: Rule, dropped: int = 0) -> State:
         """`fl.training.averaging.aggregate.aggregate` of updates that `play` yielded."""
         ...
 
@@ -66,9 +66,9 @@ class InProcess:
         for index in stations:
             yield play_station(self._federation.stations[index], state, global_round, self._workspace)
 
-    def combine(self, updates: Sequence[Update], rule: Rule) -> State:
+    def combine(self, updates: Sequence[Update], rule: Rule, dropped: int = 0) -> State:
         """See `Crew`."""
-        return aggregate(updates, rule)
+        return aggregate(updates, rule, dropped)
 
     def gather(self, updates: Sequence[Update]) -> Sequence[Update]:
         """See `Crew`."""

@@ -27,7 +27,7 @@ from fl.training.averaging.aggregate import aggregate
 from fl.training.config import Rule
 from fl.training.crews.crew import Crew, InProcess
 from fl.training.crews.shared_memory import SharedState
-from fl.training.crews.worker import Judge, Play, Reply, Result, Task, Worker
+from fl.training.crews.worker import HELD_BACK, Judge, Play, Reply, Result, Task, Worker
 from fl.training.errors import TrainingError, WorkerError
 from fl.training.federation import Federation
 from fl.training.model.evaluation import BATCH, Evaluation, Judged, summarise
@@ -84,7 +84,12 @@ class Pool:
         worker = Worker(self._federation, there, self._incoming, outgoing)
         others = [*(hand.tasks for hand in self._hands), here]
         process = context.Process(target=worker.serve, args=(others,), daemon=True)
-        process.start()
+        # until the worker handles signals itself, it holds them back: it would handle them as its parent does
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, HELD_BACK)
+        try:
+            process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         there.close()
         return _Hand(process, here, outgoing)
 
@@ -94,9 +99,9 @@ class Pool:
         by_size = sorted(stations, key=lambda index: -self._federation.stations[index].samples)
         yield from self._do([Play(index, global_round) for index in by_size], _round_of)
 
-    def combine(self, updates: Sequence[Update], rule: Rule) -> State:
+    def combine(self, updates: Sequence[Update], rule: Rule, dropped: int = 0) -> State:
         """See `Crew`."""
-        return aggregate(updates, rule)
+        return aggregate(updates, rule, dropped)
 
     def gather(self, updates: Sequence[Update]) -> Sequence[Update]:
         """See `Crew`."""

@@ -85,11 +85,11 @@ class Spread:
                 if rank != self._group.rank:
                     yield played
 
-    def combine(self, updates: Sequence[Update], rule: Rule) -> State:
+    def combine(self, updates: Sequence[Update], rule: Rule, dropped: int = 0) -> State:
         """See `Crew`."""
         ordered = in_order(updates)
         if rule.name != "mean":
-            return aggregate(self.gather(ordered), rule)
+            return aggregate(self.gather(ordered), rule, dropped)
         peaks = highest_of(self._peaks[update.station] for update in ordered)
         total = ExactSum(self._like, peaks, sum(update.samples for update in ordered))
         for update in ordered:

@@ -22,6 +22,9 @@ from fl.training.federation import Federation
 from fl.training.model.evaluation import Judged, judge
 from fl.training.station import StationRound
 
+HELD_BACK = (signal.SIGINT, signal.SIGTERM)
+"""Signals that a worker is started without, until it handles them."""
+
 
 @dataclass(frozen=True)
 class Play:
@@ -83,6 +86,7 @@ class Worker:
             connection.close()
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent sees to the end
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)
         threading.Thread(target=_end_with_parent, daemon=True).start()
         torch.set_num_threads(1)
         keep_memory()

@@ -48,7 +48,8 @@ def augment(images: torch.Tensor, views: Views) -> torch.Tensor:
     rows = views.top[:, None] + torch.arange(height, device=device)
     steps = torch.arange(width, device=device)
     columns = views.left[:, None] + torch.where(views.mirrored[:, None], width - 1 - steps, steps)
-    padded = functional.pad(images, (PADDING,) * 4)
+    # black, which is −1 where images are a model's input already
+    padded = functional.pad(images, (PADDING,) * 4, value=-1 if images.is_floating_point() else 0)
     return padded[
         torch.arange(count, device=device)[:, None, None, None],
         torch.arange(channels, device=device)[None, :, None, None],

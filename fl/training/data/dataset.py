@@ -1,13 +1,14 @@
 """Data sets in memory, restricted to a proposal's target labels.
 
 Images are uint8 tensors and become floats a batch at a time (`to_float`): a quarter of the memory, and no
-statistics of the data to agree on between parties.
+statistics of the data to agree on between parties. A data set of one's own may hold images of floats instead, which
+are a model's input as they are.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -31,7 +32,7 @@ class Samples:
     """Labelled images.
 
     Attributes:
-        images: uint8 [n, channels, height, width], 0 … 255.
+        images: [n, channels, height, width]: uint8, 0 … 255; or floats, which a model is given as they are.
         labels: int64 [n], indices into the data set's label names.
     """
 
@@ -63,10 +64,13 @@ class Dataset:
     """A data set, or what is left of it for some target labels.
 
     Attributes:
-        name: "digits" or "cifar10".
+        name: "digits", "cifar10", or another for data of one's own.
         label_names: name of each label; a label's index is the model's output for it.
         train: what is split over the clients.
         test: what models are judged by; the same for every party and seed.
+
+    Raises:
+        DataError: a label has two or no names, labels are no int64, or there are not as many images as labels.
     """
 
     name: str
@@ -74,20 +78,28 @@ class Dataset:
     train: Samples
     test: Samples
 
+    def __post_init__(self) -> None:
+        if len(set(self.label_names)) != len(self.label_names):
+            raise DataError(f"a label is named twice: {listed(self.label_names)}")
+        for what, part in (("training", self.train), ("test", self.test)):
+            if len(part.images) != len(part.labels):
+                raise DataError(f"there are {len(part.images)} {what} images and {len(part.labels)} labels of them")
+            if str(part.labels.dtype) != "torch.int64":
+                raise DataError(f"labels are int64, not {part.labels.dtype} as those of the {what} images")
+            if not len(part.labels):
+                continue
+            least, most = int(part.labels.min()), int(part.labels.max())
+            if least < 0 or most >= len(self.label_names):
+                raise DataError(
+                    f"a {what} image has label {least if least < 0 else most}; the {len(self.label_names)} label names "
+                    f"are for 0 … {len(self.label_names) - 1}"
+                )
+
     @property
     def image_shape(self) -> ImageShape:
         """Channels, height, width."""
         channels, height, width = self.train.images.shape[1:]
         return (channels, height, width)
-
-    def digest(self) -> str:
-        """SHA-256 over label names, images and labels, in their order: equal data give equal digests."""
-        total = hashlib.sha256("\0".join(self.label_names).encode())
-        for part in (self.train, self.test):
-            for tensor in (part.images, part.labels):
-                total.update(f"{tuple(tensor.shape)}{tensor.dtype}".encode())
-                total.update(tensor.cpu().contiguous().numpy().tobytes())
-        return total.hexdigest()
 
     def restricted_to(
         self,
@@ -103,13 +115,28 @@ class Dataset:
         return _load(self.name, self.label_names, train, test, targets, train_images, test_images, seed)
 
 
-def labels_of(dataset: str, data_dir: Path | None = None) -> tuple[str, ...]:
+def digest_of(label_names: Sequence[str], parts: Iterable[Samples]) -> str:
+    """SHA-256 over label names and the images and labels of each part, in their order: equal data, equal digests."""
+    total = hashlib.sha256("\0".join(label_names).encode())
+    for part in parts:
+        for tensor in (part.images, part.labels):
+            total.update(f"{tuple(tensor.shape)}{tensor.dtype}".encode())
+            total.update(tensor.cpu().contiguous().numpy().data)
+    return total.hexdigest()
+
+
+def listed(labels: Iterable[str]) -> str:
+    """Labels for people, as the command line takes them: one that holds a comma stands in quotes."""
+    return ", ".join('"{}"'.format(label.replace('"', '""')) if "," in label else label for label in labels)
+
+
+def labels_of(dataset: str, data_dir: Path | str | None = None) -> tuple[str, ...]:
     """The label names of a data set, without loading it (and without torch).
 
     Raises:
         DataError: the data set is unknown, or the folder does not have the right layout.
     """
-    return source_of(dataset).label_names(data_dir)
+    return source_of(dataset).label_names(None if data_dir is None else Path(data_dir))
 
 
 def check_targets(label_names: Sequence[str], targets: Sequence[str]) -> list[int]:
@@ -119,9 +146,9 @@ def check_targets(label_names: Sequence[str], targets: Sequence[str]) -> list[in
         DataError: a label is unknown or named twice, or there are fewer than two.
     """
     if unknown := [target for target in targets if target not in label_names]:
-        raise DataError(f"unknown target labels {', '.join(unknown)}: choose from {', '.join(label_names)}")
+        raise DataError(f"unknown target labels {listed(unknown)}: choose from {listed(label_names)}")
     if len(set(targets)) != len(targets):
-        raise DataError(f"a target label is named twice: {', '.join(targets)}")
+        raise DataError(f"a target label is named twice: {listed(targets)}")
     if len(targets) < 2:
         raise DataError(f"a model tells at least two target labels apart, not {len(targets)}")
     return sorted(label_names.index(target) for target in targets)
@@ -129,7 +156,7 @@ def check_targets(label_names: Sequence[str], targets: Sequence[str]) -> list[in
 
 def load_dataset(
     name: str,
-    data_dir: Path | None = None,
+    data_dir: Path | str | None = None,
     *,
     targets: Sequence[str] | None = None,
     train_images: int | None = None,
@@ -157,16 +184,21 @@ def load_dataset(
         DataError: the data set or a target label is unknown, there are not that many images, the folder does
             not have the right layout, or the download failed.
     """
-    source = source_of(name)
+    source, data_dir = source_of(name), None if data_dir is None else Path(data_dir)
     label_names = source.label_names(data_dir)
     train, test = source.open(data_dir, download_dir)
     return _load(name, label_names, train, test, targets, train_images, test_images, seed)
 
 
 def to_float(images: torch.Tensor) -> torch.Tensor:
-    """uint8 0 … 255 as torch's default type in [−1, 1], same shape: a model's input."""
+    """A model's input, of torch's default type and the same shape: whole numbers 0 … 255 are scaled to [−1, 1].
+
+    Floats keep their values: they are an input already.
+    """
     import torch
 
+    if images.is_floating_point():
+        return images.to(torch.get_default_dtype())
     return images.to(torch.get_default_dtype()).div_(127.5).sub_(1)
 
 

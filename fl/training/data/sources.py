@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from fl.faults import line_of
 from fl.training.data.splits import Indices
 from fl.training.errors import DataError
 
@@ -92,7 +94,8 @@ def _open_cifar10(folder: Path | None, download_dir: Path) -> tuple[Part, Part]:
         return _open_batches(download_dir, train=True, download=True), _open_batches(download_dir, train=False)
     if parent := _parent_of_batches(folder):
         return _open_batches(parent, train=True), _open_batches(parent, train=False)
-    return _open_folder(folder / "train"), _open_folder(folder / "test")
+    label_names = _folder_labels(folder)
+    return _open_folder(folder / "train", label_names), _open_folder(folder / "test", label_names)
 
 
 def _parent_of_batches(folder: Path) -> Path | None:
@@ -128,7 +131,7 @@ def _folder_labels(folder: Path) -> tuple[str, ...]:
                 f"no folder {folder / part}: a data folder holds train/<label>/*.jpg and test/<label>/*.jpg, "
                 f"or {_BATCHES}"
             )
-        found.append(tuple(sorted(entry.name for entry in (folder / part).iterdir() if entry.is_dir())))
+        found.append(_subfolders(folder / part))
     if not found[0]:
         raise DataError(f"{folder / 'train'} holds no folder named by a label")
     if found[0] != found[1]:
@@ -137,29 +140,82 @@ def _folder_labels(folder: Path) -> tuple[str, ...]:
     return found[0]
 
 
-def _open_folder(folder: Path) -> Part:
-    import torch
-    from torchvision.datasets import ImageFolder
-
+def _subfolders(folder: Path) -> tuple[str, ...]:
+    """Names of the folders in a folder; hidden ones are no labels but some program's own."""
     try:
-        source = ImageFolder(str(folder))
+        names = sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not _is_hidden(entry))
     except OSError as error:
-        raise DataError(f"images in {folder} cannot be read: {error}") from error
+        raise DataError(f"{folder} cannot be read: {error.strerror}") from error
+    for name in names:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            shown = os.fsencode(name)
+            raise DataError(f"a folder in {folder} has a name that is no UTF-8, {shown!r}: rename it") from None
+    return tuple(names)
+
+
+def _is_hidden(path: Path) -> bool:
+    return path.name.startswith(".")
+
+
+def _open_folder(folder: Path, label_names: Sequence[str]) -> Part:
+    import torch
+
+    paths, labels = list[Path](), list[int]()
+    for label, name in enumerate(label_names):
+        found = _images_in(folder / name)
+        if not found:
+            raise DataError(f"images in {folder} cannot be read: there is none in {folder / name}")
+        paths += found
+        labels += [label] * len(found)
 
     def images(indices: Indices) -> torch.Tensor:
         pixels: list[NDArray[np.uint8]] = []
         for index in indices:
-            path = source.samples[index][0]
-            try:
-                pixels.append(np.asarray(source.loader(path)))
-            except OSError as error:
-                raise DataError(f"not an image that can be read: {path}") from error
+            pixels.append(_decode(paths[index]))
             if (size := pixels[-1].shape) != (first := pixels[0].shape):
                 sizes = f"{size[1]}×{size[0]} and {first[1]}×{first[0]}"
-                raise DataError(f"images in {folder} differ in size: {sizes} pixels ({path})")
+                raise DataError(f"images in {folder} differ in size: {sizes} pixels ({paths[index]})")
         return torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).contiguous()
 
-    return Part(np.array(source.targets, dtype=np.int64), images)
+    return Part(np.array(labels, dtype=np.int64), images)
+
+
+_SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
+"""Of images, as torchvision's `ImageFolder` has them."""
+
+
+def _images_in(folder: Path) -> list[Path]:
+    """The images in a folder and its subfolders, hidden ones left out, in the order of torchvision's `ImageFolder`."""
+
+    def refuse(error: OSError) -> None:
+        raise DataError(f"images in {error.filename} cannot be read: {error.strerror}") from error
+
+    found: list[Path] = []
+    for root, _, names in sorted(os.walk(folder, onerror=refuse, followlinks=True)):
+        if not any(part.startswith(".") for part in Path(root).relative_to(folder).parts):
+            paths = [Path(root, name) for name in sorted(names)]
+            found += [path for path in paths if path.suffix.lower() in _SUFFIXES and not _is_hidden(path)]
+    return found
+
+
+def _decode(path: Path) -> NDArray[np.uint8]:
+    """An image as [height, width, 3]; of 16 bits per value the upper 8."""
+    from PIL import Image
+
+    if not path.is_file():  # a pipe would wait for somebody to write to it
+        raise DataError(f"not an image that can be read: {path} is no file")
+    try:
+        with Image.open(path) as image:
+            if image.mode.startswith("I;16"):
+                grey = (np.asarray(image) >> 8).astype(np.uint8)
+                return np.repeat(grey[:, :, None], 3, axis=2)
+            if image.mode not in ("I", "F"):
+                return np.asarray(image.convert("RGB"))
+    except Exception as error:  # what a decoder raises on bytes that are no image is whatever they lead it to
+        raise DataError(f"not an image that can be read: {path} ({line_of(error) or type(error).__name__})") from error
+    raise DataError(f"{path} has 32 bits for each pixel, of which nobody knows which is white: save it with 8 or 16")
 
 
 SOURCES: Mapping[str, Source] = {

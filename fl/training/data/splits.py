@@ -12,6 +12,10 @@ from fl.training.errors import DataError
 Indices: TypeAlias = NDArray[np.int64]
 
 
+_LARGEST_ALPHA = 1e100
+"""Beyond which a Dirichlet draw differs from its limit by nothing, and sums of its parameters would overflow."""
+
+
 def split_iid(count: int, parts: int, seed: int) -> list[Indices]:
     """Split `count` images evenly and at random: sizes differ by at most one.
 
@@ -48,7 +52,7 @@ def split_dirichlet(labels: NDArray[np.int64], parts: int, alpha: float, seed: i
     drawn: list[list[Indices]] = [[] for _ in range(parts)]
     for label in np.unique(labels):
         images = random.permutation(np.flatnonzero(labels == label))
-        bounds = np.cumsum(random.dirichlet(np.full(parts, alpha)))[:-1]
+        bounds = np.cumsum(random.dirichlet(np.full(parts, min(alpha, _LARGEST_ALPHA))))[:-1]
         cuts = np.rint(bounds * len(images)).astype(np.int64)
         for part, piece in zip(drawn, np.split(images, cuts), strict=True):
             part.append(piece)

@@ -22,9 +22,19 @@ _ENTRY = "hcfl"
 
 
 def save_state(state: Mapping[str, torch.Tensor], metadata: Mapping[str, Any] | None = None) -> bytes:
-    """A safetensors file of tensors and of any metadata that JSON holds; the same bytes in every process."""
+    """A safetensors file of tensors and of any metadata that JSON holds; the same bytes in every process.
+
+    Tensors that share memory, such as tied weights, are stored under each of their names.
+    """
     entry = {_ENTRY: json.dumps(dict(metadata), sort_keys=True)} if metadata else None
-    return save({name: state[name].detach().cpu().contiguous() for name in sorted(state)}, entry)
+    tensors: State = {}
+    taken: set[int] = set()
+    for name in sorted(state):
+        tensor = state[name].detach().cpu().contiguous()
+        place = tensor.untyped_storage().data_ptr()
+        tensors[name] = tensor.clone() if place in taken else tensor
+        taken.add(place)
+    return save(tensors, entry)
 
 
 def load_state(data: bytes) -> State:

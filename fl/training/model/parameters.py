@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TypeAlias
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
@@ -25,8 +26,14 @@ def size_of(state: Mapping[str, torch.Tensor]) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in state.values())
 
 
+_FRESH: WeakKeyDictionary[nn.Module, list[tuple[str, str, torch.Tensor | None]]] = WeakKeyDictionary()
+"""Of each module what its buffers beside the state held when its first state was put: part, name, value."""
+
+
 def put_state(module: nn.Module, state: Mapping[str, torch.Tensor]) -> None:
-    """Copy the tensors into the module.
+    """Copy the tensors into the module, and give its buffers beside the state the values that they began with.
+
+    So one module serves many clients, and none finds what another left in a buffer that is not part of the state.
 
     Raises:
         ModelError: names or shapes are not the module's.
@@ -35,6 +42,26 @@ def put_state(module: nn.Module, state: Mapping[str, torch.Tensor]) -> None:
         module.load_state_dict(state)
     except RuntimeError as error:
         raise ModelError(f"these parameters are of another model: {error}") from error
+    if module not in _FRESH:
+        _FRESH[module] = [
+            (part, name, None if buffer is None else buffer.detach().clone())
+            for part, name, buffer in _beside_state(module)
+        ]
+    for part, name, fresh in _FRESH[module]:
+        buffers = module.get_submodule(part)._buffers
+        there = buffers.get(name)
+        if fresh is None or there is None or there.shape != fresh.shape or there.is_inference():
+            buffers[name] = None if fresh is None else fresh.clone()
+        else:
+            with torch.no_grad():
+                there.copy_(fresh)  # in place: a recorded step knows where it lies
+
+
+def _beside_state(module: nn.Module) -> Iterator[tuple[str, str, torch.Tensor | None]]:
+    """The buffers that are not part of the state (registered with `persistent=False`): part, name, tensor."""
+    for path, part in module.named_modules():
+        for name in sorted(part._non_persistent_buffers_set):
+            yield path, name, part._buffers.get(name)
 
 
 def view_state(module: nn.Module) -> State:

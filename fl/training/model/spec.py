@@ -7,11 +7,12 @@ float32 [n, channels, height, width] in [−1, 1] to logits [n, classes]. To add
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, TypeAlias
 
+from fl.faults import Fault, line_of
 from fl.training.errors import ModelError
 
 if TYPE_CHECKING:
@@ -166,11 +167,13 @@ class ModelSpec:
             torch.manual_seed(seed)
             try:
                 module = factory(self.image_shape, self.classes)
-            except (TypeError, ValueError, RuntimeError) as error:
+            except Exception as error:  # the factory may be anybody's
                 what = f"for images {self.image_shape} and {self.classes} classes"
-                raise ModelError(f"model {self.name} cannot be built {what}: {error}") from error
+                raise ModelError(f"model {self.name} cannot be built {what}: {_said(error)}") from error
         if not isinstance(module, torch.nn.Module):
             raise ModelError(f"model {self.name} is no torch.nn.Module but {type(module).__name__}")
+        if lazy := [name for name, each in _tensors_in(module) if torch.nn.parameter.is_lazy(each)]:
+            raise ModelError(f"model {self.name} has a lazy layer, of no size yet ({lazy[0]}): give it its sizes")
         module.to(memory_format=torch.channels_last)
         return module if device is None else module.to(device)
 
@@ -184,20 +187,23 @@ class ModelSpec:
 
         return _tensors_of(self, torch.get_default_dtype())
 
-    def trained(self) -> Sequence[str]:
+    def trained(self, *, tied: bool = False) -> Sequence[str]:
         """Names of its parameters, which are trained, unlike a batch normalisation's statistics.
+
+        Args:
+            tied: with every name of a parameter that stands in several places, not only the first.
 
         Raises:
             ModelError: it cannot be built.
         """
-        return _trained_of(self)
+        return _trained_of(self, tied)
 
     def initial_state(self, seed: int) -> State:
         """The parameters that training starts from."""
         return dict(self.build(seed).state_dict())
 
     def check(self) -> None:
-        """Try the model on two blank images.
+        """Try the model on two blank images, judging and training, and on one.
 
         Raises:
             ModelError: it cannot be built, does not take such images, its output is not logits [2, classes], or
@@ -205,17 +211,26 @@ class ModelSpec:
         """
         import torch
 
+        from fl.training.config import StationConfig
+        from fl.training.model.runtime import reproducible
+        from fl.training.model.steps import Batch, Steps
+
         module = self.build().eval()
         try:
             with torch.inference_mode():
                 outputs = module(torch.zeros(2, *self.image_shape))
-        except (TypeError, ValueError, RuntimeError) as error:
-            raise ModelError(f"model {self.name} does not take images {self.image_shape}: {error}") from error
+        except Exception as error:
+            raise ModelError(f"model {self.name} does not take images {self.image_shape}: {_said(error)}") from error
         shape = tuple(getattr(outputs, "shape", ()))
         if shape != (2, self.classes):
             raise ModelError(f"model {self.name} gives outputs {shape} for 2 images, not (2, {self.classes})")
         if not any(parameter.requires_grad for parameter in module.parameters()):
             raise ModelError(f"model {self.name} has no parameter that is trained")
+        with reproducible(0, torch.device("cpu")):
+            steps = Steps(module.train(), StationConfig())
+            for count in (2, 1):
+                images = torch.zeros(count, *self.image_shape, dtype=torch.uint8)
+                steps.take(Batch(images, torch.zeros(count, dtype=torch.int64)))
 
 
 def check_state(spec: ModelSpec, state: Mapping[str, torch.Tensor]) -> None:
@@ -240,8 +255,17 @@ def _tensors_of(spec: ModelSpec, default: torch.dtype) -> Mapping[str, tuple[tup
 
 
 @lru_cache(maxsize=16)
-def _trained_of(spec: ModelSpec) -> Sequence[str]:
-    return tuple(name for name, _ in _outline(spec).named_parameters())
+def _trained_of(spec: ModelSpec, tied: bool) -> Sequence[str]:
+    return tuple(name for name, _ in _outline(spec).named_parameters(remove_duplicate=not tied))
+
+
+def _said(error: BaseException) -> str:
+    return line_of(error) if isinstance(error, Fault) else f"{type(error).__name__}: {line_of(error)}"
+
+
+def _tensors_in(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    yield from module.named_parameters()
+    yield from module.named_buffers()
 
 
 def _outline(spec: ModelSpec) -> nn.Module:
@@ -254,9 +278,9 @@ def _outline(spec: ModelSpec) -> nn.Module:
 def _import_factory(path: str) -> Factory:
     try:
         factory = pkgutil.resolve_name(path)
-    except (ImportError, AttributeError, ValueError) as error:
+    except (Exception, SystemExit) as error:  # its module may do anything
         raise ModelError(
-            f"the factory {path} cannot be imported ({error}): give package.module:factory, findable from here"
+            f"the factory {path} cannot be imported ({_said(error)}): give package.module:factory, findable from here"
         ) from error
     if not callable(factory):
         raise ModelError(f"the factory {path} cannot be called")

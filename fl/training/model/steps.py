@@ -8,7 +8,8 @@ are, and replayed for every later step of every client.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import cast
 from weakref import WeakKeyDictionary
@@ -16,12 +17,14 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.sgd import sgd
 
+from fl.faults import line_of
 from fl.training.config import StationConfig
 from fl.training.data.augment import Views, augment
 from fl.training.data.dataset import to_float
-from fl.training.errors import TrainingError
+from fl.training.errors import ModelError, TrainingError
 from fl.training.model.parameters import view_state
 from fl.training.model.runtime import autocast
 
@@ -69,6 +72,7 @@ class Steps:
         self._parameters: list[torch.Tensor] = [each for each in module.parameters() if each.requires_grad]
         self._velocities = [torch.empty_like(each) for each in self._parameters]
         self._start = [torch.empty_like(each) for each in self._parameters] if config.proximal else []
+        self._normalisations = [each for each in module.modules() if isinstance(each, _BatchNorm)]
         self.total = torch.zeros((), device=self._parameters[0].device)
         self.begin()
 
@@ -80,10 +84,18 @@ class Steps:
                 torch._foreach_copy_(self._start, self._parameters)
 
     def take(self, batch: Batch) -> None:
-        """One step."""
+        """One step.
+
+        Raises:
+            ModelError: the module does not take these images.
+        """
         images = batch.images if batch.views is None else augment(batch.images, batch.views)
-        with autocast(self._config.precision, images.device):
-            outputs = self._module(to_float(images))
+        with autocast(self._config.precision, images.device), normalised_alone(self._normalisations, len(batch.labels)):
+            try:
+                outputs = self._module(to_float(images))
+            except Exception as error:  # the module may be anybody's
+                what = line_of(error) or type(error).__name__
+                raise ModelError(f"the model fails on a batch of {len(batch.labels)} images: {what}") from error
         loss = functional.cross_entropy(outputs.to(torch.get_default_dtype()), batch.labels)
         gradients = gradients_of(loss, self._parameters)
         if self._start:
@@ -92,6 +104,31 @@ class Steps:
                 torch._foreach_add_(gradients, away, alpha=self._config.proximal)
         descend(self._parameters, gradients, self._velocities, self._config.learning_rate, self._config.momentum)
         self.total += loss.detach() * len(batch.labels)
+
+
+@contextmanager
+def normalised_alone(normalisations: Sequence[nn.Module], images: int) -> Iterator[None]:
+    """Let batch normalisations that get a single value for each channel use the statistics that they have.
+
+    One value has no variance. So where a client's last batch is one image, which PyTorch refuses to train on, that
+    image is normalised as a test image is, and trained on like every other; the statistics stay as they are.
+    """
+    if images > 1 or not normalisations:
+        yield
+        return
+
+    def choose(part: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        part.training = inputs[0].numel() > inputs[0].shape[1]
+
+    before = [part.training for part in normalisations]
+    hooks = [part.register_forward_pre_hook(choose) for part in normalisations if part.training]
+    try:
+        yield
+    finally:
+        for part, training in zip(normalisations, before, strict=True):
+            part.training = training
+        for hook in hooks:
+            hook.remove()
 
 
 def gradients_of(loss: torch.Tensor, parameters: list[torch.Tensor]) -> list[torch.Tensor]:

@@ -49,6 +49,10 @@ LABELS = tuple("0123456789")
         ({"claim": -0.1}, "--claim"),
         ({"claim": math.nan}, "--claim is an accuracy, 0 … 1, not nan"),
         ({"claim": math.inf}, "--claim"),
+        ({"pilot": 0}, "--pilot is a part of the training images"),
+        ({"pilot": 1.1}, "--pilot"),
+        ({"pilot": math.nan}, "--pilot"),
+        ({"pilot": 0.1, "claim": 0.5}, "--claim and --pilot"),
     ],
 )
 def test_settings__that_do_not_fit__say_why(options: dict, words: str) -> None:

@@ -92,8 +92,8 @@ def test_train__one_station_diverges__records_that_it_was_there_and_the_others_g
 ) -> None:
     stations = (federation.stations[0], sick(federation.stations[1]), federation.stations[2])
     training, book, store = play(replace(federation, stations=stations), tmp_path)
-    assert [(account, epoch) for account, epoch, _ in book.updates] == [
-        (f"account {station}", epoch) for epoch in (0, 1) for station in (0, 1, 2)
+    assert [(account, number) for account, number, _ in book.updates] == [
+        (f"account {station}", number) for number in (0, 1) for station in (0, 1, 2)
     ]
     assert [number for number, *_ in book.rounds] == [0, 1]
     of_1 = [digest for account, _, digest in book.updates if account == "account 1"]
@@ -177,7 +177,7 @@ def test_train__station_uploads_another_model__is_refused_by_name(federation: Fe
     class Impostor(Station):
         def train_round(self, *_: Any) -> Any:
             update = odd.train_round(other.initial_state(0), 0)
-            return replace(update, epoch=0)
+            return replace(update, global_round=0)
 
     first = federation.stations[0]
     impostor = Impostor(first.index, first.model, first.clients, first.config, first.seed)

@@ -10,7 +10,7 @@ import pytest
 from fl.crowdfunding.clock import Clock
 from fl.market.deployment import deploy
 from fl.market.mailbox import Mailbox
-from fl.market.members import BaseStation, Member, Owner, _view_name
+from fl.market.members import BaseStation, Member, Owner, _view_name, worth_of
 from fl.market.membership import Entry, tree_of
 from fl.market.terms import GWEI, Deadlines, Role, RoundTerms, Stage
 from fl.market.views import OwnersView, StationsView
@@ -134,7 +134,8 @@ def another_than_was_proposed(member: Member, name: str) -> None:
 
 
 def test_commit__both_texts_readable__bids_the_truth(bids: Callable[[Deliver], Bids]) -> None:
-    assert bids(what_was_proposed) == {"alice": (12, 12), "north": (4, 4)}
+    """For alice 12 gwei of labels times the claimed 0.9, rounded."""
+    assert bids(what_was_proposed) == {"alice": (11, 11), "north": (4, 4)}
 
 
 @pytest.mark.parametrize(
@@ -148,7 +149,7 @@ def test_commit__text_of_one_model_unreadable__bids_all_the_same(
 
     Alice has proposed, too: where she does not commit she loses her bond.
     """
-    assert bids(deliver) == {"alice": (12, 0), "north": (4, STATION_CAP)}
+    assert bids(deliver) == {"alice": (11, 0), "north": (4, STATION_CAP)}
 
 
 def test_commit__text_unreadable__says_why_and_for_which_model(bids: Callable[[Deliver], Bids], caplog: Any) -> None:
@@ -186,13 +187,21 @@ def bid_of(member: Member) -> int:
 
 def test_bid__labels_named_twice__count_once() -> None:
     alice = Alone("alice", *[None] * 4, values={"cat": 7})  # type: ignore[arg-type]
-    alice.text = OwnersView(9_000, ("cat", "cat"))
+    alice.text = OwnersView(10_000, ("cat", "cat"))
     assert bid_of(alice) == 7
+
+
+@pytest.mark.parametrize(
+    ("bps", "worth"), [(0, 0), (416, 0), (417, 1), (5_000, 6), (9_583, 11), (9_584, 12), (10_000, 12), (65_535, 12)]
+)
+def test_worth__claimed_accuracy__times_the_labels_values_and_at_most_all_of_them(bps: int, worth: int) -> None:
+    """v(acc, y): an overclaim raises what others bid, but no claim beyond 1 does."""
+    assert worth_of({"cat": 7, "dog": 5, "owl": 99}, OwnersView(bps, ("cat", "dog", "cow"))) == worth
 
 
 def test_bid__above_the_cap__is_the_cap() -> None:
     """The contract takes no higher one, and a commitment that cannot be opened costs the bond."""
-    alice = Alone("alice", *[None] * 4, values={"cat": 101})  # type: ignore[arg-type]
+    alice = Alone("alice", *[None] * 4, values={"cat": 120})  # type: ignore[arg-type]
     north = StationAlone("north", *[None] * 4, cost_per_label=6)  # type: ignore[arg-type]
     assert (bid_of(alice), bid_of(north)) == (100, STATION_CAP)
 

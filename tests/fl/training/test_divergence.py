@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -11,13 +12,14 @@ import torch
 
 from fl.training.averaging.aggregate import aggregate
 from fl.training.cloud import GlobalRound, train
-from fl.training.config import StationConfig
+from fl.training.command.metrics import record_of
+from fl.training.config import Rule, StationConfig
 from fl.training.errors import DivergedError
 from fl.training.federation import Federation
 from fl.training.model.spec import ModelSpec
 from fl.training.station import Outcome
 from fl.training.update import Update
-from tests.fl.training.support import equal, without_numbers
+from tests.fl.training.support import equal, with_station, without_numbers
 
 CreateFederation = Callable[..., Federation]
 
@@ -57,6 +59,54 @@ def test_train__a_station_diverges__is_left_out_and_the_others_go_on(create_fede
     assert "client 0: the loss became nan" in rounds[0].absent[2]
     expected = list(train(federation, present=lambda global_round, station: station != 2))
     assert [equal(one.state, other.state) for one, other in zip(rounds, expected, strict=True)] == [True, True]
+
+
+@pytest.mark.parametrize("rule", [Rule("trimmed-mean", 1), Rule("multi-krum", 1)])
+def test_train__one_station_diverges_under_a_robust_rule__learns_from_the_others(
+    create_federation: CreateFederation, rule: Rule
+) -> None:
+    """As many base stations as the rule needs: the one that is left out is the wrong one that it tolerates."""
+    federation = create_federation(train_images=None, stations=rule.least, clients=1, rule=rule, rounds=3)
+    *_, last = train(broken(federation, 1))
+    assert last.evaluation.accuracy > 0.85 and not last.unchanged and sorted(last.absent) == [1]
+
+
+def test_train__more_stations_diverge_than_the_rule_tolerates__is_an_error(create_federation: CreateFederation) -> None:
+    federation = create_federation(train_images=60, stations=5, clients=1, rule=Rule("trimmed-mean", 1))
+    text = r"global round 0: 2 of 5 models are no finite numbers, .* withstands: .*station 1, client 0: the loss became"
+    with pytest.raises(DivergedError, match=text):
+        next(train(broken(federation, 1, 4)))
+
+
+def test_station__clients_diverge_under_a_robust_rule__count_among_those_it_tolerates(
+    create_federation: CreateFederation,
+) -> None:
+    federation = with_station(create_federation(stations=1, clients=3), rule=Rule("trimmed-mean", 1))
+    start = federation.initial_state()
+    played = broken(federation, 0, clients=(1,)).stations[0].play(start, 0)
+    assert played.update is not None and not equal(played.update.state, start)
+    played = broken(federation, 0, clients=(0, 1)).stations[0].play(start, 0)
+    assert played.update is None and played.diverged
+    assert "edge aggregation 0: 2 of 3 models are no finite numbers" in played.reason
+
+
+def test_train__too_few_stations_for_the_rule__says_that_the_model_stays(create_federation: CreateFederation) -> None:
+    federation = create_federation(train_images=60, stations=3, clients=1, rule=Rule("trimmed-mean", 1), rounds=1)
+    (done,) = train(federation, present=lambda global_round, station: station != 2)
+    assert equal(done.state, federation.initial_state())
+    assert done.unchanged == "trimmed-mean tolerating 1 needs at least 3 models, not 2"
+    assert record_of(federation, done, "0x", 0.0)["unchanged"] == done.unchanged
+
+
+def test_aggregate__robustly__counts_an_update_of_no_numbers_among_those_it_tolerates(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    spec = ModelSpec("small-cnn", (1, 8, 8), 2)
+    updates = [Update(spec, station, 0, {"weight": torch.tensor([v])}, 1) for station, v in enumerate((1, math.nan, 3))]
+    assert aggregate(updates, Rule("trimmed-mean", 1))["weight"].item() == 2
+    assert "1 updates that are left out count against trimmed-mean tolerating 1" in caplog.text
+    with pytest.raises(DivergedError, match="2 of 4 models are no finite numbers"):
+        aggregate(updates, Rule("trimmed-mean", 1), dropped=1)
 
 
 def test_train__all_diverge_in_a_later_round__keeps_the_rounds_before(create_federation: CreateFederation) -> None:

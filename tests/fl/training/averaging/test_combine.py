@@ -10,18 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from fl.training.averaging.aggregate import aggregate
 from fl.training.averaging.combine import combine, multi_krum
 from fl.training.client import train_client
 from fl.training.cloud import train
 from fl.training.config import Rule, StationConfig, TrainingConfig
 from fl.training.data.dataset import Dataset
-from fl.training.errors import ModelError, TooFewError, TrainingError
+from fl.training.errors import DivergedError, ModelError, TooFewError, TrainingError
 from fl.training.federation import build_federation
 from fl.training.model.parameters import State
 from fl.training.model.runtime import use_threads
 from fl.training.seeds import Stream, derive_seed
 from fl.training.station import Station, StationRound
-from tests.fl.training.support import copy_state
+from tests.fl.training.support import copy_state, equal
 
 MEDIAN, TRIMMED, KRUM = Rule("median"), Rule("trimmed-mean", 1), Rule("multi-krum", 1)
 
@@ -111,6 +112,56 @@ def test_combine__from_a_generator_that_reuses_its_tensors__is_the_same(rule: Ru
     assert torch.equal(combine(rule, reusing())["weight"], combine(rule, models(*rows))["weight"])
 
 
+# Models that are left out because they are not finite
+
+
+@pytest.mark.parametrize(
+    ("rule", "rows", "expected"),
+    [
+        (TRIMMED, [(1,), None, (3,)], 2),
+        (Rule("trimmed-mean", 2), [None, (1,), (4,), (100,)], 4),
+        (KRUM, [(0,), (50,), (1,), None, (1.5,)], 1.25),
+        (Rule("multi-krum", 2), [None, (0,), (1,), (1.5,), (1e6,), None, (2,)], 1.5),
+        (MEDIAN, [None, None, (7,)], 7),
+    ],
+)
+def test_combine__models_left_out__count_among_the_wrong_ones_it_tolerates(
+    rule: Rule, rows: list, expected: float
+) -> None:
+    """Of as many models as the rule needs, so that a rule that did not count them would have too few."""
+    states = [None if row is None else models(row)[0] for row in rows]
+    assert combine(rule, states)["weight"].item() == expected
+
+
+@settings(max_examples=50)
+@given(st.lists(values, min_size=3, max_size=6), st.integers(1, 2), st.data())
+def test_combine__wrong_models_finite_or_not__stays_among_the_right_ones(
+    rows: list[float], tolerate: int, data: st.DataObject
+) -> None:
+    """Whichever of the f wrong models are not finite, and however few right ones the rule allows."""
+    right = (rows * 2)[: tolerate + 1]
+    wrong = st.one_of(st.none(), st.floats(-(2.0**100), 2.0**100, width=32))
+    sent = [*right, *data.draw(st.lists(wrong, min_size=tolerate, max_size=tolerate))]
+    states = [None if value is None else models((value,))[0] for value in data.draw(st.permutations(sent))]
+    result = combine(Rule("trimmed-mean", tolerate), states)["weight"].item()
+    assert min(right) - 1e-4 <= result <= max(right) + 1e-4
+
+
+@pytest.mark.parametrize("rule", [TRIMMED, KRUM])
+def test_combine__more_left_out_than_it_tolerates__is_an_error(rule: Rule) -> None:
+    with pytest.raises(DivergedError, match=f"2 of 8 models are no finite numbers, .* than {rule} withstands: lower"):
+        combine(rule, [None, *models(*[(1.0,)] * 6), None])
+
+
+def test_multi_krum__counters_beside_parameters__are_not_measured() -> None:
+    """A batch normalisation counts its batches: by the thousands, where parameters differ by hundredths."""
+    rows = [(1.00, 10), (1.01, 2000), (1.02, 4000), (1.01, 6000), (-4.0, 2001)]
+    states = [{"weight": torch.tensor([row]), "batches": torch.tensor(count)} for row, count in rows]
+    assert multi_krum(states, 1) != [1, 2]
+    assert 4 not in multi_krum(states, 1, ["weight"]) and 4 in multi_krum(states, 1, ["batches"])
+    assert combine(KRUM, [(state, 1) for state in states], ["weight"])["weight"].item() == pytest.approx(1.01, abs=0.02)
+
+
 @pytest.mark.parametrize(
     ("call", "error", "text"),
     [
@@ -189,3 +240,38 @@ def test_station__with_a_rule_of_its_own__combines_its_clients_by_it(digits: Dat
     state = station.train_round(start, 0).state
     assert all(torch.equal(state[name], expected[name]) for name in expected)
     assert rule.name == "mean" or not torch.equal(state["0.weight"], combine(Rule(), trained)["0.weight"])
+
+
+def normalised(image_shape: tuple[int, int, int], classes: int) -> nn.Module:
+    """A model with a batch normalisation, which counts its batches."""
+    channels, height, width = image_shape
+    normalisation, dense = nn.BatchNorm2d(8), nn.Linear(8 * height * width // 4, classes)
+    return nn.Sequential(
+        nn.Conv2d(channels, 8, 3, padding=1), normalisation, nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), dense
+    )
+
+
+def test_aggregate__multi_krum_beside_a_batch_normalisation__keeps_no_flipped_model(digits: Dataset) -> None:
+    """Base stations of different sizes, whose counters lie further apart than a flipped model from the right ones."""
+    config = TrainingConfig(
+        model=f"{__name__}:normalised",
+        stations=5,
+        clients=1,
+        train_images=500,
+        alpha=1.0,
+        station=StationConfig(local_epochs=2, edge_aggregations=1, batch_size=4),
+    )
+    federation = build_federation(config, digits)
+    start = federation.initial_state()
+    updates = [station.train_round(start, 0) for station in federation.stations]
+    names, misled = federation.model.trained(), []
+    for wrong, update in enumerate(updates):
+        flipped = {name: 2 * start[name] - update.state[name] for name in names}
+        sent = [*updates]
+        sent[wrong] = replace(update, state={**update.state, **flipped})
+        states = [each.state for each in sent]
+        kept = multi_krum(states, 1, names)
+        assert wrong not in kept
+        assert equal(aggregate(sent, KRUM), combine(MEDIAN, [(states[index], 1) for index in kept]))
+        misled.append(wrong in multi_krum(states, 1))
+    assert any(misled), "counters decide nothing here: the test is blind"

@@ -12,14 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from torch import nn
 
 from fl.artefacts import ArtefactStore
 from fl.training.command.checkpoint import open_run
+from fl.training.command.identity import differences
 from fl.training.command.options import Options
 from fl.training.command.run import run
+from fl.training.data.dataset import Samples
 from fl.training.errors import CheckpointError, DivergedError
 from fl.training.federation import Federation
 from fl.training.model.artefact import load_model, save_model
+from fl.training.model.spec import _tensors_of
+from fl.training.station import Station
 from tests.fl.training.support import lines, train_in, undisturbed, without_numbers
 
 CreateFederation = Callable[..., Federation]
@@ -168,7 +174,119 @@ def test_open__model_of_another_architecture_under_its_name__is_refused(
         train_in(tmp_path, federation)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 2}', '{"format": 2, "run": {}, "rounds": [{"x": 1}]}'])
+# What another process may have changed
+
+
+def rebuilt(image_shape: tuple[int, int, int], classes: int) -> nn.Module:
+    """A model whose source changes between two runs: its layers are what `LAYERS` says."""
+    return Rebuilt(image_shape[1] * image_shape[2], classes)
+
+
+class Rebuilt(nn.Module):
+    hidden, activation = 12, staticmethod(torch.relu)
+
+    def __init__(self, pixels: int, classes: int):
+        super().__init__()
+        self.first, self.last = nn.Linear(pixels, self.hidden), nn.Linear(self.hidden, classes)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.last(type(self).activation(self.first(images.flatten(1))))
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"activation": staticmethod(torch.tanh)}, "model.outputs is"),  # of the same tensors, in no layer
+        ({"hidden": 13}, "model.layers is"),
+        ({"extra_repr": lambda self: "p=0.5"}, "model.layers is"),
+    ],
+)
+def test_open__model_whose_source_was_changed__is_refused_and_left_alone(
+    create_federation: CreateFederation,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: dict[str, Any],
+    text: str,
+) -> None:
+    _tensors_of.cache_clear()
+    federation = create_federation(train_images=30, rounds=3, model=f"{__name__}:rebuilt")
+    records = train_in(tmp_path, federation)
+    assert train_in(tmp_path, federation) == records
+    for name, value in change.items():
+        monkeypatch.setattr(Rebuilt, name, value)
+    _tensors_of.cache_clear()  # as in another process
+    with pytest.raises(CheckpointError, match=f"holds another run: .*{text}"):
+        train_in(tmp_path, federation)
+    assert lines(tmp_path) == records
+
+
+def with_first_station(federation: Federation, **changes: object) -> Federation:
+    first, *others = federation.stations
+    return replace(federation, stations=(replace(first, **changes), *others))
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (
+            lambda first: {"config": replace(first.config, learning_rate=0.5)},
+            r"station.learning_rate is 0.05 there, \[0.5, 0.05, 0.05\] here",
+        ),
+        (lambda first: {"seed": 9}, r"station.seed is 0 there, \[9, 0, 0\] here"),
+        (lambda first: {"clients": first.clients[::-1]}, "data is"),
+        (lambda first: {"clients": join_and_cut(first.clients, 2)}, "data is"),
+        (lambda first: {"clients": first.clients[:1]}, r"clients is 2 there, \[1, 2, 2\] here; data is"),
+    ],
+)
+def test_open__other_settings_or_partition_of_one_station__is_refused(
+    federation: Federation, folder: Path, change: Callable[[Station], dict[str, Any]], text: str
+) -> None:
+    other = with_first_station(federation, **change(federation.stations[0]))
+    with pytest.raises(CheckpointError, match=f"holds another run: {text}"):
+        train_in(folder, other)
+
+
+def join_and_cut(clients: tuple[Samples, ...], first: int) -> tuple[Samples, ...]:
+    """The same images, the first client with so many of them."""
+    whole = Samples(*(torch.cat([getattr(each, name) for each in clients]) for name in ("images", "labels")))
+    return whole.cut([first, len(whole) - first])
+
+
+def test_differences__of_outputs__are_more_than_rounding() -> None:
+    there = {"model.outputs": [0.1, -0.2, 0.0003]}
+    assert differences(there, {"model.outputs": [0.1001, -0.2, 0.0002]}) == []
+    assert differences(there, {"model.outputs": [0.11, -0.2, 0.0003]}) != []
+    assert differences(there, {"model.outputs": [0.1, -0.2]}) != []
+
+
+# What lies in a run's folder beside what it stored
+
+
+def test_run__own_files_and_folders_in_models__are_left_alone(federation: Federation, tmp_path: Path) -> None:
+    short = replace(federation, config=replace(federation.config, rounds=1))
+    train_in(tmp_path, short)
+    (tmp_path / "models" / "best" / "deep").mkdir(parents=True)
+    (tmp_path / "models" / ".put-mine").mkdir()
+    own = ArtefactStore(tmp_path / "models").put(b"own")
+    (tmp_path / "models" / "notes.txt").write_text("own")
+    records = train_in(tmp_path, federation)
+    names = {path.name for path in (tmp_path / "models").iterdir()}
+    assert names > {"best", ".put-mine", "notes.txt", own[2:]}
+    assert len(names) == 8, "beside those two models and their momenta"
+    assert (tmp_path / "models" / "best" / "deep").is_dir()
+    assert records[0]["model"][2:] not in names
+
+
+def test_run__resumed_without_keep_models__keeps_what_it_kept_and_goes_on_to(
+    federation: Federation, tmp_path: Path
+) -> None:
+    short = replace(federation, config=replace(federation.config, rounds=2))
+    train_in(tmp_path, short, keep_models=True)
+    records = train_in(tmp_path, federation)
+    assert {record["model"][2:] for record in records} < {path.name for path in (tmp_path / "models").iterdir()}
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 3}', '{"format": 3, "run": {}, "rounds": [{"x": 1}]}'])
 def test_open__checkpoint_that_is_none__says_what_to_do(federation: Federation, folder: Path, text: str) -> None:
     (folder / "checkpoint.json").write_text(text)
     with pytest.raises(CheckpointError, match=r"checkpoint.json cannot be read \(.*\): move the folder away"):
@@ -179,7 +297,7 @@ def test_open__format_of_another_version__is_refused(federation: Federation, fol
     document = json.loads((folder / "checkpoint.json").read_text())
     before = [{"epoch": each.pop("global_round"), **each} for each in document["rounds"]]  # as format 1 had it
     (folder / "checkpoint.json").write_text(json.dumps({**document, "format": 1, "rounds": before}))
-    with pytest.raises(CheckpointError, match="is of format 1, this program reads 2"):
+    with pytest.raises(CheckpointError, match="is of format 1, this program reads 3"):
         train_in(folder, federation)
 
 

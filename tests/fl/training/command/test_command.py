@@ -137,6 +137,16 @@ def test_command__folder_of_images__is_trained_on(
     assert "target labels cat, dog" in capsys.readouterr().out
 
 
+def test_command__labels_with_commas_and_brackets__are_targeted_and_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], create_folder: Callable[..., Path]
+) -> None:
+    folder = str(create_folder(("red, round", "[bold]blue", "green")))
+    small = ("--rounds", "1", "--stations", "2", "--clients", "1", "--model", "small-cnn", "--data-dir", folder)
+    targets = ("--dataset", "cifar10", "--targets", '"red, round", [bold]blue')
+    assert run(monkeypatch, *targets, *small) == 0
+    assert 'target labels [bold]blue, "red, round"; last' in " ".join(capsys.readouterr().out.split())
+
+
 def test_help__in_a_process_of_its_own__loads_no_torch() -> None:
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "fl.training", "--help"],

@@ -15,14 +15,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from torchvision.datasets import CIFAR10
+from torchvision.datasets import CIFAR10, ImageFolder
 
+from fl.training.cloud import train
 from fl.training.config import StationConfig, TrainingConfig
 from fl.training.data.augment import augment, draw_views
-from fl.training.data.dataset import Dataset, labels_of, load_dataset, to_float
+from fl.training.data.dataset import Dataset, Samples, digest_of, labels_of, load_dataset, to_float
 from fl.training.errors import DataError, TrainingError
 from fl.training.federation import build_federation
 from fl.training.model.runtime import pick_device
+from tests.fl.training.support import equal
 
 CreateFolder = Callable[..., Path]
 
@@ -75,6 +77,33 @@ def test_load__a_part__is_that_part_of_the_whole(digits: Dataset, create_folder:
 
 def test_to_float__bytes__are_scaled_to_minus_one_to_one() -> None:
     assert to_float(torch.tensor([0, 255], dtype=torch.uint8)).tolist() == [-1.0, 1.0]
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64, torch.float16])
+def test_to_float__floats__keep_their_values_and_their_memory(kind: torch.dtype) -> None:
+    images = torch.tensor([-1.0, 0.25, 1.0], dtype=kind)
+    assert to_float(images).tolist() == [-1.0, 0.25, 1.0] and to_float(images).dtype == torch.get_default_dtype()
+    assert images.tolist() == [-1.0, 0.25, 1.0]
+
+
+def of_floats(dataset: Dataset) -> Dataset:
+    parts = (Samples(to_float(part.images), part.labels) for part in (dataset.train, dataset.test))
+    return Dataset(dataset.name, dataset.label_names, *parts)
+
+
+@pytest.mark.parametrize("augmented", [False, True])
+def test_train__on_images_of_floats__is_what_it_is_on_bytes_and_leaves_them(digits: Dataset, augmented: bool) -> None:
+    """Judged time and again, from the same tensors."""
+    station = StationConfig(1, 1, augment=augmented)
+    config = TrainingConfig(train_images=100, test_images=60, rounds=2, clients=1, station=station)
+    expected = list(train(build_federation(config, digits)))
+    images = of_floats(digits)
+    before = images.test.images.clone()
+    federation = build_federation(config, images)
+    found = list(train(federation))
+    assert all(equal(one.state, other.state) for one, other in zip(found, expected, strict=True))
+    assert [done.evaluation for done in found] == [done.evaluation for done in expected]
+    assert torch.equal(images.test.images, before)
 
 
 def test_folder__of_images__is_loaded(create_folder: CreateFolder) -> None:
@@ -171,6 +200,72 @@ def test_folder__images_of_two_sizes__names_one(create_folder: CreateFolder) -> 
         load_dataset("cifar10", folder)
 
 
+def test_folder__hidden_folders_and_files__are_no_labels_and_no_images(create_folder: CreateFolder) -> None:
+    folder = create_folder()
+    expected = load_dataset("cifar10", folder)
+    (folder / "train" / ".ipynb_checkpoints").mkdir()
+    (folder / "train" / "dog" / ".thumbnails").mkdir()
+    for place in ("train/.ipynb_checkpoints/0.png", "train/dog/._0.png", "train/dog/.thumbnails/0.png"):
+        Image.new("RGB", (8, 8)).save(folder / place)
+    found = load_dataset("cifar10", folder)
+    assert found.label_names == labels_of("cifar10", folder) == ("cat", "dog")
+    assert torch.equal(found.train.images, expected.train.images)
+
+
+def test_folder__subfolders_and_suffixes__are_read_as_torchvision_does(create_folder: CreateFolder) -> None:
+    folder = create_folder()
+    Image.new("RGB", (8, 8), "red").save(folder / "train" / "cat" / "A.JPEG")
+    (folder / "train" / "cat" / "more" / "and").mkdir(parents=True)
+    (folder / "train" / "cat" / "Zoo").mkdir()
+    for number, place in enumerate(("more/b.bmp", "more/and/a.ppm", "Zoo/c.webp", "more/and/notes.txt")):
+        Image.new("RGB", (8, 8), (number, 0, 0)).save(folder / "train" / "cat" / place, "PNG")
+    found, expected = load_dataset("cifar10", folder).train, ImageFolder(str(folder / "train"))
+    assert found.labels.tolist() == expected.targets
+    images = np.stack([np.asarray(expected.loader(path)) for path, _ in expected.samples])
+    assert torch.equal(found.images, torch.from_numpy(images).permute(0, 3, 1, 2))
+
+
+def test_folder__image_of_16_bits__is_as_one_of_8(create_folder: CreateFolder) -> None:
+    folder = create_folder(("cat", "dog"))
+    grey = np.arange(64, dtype=np.uint8).reshape(8, 8) * 4
+    Image.fromarray(grey).save(folder / "train" / "cat" / "0.png")
+    Image.fromarray(grey.astype(np.uint16) * 257).save(folder / "train" / "cat" / "1.png")
+    images = load_dataset("cifar10", folder).train.images
+    assert torch.equal(images[0], images[1]) and images[1, 2].tolist() == grey.tolist()
+    Image.fromarray(grey.astype(np.float32)).save(folder / "train" / "cat" / "2.tif")
+    with pytest.raises(DataError, match=r"cat/2.tif has 32 bits for each pixel, .* save it with 8 or 16"):
+        load_dataset("cifar10", folder)
+
+
+# Data sets of one's own
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"labels": [0, 1, 2]}, "a test image has label 2; the 2 label names are for 0 … 1"),
+        ({"labels": [0, 1, -1]}, "a test image has label -1"),
+        ({"labels": [0, 1]}, "there are 3 test images and 2 labels of them"),
+        ({"labels": [0.0, 1.0, 1.0]}, "labels are int64, not torch.float32 as those of the test images"),
+        ({"names": ("a", "a")}, "a label is named twice: a, a"),
+    ],
+)
+def test_dataset__labels_that_do_not_fit__says_which(change: dict[str, list], text: str) -> None:
+    """None is left out without a word."""
+    images = torch.zeros(3, 1, 4, 4, dtype=torch.uint8)
+    test = Samples(images, torch.tensor(change.get("labels", [0, 1, 1])))
+    with pytest.raises(DataError, match=text):
+        Dataset("digits", change.get("names", ("a", "b")), Samples(images, torch.tensor([0, 1, 1])), test)
+
+
+def test_build__data_set_of_ones_own__needs_a_model_and_a_station(digits: Dataset) -> None:
+    wine = replace(digits, name="wine")
+    for config in (TrainingConfig(), TrainingConfig(model="small-cnn"), TrainingConfig(station=StationConfig())):
+        with pytest.raises(TrainingError, match="nothing is known of what suits the data set 'wine': give a model and"):
+            build_federation(config, wine)
+    assert build_federation(TrainingConfig(model="small-cnn", station=StationConfig()), wine).dataset.name == "wine"
+
+
 # CIFAR-10 as torchvision downloads it
 
 
@@ -247,8 +342,10 @@ def test_digest__of_data__changes_with_any_pixel_label_or_name(digits: Dataset) 
         replace(task, test=replace(task.test, labels=labels)),
         replace(task, label_names=("0", "7")),
     ]
-    assert len({each.digest() for each in (task, *others)}) == 4
-    assert task.digest() == digits.restricted_to(("1", "0"), 20, 20).digest()
+    same = digits.restricted_to(("1", "0"), 20, 20)
+    found = [digest_of(each.label_names, (each.train, each.test)) for each in (task, same, *others)]
+    assert found[0] == found[1] and len(set(found)) == 4
+    assert digest_of(task.label_names, task.train.cut([5, 15])) != digest_of(task.label_names, task.train.cut([6, 14]))
 
 
 # Augmentation

@@ -45,6 +45,13 @@ def test_split_dirichlet__smaller_alpha__is_less_even() -> None:
     assert measured[-1] < 0.15
 
 
+@pytest.mark.parametrize("alpha", [1e16, 1e300, 1e308])
+def test_split_dirichlet__largest_alpha__is_even(alpha: float) -> None:
+    """Beyond what sums of its parameters can hold, too."""
+    sizes = [len(part) for part in split_dirichlet(np.repeat(np.arange(10), 200), 8, alpha, seed=3)]
+    assert set(sizes) == {250}
+
+
 def test_split_dirichlet__mean_share__is_that_of_the_distribution() -> None:
     labels = np.zeros(1000, dtype=np.int64)
     shares = [len(split_dirichlet(labels, 4, 0.5, seed)[0]) / 1000 for seed in range(400)]

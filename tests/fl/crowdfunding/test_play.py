@@ -1,4 +1,4 @@
-"""Whole rounds in which somebody misbehaves, each held against the reference, the books and the artefacts."""
+"""Whole rounds: of misbehaviour, of forecasts; each held against the reference, the books and the artefacts."""
 
 import json
 from collections.abc import Callable
@@ -59,3 +59,15 @@ def test_non_revealer__larger_round__loses_its_bond(play: Played) -> None:
     silent = document["owners"][-1]
     assert silent["bids"] is None
     assert int(silent["slashed"]) == int(document["bond"])
+
+
+def test_pilots__each_proposer__claims_its_own_forecast(
+    play: Played, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody misbehaves; owners bid for what is claimed, and the winner keeps it."""
+    monkeypatch.setattr("fl.crowdfunding.play.PILOTS", tmp_path / "pilots")
+    document = play(pilot=0.2, models=3, train_images=300, rounds=2)
+    claims = [model["claimed_accuracy"] for model in document["models"]]
+    assert len(set(claims)) > 1
+    assert not document["punished"]
+    assert len(list((tmp_path / "pilots").iterdir())) == 3

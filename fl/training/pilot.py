@@ -1,0 +1,62 @@
+"""Forecasts the accuracy of a model by a pilot: a training of the same kind, alone and on a part of the images."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from fl.training.cloud import train
+from fl.training.federation import Federation
+from fl.training.model.evaluation import Evaluation
+from fl.training.seeds import Stream, derive_seed
+from fl.training.station import Station
+
+
+def forecast(federation: Federation, part: float) -> Evaluation:
+    """The accuracy that a pilot reaches on the federation's test images.
+
+    It has as many global rounds as the federation, one base station and one client, so it tells a little less than the
+    federation will reach.
+
+    Args:
+        federation: whose model it is.
+        part: of its training images, drawn by its seed; above 0, at most 1.
+
+    Raises:
+        DivergedError: the loss became no number.
+    """
+    config, images = federation.config, federation.dataset.train
+    rng = np.random.default_rng(derive_seed(config.seed, Stream.PILOT))
+    kept = np.sort(rng.permutation(len(images))[: max(1, round(part * len(images)))])
+    own = images.take(kept)
+    station = Station(0, federation.model, (own,), federation.stations[0].config, config.seed)
+    pilot = replace(
+        federation,
+        config=replace(config, stations=1, clients=1, contribution="none"),
+        dataset=replace(federation.dataset, train=own),
+        stations=(station,),
+    )
+    *_, last = train(pilot)
+    return last.evaluation
+
+
+def forecast_once(federation: Federation, part: float, folder: Path) -> Evaluation:
+    """The same, kept in a file of the folder by all that it hangs on, so that the same pilot is trained once."""
+    test = federation.dataset.test
+    what = hashlib.sha256(repr((federation.config, federation.model, part, torch.__version__)).encode())
+    for tensor in (test.images, test.labels):
+        what.update(tensor.cpu().numpy().tobytes())
+    path = folder / f"{what.hexdigest()}.json"
+    if path.exists():
+        return Evaluation(**json.loads(path.read_text(encoding="utf-8")))
+    evaluation = forecast(federation, part)
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".part")
+    partial.write_text(json.dumps(asdict(evaluation)), encoding="utf-8")
+    partial.replace(path)
+    return evaluation
