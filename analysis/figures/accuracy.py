@@ -116,8 +116,9 @@ def claims(data: Data) -> list[Claim]:
     return [
         Claim(
             "in every market the contract selected the proposal with the largest margin, all costs estimated from "
-            f"those of all but the claimant; that is the largest true margin in {lost.count(0)} of {len(markets)}, and "
-            f"at most {max(lost)} gwei less in the others",
+            f"those of all but the claimant; that is the largest true margin in {lost.count(0)} of {len(markets)}"
+            + f", and at most {max(lost)} gwei less in the others"
+            * any(lost),
             all(
                 market["auction_score"] == max(market["scores"]) == market["scores"][market["auction"]]
                 for market in markets

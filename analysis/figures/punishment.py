@@ -212,7 +212,7 @@ def claims(data: Data) -> list[Claim]:
         Claim("every share of punished winners is one that the binomial distribution allows", not unlikely),
         Claim(
             f"with {SHOWN_ERROR:.0%} wrong votes {_needed(low)} of {ELECTORS} votes punish {by_low['dishonest']} of "
-            f"{rounds} dishonest winners and {by_low['honest']} honest ones, {_needed(high)} votes punish "
+            f"{rounds} dishonest winners and {by_low['honest']} of {rounds} honest ones, {_needed(high)} votes punish "
             f"{by_high['dishonest']} and {by_high['honest']}",
             by_low["dishonest"] > 0.85 * rounds
             and by_low["honest"] < 0.15 * rounds

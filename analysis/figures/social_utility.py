@@ -34,7 +34,7 @@ PLANS = {
         "cifar10", "resnet50", 10_000, 10, StationConfig(2, 1, batch_size=50, learning_rate=0.05, momentum=0.9)
     ),
 }
-SEEDS = {Setting.QUICK: 3, Setting.CPU: 3, Setting.FULL: 5}
+SEEDS = {Setting.QUICK: 3, Setting.CPU: 6, Setting.FULL: 5}
 ROUNDS = 10
 STRATEGIES = ("auction", "selfish", "random")
 
