@@ -42,7 +42,7 @@ class Kind:
     Attributes:
         name: of its instructions.
         variables: that hold the libraries to them; none: what this CPU has.
-        threads: of every library.
+        threads: of PyTorch and MKL.
     """
 
     name: str
@@ -55,8 +55,7 @@ class Kind:
     @property
     def environment(self) -> dict[str, str]:
         """Of a process that computes as this kind does."""
-        threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(self.threads))
-        return {**os.environ, **self.variables, **threads}
+        return {**os.environ, **self.variables, "OMP_NUM_THREADS": str(self.threads)}
 
 
 def kinds() -> Iterator[Kind]:
