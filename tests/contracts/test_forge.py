@@ -1,5 +1,6 @@
 """What `foundry.toml` makes forge compile."""
 
+import os
 import subprocess
 import tomllib
 from pathlib import Path
@@ -17,7 +18,8 @@ def test_forge_build__copies_of_imports_left_by_ape__compiles_our_contracts_alon
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(EMPTY.format(name=path.stem), encoding="utf-8")
     command = [ROOT / ".venv" / "bin" / "forge", "build", "--root", tmp_path, "--use", solc]
-    built = subprocess.run(command, capture_output=True, text=True, check=False)
+    at_home = {**os.environ, "HOME": str(tmp_path)}  # where forge keeps a cache of names
+    built = subprocess.run(command, env=at_home, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stdout + built.stderr
     compiled = {path.stem for path in (tmp_path / ".cache" / "forge" / "out").rglob("*.json") if path.stem[0].isupper()}
     assert compiled == {"Ours"}
