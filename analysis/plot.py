@@ -10,6 +10,7 @@ from typing import Any
 from matplotlib import RcParams, rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 WIDTH = 9.0
 """Inches, of a drawing with two panels; 4.6 for one."""
@@ -51,6 +52,11 @@ def panels(columns: int, height: float = 3.6, rows: int = 1, width: float | None
     with style():
         figure = Figure(figsize=(width or (WIDTH if columns > 1 else 4.6), height), layout="constrained")
         return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
+
+
+def plain_numbers() -> FuncFormatter:
+    """Ticks as plain numbers, of a logarithmic axis too, whatever the last digits of their positions."""
+    return FuncFormatter(lambda value, _: f"{value:,g}")
 
 
 def finish(axes: Axes, title: str, x: str, y: str, legend: bool = True) -> None:

@@ -83,9 +83,6 @@ class Codec:
     def events(self) -> frozenset[str]:
         return frozenset(self._events)
 
-    def topic_of(self, event: str) -> str:
-        return "0x" + keccak(text=_signature(self._events[event])).hex()
-
     def parameters_of(self, error: str) -> tuple[str, ...]:
         return tuple(parameter["name"] for parameter in self._errors[error]["inputs"])
 

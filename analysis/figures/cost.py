@@ -5,13 +5,13 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import NullFormatter
 
 from analysis.benchmarks.contract.round_gas import RoundGas, play
 from analysis.devnode.chain import TRANSACTION_GAS
 from analysis.figures.figure import Claim, Data, Figure, Request
 from analysis.figures.market import own_market
-from analysis.plot import SERIES, finish, panels, style
+from analysis.plot import SERIES, finish, panels, plain_numbers, style
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -156,12 +156,12 @@ def _money(axes: Axes, data: Data) -> None:
     axes.set_yscale("log")
     axes.set_xticks(members)
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+        axis.set_major_formatter(plain_numbers())
         axis.set_minor_formatter(NullFormatter())
     an_ether = data["settings"]["dollars_an_ether"]
     ether = axes.secondary_yaxis("right", functions=(lambda money: money / an_ether, lambda ether: ether * an_ether))
     ether.set_ylabel("ether")
-    ether.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ether.yaxis.set_major_formatter(plain_numbers())
     finish(axes, "A whole round", "members (half owners, half base stations)", f"dollars, at ${an_ether:,} an ether")
     axes.legend(frameon=False, title="a unit of gas costs", title_fontsize=8)
 

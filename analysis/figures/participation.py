@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure as Drawing
-from matplotlib.ticker import FuncFormatter
 
 from analysis.figures.draws import MAX_OWNER_BID, MAX_STATION_BID, MEAN_COST, MEAN_VALUE, MEMBERS, draw_row
 from analysis.figures.figure import Claim, Data, Figure, Request
@@ -19,7 +18,7 @@ from analysis.mechanism import (
     most_contribution_points,
     theta_numerator,
 )
-from analysis.plot import SERIES, finish, panels
+from analysis.plot import SERIES, finish, panels, plain_numbers
 from analysis.round_facts import Member, OwnerPolicy, Round
 from analysis.settlement import settle_round
 
@@ -193,7 +192,7 @@ def draw(data: Data) -> Drawing:
             axes[2 + column].plot(rounds, after, **{**look, "markevery": 0.08, "label": policy})
         axes[column].axvline(0, color="black", linewidth=0.8)
         axes[2 + column].set_xscale("log")
-        axes[2 + column].xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes[2 + column].xaxis.set_major_formatter(plain_numbers())
         axes[2 + column].set_ylim(bottom=0)
         finish(axes[column], f"{side.capitalize()}s: one round", "utility (gwei)", "members with no more (%)")
         finish(

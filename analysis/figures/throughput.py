@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from matplotlib.ticker import FuncFormatter
-
 from analysis.benchmarks.contract.load import LoadError
 from analysis.devnode.anvil import UNLIMITED
 from analysis.figures.figure import Claim, Data, Figure, FigureError, Request
 from analysis.figures.market import own_market
 from analysis.figures.network import Network, Served, serve, serve_on_clock
 from analysis.figures.task_stream import MEMBERS_A_SIDE, MODELS, Stream, prepare
-from analysis.plot import SERIES, finish, panels, style
+from analysis.plot import SERIES, finish, panels, plain_numbers, style
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -264,7 +262,7 @@ def _limits(axes: Axes, data: Data) -> None:
     axes.set_yticks([-place for place in range(len(bars))], [name for name, _, _ in bars], fontsize=8)
     axes.set_xscale("log")
     axes.set_xlim(1, 6 * max(rate for _, rate, _ in bars))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    axes.xaxis.set_major_formatter(plain_numbers())
     finish(axes, "What each part can take\n(hatched: limited by gas)", "transactions a second", "", legend=False)
     axes.grid(visible=False, axis="y")
 

@@ -14,7 +14,7 @@ from analysis.devnode.market import Market
 from analysis.devnode.rounds import CreateRound
 from fl.market.terms import Policy
 
-LARGEST_CODE = 23_000  # issue target; a chain takes 24,576
+LARGEST_CODE = 23_000  # what is aimed at; a chain takes 24,576
 RECORDED = read()
 CALLS = sorted({case.call for case in RECORDED.hcfl})
 

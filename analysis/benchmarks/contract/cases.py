@@ -60,7 +60,7 @@ class Comparison:
     what: str
 
 
-# Issue targets, gas at ten models.
+# Gas at ten models that is aimed at.
 TARGETS: Mapping[Case, int] = {
     Case("createRound", "anyone"): 160_000,
     Case("commitBid", "owner"): 35_500,

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import NullFormatter
 
 from analysis.benchmarks.contract.result_files import Rounds, read_rounds
 from analysis.benchmarks.contract.snapshot import RESULTS
-from analysis.plot import SERIES, panels, save, style
+from analysis.plot import SERIES, panels, plain_numbers, save, style
 
 CHART = RESULTS / "gas_by_members"
 HCFL, NAIVE = SERIES[:2]
@@ -101,8 +101,8 @@ def _finish(axes: Axes) -> None:
     axes.set_yscale("log")
     axes.set_xlabel("members of the round (half owners, half base stations)")
     axes.set_xticks(MEMBERS)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    axes.xaxis.set_major_formatter(plain_numbers())
+    axes.yaxis.set_major_formatter(plain_numbers())
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.grid(visible=True, color="0.85", linewidth=0.5)
     axes.legend(frameon=False, fontsize=8)

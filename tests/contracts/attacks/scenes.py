@@ -1,7 +1,5 @@
 """Every call of the contract, in a round in which it is due, ready to be sent."""
 
-from collections.abc import Callable
-
 from analysis.devnode.market import Call
 from analysis.devnode.rounds import CreateRound, LiveRound, Seat
 from fl.market.terms import DRAW_DELAY, GWEI
@@ -10,7 +8,6 @@ OWNER_LOCK = 400 * GWEI  # in a round of default terms
 
 # A round, a member of it, and the call that it makes.
 Scene = tuple[LiveRound, Seat, Call]
-MakeScene = Callable[[CreateRound], Scene]
 
 
 def owner(round_: LiveRound) -> Seat:
