@@ -8,7 +8,7 @@ from typing import Any
 
 from fl.faults import Fault
 from fl.market.bids import MAX_BID, MAX_MODELS
-from fl.market.terms import Policy
+from fl.market.terms import SHORTEST_PHASE, Policy
 from fl.training.config import DEFAULTS, TrainingConfig
 from fl.training.data.dataset import labels_of
 from fl.training.model.spec import check_name
@@ -25,9 +25,6 @@ THETA_BPS = (2_000, 6_000)
 
 CREATION_SECONDS = 30
 """Until a round is created: its phases are counted from then on."""
-
-MIN_PHASE_SECONDS = 60
-"""A node's clock goes on by a second a block, and everybody's calls have to fit into a phase."""
 
 MAX_PHASE_SECONDS = 4_500_000
 """Seven phases end within a year (`IHCFL.DeadlineTooFar`)."""
@@ -122,9 +119,9 @@ class RoundSettings:
             raise SettingsError("--partial-station needs --rounds 2 or more: one global round has no parts")
         if not 1 <= self.rounds <= 256:
             raise SettingsError(f"a model trains 1 … 256 global rounds, not {self.rounds}")
-        if not MIN_PHASE_SECONDS <= self.phase_seconds <= MAX_PHASE_SECONDS:
+        if not SHORTEST_PHASE <= self.phase_seconds <= MAX_PHASE_SECONDS:
             raise SettingsError(
-                f"--phase-seconds is {MIN_PHASE_SECONDS} … {MAX_PHASE_SECONDS:,}, not {self.phase_seconds:,}: "
+                f"--phase-seconds is {SHORTEST_PHASE} … {MAX_PHASE_SECONDS:,}, not {self.phase_seconds:,}: "
                 "every member's calls have to fit into a phase, and all phases into a year"
             )
         if self.claim is not None and not 0 <= self.claim <= 1:  # nor nan

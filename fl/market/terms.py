@@ -9,7 +9,8 @@ from eth_abi import encode
 from eth_utils import keccak
 
 GWEI = 10**9
-SHORTEST_REVEAL_PHASE = 240  # seconds
+SHORTEST_PHASE = 60  # seconds
+SHORTEST_REVEAL_PHASE = 240
 DRAW_DELAY = 60  # seconds from the commit deadline to the draw
 
 

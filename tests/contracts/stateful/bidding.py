@@ -7,8 +7,8 @@ from analysis.devnode.market import Call
 from analysis.mechanism import BASIS_POINTS, MAX_POINTS, WEI_PER_GWEI
 from fl.market.bids import MAX_BID, commitment_of, pack_bids, unpack_bids, word_count
 from fl.market.membership import Entry
-from fl.market.terms import SHORTEST_REVEAL_PHASE, Policy, Role, Stage, Status
-from tests.contracts.stateful.guards import SHORTEST_PHASE, Errors, after, before, in_status, is_a, is_drawn, length
+from fl.market.terms import SHORTEST_PHASE, SHORTEST_REVEAL_PHASE, Policy, Role, Stage, Status
+from tests.contracts.stateful.guards import Errors, after, before, in_status, is_a, is_drawn, length
 from tests.contracts.stateful.state import Round, World, kept
 
 MAX_BOND = (2**54 - 1) * WEI_PER_GWEI

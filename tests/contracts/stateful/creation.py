@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 
 from analysis.mechanism import WEI_PER_GWEI
 from fl.market.membership import Entry, MembershipTree
-from fl.market.terms import Deadlines, Policy, Role, RoundTerms
+from fl.market.terms import SHORTEST_PHASE, Deadlines, Policy, Role, RoundTerms
 from tests.analysis.round_strategies import caps, points
-from tests.contracts.stateful.guards import SHORTEST_PHASE
 
 THRESHOLDS = (5_000, 6_667, 9_999)  # 1/10,000 of the electors
 TOLERANCES = (0, 300, 9_999)  # 1/10,000

@@ -7,7 +7,6 @@ from fl.market.terms import Role, Status
 from tests.contracts.stateful.state import Place, Round, World
 
 Errors = Iterator[str]
-SHORTEST_PHASE = 60  # seconds; of the reveal phase fl.market.terms.SHORTEST_REVEAL_PHASE
 
 
 def before(world: World, deadline: int) -> Errors:

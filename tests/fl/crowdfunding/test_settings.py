@@ -11,14 +11,13 @@ from hypothesis import strategies as st
 from fl.crowdfunding.settings import (
     CREATION_SECONDS,
     MAX_PHASE_SECONDS,
-    MIN_PHASE_SECONDS,
     Misbehaviour,
     RoundSettings,
     SettingsError,
     theta_of,
 )
 from fl.crowdfunding.valuations import MAX_COST, MAX_VALUE, claimant_of, draw, terms_of, theta_range
-from fl.market.terms import GWEI, Policy
+from fl.market.terms import GWEI, SHORTEST_PHASE, Policy
 from fl.training.errors import TrainingError
 
 LABELS = tuple("0123456789")
@@ -77,7 +76,7 @@ def test_settings__that_cannot_be_trained__say_why(options: dict, words: str) ->
 
 
 def test_settings__shortest_and_longest_phase__make_deadlines_that_the_contract_takes() -> None:
-    for seconds in (MIN_PHASE_SECONDS, MAX_PHASE_SECONDS):
+    for seconds in (SHORTEST_PHASE, MAX_PHASE_SECONDS):
         terms = terms_of(RoundSettings(phase_seconds=seconds), LABELS, CREATION_SECONDS)
         assert terms.deadlines.vote <= 365 * 24 * 3600
 
