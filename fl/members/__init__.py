@@ -1,1 +1,1 @@
-"""A member of a round, for itself: it sees the chain and the store, and nothing of any other member's."""
+"""A member of a round as a program of its own: what it remembers, decides, sends and says."""
