@@ -10,7 +10,7 @@ from fl.crowdfunding import deviations
 from fl.crowdfunding.clock import Clock
 from fl.crowdfunding.deviations import Deviation
 from fl.crowdfunding.settings import CREATION_SECONDS, Misbehaviour, RoundSettings
-from fl.crowdfunding.simulated import Stage, members_of
+from fl.crowdfunding.simulated import Stage, members_of, untrained
 from fl.crowdfunding.story import Story
 from fl.crowdfunding.valuations import claimant_of, terms_of
 from fl.crowdfunding.watcher import Watcher
@@ -18,10 +18,13 @@ from fl.faults import Fault
 from fl.market.client import Market
 from fl.market.membership import Entry, tree_of
 from fl.market.terms import Role, claimant_ordinal
-from fl.members.acts import BaseStation, Member, NotYet, Owner
+from fl.members.acts import Member, NotYet
 from fl.members.facts import Chronicle, Facts
+from fl.members.owner_acts import Owner
+from fl.members.recording import document
+from fl.members.station_acts import BaseStation
 from fl.members.steps import Done, Draw, Join, Stuck, Wait
-from fl.record.document import Balances, RoundDocument, document_of
+from fl.record.document import RoundDocument
 from fl.record.history import RoundRecord
 
 DRAW_SECONDS = 30
@@ -81,7 +84,12 @@ class Play:
         creator, *accounts = accounts
         roles = [Role.OWNER] * settings.owners + [Role.BASE_STATION] * settings.base_stations
         points = [*stage.valuations.owner_points, *[1] * settings.base_stations]
-        tree = tree_of([Entry(str(a.address), *each) for a, *each in zip(accounts, roles, points, strict=True)])
+        tree = tree_of(
+            [
+                Entry(str(account.address), role, each)
+                for account, role, each in zip(accounts, roles, points, strict=True)
+            ]
+        )
         terms = terms_of(settings, stage.labels, clock.now + CREATION_SECONDS)
         round_id = market.create_round(creator, terms, tree.root)
         self._chronicle = Chronicle(market, round_id)
@@ -155,24 +163,15 @@ class Play:
             case Misbehaviour.PARTIAL_STATION:
                 return {last: deviations.leaving_after(self._settings.rounds // 2)}
             case Misbehaviour.BAD_WINNER:
-                return {owner.address: deviations.reporting(owner.untrained) for owner in self._owners}
+                return {owner.address: deviations.reporting(untrained(owner)) for owner in self._owners}
             case _:
                 return {}
 
     def _finish(self) -> Played:
-        first = self._owners[0]
-        facts = self._chronicle.facts(first.address)
-        document = document_of(
-            facts.chain_id,
-            facts.contract,
-            facts.record,
-            [self._proposer(model.proposer).texts() for model in facts.record.models],
-            None if facts.record.result is None else self._proposer(facts.record.winner).training(facts),
-            {account: Balances(wei, self._market.balance_of(account)) for account, wei in self._before.items()},
-            self._market.transactions(self._chronicle.events),
-        )
+        facts = self._chronicle.facts(self._owners[0].address)
+        owners = {owner.address: owner for owner in self._owners}
+        texts = [owners[model.proposer].texts() for model in facts.record.models]
+        judge = owners.get(facts.record.winner or "", self._owners[0])
+        made = document(judge, facts, self._market, self._before, [*texts])
         left = self._market.round_state(facts.round_id).escrow
-        return Played(tuple(self._owners), tuple(self._stations), facts, document, left)
-
-    def _proposer(self, account: str | None) -> Owner:
-        return next(owner for owner in self._owners if owner.address == account)
+        return Played(tuple(self._owners), tuple(self._stations), facts, made, left)

@@ -1,12 +1,13 @@
 """The members of a simulated round: each with an account, numbers, data and a journal of its own, and nothing else."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 from ape.api import AccountAPI
+from eth_account.messages import SignableMessage
 
 from fl.crowdfunding.settings import RoundSettings
 from fl.crowdfunding.valuations import Valuations, draw
@@ -14,17 +15,22 @@ from fl.crowdfunding.watcher import Watcher
 from fl.market.client import Market
 from fl.market.membership import MembershipTree
 from fl.market.terms import Role
-from fl.members.acts import BaseStation, Listed, Owner
+from fl.members.acts import Listed
+from fl.members.facts import Facts
 from fl.members.journal import Journal
 from fl.members.order import Order
 from fl.members.owner import OwnerConduct
+from fl.members.owner_acts import Owner
 from fl.members.plan import by_label, per_label
 from fl.members.rounds import Conduct
+from fl.members.station_acts import BaseStation
 from fl.members.torch_work import Offer, TorchOwner, TorchStation
+from fl.store.artefacts import to_chain
 from fl.store.files import Files
 from fl.store.keys import EncryptionKey, KeyCard
 from fl.training.data.dataset import Samples, labels_of, load_dataset
 from fl.training.federation import Federation, build_federation
+from fl.training.model.artefact import load_model, save_model
 from fl.training.pilot import forecast_once
 from fl.training.seeds import Stream, derive_seed
 
@@ -127,7 +133,9 @@ def members_of(
         watcher: told what they do.
     """
     files = Files(folder / "store")
-    journals, listed, names = [], {}, {}
+    journals: list[Journal] = []
+    listed: dict[str, Listed] = {}
+    names: dict[str, str] = {}
     for entry, account in zip(tree.entries, accounts, strict=True):
         number = sum(each.role is entry.role for each in tree.entries[: len(journals)]) + 1
         name = f"owner {number}" if entry.role is Role.OWNER else f"base station {number}"
@@ -135,7 +143,7 @@ def members_of(
         path.parent.mkdir(exist_ok=True)
         journal, key = Journal(path, entry.account, market.chain_id, market.address), EncryptionKey.generate()
         journal.keep_key(key.secret)
-        card = KeyCard.signed(entry.account, key.public_key, lambda message, a=account: _signature(a, message))
+        card = KeyCard.signed(entry.account, key, partial(_signature, account))
         journals.append(journal)
         listed[entry.account] = Listed(entry.role, card)
         names[entry.account] = name
@@ -175,8 +183,21 @@ class Telling:
         self.watcher.did(self.name, what)
 
 
-def _signature(account: AccountAPI, message: object) -> bytes:
+def untrained(owner: Owner) -> Callable[[Facts], bytes]:
+    """Puts a freshly drawn model into the store, for a winner that reports one; its digest."""
+
+    def put(facts: Facts) -> bytes:
+        order = owner.order(facts)
+        spec, _ = load_model(owner.global_model(0, facts, order))
+        data = save_model(spec, spec.initial_state(order.text.seed + 1))
+        cards = [owner.listed[each.account].card for each in facts.committed_owners]
+        return to_chain(owner.store.put(data, cards))
+
+    return put
+
+
+def _signature(account: AccountAPI, message: SignableMessage) -> bytes:
     signature = account.sign_message(message)
     if signature is None:
         raise TypeError("a test account signs what it is given")
-    return signature.encode_rsv()
+    return bytes(signature.encode_rsv())

@@ -395,9 +395,7 @@ class Market:
             found = self.contract.provider.web3.eth.get_block(which)
         return Block(int(found["number"]), int(found["timestamp"]), bytes(found["hash"]))
 
-    def events(
-        self, round_id: int, first_block: int | None = None, last_block: int | str = "latest"
-    ) -> list[Event]:
+    def events(self, round_id: int, first_block: int | None = None, last_block: int | str = "latest") -> list[Event]:
         """Every log of a round, in the order of the chain.
 
         Args:

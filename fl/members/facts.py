@@ -7,7 +7,7 @@ from typing import Protocol
 
 from fl.market.client import Market
 from fl.market.events import Event
-from fl.market.terms import Deadlines, Role, RoundTerms, Stage, Status
+from fl.market.terms import Deadlines, Role, RoundTerms, Status
 from fl.record.history import MemberRecord, RoundRecord, rebuild
 
 

@@ -55,7 +55,9 @@ def _train(facts: Facts, notes: Notes, conduct: OwnerConduct) -> Step:
     if step := overdue(facts):
         return step
     if "claim" not in notes:
-        return Stuck("the journal does not have the claim of the proposal: put back the one it was noted in, or lose the bond")
+        return Stuck(
+            "the journal does not have the claim of the proposal: put back the one it was noted in, or lose the bond"
+        )
     if facts.now < deadlines.train and done < facts.global_rounds:
         if "delivered" not in notes:
             return Deliver()

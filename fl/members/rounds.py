@@ -84,7 +84,9 @@ def _reveal(facts: Facts, notes: Notes) -> Step:
     words, salt = pack_bids(bid["bids"]), bytes.fromhex(bid["salt"])
     sealed = commitment_of(facts.chain_id, facts.contract, facts.round_id, facts.account, words, salt)
     if sealed != me.commitment:
-        return Stuck("the journal has another bid than the one sealed on chain: put back the right one, or lose the bond")
+        return Stuck(
+            "the journal has another bid than the one sealed on chain: put back the right one, or lose the bond"
+        )
     # A draw that is undone may name another claimant; whoever has revealed by then has shown its bids for nothing.
     halfway = (facts.record.drawn_at + deadlines.reveal) // 2
     if facts.final < facts.record.drawn_at and facts.now < halfway:

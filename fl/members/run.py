@@ -122,7 +122,9 @@ class Runner:
         deadline = deadline_of(step, facts)
         if deadline is not None and deadline - facts.now <= self.margin:
             name = type(step).__name__.lower()
-            self._tell(f"{self.member.name}: {deadline - facts.now} s are left to {name}, and it is not done: {why}", name)
+            self._tell(
+                f"{self.member.name}: {deadline - facts.now} s are left to {name}, and it is not done: {why}", name
+            )
         self.sleep(self.pause)
 
     def _tell(self, text: str, about: str = "") -> None:

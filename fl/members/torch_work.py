@@ -1,4 +1,4 @@
-"""A member's training with PyTorch: `fl.training` on the member's own data, behind the protocols of `fl.members.work`."""
+"""A member's training with PyTorch: `fl.training` on its own data, behind the protocols of `fl.members.work`."""
 
 from __future__ import annotations
 
@@ -173,11 +173,11 @@ class TorchOwner:
     @cached_property
     def _proposal(self) -> Proposal:
         offer = self.offer
-        if offer is None or offer.settings.model is None:
+        if offer is None or (name := offer.settings.model) is None:
             raise WorkError("this owner proposes no model")
         settings, station, targets = offer.settings, offer.station, tuple(offer.settings.targets or ())
         try:
-            spec = ModelSpec(settings.model, _shape(self.test_of(targets)), len(targets))
+            spec = ModelSpec(name, _shape(self.test_of(targets)), len(targets))
             state = spec.initial_state(settings.seed)
         except TrainingError as error:
             raise WorkError(str(error)) from error
@@ -186,7 +186,7 @@ class TorchOwner:
 
         initial = save_model(spec, state)
         text = StationsView(
-            model=settings.model,
+            model=name,
             dataset=settings.dataset,
             label_count=len(targets),
             parameters=sum(tensor.numel() for tensor in state.values()),
