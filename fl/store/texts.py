@@ -159,13 +159,8 @@ class StationsView:
 
     def __post_init__(self) -> None:
         counts = (
-            "label_count",
-            "parameters",
-            "global_rounds",
-            "local_epochs",
-            "edge_aggregations",
-            "batch_size",
-            "weight_limit",
+            *("label_count", "parameters", "global_rounds", "local_epochs", "edge_aggregations"),
+            *("batch_size", "weight_limit"),
         )
         for name, least in (*((name, 1) for name in counts), ("tolerate", 0)):
             if type(number := getattr(self, name)) is not int or not least <= number <= canonical.MOST_EXACT:
