@@ -25,6 +25,7 @@ from hexbytes import HexBytes
 from web3.exceptions import Web3Exception
 
 from fl.market.events import Event, Transaction
+from fl.market.nodes import NoNode
 from fl.market.outbox import Direct, Outbox
 from fl.market.refusals import Again, ByHand, MarketError, Never, explain
 from fl.market.terms import Phase, Role, RoundTerms, Stage, Status
@@ -471,6 +472,8 @@ def asking(what: str) -> Iterator[None]:
         raise Never(f"{what}: {error}") from error
     except ApeException as error:
         raise MarketError(f"{what}: {error}") from error
+    except NoNode as error:
+        raise Again(f"{what}: {error}") from error
     except (OSError, Web3Exception) as error:  # nothing but the connection is opened at such a step
         raise Again(f"{what}: the node does not answer any more") from error
 
