@@ -15,7 +15,8 @@ from typing import Any
 from ape import Contract
 from ape.api import AccountAPI, ReceiptAPI
 from ape.contracts import ContractInstance
-from ape.exceptions import ApeException, CustomError
+from ape.contracts.base import ContractTransaction
+from ape.exceptions import ApeException, ContractLogicError, CustomError
 from ape.types import ContractLog
 from eth_utils import keccak, to_checksum_address
 from ethpm_types import ContractType
@@ -24,8 +25,12 @@ from hexbytes import HexBytes
 from web3.exceptions import Web3Exception
 
 from fl.market.events import Event, Transaction
-from fl.market.refusals import MarketError, explain
+from fl.market.nodes import NoNode
+from fl.market.outbox import Direct, Outbox
+from fl.market.refusals import Again, ByHand, MarketError, Never, explain
 from fl.market.terms import Phase, Role, RoundTerms, Stage, Status
+
+DIRECT = Direct()
 
 ABI = Path(__file__).with_name("HCFL.abi.json")
 """The contract's interface, for whoever has no sources; `ape run abi` writes it."""
@@ -107,11 +112,12 @@ class Market:
         MarketError: (every method) the contract or the node refused, with the reason in words.
     """
 
-    def __init__(self, contract: ContractInstance):
+    def __init__(self, contract: ContractInstance, outbox: Outbox = DIRECT):
         self.contract = contract
+        self.outbox = outbox
 
     @classmethod
-    def at(cls, address: str) -> "Market":
+    def at(cls, address: str, outbox: Outbox = DIRECT) -> "Market":
         """The deployment at an address of the network that ape is connected to; needs no sources.
 
         Raises:
@@ -125,7 +131,7 @@ class Market:
             raise MarketError(f"{address}: {error}") from error
         if not code:
             raise MarketError(f"{address}: there is no contract on {contract.provider.network_choice}")
-        return cls(contract)
+        return cls(contract, outbox)
 
     @property
     def address(self) -> str:
@@ -439,8 +445,12 @@ class Market:
 
     def _send(self, call: str, sender: AccountAPI, *args: Any, value: int = 0) -> ReceiptAPI:
         with asking(call):
-            receipt: ReceiptAPI = getattr(self.contract, call)(*args, sender=sender, value=value)
-        return receipt
+            if not self.contract.is_contract:
+                raise ByHand(f"there is no contract at {self.address} any more: this is another chain, or an old one")
+            abi = self.contract.contract_type.mutable_methods[call]
+            request = ContractTransaction(abi, self.contract.address)
+            transaction = request.serialize_transaction(*args, sender=sender, value=value)
+            return self.outbox.send(sender, call, transaction)
 
     def _read(self, call: str, *args: Any) -> Any:
         with asking(call):
@@ -457,11 +467,15 @@ def asking(what: str) -> Iterator[None]:
     try:
         yield
     except CustomError as error:
-        raise MarketError(f"{what}: {explain(error.name, error.inputs)}", error.name) from error
+        raise Never(f"{what}: {explain(error.name, error.inputs)}", error.name) from error
+    except ContractLogicError as error:
+        raise Never(f"{what}: {error}") from error
     except ApeException as error:
         raise MarketError(f"{what}: {error}") from error
+    except NoNode as error:
+        raise Again(f"{what}: {error}") from error
     except (OSError, Web3Exception) as error:  # nothing but the connection is opened at such a step
-        raise MarketError(f"{what}: the node does not answer any more") from error
+        raise Again(f"{what}: the node does not answer any more") from error
 
 
 def _named(abi: Any, value: Any) -> Any:

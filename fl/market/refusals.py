@@ -19,6 +19,18 @@ class MarketError(Fault, RuntimeError):
         self.name = name
 
 
+class Again(MarketError):
+    """It may work later as it is: the node is away or busy, or a transaction is still on its way."""
+
+
+class Never(MarketError):
+    """The contract refuses this call as things stand on the chain; the same call again would be refused again."""
+
+
+class ByHand(MarketError):
+    """Somebody has to do something first; the text says what."""
+
+
 _WORDS: dict[str, str] = {
     "InsufficientBalance": "{available} wei are free and {required} are needed; deposit the difference",
     "TransferFailed": "{to} did not accept {amount} wei",

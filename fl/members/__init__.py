@@ -1,1 +1,1 @@
-"""What a member of a round does on its own machine, with its own keys, numbers and data."""
+"""A member of a round as a program of its own: what it remembers, decides, sends and says."""
