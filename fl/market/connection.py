@@ -1,20 +1,25 @@
 """The node that a command speaks to."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from ape import accounts
 from ape.api import AccountAPI, ProviderAPI
 from ape.exceptions import ApeException
 from ape.logging import LogLevel, logger
+from eth_account.messages import SignableMessage
 
 from fl.market.client import asking
 from fl.market.refusals import MarketError
 
 
 @contextmanager
-def connected(provider: ProviderAPI) -> Iterator[None]:
-    """Connect to the node, or start it; what was started is ended."""
+def connected(provider: ProviderAPI) -> Iterator[ProviderAPI]:
+    """Connect to the node, or start it; what was started is ended.
+
+    Raises:
+        MarketError: it cannot be used, or is of another chain.
+    """
     logger.set_level(LogLevel.ERROR)
     with ExitStack() as stack:
         try:
@@ -29,7 +34,7 @@ def connected(provider: ProviderAPI) -> Iterator[None]:
                 f"the node has chain id {found}, and {provider.network_choice} means {expected}: "
                 "name the node by its address alone, as in --network http://127.0.0.1:8545"
             )
-        yield
+        yield provider
 
 
 def named(provider: ProviderAPI | None) -> ProviderAPI:
@@ -41,6 +46,22 @@ def named(provider: ProviderAPI | None) -> ProviderAPI:
     if provider is None:
         raise MarketError("no node is named: --network http://127.0.0.1:8545, or another of `ape networks list`")
     return provider
+
+
+def signing(account: AccountAPI) -> Callable[[SignableMessage], bytes]:
+    """How one of ape's accounts signs a message: r, s and v in 65 bytes.
+
+    Raises:
+        MarketError: (the function) it declined.
+    """
+
+    def sign(message: SignableMessage) -> bytes:
+        signature = account.sign_message(message)
+        if signature is None:
+            raise MarketError(f"{account.address} declined to sign")
+        return bytes(signature.encode_rsv())
+
+    return sign
 
 
 def account_named(alias: str | None) -> AccountAPI:

@@ -6,7 +6,6 @@ in `<chain id>.sent.json`, before it leaves.
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from eth_utils import is_address, is_checksum_address, keccak, to_checksum_addre
 from filelock import FileLock
 from web3.exceptions import TimeExhausted, TransactionNotFound, Web3RPCError
 
+from fl.atomic import write_atomically
 from fl.market.client import Market, asking
 from fl.market.refusals import MarketError
 
@@ -434,20 +434,6 @@ def _json_of(path: Path) -> dict[str, Any]:
 
 
 def _write(path: Path, document: dict[str, Any]) -> bytes:
-    """Write a file whole or not at all, and on the disk when this returns."""
     data = json.dumps(document, indent=1, ensure_ascii=False).encode() + b"\n"
-    new = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with new.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    write_atomically(path, data)
     return data

@@ -13,12 +13,12 @@ from typing import Any
 from eth_utils import is_address
 
 from fl.market.bids import MAX_BID
-from fl.market.terms import Role
+from fl.market.terms import GWEI, ROLES, Role
+from fl.market.terms_file import AMOUNT, wei_of
 from fl.training.config import DEFAULTS, RULES, Rule, StationConfig
 from fl.training.errors import TrainingError
 from fl.yaml_file import Parse, Section, number, one_of, read_yaml, text, whole
 
-ROLES = {"owner": Role.OWNER, "base station": Role.BASE_STATION}
 SAFE = "safe"
 """Instead of a number of confirmations: until the node calls the block safe."""
 
@@ -33,6 +33,7 @@ _KEYS = (
     "membership",
     "confirmations",
     "margins",
+    "fee_cap",
     "alert",
     "plan",
     "data",
@@ -47,11 +48,9 @@ class Margins:
 
     Attributes:
         begin: seconds before a deadline after which nothing new is begun.
-        gas: part of its estimate that a transaction may take beside it.
     """
 
     begin: int = 30
-    gas: float = 0.25
 
 
 @dataclass(frozen=True)
@@ -139,6 +138,7 @@ class MemberConfiguration:
         membership: path of the membership list, or its address in the store.
         confirmations: blocks until a step counts, or `SAFE`.
         margins: what it leaves room for.
+        fee_cap: wei a gas that are never exceeded.
         alert: a command that is run with a message when the member cannot act in time.
         plan: the member's own numbers; None: it bids by hand.
     """
@@ -154,6 +154,7 @@ class MemberConfiguration:
     store_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     confirmations: int | str = 1
     margins: Margins = Margins()
+    fee_cap: int = 500 * GWEI
     alert: str | None = None
     plan: OwnerPlan | StationPlan | None = None
     data: Data | None = None
@@ -184,6 +185,7 @@ class MemberConfiguration:
             store_options=top.plain("store_options"),
             confirmations=_confirmations(top),
             margins=_margins(top),
+            fee_cap=top.take_or("fee_cap", wei_of, AMOUNT, 500 * GWEI),
             alert=top.take_or("alert", text, "a command", None),
             plan=(_owner if role is Role.OWNER else _station)(top, data),
             data=data,
@@ -235,11 +237,8 @@ def _margins(top: Section) -> Margins:
     section = top.section("margins")
     if section is None:
         return Margins()
-    section.only("begin", "gas")
-    return Margins(
-        begin=section.take_or("begin", whole(0, 86_400), "seconds before a deadline, 0 … 86,400", Margins.begin),
-        gas=section.take_or("gas", number(0, 10), "a part of the estimate, 0 … 10", Margins.gas),
-    )
+    section.only("begin")
+    return Margins(section.take_or("begin", whole(0, 86_400), "seconds before a deadline, 0 … 86,400", Margins.begin))
 
 
 def _data(top: Section, folder: Path) -> Data | None:

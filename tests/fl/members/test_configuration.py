@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fl.market.terms import Role
+from fl.market.terms import GWEI, Role
 from fl.members.configuration import Data, Margins, MemberConfiguration, OwnerPlan, StationPlan
 from fl.training.config import Rule, StationConfig
 from fl.yaml_file import ConfigurationError
@@ -33,7 +33,7 @@ def changed(tmp_path: Path) -> Changed:
 def test_read__example_of_an_owner__everything_that_it_says() -> None:
     read = MemberConfiguration.read(EXAMPLES / "owner.yaml")
     assert (read.role, read.account, read.nodes) == (Role.OWNER, "alice", ("http://127.0.0.1:8545",))
-    assert (read.confirmations, read.margins, read.alert) == (1, Margins(30, 0.25), None)
+    assert (read.confirmations, read.margins, read.fee_cap, read.alert) == (1, Margins(30), 500 * GWEI, None)
     assert (read.journal, read.store) == (EXAMPLES / "alice.sqlite", str(EXAMPLES / "store"))
     assert (read.membership, read.contract) == (
         str(EXAMPLES / "membership.json"),
@@ -68,6 +68,7 @@ def test_read__example_of_a_base_station__everything_that_it_says() -> None:
         ("../deployments/31337.json", "nowhere", 'contract is "nowhere" and must be an address, or a path'),
         ("confirmations: 1 ", "confirmations: soon ", 'confirmations is "soon" and must be a number of blocks'),
         ("begin: 30", "begin: -1", 'margins.begin is "-1" and must be seconds before a deadline'),
+        ("fee_cap: 500 gwei", "fee_cap: 5 gwie", 'fee_cap is "5 gwie" and must be an amount'),
         ("journal: ./alice.sqlite", "journal: s3://a/b", 'journal is "s3://a/b" and must be the path of a file'),
         ('values: {"0": 4,', 'values: {"0": 4.5,', 'plan.values.0 is "4.5" and must be whole gwei'),
         ("accuracy_exponent: 1", "accuracy_exponent: nan", 'plan.accuracy_exponent is "nan" and must be a number'),
