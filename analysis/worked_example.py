@@ -25,7 +25,7 @@ from analysis.settlement import settle_round
 from fl.crowdfunding.settings import RoundSettings
 from fl.crowdfunding.valuations import claimant_of, draw, terms_of
 from fl.market.members import worth_of
-from fl.market.views import OwnersView
+from fl.store.texts import OwnersView
 
 ROUND = Path(__file__).with_suffix(".json")
 PAGE = ROOT / "README.md"

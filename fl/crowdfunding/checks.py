@@ -1,11 +1,12 @@
 """What a round is held against once it is finished: the chain's books and the artefacts that its digests name."""
 
-from fl.artefacts import ArtefactError, ArtefactStore, from_chain
 from fl.crowdfunding.play import Played
 from fl.crowdfunding.training import NO_UPDATE
 from fl.market.client import Market
 from fl.market.merkle import updates_root
 from fl.market.terms import Role
+from fl.store.artefacts import ArtefactStore, from_chain
+from fl.store.errors import StoreError
 from fl.training.averaging.aggregate import aggregate
 from fl.training.errors import TrainingError
 from fl.training.model.artefact import save_model
@@ -56,11 +57,11 @@ def check_artefacts(played: Played, store: ArtefactStore) -> list[str]:
             average = store.put(save_model(model, state, global_round=number))
             if average != from_chain(model_digest):
                 found.append(f"global round {number}: its model is not the average of the recorded updates")
-        except (ArtefactError, TrainingError) as error:
+        except (StoreError, TrainingError) as error:
             found.append(f"global round {number}: {error}")
     if record.result is not None:
         try:
             store.get(from_chain(record.result[0]))
-        except ArtefactError as error:
+        except StoreError as error:
             found.append(f"the reported model: {error}")
     return found

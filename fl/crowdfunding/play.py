@@ -6,7 +6,6 @@ from pathlib import Path
 
 from ape.api import AccountAPI
 
-from fl.artefacts import ArtefactStore, to_chain
 from fl.crowdfunding.clock import Clock
 from fl.crowdfunding.settings import CREATION_SECONDS, Misbehaviour, RoundSettings
 from fl.crowdfunding.training import Training, judge, measure_contributions, train, with_own_data
@@ -14,13 +13,14 @@ from fl.crowdfunding.valuations import Valuations, claimant_of, draw, terms_of
 from fl.crowdfunding.watcher import Watcher
 from fl.market.bids import word_count
 from fl.market.client import Market
-from fl.market.mailbox import Mailbox
 from fl.market.members import BaseStation, Member, Owner
 from fl.market.membership import Entry, tree_of
 from fl.market.terms import GWEI, Role, Status, claimant_ordinal
-from fl.market.views import OwnersView, StationsView
 from fl.record.document import Balances, GlobalRoundEntry, RoundDocument, TrainingEntry, document_of
 from fl.record.history import RoundRecord, rebuild
+from fl.store.artefacts import ArtefactStore, to_chain
+from fl.store.files import Files
+from fl.store.texts import OwnersView, StationsView, decimal_of
 from fl.training.data.dataset import labels_of, load_dataset
 from fl.training.federation import Federation, build_federation
 from fl.training.model.artefact import save_model
@@ -120,8 +120,8 @@ class Play:
         self.market = market
         self.creator, *self.accounts = accounts
         self.clock = clock
-        self.store = ArtefactStore(folder / "artefacts")
-        self.mailbox = Mailbox(folder / "mailbox")
+        self.store = ArtefactStore(Files(folder / "artefacts"))
+        self.mailbox = Files(folder / "mailbox")
         self.watcher = watcher
         self.labels = stage.labels
         self.valuations = stage.valuations
@@ -209,6 +209,7 @@ class Play:
         self.texts: list[tuple[OwnersView, StationsView]] = []
         for owner, federation, claim in zip(self.owners, self.federations, self.claims, strict=False):
             config, initial = federation.config, federation.initial_state()
+            station = federation.stations[0].config
             view = OwnersView(claim, tuple(config.targets or ()))
             stations_view = StationsView(
                 model=federation.model.name,
@@ -216,9 +217,15 @@ class Play:
                 label_count=len(view.targets),
                 parameters=sum(tensor.numel() for tensor in initial.values()),
                 global_rounds=config.rounds,
-                local_epochs=federation.stations[0].config.local_epochs,
-                edge_aggregations=federation.stations[0].config.edge_aggregations,
+                local_epochs=station.local_epochs,
+                edge_aggregations=station.edge_aggregations,
                 initial_model=self.store.put(save_model(federation.model, initial)),
+                batch_size=station.batch_size,
+                learning_rate=decimal_of(station.learning_rate),
+                momentum=decimal_of(station.momentum),
+                seed=config.seed,
+                rule=config.rule.name,
+                tolerate=config.rule.tolerate,
             )
             model = owner.propose(view, stations_view, owners, stations)
             self.texts.append((view, stations_view))

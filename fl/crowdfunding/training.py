@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from torch import nn
 
-from fl.artefacts import ArtefactStore, from_chain, to_chain
 from fl.crowdfunding.watcher import Watcher
 from fl.market.client import Market
 from fl.market.members import BaseStation, Owner
 from fl.market.merkle import updates_root
 from fl.market.terms import Role
 from fl.record.history import RoundRecord
+from fl.store.artefacts import ArtefactStore, from_chain, to_chain
 from fl.training.averaging.aggregate import aggregate
 from fl.training.contribution.methods import measure_margins
 from fl.training.contribution.points import TOTAL_POINTS, contribution_points, total_margins
@@ -87,7 +87,7 @@ def train(
 
     Raises:
         TrainingError: training cannot go on (see `fl.training`).
-        ArtefactError: an artefact is missing or not what its digest says.
+        StoreError: an artefact is missing or not what its digest says.
     """
     digest = initial = store.put(save_model(federation.model, federation.initial_state()))
     done: list[GlobalRound] = []

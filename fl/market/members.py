@@ -9,13 +9,16 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from ape.api import AccountAPI
-from eth_account.messages import encode_defunct
+from eth_account.messages import SignableMessage
 
 from fl.market.bids import SealedBid
 from fl.market.client import Market
-from fl.market.mailbox import Mailbox
 from fl.market.terms import Role, RoundTerms
-from fl.market.views import EncryptionKey, KeyCard, OwnersView, StationsView, ViewError
+from fl.store import mailbox
+from fl.store.errors import ViewError
+from fl.store.files import Files
+from fl.store.keys import EncryptionKey, KeyCard
+from fl.store.texts import OwnersView, StationsView
 
 log = logging.getLogger("hcfl")
 
@@ -32,6 +35,7 @@ class Member:
         account: signs and pays gas.
         points: its allocation points.
         proof: that the membership list has it.
+        mailbox: where texts and key cards are left.
         key: for texts.
         sealed: its bids, from the commitment on; kept until they are revealed and settled.
         unread: why it could read nothing about a model, by model.
@@ -41,7 +45,7 @@ class Member:
     account: AccountAPI
     market: Market
     round_id: int
-    mailbox: Mailbox
+    mailbox: Files
     points: int = 1
     proof: Sequence[bytes] = ()
     key: EncryptionKey = field(default_factory=EncryptionKey.generate)
@@ -57,12 +61,13 @@ class Member:
 
     def publish_key(self) -> None:
         """Sign and leave the public encryption key for the others."""
-        public_key = self.key.public_key
-        statement = KeyCard.statement(self.address, public_key)
-        signature = self.account.sign_message(encode_defunct(text=statement))
+        mailbox.publish(self.mailbox, KeyCard.signed(self.address, self.key, self._sign))
+
+    def _sign(self, message: SignableMessage) -> bytes:
+        signature = self.account.sign_message(message)
         if signature is None:
             raise ViewError(f"{self.name} declined to sign its encryption key")
-        self.mailbox.publish(KeyCard(self.address, public_key, signature.encode_rsv().hex()))
+        return bytes(signature.encode_rsv())
 
     @cached_property
     def terms(self) -> RoundTerms:
@@ -123,10 +128,6 @@ class Member:
         self.market.reveal_bid(self.account, self.round_id, self.sealed.words, self.sealed.salt)
 
 
-def _view_name(round_id: int, model: int) -> str:
-    return f"round-{round_id}-model-{model}"
-
-
 def worth_of(values: Mapping[str, int], view: OwnersView) -> int:
     """What a proposed model is worth to an owner, v(acc, y) (paper, section III-C.3), gwei, rounded.
 
@@ -155,19 +156,20 @@ class Owner(Member):
     def propose(
         self, view: OwnersView, stations_view: StationsView, owners: Sequence[str], stations: Sequence[str]
     ) -> int:
-        """Propose a model: two digests on chain, each text to every member of its side.
+        """Propose a model: each text sealed to every member of its side, then two digests on chain.
 
         Returns:
             The model's index.
         """
         digest = view.digest(self.market.chain_id, self.market.address, self.round_id, self.address)
+        for text, its_digest, readers in (
+            (view.to_bytes(), digest, owners),
+            (stations_view.to_bytes(), stations_view.digest, stations),
+        ):
+            cards = [mailbox.card_of(self.mailbox, account) for account in readers]
+            mailbox.send(self.mailbox, self.address, its_digest, text, cards)
         rounds = stations_view.global_rounds
-        model = self.market.propose(self.account, self.round_id, digest, stations_view.digest, rounds)
-        for account in owners:
-            self.mailbox.send(account, _view_name(self.round_id, model), view.to_bytes())
-        for account in stations:
-            self.mailbox.send(account, _view_name(self.round_id, model), stations_view.to_bytes())
-        return model
+        return self.market.propose(self.account, self.round_id, digest, stations_view.digest, rounds)
 
     def view(self, model: int) -> OwnersView:
         """What it may read of a proposal.
@@ -175,13 +177,16 @@ class Owner(Member):
         Raises:
             ViewError: the text is not the one whose digest is on chain.
         """
-        text = self.mailbox.read(self.address, _view_name(self.round_id, model), self.key)
-        view = OwnersView.from_bytes(text)
         proposal = self.market.model_state(self.round_id, model)
-        digest = view.digest(self.market.chain_id, self.market.address, self.round_id, proposal.proposer)
-        if digest != proposal.owners_digest:
-            raise ViewError(f"the text of model {model} that {self.name} was sent is not the one proposed")
-        return view
+        place = (self.market.chain_id, self.market.address, self.round_id, proposal.proposer)
+        return mailbox.read(
+            self.mailbox,
+            proposal.proposer,
+            proposal.owners_digest,
+            [self.key],
+            OwnersView.from_bytes,
+            lambda view: view.digest(*place),
+        )
 
     def estimate(self, model: int) -> int:
         """What the model is worth to it if it is as accurate as it is claimed to be."""
@@ -229,11 +234,15 @@ class BaseStation(Member):
         Raises:
             ViewError: the text is not the one whose digest is on chain.
         """
-        text = self.mailbox.read(self.address, _view_name(self.round_id, model), self.key)
-        view = StationsView.from_bytes(text)
         proposal = self.market.model_state(self.round_id, model)
-        if view.digest != proposal.stations_digest:
-            raise ViewError(f"the text of model {model} that {self.name} was sent is not the one proposed")
+        view = mailbox.read(
+            self.mailbox,
+            proposal.proposer,
+            proposal.stations_digest,
+            [self.key],
+            StationsView.from_bytes,
+            lambda view: view.digest,
+        )
         if view.global_rounds != proposal.global_rounds:
             raise ViewError(
                 f"the text of model {model} names {view.global_rounds} global rounds, "

@@ -13,8 +13,8 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 from fl.faults import Fault
 from fl.market.events import Transaction
 from fl.market.terms import Role, Status
-from fl.market.views import OwnersView, StationsView
 from fl.record.history import MemberRecord, RoundRecord, Settled
+from fl.store.texts import OwnersView, StationsView
 
 FORMAT = 2
 

@@ -9,10 +9,9 @@ from ape.exceptions import ApeException
 from click.testing import CliRunner, Result
 
 from analysis.devnode.anvil import NodeError
-from fl.artefacts import MissingArtefact
 from fl.crowdfunding.settings import SettingsError
 from fl.market.refusals import MarketError
-from fl.market.views import ViewError
+from fl.store.errors import Missing, ViewError
 from fl.training.errors import DataError
 from scripts import bench_gas, bench_throughput, crowdfund_round
 from scripts._command import Command
@@ -30,7 +29,7 @@ def end_with(error: BaseException) -> Result:
     ("error", "line"),
     [
         *((kind("too few"), "too few") for kind in (SettingsError, MarketError, ViewError, DataError)),
-        (MissingArtefact("no artefact"), "no artefact"),
+        (Missing("no artefact"), "no artefact"),
         (NodeError("anvil\nis not there"), "anvil is not there"),
         (ApeException("No node found.\nThings you can do:\n\t1. this"), "No node found. Things you can do: 1. this"),
         (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), "No space left on device"),

@@ -10,7 +10,7 @@ from fractions import Fraction
 import pytest
 import torch
 
-from fl.artefacts import digest_of
+from fl.store.artefacts import digest_of
 from fl.training.average import average
 from fl.training.averaging.aggregate import aggregate
 from fl.training.client import train_client

@@ -21,7 +21,7 @@ import pytest
 import torch
 from torch import nn
 
-from fl.artefacts import digest_of
+from fl.store.artefacts import digest_of
 from fl.training.cloud import train
 from fl.training.config import Rule, StationConfig, TrainingConfig
 from fl.training.federation import build_federation

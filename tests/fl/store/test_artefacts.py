@@ -12,20 +12,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fl.artefacts import (
-    ArtefactError,
-    ArtefactStore,
-    CorruptArtefact,
-    MissingArtefact,
-    digest_of,
-    from_chain,
-    to_chain,
-)
+from fl.store.artefacts import ArtefactStore, digest_of, from_chain, to_chain
+from fl.store.errors import Corrupt, Missing, StoreError
+from fl.store.files import Files
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> ArtefactStore:
-    return ArtefactStore(tmp_path / "artefacts")
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "artefacts"
+
+
+@pytest.fixture
+def store(folder: Path) -> ArtefactStore:
+    return ArtefactStore(Files(folder))
 
 
 def test_digest__known_bytes__is_their_sha256() -> None:
@@ -36,36 +35,36 @@ def test_digest__known_bytes__is_their_sha256() -> None:
 @given(st.binary(max_size=2000))
 def test_put__any_bytes__are_read_back(data: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        store = ArtefactStore(Path(folder))
+        store = ArtefactStore(Files(folder))
         digest = store.put(data)
-        assert (digest, store.get(digest), digest in store) == (digest_of(data), data, True)
+        assert (digest, store.get(digest), store.files.names()) == (digest_of(data), data, [digest[2:]])
 
 
-def test_put__twice__stores_one_file_and_leaves_no_temporary(store: ArtefactStore) -> None:
+def test_put__twice__stores_one_file_and_leaves_no_temporary(store: ArtefactStore, folder: Path) -> None:
     assert store.put(b"model") == store.put(b"model")
-    assert [entry.name for entry in store.root.iterdir()] == [digest_of(b"model")[2:]]
+    assert [entry.name for entry in folder.iterdir()] == [digest_of(b"model")[2:]]
 
 
 @pytest.mark.parametrize("damage", [b"modeL", b"mode", b"model\0", b""])
-def test_get__corrupted_artefact__is_detected(store: ArtefactStore, damage: bytes) -> None:
+def test_get__corrupted_artefact__is_detected(store: ArtefactStore, folder: Path, damage: bytes) -> None:
     digest = store.put(b"model")
     assert store.get(digest) == b"model"
-    store.path(digest).write_bytes(damage)
-    with pytest.raises(CorruptArtefact, match=f"{digest} in .* is corrupt: its content hashes to {digest_of(damage)}"):
+    (folder / store.name(digest)).write_bytes(damage)
+    with pytest.raises(Corrupt, match=f"{digest} in .* is corrupt: its content hashes to {digest_of(damage)}"):
         store.get(digest)
 
 
-def test_put__over_a_corrupted_artefact__replaces_it(store: ArtefactStore) -> None:
+def test_put__over_a_corrupted_artefact__replaces_it(store: ArtefactStore, folder: Path) -> None:
     digest = store.put(b"model")
-    store.path(digest).write_bytes(b"damage")
+    (folder / store.name(digest)).write_bytes(b"damage")
     assert store.put(b"model") == digest
     assert store.get(digest) == b"model"
 
 
-def test_get__unknown_digest__says_which_and_where(store: ArtefactStore) -> None:
+def test_get__unknown_digest__says_which_and_where(store: ArtefactStore, folder: Path) -> None:
     digest = digest_of(b"never stored")
-    assert digest not in store
-    with pytest.raises(MissingArtefact, match=f"no artefact {digest} in {store.root}"):
+    assert store.files.names() == []
+    with pytest.raises(Missing, match=f"no artefact {digest} in {folder}"):
         store.get(digest)
 
 
@@ -73,23 +72,25 @@ def test_get__unknown_digest__says_which_and_where(store: ArtefactStore) -> None
     "digest", ["", "0x12", "../../etc/passwd", "ab" * 32, "0x" + "AB" * 32, "0x" + "ab" * 32 + "\n"]
 )
 def test_get__not_a_digest__is_refused(store: ArtefactStore, digest: str) -> None:
-    with pytest.raises(ArtefactError, match="not a digest"):
+    with pytest.raises(StoreError, match="not a digest"):
         store.get(digest)
 
 
-def test_put__interrupted__leaves_nothing_behind(store: ArtefactStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_put__interrupted__leaves_nothing_behind(
+    store: ArtefactStore, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Path, "replace", interrupt)
     with pytest.raises(KeyboardInterrupt):
         store.put(b"model")
-    assert list(store.root.iterdir()) == []
+    assert list(folder.iterdir()) == []
 
 
 def test_import__artefacts_and_light_modules__do_not_load_torch() -> None:
     modules = [
-        "fl.artefacts",
+        *(f"fl.store.{name}" for name in ("artefacts", "mailbox", "signed", "texts")),
         *(f"fl.training.{name}" for name in ("config", "errors", "command.options", "data.dataset", "data.splits")),
         *(f"fl.training.{name}" for name in ("model.spec", "contribution.methods", "contribution.points")),
     ]
