@@ -31,6 +31,13 @@ def place_options(command: Function) -> Function:
     return command
 
 
+def membership_option(command: Function) -> Function:
+    """The list of members."""
+    return click.option("--membership", metavar="FILE", type=click.Path(path_type=Path), help="The membership list.")(
+        command
+    )
+
+
 def access_of(
     provider: ProviderAPI | None,
     config: str | None = None,
