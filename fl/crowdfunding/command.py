@@ -63,15 +63,16 @@ def play_round(
     # From here on with torch.
     from fl.crowdfunding.checks import check_artefacts, check_books
     from fl.crowdfunding.clock import Clock
-    from fl.crowdfunding.play import Play, Stage
+    from fl.crowdfunding.play import Play
     from fl.crowdfunding.show import RichWatcher, show_tables
+    from fl.crowdfunding.simulated import Stage
     from fl.record.document import to_json, write
 
     stage = Stage.of(settings)
     market = market or deploy(project, members[0])
-    play = Play(settings, stage, market, members, Clock(chain, provider), folder, RichWatcher(console))
+    clock, watcher = Clock(chain, provider), RichWatcher(console)
     try:
-        played = play.run()
+        played = Play(settings, stage, market, members, clock, folder, watcher).run()
     except MarketError as error:
         if error.name in TOO_LATE:
             raise SettingsError(f"--phase-seconds {settings.phase_seconds} is too short here: {error}") from error
@@ -86,7 +87,7 @@ def play_round(
     found = [
         *(f"reference: {line}" for line in check_document(to_json(document))),
         *(f"books: {line}" for line in check_books(market, played)),
-        *(f"artefacts: {line}" for line in check_artefacts(played, play.store)),
+        *(f"artefacts: {line}" for line in check_artefacts(played)),
     ]
     for line in found:
         console.print(f"[bold red]off[/bold red]  {escape(line)}", highlight=False)

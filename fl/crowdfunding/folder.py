@@ -12,7 +12,7 @@ from fl.crowdfunding.settings import SettingsError
 
 ROUNDS = Path("rounds")
 DOCUMENT, LOG = "round.json", "round.log"
-FOLDERS = ("artefacts", "mailbox")
+FOLDERS = ("store", "journals")
 
 
 @contextmanager

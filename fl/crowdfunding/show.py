@@ -12,9 +12,9 @@ from rich.table import Table
 
 from fl.crowdfunding.play import Played
 from fl.crowdfunding.watcher import Watcher
-from fl.market.members import Member
 from fl.market.terms import GWEI
 from fl.market.words import gwei
+from fl.members.acts import Member
 from fl.record.document import MemberEntry, RoundDocument
 
 _NAME = 15
@@ -115,9 +115,8 @@ def _members(document: RoundDocument, played: Played) -> Table:
 
 def _bid(member: Member, document: RoundDocument) -> int:
     """What a member bid for the selected model, opened or not, gwei: its true value or cost."""
-    if document.selected is None or member.sealed is None:
-        return 0
-    return member.sealed.bids[document.selected]
+    bid = member.journal.noted(member.round_id, "bid")
+    return 0 if document.selected is None or bid is None else int(bid["bids"][document.selected])
 
 
 def summary(entry: MemberEntry, bid: int, document: RoundDocument, gas: int) -> str:

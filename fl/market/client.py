@@ -94,6 +94,15 @@ class MemberState:
 
 
 @dataclass(frozen=True)
+class Block:
+    """A block: its number, its Unix time, its hash."""
+
+    number: int
+    time: int
+    hash: bytes
+
+
+@dataclass(frozen=True)
 class ModelState:
     """A proposed model as stored."""
 
@@ -108,13 +117,32 @@ class Market:
 
     Every call that changes something takes the account that sends it and waits for the receipt.
 
+    Args:
+        contract: as ape has it.
+        outbox: sends the calls.
+        first_block: in which it was deployed, so that logs are looked for from there on; None: the node is asked.
+        at: number of the block at which views are read; None: the newest.
+
     Raises:
         MarketError: (every method) the contract or the node refused, with the reason in words.
     """
 
-    def __init__(self, contract: ContractInstance, outbox: Outbox = DIRECT):
+    def __init__(
+        self,
+        contract: ContractInstance,
+        outbox: Outbox = DIRECT,
+        *,
+        first_block: int | None = None,
+        at: int | None = None,
+    ):
         self.contract = contract
         self.outbox = outbox
+        self._first = first_block
+        self._at = at
+
+    def at_block(self, number: int) -> "Market":
+        """The deployment as its views are at a block; what is read there is of one moment."""
+        return Market(self.contract, self.outbox, first_block=self._first, at=number)
 
     @classmethod
     def at(cls, address: str, outbox: Outbox = DIRECT) -> "Market":
@@ -362,13 +390,29 @@ class Market:
 
     # ── logs ──
 
-    def events(self, round_id: int, first_block: int | None = None) -> list[Event]:
-        """Every log of a round, in the order of the chain; from a block on, None: from the deployment on."""
+    def block(self, which: int | str) -> Block:
+        """A block, by its number, or "latest", or "safe"."""
+        with asking("block"):
+            found = self.contract.provider.web3.eth.get_block(which)
+        return Block(int(found["number"]), int(found["timestamp"]), bytes(found["hash"] or b""))
+
+    def next_time(self) -> int:
+        """Unix time of the block that a call would be mined in, or a little less."""
+        return self.block("pending").time
+
+    def events(self, round_id: int, first_block: int | None = None, last_block: int | str = "latest") -> list[Event]:
+        """Every log of a round, in the order of the chain.
+
+        Args:
+            round_id: the round.
+            first_block: to read from; None: the deployment's.
+            last_block: to read to, inclusive.
+        """
         abis = [abi for abi in self.contract.contract_type.events if abi.inputs[0].name == "roundId"]
         inputs = {abi.name: {each.name: each for each in abi.inputs} for abi in abis}
         topics = [None, HexBytes(round_id.to_bytes(32, "big"))]
-        logs = self._logs(abis, topics, self._first_block() if first_block is None else first_block)
-        times = {block: self._time_of(block) for block in {int(log.block_number) for log in logs}}
+        logs = self._logs(abis, topics, self._first_block() if first_block is None else first_block, last_block)
+        times = {block: self.block(block).time for block in {int(log.block_number) for log in logs}}
         return [
             Event(
                 name=log.event_name,
@@ -405,21 +449,25 @@ class Market:
             gas_used=int(receipt["gasUsed"]),
         )
 
-    def _time_of(self, block: int) -> int:
-        web3 = self.contract.provider.web3
-        with asking("block"):
-            return int(web3.eth.get_block(block)["timestamp"])
-
-    def _logs(self, abis: Sequence[EventABI], topics: Sequence[Any], first_block: int) -> list[ContractLog]:
+    def _logs(
+        self, abis: Sequence[EventABI], topics: Sequence[Any], first_block: int, last_block: int | str = "latest"
+    ) -> list[ContractLog]:
         provider = self.contract.provider
-        query = {"address": self.contract.address, "fromBlock": first_block, "topics": list(topics)}
+        query = {
+            "address": self.contract.address,
+            "fromBlock": first_block,
+            "toBlock": last_block,
+            "topics": list(topics),
+        }
         with asking("logs"):
             logs = provider.web3.eth.get_logs(query)
         return list(provider.network.ecosystem.decode_logs([dict(log) for log in logs], *abis))
 
     def _first_block(self) -> int:
-        receipt = self.contract.creation_metadata
-        return 0 if receipt is None else int(receipt.block)
+        if self._first is None:
+            receipt = self.contract.creation_metadata
+            self._first = 0 if receipt is None else int(receipt.block)
+        return self._first
 
     def balance_of(self, account: str) -> int:
         """Wei of an account, free and locked, over all rounds; not the lot that it has not claimed."""
@@ -454,7 +502,7 @@ class Market:
 
     def _read(self, call: str, *args: Any) -> Any:
         with asking(call):
-            return getattr(self.contract, call)(*args)
+            return getattr(self.contract, call)(*args, **({} if self._at is None else {"block_id": self._at}))
 
 
 @contextmanager

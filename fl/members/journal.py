@@ -10,7 +10,7 @@ import logging
 import os
 import sqlite3
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -24,7 +24,7 @@ from fl.faults import Fault
 
 log = logging.getLogger("hcfl")
 
-Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 
 APPLICATION = 0x4843464C
 """SQLite's `application_id` of a journal: HCFL."""
@@ -216,13 +216,12 @@ class Journal:
                 "go on with what it has"
             )
 
-    def noted(self, round_id: int, name: str) -> Json:
+    def noted(self, round_id: int, name: str) -> Any:
         """What was settled on; null: nothing."""
         found = self._read("SELECT value FROM notes WHERE round_id = ? AND name = ?", (round_id, name))
-        value: Json = json.loads(found[0][0]) if found else None
-        return value
+        return json.loads(found[0][0]) if found else None
 
-    def notes(self, round_id: int) -> dict[str, Json]:
+    def notes(self, round_id: int) -> dict[str, Any]:
         """All that was settled on in a round, by name, in the order of names."""
         found = self._read("SELECT name, value FROM notes WHERE round_id = ? ORDER BY name", (round_id,))
         return {name: json.loads(value) for name, value in found}

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
 from fl.faults import Fault
 from fl.market.events import Transaction
@@ -58,8 +58,8 @@ class ModelEntry:
     live: bool
     targets: tuple[str, ...]
     global_rounds: int
-    initial_digest: str
-    claimed_accuracy: float
+    initial_digest: str | None
+    claimed_accuracy: float | None
     value: int
     cost: int
     margin: int
@@ -193,11 +193,15 @@ class Balances:
     after: int
 
 
+Texts: TypeAlias = tuple[OwnersView | None, StationsView | None]
+"""What a proposal told owners and base stations; None where it could not be read."""
+
+
 def document_of(
     chain_id: int,
     contract: str,
     record: RoundRecord,
-    texts: Sequence[tuple[OwnersView, StationsView]],
+    texts: Sequence[Texts],
     training: TrainingEntry | None,
     balances: Mapping[str, Balances],
     transactions: Sequence[Transaction],
@@ -257,16 +261,16 @@ def _pool(record: RoundRecord) -> int:
     return whole // ((stations - 1) * 2**64)
 
 
-def _models(record: RoundRecord, texts: Sequence[tuple[OwnersView, StationsView]]) -> tuple[ModelEntry, ...]:
+def _models(record: RoundRecord, texts: Sequence[Texts]) -> tuple[ModelEntry, ...]:
     stations = len(record.committed(Role.BASE_STATION))
     return tuple(
         ModelEntry(
             proposer=model.proposer,
             live=model.live,
-            targets=owners.targets,
+            targets=() if owners is None else owners.targets,
             global_rounds=model.global_rounds,
-            initial_digest=theirs.initial_model,
-            claimed_accuracy=owners.claimed_accuracy_bps / 10_000,
+            initial_digest=None if theirs is None else theirs.initial_model,
+            claimed_accuracy=None if owners is None else owners.claimed_accuracy_bps / 10_000,
             value=value,
             cost=cost,
             # Nothing is opened in a round that cannot be held.

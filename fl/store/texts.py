@@ -134,6 +134,7 @@ class StationsView:
         seed: of every draw; a decimal string in JSON.
         rule: how updates become a global model, by name.
         tolerate: f, how many arbitrarily wrong updates the rule withstands.
+        weight_limit: an update weighs at most so many times the median of all samples.
 
     Raises:
         ViewError: a field is not of this form, or its readers would refuse the text.
@@ -154,9 +155,13 @@ class StationsView:
     seed: int = field(kw_only=True)
     rule: str = field(kw_only=True)
     tolerate: int = field(kw_only=True)
+    weight_limit: int = field(kw_only=True)
 
     def __post_init__(self) -> None:
-        counts = ("label_count", "parameters", "global_rounds", "local_epochs", "edge_aggregations", "batch_size")
+        counts = (
+            *("label_count", "parameters", "global_rounds", "local_epochs", "edge_aggregations"),
+            *("batch_size", "weight_limit"),
+        )
         for name, least in (*((name, 1) for name in counts), ("tolerate", 0)):
             if type(number := getattr(self, name)) is not int or not least <= number <= canonical.MOST_EXACT:
                 raise ViewError(f"{name} is {shown(number)}")

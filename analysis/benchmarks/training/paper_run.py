@@ -77,7 +77,7 @@ def paper_run(
         federation = build_federation(config)
         loaded = time.perf_counter() - began
         with open_crew(federation) as crew:
-            for done in train(federation, crew=crew):
+            for done in train(federation.config, federation.model, crew):
                 seconds = round(time.perf_counter() - began, 2)
                 accuracy, loss = done.evaluation.accuracy, done.evaluation.loss
                 curve.append({"round": done.global_round + 1, "seconds": seconds, "accuracy": accuracy, "loss": loss})

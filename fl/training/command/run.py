@@ -75,8 +75,9 @@ def run(
             on_estimate(evaluations, evaluations * (perf_counter() - start))
         start = perf_counter()
         for done in train(
-            federation,
-            crew=crew,
+            federation.config,
+            federation.model,
+            crew,
             state=state,
             velocity=None if resumed is None else resumed.velocity,
             first_round=first,

@@ -19,7 +19,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from fl.training.client import train_client
-from fl.training.cloud import train
 from fl.training.config import StationConfig, TrainingConfig
 from fl.training.data.augment import Views
 from fl.training.data.dataset import Dataset, Samples
@@ -29,7 +28,7 @@ from fl.training.model import steps
 from fl.training.model.parameters import put_state
 from fl.training.model.spec import ModelSpec
 from fl.training.model.steps import Batch, Steps, steps_on
-from tests.fl.training.support import copy_state, equal, with_station
+from tests.fl.training.support import copy_state, equal, train, with_station
 from tests.support.drift import assert_trained_alike
 
 CreateFederation = Callable[..., Federation]
