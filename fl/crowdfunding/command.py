@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from fl.crowdfunding.folder import DOCUMENT, FOLDERS, LOG, round_folder
-from fl.crowdfunding.network import accounts_on, check_network, connected
+from fl.crowdfunding.network import accounts_on, check_network
 from fl.crowdfunding.settings import RoundSettings, SettingsError, settings_of
+from fl.market.connection import connected
 from fl.market.deployment import attach, check_address, deploy
 from fl.market.refusals import MarketError
 

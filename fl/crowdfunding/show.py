@@ -13,6 +13,7 @@ from rich.table import Table
 from fl.crowdfunding.play import Played
 from fl.crowdfunding.watcher import Watcher
 from fl.market.terms import GWEI
+from fl.market.words import gwei
 from fl.members.acts import Member
 from fl.record.document import MemberEntry, RoundDocument
 
@@ -53,13 +54,6 @@ class RichWatcher(Watcher):
         with Progress(*columns, console=self._console, transient=True, disable=not shown) as progress:
             task = progress.add_task(title, total=total)
             yield lambda: progress.advance(task)
-
-
-def gwei(wei: int) -> str:
-    """Wei as gwei with nine decimals at most, exact."""
-    whole, rest = divmod(abs(wei), GWEI)
-    text = f"{whole:,}" + (f".{rest:09}".rstrip("0") if rest else "")
-    return "−" + text if wei < 0 else text
 
 
 def short_gwei(wei: int) -> str:

@@ -25,6 +25,7 @@ from hexbytes import HexBytes
 from web3.exceptions import Web3Exception
 
 from fl.market.events import Event, Transaction
+from fl.market.nodes import NoNode
 from fl.market.outbox import Direct, Outbox
 from fl.market.refusals import Again, ByHand, MarketError, Never, explain
 from fl.market.terms import Phase, Role, RoundTerms, Stage, Status
@@ -393,7 +394,11 @@ class Market:
         """A block, by its number, or "latest", or "safe"."""
         with asking("block"):
             found = self.contract.provider.web3.eth.get_block(which)
-        return Block(int(found["number"]), int(found["timestamp"]), bytes(found["hash"]))
+        return Block(int(found["number"]), int(found["timestamp"]), bytes(found["hash"] or b""))
+
+    def next_time(self) -> int:
+        """Unix time of the block that a call would be mined in, or a little less."""
+        return self.block("pending").time
 
     def events(self, round_id: int, first_block: int | None = None, last_block: int | str = "latest") -> list[Event]:
         """Every log of a round, in the order of the chain.
@@ -515,6 +520,8 @@ def asking(what: str) -> Iterator[None]:
         raise Never(f"{what}: {error}") from error
     except ApeException as error:
         raise MarketError(f"{what}: {error}") from error
+    except NoNode as error:
+        raise Again(f"{what}: {error}") from error
     except (OSError, Web3Exception) as error:  # nothing but the connection is opened at such a step
         raise Again(f"{what}: the node does not answer any more") from error
 
