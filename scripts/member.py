@@ -18,7 +18,7 @@ _HELP = {
     "draw": "Draw θ and the claimant.",
     "reveal": "Open the sealed bids.",
     "select": "Let the contract select the model.",
-    "record": "Deliver the order and global models (winner), or train and record updates (base station), as far as it goes.",
+    "record": "Deliver order and models (winner), or train and record updates (base station).",
     "report": "List the contributions and report the trained model (winner).",
     "abort": "End a round whose winner has not reported.",
     "settle": "Settle oneself, for good.",

@@ -30,8 +30,8 @@ from scripts._options import (
 def cli(provider: ProviderAPI | None, rounds: tuple[int, ...], pause: float, as_json: bool, **place: Any) -> None:
     """Take an owner through ROUNDS, one after the other, to a statement of each.
 
-    It joins, proposes, bids, reveals, trains its model if that is selected or judges the winner's, votes and settles, each
-    in its time, and can be ended and started again at any moment: what it has decided is in its journal.
+    It joins, proposes, bids, reveals, trains its model if that is selected or judges the winner's, votes and settles,
+    each in its time, and can be ended and started again at any moment: what it has decided is in its journal.
     """
     from fl.market.terms import Role
     from fl.members.command import run_rounds, told

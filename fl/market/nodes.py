@@ -12,6 +12,7 @@ import requests
 from ape import networks
 from ape.api import ProviderAPI
 from ape.exceptions import ApeException
+from ape.logging import LogLevel, logger
 from ape_ethereum.provider import EthereumNodeProvider
 from eth_typing import URI
 from web3 import HTTPProvider, Web3
@@ -180,6 +181,7 @@ def connected(
     Raises:
         NoNode: none can be used.
     """
+    logger.set_level(LogLevel.ERROR)
     nodes = Nodes(addresses, chain_id, patience)
     nodes.is_connected(show_traceback=True)
     provider = networks.create_custom_provider(addresses[0], provider_cls=_provider_over(nodes), provider_name="node")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -68,7 +67,6 @@ class Desk:
         found = self.listed.find(str(account.address))
         if found is None or found.entry.role is not configuration.role:
             raise MarketError(f"{account.address} is not on the membership list as {configuration.role.name.lower()}")
-        _unlock(account, configuration.account)
         own = (self.market, round_id, self.journal, self.files, self.listed)
         proof = self.listed.tree.proof(found.entry)
         name = found.name or configuration.account
@@ -112,12 +110,6 @@ def desk(access: Access) -> Iterator[Desk]:
 def _sent(confirmations: int | str) -> Any:
     """A transaction counts once it is mined, whatever the settings."""
     return SAFE if confirmations == SAFE else max(1, int(confirmations))
-
-
-def _unlock(account: Any, alias: str) -> None:
-    """A key file's passphrase from the environment, so that a member can be left running."""
-    if f"APE_ACCOUNTS_{alias}_PASSPHRASE" in os.environ and hasattr(account, "set_autosign"):
-        account.set_autosign(True)
 
 
 def _saying(name: str) -> Callable[[str], None]:

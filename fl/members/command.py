@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from fl.market.client import Market
 from fl.market.refusals import MarketError
 from fl.market.terms import GWEI, Role
 from fl.members import steps
@@ -16,6 +19,8 @@ from fl.members.facts import Facts
 from fl.members.owner_acts import Owner
 from fl.members.run import Runner
 from fl.members.steps import Done, Step, Stuck, Wait
+
+log = logging.getLogger("hcfl")
 
 WORDS: dict[str, tuple[type[Step], ...]] = {
     "join": (steps.Join,),
@@ -48,10 +53,26 @@ def run_rounds(access: Access, role: Role, rounds: Sequence[int], pause: float) 
 
 
 def _run(ready: Desk, round_id: int, pause: float) -> dict[str, Any]:
+    _wait_for(ready.market, round_id, pause)
     member, chronicle = ready.member(round_id), ready.chronicle(round_id)
     margin = max(60, ready.configuration.margins.begin)
     why = Runner(member, chronicle, ready.alert, margin, pause).run()
     return statement(member, chronicle.facts(member.address), why)
+
+
+def _wait_for(market: Market, round_id: int, pause: float) -> None:
+    """Return once there is such a round: those of a list may be created one after the other."""
+    said = False
+    while True:
+        try:
+            if market.round_count() >= round_id:
+                return
+        except MarketError as error:
+            log.warning("cannot read the chain: %s", error)
+        if not said:
+            log.info("waits: there is no round %d yet", round_id)
+            said = True
+        time.sleep(pause)
 
 
 def statement(member: Member, facts: Facts, why: str) -> dict[str, Any]:
