@@ -21,6 +21,7 @@ from web3.exceptions import TimeExhausted, TransactionNotFound, Web3RPCError
 from fl.atomic import write_atomically
 from fl.market.client import Market, asking
 from fl.market.refusals import MarketError
+from fl.shallow_json import shallow_json
 
 FOLDER = Path("deployments")
 FORMAT = 1
@@ -423,10 +424,10 @@ def _json_of(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             data = file.read(MOST_BYTES + 1)
-        document = json.loads(data) if len(data) <= MOST_BYTES else None
+        document = shallow_json(data) if len(data) <= MOST_BYTES else None
     except OSError as error:
         raise MarketError(f"{path}: {error.strerror}") from error
-    except (ValueError, RecursionError):
+    except ValueError:
         document = None
     if not isinstance(document, dict):
         raise MarketError(f"{path} is no record of a deployment")

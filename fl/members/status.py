@@ -233,6 +233,7 @@ class RoundStatus:
             *self._deadline_lines(),
             "",
         ]
+        intro = len(lines)
         if record.claimant is not None:
             lines.append(f"Claimant: {self.name(record.claimant)}")
         for index, model in enumerate(record.models):
@@ -240,7 +241,9 @@ class RoundStatus:
             lines.append(f"Model {index}: of {self.name(model.proposer)}, {model.global_rounds} global rounds{state}")
         if record.selected is not None:
             lines.append(f"Global models recorded: {len(record.global_rounds)} of {facts.global_rounds}")
-        lines += ["", *self._member_lines()]
+        if len(lines) > intro:
+            lines.append("")
+        lines += self._member_lines()
         if self.who is not None:
             lines += ["", *self._position_lines()]
         return lines
@@ -300,7 +303,8 @@ class RoundStatus:
             yield f"  as claimant it can claim {gwei(money['lot'])} gwei"
         yield f"  free balance {gwei(money['free_balance'])} gwei"
         step, at = self.next_step()
-        yield f"  next: {step}{'' if at is None else f' ({utc(at)})'}"
+        when = "" if at is None else f", {'until' if step.startswith('wait') else 'by'} {utc(at)}"
+        yield f"  next: {step}{when}"
 
 
 def _yes(done: bool) -> str:
