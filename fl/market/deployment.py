@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from web3.exceptions import TimeExhausted, TransactionNotFound, Web3RPCError
 from fl.atomic import write_atomically
 from fl.market.client import Market, asking
 from fl.market.refusals import MarketError
+from fl.shallow_json import shallow_json
 
 FOLDER = Path("deployments")
 FORMAT = 1
@@ -211,6 +213,14 @@ class Deploying:
         self.path = folder / f"{self.chain_id}.json"
         self._sent = folder / f"{self.chain_id}.sent.json"
 
+    @cached_property
+    def _sources(self) -> ContractContainer:
+        return compiled(self._project)
+
+    @cached_property
+    def _input(self) -> tuple[str, dict[str, Any]]:
+        return standard_input(self._project)
+
     def deploy(self, account: AccountAPI, replace_record: bool = False) -> Deployment:
         """Deploy, or end what was begun: a transaction that was signed and never recorded is looked for, or sent again.
 
@@ -249,8 +259,7 @@ class Deploying:
 
     def _sign(self, account: AccountAPI) -> None:
         """Sign, and write down what was signed; nothing is sent."""
-        contract = compiled(self._project)
-        version, standard = standard_input(self._project)
+        contract, (version, standard) = self._sources, self._input
         name = f"{self.chain_id}.input.json"
         text = _write(self.path.with_name(name), standard)
         with asking("deploy"):
@@ -347,14 +356,13 @@ class Deploying:
             MarketError: the node does not answer.
         """
         address, record = located(contract)
-        sources = compiled(self._project)
-        other = _other_code(sources, self._provider, address)
+        other = _other_code(self._sources, self._provider, address)
         found = [other] if other else []
         if record is not None:
-            found += self._off_record(record, sources, Path(contract))
+            found += self._off_record(record, Path(contract))
         return found
 
-    def _off_record(self, record: Deployment, sources: ContractContainer, path: Path) -> list[str]:
+    def _off_record(self, record: Deployment, path: Path) -> list[str]:
         if record.chain_id != self.chain_id:
             return [f"{path} is about chain {record.chain_id}, and the node is on chain {self.chain_id}"]
         found, web3 = [], self._provider.web3
@@ -387,12 +395,12 @@ class Deploying:
                 for name, value in said.items()
                 if getattr(record, name) != value
             ]
-        if record.abi != abi_of(sources):
+        if record.abi != abi_of(self._sources):
             found.append(f"abi of {path} is not that of the sources here")
-        return found + _off_input(record, path, self._project)
+        return found + _off_input(record, path, *self._input)
 
 
-def _off_input(record: Deployment, path: Path, project: Any) -> list[str]:
+def _off_input(record: Deployment, path: Path, version: str, standard: dict[str, Any]) -> list[str]:
     """In what the file that explorers take is not the one that was deployed."""
     beside = path.with_name(record.standard_input)
     try:
@@ -401,7 +409,6 @@ def _off_input(record: Deployment, path: Path, project: Any) -> list[str]:
         return [f"{beside}: {error.strerror}"]
     if hashlib.sha256(data).hexdigest() != record.standard_input_sha256:
         return [f"{beside} is not the file that {path} names: its SHA-256 differs"]
-    version, standard = standard_input(project)
     if version != record.compiler or json.loads(data) != standard:
         return [f"{beside} or the compiler ({record.compiler}) is not what the sources and settings here are"]
     return []
@@ -423,10 +430,10 @@ def _json_of(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             data = file.read(MOST_BYTES + 1)
-        document = json.loads(data) if len(data) <= MOST_BYTES else None
+        document = shallow_json(data) if len(data) <= MOST_BYTES else None
     except OSError as error:
         raise MarketError(f"{path}: {error.strerror}") from error
-    except (ValueError, RecursionError):
+    except ValueError:
         document = None
     if not isinstance(document, dict):
         raise MarketError(f"{path} is no record of a deployment")

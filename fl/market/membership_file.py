@@ -18,6 +18,7 @@ from eth_utils import is_address, is_checksum_address, keccak, to_checksum_addre
 from fl.market.membership import Entry, MembershipTree
 from fl.market.refusals import MarketError
 from fl.market.terms import ROLES, Policy, Role
+from fl.shallow_json import shallow_json
 from fl.store import canonical
 from fl.store.errors import StoreError
 from fl.store.keys import MOST_BYTES as MOST_CARD_BYTES
@@ -323,8 +324,8 @@ def _json(data: bytes) -> Any:
     if len(data) > MOST_BYTES:
         raise MembershipError(f"a membership list has at most {MOST_BYTES:,} bytes")
     try:
-        return json.loads(data)
-    except (ValueError, RecursionError) as error:
+        return shallow_json(data)
+    except ValueError as error:
         raise MembershipError("this is no membership list: no JSON") from error
 
 

@@ -44,7 +44,7 @@ def wei_of(scalar: str) -> int:
     Raises:
         ValueError: it is none.
     """
-    match = re.fullmatch(r"(\d[\d_,]*(?:\.\d+)?)\s*(wei|gwei|ether)?", scalar.strip())
+    match = re.fullmatch(r"(\d[\d_,]*(?:\.\d+)?)\s*(wei|gwei|ether)?", scalar.strip(), re.ASCII)
     if match is None:
         raise ValueError
     amount = Decimal(re.sub("[_,]", "", match[1])) * _UNITS[match[2] or "gwei"]
@@ -59,7 +59,7 @@ def seconds_of(scalar: str) -> int:
     Raises:
         ValueError: it is none, or has no unit.
     """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|min|h|d)", scalar.strip())
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|min|h|d)", scalar.strip(), re.ASCII)
     if match is None:
         raise Reason("a number without a unit") if scalar.strip().isdecimal() else ValueError
     seconds = Decimal(match[1]) * _SECONDS[match[2]]

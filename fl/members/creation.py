@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -121,14 +122,19 @@ def _check_points(terms: RoundTerms, members: MembershipList) -> None:
 
 
 def _twin(market: Market, terms: RoundTerms, members: MembershipList) -> int:
-    """A round that differs in its deadlines alone and can still be joined: one created by a command that was killed."""
+    """A round that only begins at another time and can still be joined: one created by a command that was killed."""
     newest = market.round_count()
     for round_id in range(newest, max(0, newest - LOOK_BACK), -1):
         other, door = market.terms(round_id)
-        same = replace(other, deadlines=terms.deadlines) == terms and other.door(members.root) == door
-        if same and market.round_state(round_id).phase is Phase.JOIN:
+        alike = replace(other, deadlines=terms.deadlines) == terms and _lengths(other) == _lengths(terms)
+        if alike and other.door(members.root) == door and market.round_state(round_id).phase is Phase.JOIN:
             return round_id
     return 0
+
+
+def _lengths(terms: RoundTerms) -> list[int]:
+    """Seconds of each phase but the first."""
+    return [later - earlier for earlier, later in pairwise(getattr(terms.deadlines, phase) for phase in PHASES)]
 
 
 def _exact(amount: int) -> int | str:

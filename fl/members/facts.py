@@ -16,7 +16,8 @@ class Facts:
     """What the chain says about a round, to an account.
 
     Attributes:
-        now: Unix time of the newest block, which is what every deadline is held against; no other clock is looked at.
+        block: number of the newest block.
+        now: its Unix time, which every deadline is held against; no other clock is looked at.
         final: Unix time of the newest block that counts as final: what happened up to then is not undone.
         record: of the round's logs up to the newest block.
         free_balance: wei of the account that no round holds.
@@ -31,6 +32,7 @@ class Facts:
     record: RoundRecord
     free_balance: int = 0
     lot: int = 0
+    block: int = 0
 
     @property
     def round_id(self) -> int:
@@ -177,6 +179,7 @@ class Chronicle:
             record=self._record,
             free_balance=at.free_balance(account),
             lot=at.lot(self._round_id) if claimant else 0,
+            block=head.number,
         )
 
     @property

@@ -32,7 +32,7 @@ def changed(tmp_path: Path) -> Changed:
 
 def test_read__example_of_an_owner__everything_that_it_says() -> None:
     read = MemberConfiguration.read(EXAMPLES / "owner.yaml")
-    assert (read.role, read.account, read.nodes) == (Role.OWNER, "alice", ("http://127.0.0.1:8545",))
+    assert (read.role, read.account, read.nodes) == (Role.OWNER, "TEST::1", ("http://127.0.0.1:8545",))
     assert (read.confirmations, read.margins, read.fee_cap, read.alert) == (1, Margins(30), 500 * GWEI, None)
     assert (read.journal, read.store) == (EXAMPLES / "alice.sqlite", str(EXAMPLES / "store"))
     assert (read.membership, read.contract) == (
@@ -62,7 +62,7 @@ def test_read__example_of_a_base_station__everything_that_it_says() -> None:
     ("old", "new", "said"),
     [
         ("role: owner", "role: boss", r'role is "boss" and must be owner or base station'),
-        ("account: alice ", "acount: alice ", "acount is no key that is known here; did you mean account?"),
+        ("account: TEST::1 ", "acount: TEST::1 ", "acount is no key that is known here; did you mean account?"),
         ("  - http://127.0.0.1:8545", "  - 127.0.0.1:8545", 'nodes is "127.0.0.1:8545" and must be a list'),
         ("  - http://127.0.0.1:8545", "  []", "nodes is a list of 0 and must be a list of one address"),
         ("../deployments/31337.json", "nowhere", 'contract is "nowhere" and must be an address, or a path'),
