@@ -151,6 +151,7 @@ class Journal:
         """
         self.path = path
         self.account = account
+        self.chain_id = chain_id
         self._lock: FileLock | None = None
         try:
             if not read_only:
