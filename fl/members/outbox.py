@@ -107,7 +107,7 @@ def gas_limit(estimate: int, block_limit: int) -> int:
     What others do in between can make it dearer: the first reveal of a side writes three new slots more than those
     after it, a first credit one. What is not used is not paid.
     """
-    return min(estimate + estimate // 4 + 4 * 17_100, block_limit, MOST_GAS)
+    return max(estimate, min(estimate + estimate // 4 + 4 * 17_100, block_limit, MOST_GAS))
 
 
 def key_of(receiver: str, value: int, data: bytes) -> bytes:
