@@ -25,9 +25,8 @@ from hexbytes import HexBytes
 from web3.exceptions import Web3Exception
 
 from fl.market.events import Event, Transaction
-from fl.market.nodes import NoNode
 from fl.market.outbox import Direct, Outbox
-from fl.market.refusals import Again, ByHand, MarketError, Never, explain
+from fl.market.refusals import Again, ByHand, MarketError, Never, NoNode, explain
 from fl.market.terms import Phase, Role, RoundTerms, Stage, Status
 
 DIRECT = Direct()

@@ -20,7 +20,8 @@ from web3.exceptions import Web3Exception
 from web3.providers.base import JSONBaseProvider
 from web3.types import RPCEndpoint, RPCResponse
 
-from fl.faults import Fault, line_of
+from fl.faults import line_of
+from fl.market.refusals import NoNode
 
 log = logging.getLogger("hcfl")
 
@@ -29,10 +30,6 @@ BUSY = (-32005, 429)
 
 LATEST = "eth_getBlockByNumber"
 """The request that shows how far a node is."""
-
-
-class NoNode(Fault, ConnectionError):
-    """No node can be used; the text says of each why not."""
 
 
 class _Away(Exception):
