@@ -182,7 +182,7 @@ class Files:
         return data
 
     def _names(self, folder: str, place: str) -> list[str]:
-        names = (name for name in self._listed(place) if not name.startswith(_UNFINISHED))
+        names = (name for name in self._listed(place) if _NAME.fullmatch(name))
         return sorted(f"{folder}/{name}" if folder else name for name in names)
 
     def _remove_unfinished(self, place: str) -> None:

@@ -255,5 +255,9 @@ def _solidity(value: int | str) -> int | bytes:
 
 
 def _value(text: object, kind: object) -> object:
-    """A field as its statement has it; what is of no such form is left for the statement to refuse."""
-    return int(text) if kind is int and isinstance(text, str) and _NUMBER.fullmatch(text) else text
+    """A field as its statement has it."""
+    if kind is not int:
+        return text
+    if not isinstance(text, str) or not _NUMBER.fullmatch(text):
+        raise ViewError(f"a number of a signed statement is {shown(text)}, no decimal string")
+    return int(text)
