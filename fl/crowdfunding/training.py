@@ -23,7 +23,7 @@ from fl.training.contribution.methods import measure_margins
 from fl.training.contribution.points import TOTAL_POINTS, contribution_points, total_margins
 from fl.training.errors import DivergedError, TooFewError
 from fl.training.federation import Federation
-from fl.training.model.artefact import load_model, save_model
+from fl.training.model.artefact import load_model, most_bytes, save_model
 from fl.training.model.evaluation import Evaluation
 from fl.training.model.parameters import State
 from fl.training.seeds import Stream, derive_seed
@@ -99,7 +99,7 @@ def train(
             there = [(index, station) for index, station in stations if number < stays[index]]
             recorded = _train_stations(market, federation, there, store, digest, number, watcher, advance, workspace)
             # The winner's part: it reads the updates that the chain names, and averages them.
-            state = aggregate([load_update(store.get(from_chain(each)), federation.model) for _, each in recorded])
+            state = aggregate([_update(federation, store, each, number) for _, each in recorded])
             digest = store.put(save_model(federation.model, state, global_round=number))
             root = updates_root(recorded)
             market.record_global_round(winner.account, winner.round_id, number, to_chain(digest), root)
@@ -134,7 +134,7 @@ def _train_stations(
     recorded = []
     failures: list[DivergedError | TooFewError] = []
     for index, station in stations:
-        _, state = load_model(store.get(global_digest), federation.model)
+        state = _model(federation, store, global_digest)
         try:
             update = federation.stations[index].train_round(state, number, workspace)
         except (DivergedError, TooFewError) as error:
@@ -164,8 +164,7 @@ def with_own_data(federation: Federation, owner: int) -> Federation:
 
 def judge(federation: Federation, store: ArtefactStore, digest: str) -> Evaluation:
     """How a shared model does; it is read by the digest on chain."""
-    _, state = load_model(store.get(digest), federation.model)
-    return federation.evaluate(state)
+    return federation.evaluate(_model(federation, store, digest))
 
 
 def measure_contributions(federation: Federation, store: ArtefactStore, record: RoundRecord, initial: str) -> Points:
@@ -189,10 +188,9 @@ def measure_contributions(federation: Federation, store: ArtefactStore, record: 
     stations = record.committed(Role.BASE_STATION)
     margins = []
     for number, (global_digest, _) in sorted(record.global_rounds.items()):
-        _, state = load_model(store.get(initial), federation.model)
-        start = judged(state)
+        start = judged(_model(federation, store, initial))
         updates = [
-            replace(_update(federation, store, digest), station=index)
+            replace(_update(federation, store, digest, number), station=index)
             for index, station in enumerate(stations)
             if (digest := station.updates.get(number, NO_UPDATE)) != NO_UPDATE
         ]
@@ -206,5 +204,11 @@ def measure_contributions(federation: Federation, store: ArtefactStore, record: 
     return {stations[index].account: each for index, each in zip(totals, points, strict=True)}
 
 
-def _update(federation: Federation, store: ArtefactStore, digest: bytes) -> Update:
-    return load_update(store.get(from_chain(digest)), federation.model)
+def _model(federation: Federation, store: ArtefactStore, digest: str) -> State:
+    _, state = load_model(store.get(digest, most=most_bytes(federation.model)), federation.model)
+    return state
+
+
+def _update(federation: Federation, store: ArtefactStore, digest: bytes, global_round: int) -> Update:
+    data = store.get(from_chain(digest), most=most_bytes(federation.model))
+    return load_update(data, federation.model, global_round)

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fl.store import canonical
+from fl.store.artefacts import digest_of
 from fl.store.errors import TooLarge, ViewError
 from fl.store.signed import (
     MOST_BYTES,
@@ -205,10 +206,16 @@ def test_signer__any_signature__is_an_account_or_refused(signature: bytes) -> No
 # ── signed artefacts ──
 
 
+def about(data: bytes) -> Signed:
+    """Somebody's statement about an update; signatures are not looked at here."""
+    return replace(SIGNED, statement=replace(STATEMENTS[0], digest=digest_of(data)))
+
+
 @given(data=st.binary(max_size=1000))
 def test_pack__any_data__is_read_back(data: bytes) -> None:
-    packed = pack(SIGNED, data)
-    assert unpack(packed, len(data)) == (SIGNED, data)
+    signed = about(data)
+    packed = pack(signed, data)
+    assert unpack(packed, len(data)) == (signed, data)
     assert len(packed) <= most_packed(len(data))
     if data:
         with pytest.raises(TooLarge):
@@ -217,7 +224,7 @@ def test_pack__any_data__is_read_back(data: bytes) -> None:
 
 @pytest.mark.parametrize("length", [0, MOST_BYTES + 1, 2**32 - 1])
 def test_unpack__length_that_cannot_be__refused(length: int) -> None:
-    packed = pack(SIGNED, b"data")
+    packed = pack(about(b"data"), b"data")
     with pytest.raises(ViewError):
         unpack(length.to_bytes(4) + packed[4:], 1_000)
 
@@ -225,4 +232,15 @@ def test_unpack__length_that_cannot_be__refused(length: int) -> None:
 @given(st.integers(0, 300))
 def test_unpack__cut_off__refused(length: int) -> None:
     with pytest.raises(ViewError):
-        unpack(pack(SIGNED, b"")[:length], 100)
+        unpack(pack(about(b""), b"")[:length], 100)
+
+
+def test_pack__statement_about_something_else__refused_by_both_sides() -> None:
+    declared = sign(STATEMENTS[1], DOMAIN, signing(ALICE))
+    assert unpack(pack(declared), 0) == (declared, b"")
+    for signed, data, said in ((about(b"data"), b"Data", "is about 0x3a6e"), (declared, b"x", "does not speak of")):
+        with pytest.raises(ViewError, match=said):
+            pack(signed, data)
+        statement = signed.to_bytes()
+        with pytest.raises(ViewError, match=said):
+            unpack(len(statement).to_bytes(4) + statement + data, 100)
