@@ -85,8 +85,17 @@ def test_write__again__replaces(files: Files) -> None:
 def test_read__larger_than_asked_for__refused_unread(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     files.write("alice/card", bytes(11))
     monkeypatch.setattr(files._system, "cat_file", None)
-    with pytest.raises(TooLarge, match=r"alice/card in .* has 11 bytes: at most 10 are read"):
+    with pytest.raises(TooLarge, match=r"alice/card in .* has 11 bytes or more: at most 10 are"):
         files.read("alice/card", 10)
+
+
+def test_read__size_not_told__is_read_up_to_the_size_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = Files(f"memory://{tmp_path.name}", pauses=())
+    files.write("a", bytes(100))
+    monkeypatch.setattr(files._system, "info", lambda _: {"size": None})
+    assert files.read("a", 100) == bytes(100)
+    with pytest.raises(TooLarge, match="at most 99 are read"):
+        files.read("a", 99)
 
 
 def test_read__never_written__missing(files: Files) -> None:
@@ -348,7 +357,7 @@ def test_s3__each_member__writes_under_its_own_prefix_and_reads_everything(serve
 @needs_s3
 def test_s3__bucket_or_key_that_is_none__refused_in_one_line(server: s3.Server) -> None:
     for address, user in ((f"s3://{s3.BUCKET}", "nobody"), ("s3://elsewhere", "alice")):
-        with pytest.raises((Refused, Unreachable, Missing)) as refused:
+        with pytest.raises((Refused, Unreachable)) as refused:
             Files(address, server.options(user), pauses=()).write("alice/card", b"x")
         assert "\n" not in str(refused.value)
 
