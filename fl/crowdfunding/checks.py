@@ -1,15 +1,15 @@
 """What a round is held against once it is finished: the chain's books and the artefacts that its digests name."""
 
-from fl.artefacts import ArtefactError, ArtefactStore, from_chain
+from dataclasses import replace
+
+from fl.artefacts import ArtefactError, ArtefactStore, digest_of, from_chain
+from fl.crowdfunding.crew import NO_UPDATE, Recorded, recorded_root
 from fl.crowdfunding.play import Played
-from fl.crowdfunding.training import NO_UPDATE
 from fl.market.client import Market
-from fl.market.merkle import updates_root
 from fl.market.terms import Role
-from fl.training.averaging.aggregate import aggregate
+from fl.training.cloud import train
 from fl.training.errors import TrainingError
 from fl.training.model.artefact import save_model
-from fl.training.update import load_update
 
 
 def check_books(market: Market, played: Played) -> list[str]:
@@ -33,31 +33,36 @@ def check_books(market: Market, played: Played) -> list[str]:
 
 
 def check_artefacts(played: Played, store: ArtefactStore) -> list[str]:
-    """Hold artefacts against their digests on chain, and global models against the average of the recorded updates.
+    """Hold artefacts against their digests on chain, and global models against what the recorded updates make.
+
+    The training is played again from what the chain names, with the run's rule.
 
     Returns:
         One line a discrepancy.
     """
-    record = played.record
+    record, federation, document = played.record, played.federation, played.document
     found: list[str] = []
-    if played.federation is None:
+    if federation is None or document.training is None:
         return found
-    for number, (model_digest, root) in sorted(record.global_rounds.items()):
-        updates = {
-            member.account: digest
-            for member in record.side(Role.BASE_STATION)
-            if (digest := member.updates.get(number, NO_UPDATE)) != NO_UPDATE
-        }
-        if updates_root(list(updates.items())) != root:
-            found.append(f"global round {number}: its updates root is not that of the recorded updates")
-        try:
-            model = played.federation.model
-            state = aggregate(load_update(store.get(from_chain(digest)), model) for digest in updates.values())
-            average = store.put(save_model(model, state, global_round=number))
-            if average != from_chain(model_digest):
-                found.append(f"global round {number}: its model is not the average of the recorded updates")
-        except (ArtefactError, TrainingError) as error:
-            found.append(f"global round {number}: {error}")
+    stations = record.committed(Role.BASE_STATION)
+    config = replace(federation.config, contribution="none", rounds=len(record.global_rounds))
+    crew = Recorded(federation.model, lambda: record, store, federation.evaluate)
+    try:
+        for done in train(config, federation.model, crew):
+            number = done.global_round
+            model_digest, root = record.global_rounds[number]
+            for index, reason in done.absent.items():
+                if stations[index].updates.get(number, NO_UPDATE) != NO_UPDATE:
+                    found.append(f"global round {number}, base station {index + 1}: {reason}")
+            if recorded_root(record, number) != root:
+                found.append(f"global round {number}: its updates root is not that of the recorded updates")
+            model = save_model(federation.model, done.state, global_round=number)
+            if digest_of(model) != from_chain(model_digest):
+                found.append(f"global round {number}: its model is not what the recorded updates make")
+            if done.evaluation.accuracy != document.training.global_rounds[number].accuracy:
+                found.append(f"global round {number}: its accuracy is {done.evaluation.accuracy:.2%}, not as written")
+    except TrainingError as error:
+        found.append(str(error))
     if record.result is not None:
         try:
             store.get(from_chain(record.result[0]))

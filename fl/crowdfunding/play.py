@@ -1,6 +1,7 @@
 """Plays a round, phase by phase, in the order of the protocol."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from ape.api import AccountAPI
 from fl.artefacts import ArtefactStore, to_chain
 from fl.crowdfunding.clock import Clock
 from fl.crowdfunding.settings import CREATION_SECONDS, Misbehaviour, RoundSettings
-from fl.crowdfunding.training import Training, judge, measure_contributions, train, with_own_data
+from fl.crowdfunding.training import Judge, Training, judge_artefact, measure_points, train, with_own_data
 from fl.crowdfunding.valuations import Valuations, claimant_of, draw, terms_of
 from fl.crowdfunding.watcher import Watcher
 from fl.market.bids import word_count
@@ -21,6 +22,7 @@ from fl.market.terms import GWEI, Role, Status, claimant_ordinal
 from fl.market.views import OwnersView, StationsView
 from fl.record.document import Balances, GlobalRoundEntry, RoundDocument, TrainingEntry, document_of
 from fl.record.history import RoundRecord, rebuild
+from fl.training.crews.pool import open_crew
 from fl.training.data.dataset import labels_of, load_dataset
 from fl.training.federation import Federation, build_federation
 from fl.training.model.artefact import save_model
@@ -293,23 +295,29 @@ class Play:
         for index, stays in present.items():
             what = f"stays for {stays} of {rounds} global rounds" if stays else "stays away"
             self.watcher.did(self.base_stations[index].name, what)
-        return train(
-            self.market,
-            federation,
-            self.owners[self.selected],
-            list(enumerate(self.base_stations)),
-            self.store,
-            self.watcher,
-            present=present,
-            honest=self.settings.misbehaviour is not Misbehaviour.BAD_WINNER,
-        )
+        with open_crew(federation, self.settings.workers) as crew:
+            return train(
+                self.market,
+                federation.config,
+                federation.model,
+                crew,
+                self.owners[self.selected],
+                self.base_stations,
+                self.store,
+                self._record,
+                self.watcher,
+                present=present,
+                honest=self.settings.misbehaviour is not Misbehaviour.BAD_WINNER,
+            )
 
     def _report(self, training: Training) -> None:
         winner, (claim, _) = self.owners[self.selected], self.texts[self.selected]
         if self.market.round_state(self.round_id).finished < len(self.base_stations):
             self.clock.wait_until(self.terms.deadlines.train)
-        self.watcher.phase("Report", "contributions as measured, and the claim made at proposal time is opened")
-        points = self._contributions(self.selected, training)
+        method = self.settings.contribution
+        self.watcher.phase("Report", f"contributions ({method}), and the claim made at proposal time is opened")
+        with self._own_judge(self.selected) as judge:
+            points = self._points(training, judge)
         if points:
             self.market.report_contributions(winner.account, self.round_id, list(points), list(points.values()))
         for station in self.base_stations:
@@ -319,11 +327,18 @@ class Play:
         self.market.report_result(winner.account, self.round_id, to_chain(training.result_digest), claim.opening)
         self.watcher.did(winner.name, f"reported its model; it had claimed {claim.claimed_accuracy_bps / 100:.1f} %")
 
-    def _contributions(self, owner: int, training: Training) -> dict[str, int]:
-        """The points that an owner finds right."""
+    @contextmanager
+    def _own_judge(self, owner: int) -> Iterator[Judge]:
+        """How an owner judges models of the selected kind: by test images of its own."""
         federation = with_own_data(self.federations[self.selected], owner)
-        record = self._record()
-        return measure_contributions(federation, self.store, record, training.initial_digest)
+        with open_crew(federation, self.settings.workers) as crew:
+            yield crew.evaluate
+
+    def _points(self, training: Training, judge: Judge) -> dict[str, int]:
+        """The points that an owner who judges so finds right."""
+        federation = self.federations[self.selected]
+        initial = training.initial_digest
+        return measure_points(federation.config, federation.model, self.store, self._record(), initial, judge)
 
     def _vote(self, training: Training) -> None:
         self.watcher.phase("Vote", "every other owner measures the shared model and the contributions, and votes")
@@ -332,9 +347,11 @@ class Play:
         for index, owner in enumerate(self.owners):
             if index == self.selected:
                 continue
-            federation = with_own_data(self.federations[self.selected], index)
-            measured = judge(federation, self.store, training.result_digest).accuracy_bps
-            uphold = owner.vote(measured, listed, self._contributions(index, training))
+            model = self.federations[self.selected].model
+            with self._own_judge(index) as judge:
+                measured = judge_artefact(model, self.store, training.result_digest, judge).accuracy_bps
+                points = self._points(training, judge)
+            uphold = owner.vote(measured, listed, points)
             verdict = "upholds" if uphold else "does not uphold"
             self.watcher.did(owner.name, f"measured {measured / 100:.1f} %, and {verdict} the contributions")
 

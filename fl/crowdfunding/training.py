@@ -1,6 +1,6 @@
-"""The selected model's training as its parties do it: base stations train and record, the winner averages and records.
+"""The selected model's training as the winner leads it, and what owners measure of it.
 
-What a party uses it reads from the artefact store by the digest that is on chain.
+`fl.training.cloud.train` is the loop; a crew (`fl.crowdfunding.crew`) brings what base stations recorded on chain.
 """
 
 from __future__ import annotations
@@ -9,30 +9,27 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from torch import nn
 
-from fl.artefacts import ArtefactStore, from_chain, to_chain
+from fl.artefacts import ArtefactStore, to_chain
+from fl.crowdfunding.crew import Recorded, Recording, recorded_root, start_of
 from fl.crowdfunding.watcher import Watcher
 from fl.market.client import Market
 from fl.market.members import BaseStation, Owner
-from fl.market.merkle import updates_root
 from fl.market.terms import Role
 from fl.record.history import RoundRecord
-from fl.training.averaging.aggregate import aggregate
-from fl.training.contribution.methods import measure_margins
+from fl.training import cloud
+from fl.training.config import TrainingConfig
+from fl.training.contribution.measure import measure_contributions
 from fl.training.contribution.points import TOTAL_POINTS, contribution_points, total_margins
-from fl.training.errors import DivergedError, TooFewError
+from fl.training.crews.crew import Crew
 from fl.training.federation import Federation
 from fl.training.model.artefact import load_model, save_model
 from fl.training.model.evaluation import Evaluation
 from fl.training.model.parameters import State
+from fl.training.model.spec import ModelSpec
 from fl.training.seeds import Stream, derive_seed
-from fl.training.update import Update, load_update, save_update
 
-Points = dict[str, int]
-
-NO_UPDATE = bytes(32)
-"""What a base station records that was there and has no update: attendance earns the reward, the update the points."""
+Judge = Callable[[State], Evaluation]
 
 
 @dataclass(frozen=True)
@@ -64,10 +61,13 @@ class Training:
 
 def train(
     market: Market,
-    federation: Federation,
+    config: TrainingConfig,
+    model: ModelSpec,
+    crew: Crew,
     winner: Owner,
-    stations: Sequence[tuple[int, BaseStation]],
+    stations: Sequence[BaseStation],
     store: ArtefactStore,
+    record: Callable[[], RoundRecord],
     watcher: Watcher,
     *,
     present: Mapping[int, int] | None = None,
@@ -77,10 +77,13 @@ def train(
 
     Args:
         market: where everything is recorded.
-        federation: the parties' data and the model.
+        config: the run's settings.
+        model: what is trained.
+        crew: whose base stations train, and that judges.
         winner: the owner of the model.
-        stations: the base stations that take part, with their index in the federation.
+        stations: the base stations on chain, by index.
         store: of the artefacts.
+        record: what the chain says of the round so far.
         watcher: told of every global round.
         present: how many global rounds a base station stays for, by its index; those not named stay for all.
         honest: False: the winner reports a freshly drawn model instead of the trained one.
@@ -89,66 +92,28 @@ def train(
         TrainingError: training cannot go on (see `fl.training`).
         ArtefactError: an artefact is missing or not what its digest says.
     """
-    digest = initial = store.put(save_model(federation.model, federation.initial_state()))
+    state = model.initial_state(config.seed)
+    digest = initial = store.put(save_model(model, state))
+    stays = {index: (present or {}).get(index, config.rounds) for index in range(len(stations))}
     done: list[GlobalRound] = []
-    total = federation.config.rounds
-    stays = {index: (present or {}).get(index, total) for index, _ in stations}
-    workspace = federation.model.build()
     with watcher.progress("training", sum(stays.values())) as advance:
-        for number in range(total):
-            there = [(index, station) for index, station in stations if number < stays[index]]
-            recorded = _train_stations(market, federation, there, store, digest, number, watcher, advance, workspace)
-            # The winner's part: it reads the updates that the chain names, and averages them.
-            state = aggregate([load_update(store.get(from_chain(each)), federation.model) for _, each in recorded])
-            digest = store.put(save_model(federation.model, state, global_round=number))
-            root = updates_root(recorded)
+        for each in cloud.train(
+            replace(config, contribution="none"),  # they are measured for the report, by each owner's own images
+            model,
+            Recording(model, record, store, crew, stations, market, initial, watcher, advance),
+            state=state,
+            present=lambda number, index: number < stays[index],
+        ):
+            number, root = each.global_round, recorded_root(record(), each.global_round)
+            digest = store.put(save_model(model, each.state, global_round=number))
             market.record_global_round(winner.account, winner.round_id, number, to_chain(digest), root)
-            done.append(GlobalRound(number, digest, federation.evaluate(state, None, workspace), root))
-            accuracy = done[-1].evaluation.accuracy
-            watcher.did(winner.name, f"averaged global round {number + 1}: accuracy {accuracy:.1%}")
+            done.append(GlobalRound(number, digest, each.evaluation, root))
+            kept = f" (the model stays as it was: {each.unchanged})" if each.unchanged else ""
+            accuracy = f"accuracy {each.evaluation.accuracy:.1%}"
+            watcher.did(winner.name, f"averaged global round {number + 1}: {accuracy}{kept}")
     if not honest:
-        seed = derive_seed(federation.config.seed + 1, Stream.MODEL)
-        digest = store.put(save_model(federation.model, federation.model.initial_state(seed)))
-    return Training(initial, tuple(done), digest, judge(federation, store, digest))
-
-
-def _train_stations(
-    market: Market,
-    federation: Federation,
-    stations: Sequence[tuple[int, BaseStation]],
-    store: ArtefactStore,
-    global_digest: str,
-    number: int,
-    watcher: Watcher,
-    advance: Callable[[], None],
-    workspace: nn.Module,
-) -> list[tuple[str, bytes]]:
-    """Each base station trains from the recorded global model and records its update: (account, digest) of each.
-
-    One that has none, because its clients' losses are no numbers or too few of them returned, records that it was
-    there, and is not among them.
-
-    Raises:
-        DivergedError, TooFewError: no base station has an update.
-    """
-    recorded = []
-    failures: list[DivergedError | TooFewError] = []
-    for index, station in stations:
-        _, state = load_model(store.get(global_digest), federation.model)
-        try:
-            update = federation.stations[index].train_round(state, number, workspace)
-        except (DivergedError, TooFewError) as error:
-            failures.append(error)
-            watcher.did(station.name, f"has no update in global round {number + 1}: {error}")
-            market.record_update(station.account, station.round_id, number, NO_UPDATE)
-        else:
-            digest = to_chain(store.put(save_update(update)))
-            market.record_update(station.account, station.round_id, number, digest)
-            recorded.append((station.address, digest))
-        advance()
-    if failures and not recorded:
-        raise failures[0]
-    return recorded
+        digest = store.put(save_model(model, model.initial_state(config.seed + 1)))
+    return Training(initial, tuple(done), digest, judge_artefact(model, store, digest, crew.evaluate))
 
 
 # ── what an owner measures, from what the chain names ──
@@ -162,49 +127,40 @@ def with_own_data(federation: Federation, owner: int) -> Federation:
     return replace(federation, dataset=replace(federation.dataset, test=test.take(half)))
 
 
-def judge(federation: Federation, store: ArtefactStore, digest: str) -> Evaluation:
+def judge_artefact(model: ModelSpec, store: ArtefactStore, digest: str, judge: Judge) -> Evaluation:
     """How a shared model does; it is read by the digest on chain."""
-    _, state = load_model(store.get(digest), federation.model)
-    return federation.evaluate(state)
+    _, state = load_model(store.get(digest), model)
+    return judge(state)
 
 
-def measure_contributions(federation: Federation, store: ArtefactStore, record: RoundRecord, initial: str) -> Points:
-    """The points that an owner finds right: by the margin in accuracy of every recorded update (paper, IV-C).
+def measure_points(
+    config: TrainingConfig, model: ModelSpec, store: ArtefactStore, record: RoundRecord, initial: str, judge: Judge
+) -> dict[str, int]:
+    """The points that an owner finds right, by the contribution of every recorded update (paper, IV-C).
 
     Args:
-        federation: as that owner judges models.
+        config: the run's settings: how contributions are measured.
+        model: what is trained.
         store: of the artefacts.
         record: of the round so far.
         initial: digest of the model that training started from.
+        judge: judges a model by that owner's images.
 
     Returns:
         Points by base station's account; none where fewer than half of all recorded an update, whose points could not
         add up.
     """
-    workspace = federation.workspace()
-
-    def judged(state: State) -> Evaluation:
-        return federation.evaluate(state, None, workspace)
-
+    crew = Recorded(model, lambda: record, store, judge)
     stations = record.committed(Role.BASE_STATION)
-    margins = []
-    for number, (global_digest, _) in sorted(record.global_rounds.items()):
-        _, state = load_model(store.get(initial), federation.model)
-        start = judged(state)
-        updates = [
-            replace(_update(federation, store, digest), station=index)
-            for index, station in enumerate(stations)
-            if (digest := station.updates.get(number, NO_UPDATE)) != NO_UPDATE
-        ]
-        margins.append(measure_margins(start, updates, judged))
-        initial = from_chain(global_digest)
-    totals = total_margins(margins)
+    measured = []
+    for number in sorted(record.global_rounds):
+        _, state = load_model(store.get(start_of(record, number, initial)), model)
+        rounds = crew.play(state, number, range(len(stations)))
+        updates = [played.update for played in rounds if played.update is not None]
+        measured.append(measure_contributions(config, number, judge(state), updates, judge).values)
+    totals = total_margins(measured)
     most = 2 * TOTAL_POINTS // len(stations)
     if len(totals) * most < TOTAL_POINTS:
         return {}
     points = contribution_points(list(totals.values()), most=most)
     return {stations[index].account: each for index, each in zip(totals, points, strict=True)}
-
-
-def _update(federation: Federation, store: ArtefactStore, digest: bytes) -> Update:
-    return load_update(store.get(from_chain(digest)), federation.model)
