@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -71,24 +72,26 @@ def play_round(
     stage = Stage.of(settings)
     market = market or deploy(project, members[0])
     clock, watcher = Clock(chain, provider), RichWatcher(console)
-    try:
-        played = Play(settings, stage, market, members, clock, folder, watcher).run()
-    except MarketError as error:
-        if error.name in TOO_LATE:
-            raise SettingsError(f"--phase-seconds {settings.phase_seconds} is too short here: {error}") from error
-        raise
-    document = played.document
-    path = folder / DOCUMENT
-    write(document, path)
-    show_tables(console, document, played)
-    # A path stays in one piece for who copies it.
-    written = f"\nWritten: {path}, and beside it {'/, '.join(FOLDERS)}/ and {LOG}"
-    console.print(written, highlight=False, markup=False, soft_wrap=True)
-    found = [
-        *(f"reference: {line}" for line in check_document(to_json(document))),
-        *(f"books: {line}" for line in check_books(market, played)),
-        *(f"artefacts: {line}" for line in check_artefacts(played)),
-    ]
+    with ExitStack() as stack:
+        try:
+            play = stack.enter_context(closing(Play(settings, stage, market, members, clock, folder, watcher)))
+            played = play.run()
+        except MarketError as error:
+            if error.name in TOO_LATE:
+                raise SettingsError(f"--phase-seconds {settings.phase_seconds} is too short here: {error}") from error
+            raise
+        document = played.document
+        path = folder / DOCUMENT
+        write(document, path)
+        show_tables(console, document, played)
+        # A path stays in one piece for who copies it.
+        written = f"\nWritten: {path}, and beside it {'/, '.join(FOLDERS)}/ and {LOG}"
+        console.print(written, highlight=False, markup=False, soft_wrap=True)
+        found = [
+            *(f"reference: {line}" for line in check_document(to_json(document))),
+            *(f"books: {line}" for line in check_books(market, played)),
+            *(f"artefacts: {line}" for line in check_artefacts(played)),
+        ]
     for line in found:
         console.print(f"[bold red]off[/bold red]  {escape(line)}", highlight=False)
     if not found:

@@ -1,6 +1,7 @@
 """Plays a round: asks each member for its next step and lets it do that; when all wait, moves the clock."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from fl.crowdfunding import deviations
 from fl.crowdfunding.clock import Clock
 from fl.crowdfunding.deviations import Deviation
 from fl.crowdfunding.settings import CREATION_SECONDS, Misbehaviour, RoundSettings
-from fl.crowdfunding.simulated import Stage, listing, members_of, untrained
+from fl.crowdfunding.simulated import Stage, Together, listing, members_of, untrained
 from fl.crowdfunding.story import Story
 from fl.crowdfunding.valuations import claimant_of, terms_of
 from fl.crowdfunding.watcher import Watcher
@@ -86,8 +87,16 @@ class Play:
         round_id = market.create_round(creator, terms, listed.root)
         self._chronicle = Chronicle(market, round_id)
         self._story = Story(watcher, market, terms)
-        self._owners, self._stations = members_of(stage, market, round_id, listed, accounts, journals, folder, watcher)
+        self._stack = ExitStack()
+        for journal in journals:
+            self._stack.enter_context(journal)
+        common = (stage, market, round_id, listed, accounts, journals, folder, watcher)
+        self._owners, self._stations = members_of(*common, Together(stage, settings.workers, self._stack))
         self._before: dict[str, int] = {}
+
+    def close(self) -> None:
+        """End the workers, and let go of the journals."""
+        self._stack.close()
 
     def run(self) -> Played:
         """Play it to its end.

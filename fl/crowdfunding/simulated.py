@@ -1,6 +1,7 @@
 """The members of a simulated round: each with an account, numbers, data and a journal of its own, and nothing else."""
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -24,16 +25,20 @@ from fl.members.owner_acts import Owner
 from fl.members.plan import by_label, per_label
 from fl.members.rounds import Conduct
 from fl.members.station_acts import BaseStation
-from fl.members.torch_work import Offer, TorchOwner, TorchStation
+from fl.members.torch_work import Offer, TorchOwner, TorchStation, delivered, state_of
+from fl.members.work import StationWork
 from fl.store.artefacts import to_chain
 from fl.store.files import Files
 from fl.store.keys import EncryptionKey, KeyCard
 from fl.store.signed import Domain
+from fl.training.crews.crew import Crew
+from fl.training.crews.pool import Pool, open_crew
 from fl.training.data.dataset import Samples, labels_of, load_dataset
 from fl.training.federation import Federation, build_federation
 from fl.training.model.artefact import load_model, save_model
 from fl.training.pilot import forecast_once
 from fl.training.seeds import Stream, derive_seed
+from fl.training.station import StationRound
 
 PILOTS = Path(".cache/pilots")
 """Where forecasts are kept."""
@@ -71,13 +76,14 @@ class Stage:
 
     def clients_of(self, order: Order, station: int) -> Sequence[Samples]:
         """The images of a base station's clients for an order."""
-        return self._of(order.targets).stations[station].clients
+        return self.federation(order.targets).stations[station].clients
 
     def test_of(self, owner: int, targets: tuple[str, ...]) -> Samples:
         """An owner's test images of these labels."""
-        return with_own_data(self._of(targets), owner).dataset.test
+        return with_own_data(self.federation(targets), owner).dataset.test
 
-    def _of(self, targets: tuple[str, ...]) -> Federation:
+    def federation(self, targets: tuple[str, ...]) -> Federation:
+        """Everybody's data for a model of these labels."""
         return next(each for each in self.federations if each.config.targets == targets)
 
     def owner(self, index: int) -> tuple[TorchOwner, OwnerConduct]:
@@ -88,7 +94,40 @@ class Stage:
             settings = replace(federation.config, model=federation.model.name)
             offer = Offer(settings, federation.stations[0].config, self.claims[index])
         test_of = cache(lambda targets: self.test_of(index, targets))
-        return TorchOwner(test_of, offer), OwnerConduct(proposes=offer is not None)
+        return TorchOwner(test_of, offer, self.settings.contribution), OwnerConduct(proposes=offer is not None)
+
+
+class Together:
+    """The work of base stations in one process, which train a global round at once where worker processes help.
+
+    Args:
+        stage: their data.
+        workers: number of worker processes; None: what suits.
+        stack: ends the workers.
+    """
+
+    def __init__(self, stage: Stage, workers: int | None, stack: ExitStack):
+        self._stage, self._workers, self._stack = stage, workers, stack
+        self._alone = TorchStation(stage.clients_of)
+        self._crew: Crew | None = None
+        self._played: tuple[int, bytes, dict[int, StationRound]] = (-1, b"", {})
+
+    def samples(self, order: Order, station: int) -> int:
+        """See `fl.members.work.StationWork`."""
+        return self._alone.samples(order, station)
+
+    def train(self, order: Order, station: int, model: bytes, global_round: int) -> bytes:
+        """See `fl.members.work.StationWork`: whoever is first in a global round lets all of them train."""
+        federation = self._stage.federation(order.targets)
+        if self._crew is None:
+            self._crew = self._stack.enter_context(open_crew(federation, self._workers))
+        if not isinstance(self._crew, Pool):
+            return self._alone.train(order, station, model, global_round)
+        if self._played[:2] != (global_round, model):
+            state = state_of(model, federation.model)
+            rounds = self._crew.play(state, global_round, range(len(federation.stations)))
+            self._played = (global_round, model, {each.station: each for each in rounds})
+        return delivered(self._played[2][station], federation.stations[station].samples)
 
 
 def with_own_data(federation: Federation, owner: int) -> Federation:
@@ -156,6 +195,7 @@ def members_of(
     journals: Sequence[Journal],
     folder: Path,
     watcher: Watcher,
+    work: StationWork,
 ) -> tuple[list[Owner], list[BaseStation]]:
     """The members of a round.
 
@@ -168,6 +208,7 @@ def members_of(
         journals: the same.
         folder: for the store.
         watcher: told what they do.
+        work: the base stations' training.
     """
     names = {each.entry.account: each.name for each in listed.members}
     owners: list[Owner] = []
@@ -176,12 +217,12 @@ def members_of(
         common = (line.name, account, market, round_id, journal, Files(folder / "store"), listed)
         rest = (line.entry.points, listed.tree.proof(line.entry), Telling(watcher, line.name, names))
         if line.entry.role is Role.OWNER:
-            work, conduct = stage.owner(len(owners))
+            own, conduct = stage.owner(len(owners))
             worth = by_label(stage.valuations.values[len(owners)])
-            owners.append(Owner(*common, conduct, *rest, worth=worth, work=work))
+            owners.append(Owner(*common, conduct, *rest, worth=worth, work=own))
         else:
             cost = per_label(stage.valuations.costs[len(stations)])
-            stations.append(BaseStation(*common, Conduct(), *rest, cost=cost, work=TorchStation(stage.clients_of)))
+            stations.append(BaseStation(*common, Conduct(), *rest, cost=cost, work=work))
     return owners, stations
 
 
