@@ -2,7 +2,7 @@
 
     <account>/card                                  its key card
     <account>/texts/<digest>                        a text of a proposal, by its digest on chain
-    <account>/rounds/<contract>/<round>/<name>      what belongs to a round: order, declaration
+    <account>/rounds/<contract>/<round>/<name>      what belongs to a round: order, declaration, aggregation-<g>
 
 A member writes under its own account only. Nothing here is trusted: cards are signed, texts are held against the
 digests on chain.
