@@ -28,7 +28,7 @@ def check_books(market: Market, played: Played) -> list[str]:
 
 
 def check_artefacts(played: Played) -> list[str]:
-    """Hold artefacts against their digests on chain, and global models against the recorded updates, as an elector does.
+    """Hold artefacts against their digests on chain, and global models against the updates, as an elector does.
 
     Returns:
         One line a discrepancy.

@@ -84,7 +84,7 @@ class TrainingAudit:
     """What was found of a whole training.
 
     Attributes:
-        order: what does not follow of the winner's order.
+        order: what does not follow of the winner's order; then the rest is not looked at.
         rounds: its global rounds.
         result: what does not follow of what it reported.
     """
@@ -115,12 +115,12 @@ def audit_training(owner: Auditor, facts: Facts) -> TrainingAudit:
         raise
     except (StoreError, NotYet) as error:
         return TrainingAudit((Finding(f"it cannot be held against the proposal: {error}", winner, "order"),))
-    wrong: tuple[Finding, ...] = ()
     if order.targets != told.targets:
         claimed, ordered = ", ".join(told.targets), ", ".join(order.targets)
-        wrong = (Finding(f"it is for the labels {ordered}, and the claim is for {claimed}", winner, "order"),)
+        what = f"it is for the labels {ordered}, and the claim is for {claimed}"
+        return TrainingAudit((Finding(what, winner, "order"),))
     rounds = tuple(_global_round(owner, number, facts, order) for number in sorted(record.global_rounds))
-    return TrainingAudit(wrong, rounds, _result(facts, order, winner))
+    return TrainingAudit((), rounds, _result(facts, order, winner))
 
 
 def _result(facts: Facts, order: Order, winner: str) -> tuple[Finding, ...]:

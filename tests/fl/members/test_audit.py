@@ -1,0 +1,293 @@
+"""A winner that forges each of its global models in another way, on a real node: electors find and name all of it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fl.crowdfunding.clock import Clock
+from fl.crowdfunding.network import accounts_on
+from fl.crowdfunding.play import Play, Played
+from fl.crowdfunding.settings import RoundSettings
+from fl.crowdfunding.simulated import Stage
+from fl.crowdfunding.watcher import Watcher
+from fl.market.deployment import deploy
+from fl.members.aggregation import Aggregation, against_chain
+from fl.members.audit import TrainingAudit, audit_training, differing_points
+from fl.members.facts import Facts
+from fl.members.order import Order
+from fl.members.owner import cut_of
+from fl.members.owner_acts import UPHOLD_WITHIN, Owner
+from fl.members.work import Delivered, Updates
+from fl.store.artefacts import digest_of
+from fl.store.errors import Missing, ViewError
+from fl.store.signed import AggregationStatement, OrderStatement
+from fl.training.update import load_update, save_update
+
+SETTINGS = RoundSettings(
+    owners=3, base_stations=3, models=1, rounds=7, clients=1, train_images=60, test_images=60, claim=0.6, workers=0
+)
+
+Forged = Callable[[Updates], Updates]
+
+
+def _changed(change: Callable[[Delivered, Delivered], Delivered]) -> Forged:
+    """The first update changed, with a second one at hand."""
+
+    def forged(updates: Updates) -> Updates:
+        (account, one), (_, other), *_ = updates.delivered.items()
+        return replace(updates, delivered={**updates.delivered, account: change(one, other)})
+
+    return forged
+
+
+def _swapped(one: Delivered, other: Delivered) -> Delivered:
+    theirs = load_update(other.data)
+    return replace(one, data=save_update(replace(load_update(one.data), state=theirs.state)))
+
+
+def _scaled(one: Delivered, other: Delivered) -> Delivered:
+    update = load_update(one.data)
+    state = {name: tensor * 3 for name, tensor in update.state.items()}
+    return replace(one, data=save_update(replace(update, state=state)))
+
+
+def _one_less(updates: Updates) -> Updates:
+    return replace(updates, delivered=dict(list(updates.delivered.items())[1:]))
+
+
+HONEST, SAID, SILENTLY, SWAPPED, DOUBLED, SCALED, ANOTHERS = range(7)
+"""What the winner does in each global round."""
+
+FORGED: dict[int, Forged] = {
+    SILENTLY: _one_less,
+    SWAPPED: _changed(_swapped),
+    DOUBLED: _changed(lambda one, other: replace(one, weight=2 * one.weight)),
+    SCALED: _changed(_scaled),
+}
+
+
+class Forger(Owner):
+    """An owner that would rather have another model."""
+
+    def collect(self, number: int, facts: Facts, order: Order, **options: Any) -> Updates:
+        updates = super().collect(number, facts, order, **options)
+        if number != SAID or "aggregate-1" in self.journal.notes(self.round_id):
+            return updates
+        victim, *rest = updates.delivered
+        delivered = {account: updates.delivered[account] for account in rest}
+        return Updates(delivered, {victim: "its update is not there"}, 1)
+
+    def aggregated(self, number: int, facts: Facts, order: Order, updates: Updates) -> bytes:
+        if number == ANOTHERS:
+            return self.global_model(number - 1, facts, order)
+        return super().aggregated(number, facts, order, FORGED.get(number, lambda same: same)(updates))
+
+    def measured_points(self, facts: Facts) -> dict[str, int]:
+        """The last gets what is the others'."""
+        points = super().measured_points(facts)
+        *_, last = points
+        most = 2_000_000 // len(points)
+        rest = (1_000_000 - most) // (len(points) - 1)
+        shifted = {account: most if account == last else rest for account in points}
+        return {**shifted, last: 1_000_000 - rest * (len(points) - 1)}
+
+
+class Listening(Watcher):
+    """Keeps what members say."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[str, str]] = []
+
+    def did(self, who: str, what: str) -> None:
+        self.said.append((who, what))
+
+
+@pytest.fixture(scope="module")
+def listening() -> Listening:
+    return Listening()
+
+
+@pytest.fixture(scope="module")
+def played(
+    chain: Any, project: Any, tmp_path_factory: pytest.TempPathFactory, listening: Listening
+) -> Iterator[Played]:
+    folder, provider = tmp_path_factory.mktemp("forged"), chain.provider
+    accounts = accounts_on(provider, 7)
+    market = deploy(project, accounts[0])
+    play = Play(SETTINGS, Stage.of(SETTINGS), market, accounts, Clock(chain, provider), Path(folder), listening)
+    with closing(play):
+        play._owners[0].__class__ = Forger
+        done = play.run()
+        assert done.record.winner == done.owners[0].address, "nothing was trained: the tests would look at nothing"
+        yield done
+
+
+@pytest.fixture(scope="module")
+def elector(played: Played) -> Owner:
+    return played.owners[1]
+
+
+@pytest.fixture(scope="module")
+def audited(played: Played, elector: Owner) -> TrainingAudit:
+    return audit_training(elector, played.facts)
+
+
+def _found(audited: TrainingAudit, number: int) -> str:
+    """What is found of a global round; the winner signed it."""
+    return "\n".join(each.what for each in audited.rounds[number].findings)
+
+
+def test_audit__honest_global_round__follows(audited: TrainingAudit) -> None:
+    assert audited.rounds[HONEST].findings == ()
+    said = audited.rounds[HONEST].said
+    assert said is not None and len(said.included) == 3 and not said.left_out
+
+
+def test_audit__update_left_out_with_a_lie__named_with_the_reason(audited: TrainingAudit, played: Played) -> None:
+    victim = played.base_stations[0].address
+    (finding,) = audited.rounds[SAID].findings
+    assert finding.what == f"it leaves out the update of {victim}, which counts; its reason: its update is not there"
+    assert finding.signer == played.record.winner
+    said = audited.rounds[SAID].said
+    assert said is not None and said.left_out == {victim: "its update is not there"}
+
+
+@pytest.mark.parametrize("number", [SILENTLY, SWAPPED, DOUBLED, SCALED, ANOTHERS])
+def test_audit__model_of_other_updates__named(audited: TrainingAudit, played: Played, number: int) -> None:
+    (finding,) = audited.rounds[number].findings
+    model = "0x" + played.record.global_rounds[number][0].hex()
+    assert finding.what.startswith(f"its model is {model}, and mean of the 3 updates that it names makes 0x")
+    assert (finding.signer, finding.where) == (played.record.winner, f"global round {number + 1}")
+
+
+def test_audit__digest_of_another_round__is_the_one_recorded(played: Played) -> None:
+    """The forgery is what it is called: the artefact is there, and belongs to the global round before."""
+    rounds = played.record.global_rounds
+    assert rounds[ANOTHERS][0] == rounds[ANOTHERS - 2][0]
+
+
+def test_audit__contributions_moved__each_that_differs_is_named(elector: Owner, played: Played) -> None:
+    measured = elector.measured_points(played.facts)
+    findings = differing_points(measured, played.facts, UPHOLD_WITHIN)
+    assert findings, "the winner moved points from two stations to the third"
+    listed = {account: played.record.members[account].listed or 0 for account in measured}
+    far = {account for account in measured if abs(listed[account] - measured[account]) > UPHOLD_WITHIN}
+    assert {account for account in far if any(account in each.what for each in findings)} == far
+    assert len(findings) == len(far)
+    assert {each.signer for each in findings} == {played.record.winner}
+    assert differing_points(listed, played.facts, 0) == ()
+
+
+def test_vote__training_that_does_not_follow__is_not_upheld_and_why_is_said(
+    played: Played, listening: Listening
+) -> None:
+    assert [vote.uphold for vote in played.record.votes] == [False, False]
+    assert not played.document.upheld
+    for name in ("owner 2", "owner 3"):
+        said = [what for who, what in listening.said if who == name and "does not uphold, global round" in what]
+        assert len(said) == 6, "one for each forged global round"
+
+
+# ── what the winner can still put into the store ──
+
+
+def _order_again(winner: Owner, order: Order) -> None:
+    data = order.to_bytes()
+    cards = winner._cards(each.address for each in [winner])
+    everybody = [*cards, *winner.listed.cards(winner.role)]
+    winner._leave("order", OrderStatement(winner.round_id, digest_of(data)), data, everybody)
+
+
+def test_audit__order_for_other_labels_than_the_claim__named(played: Played, elector: Owner) -> None:
+    winner, order = played.owners[0], elector.order(played.facts)
+    others = (*order.targets[:-1], "none of these")
+    try:
+        _order_again(winner, replace(order, targets=others))
+        (finding,) = audit_training(elector, played.facts).findings
+    finally:
+        _order_again(winner, order)
+    assert "none of these" in finding.what
+    assert (finding.signer, finding.where) == (played.record.winner, "order")
+
+
+def test_audit__word_of_another_global_round__refused(played: Played, elector: Owner) -> None:
+    winner, facts = played.owners[0], played.facts
+    data = winner.aggregation(HONEST, facts).to_bytes()
+    cards = winner.listed.cards(winner.role)
+    statement = AggregationStatement(winner.round_id, 1, digest_of(data))
+    try:
+        winner._leave("aggregation-0", statement, data, cards)
+        with pytest.raises(ViewError, match="another global round"):
+            elector.aggregation(HONEST, facts)
+    finally:
+        winner._leave_aggregation(HONEST, data, facts)
+
+
+def test_aggregation__no_word_of_it__of_all_that_was_recorded(played: Played, elector: Owner) -> None:
+    """A winner with another client leaves none; where it averaged all, all still follows."""
+    place = elector.files._place(f"{played.record.winner}/rounds/{elector.market.address}/{elector.round_id}")
+    files = {name: Path(place, f"aggregation-{name}").read_bytes() for name in (HONEST, SAID)}
+    try:
+        for name in files:
+            Path(place, f"aggregation-{name}").unlink()
+        with pytest.raises(Missing):
+            elector.aggregation(HONEST, played.facts)
+        audited = audit_training(elector, played.facts)
+    finally:
+        for name, content in files.items():
+            Path(place, f"aggregation-{name}").write_bytes(content)
+    assert (audited.rounds[HONEST].said, audited.rounds[HONEST].findings) == (None, ())
+    assert "the root that it recorded is not that of the 3 updates" in _found(audited, SAID)
+
+
+# ── what the chain knows of the winner's word ──
+
+
+@pytest.fixture
+def said(audited: TrainingAudit) -> Aggregation:
+    found = audited.rounds[HONEST].said
+    assert found is not None
+    return found
+
+
+def _without(said: Aggregation, account: str, reason: str | None = "late") -> Aggregation:
+    recorded = {each: digest for each, digest in said.recorded.items() if each != account}
+    return replace(said, recorded=recorded, left_out={} if reason is None else {account: reason})
+
+
+def test_against_chain__honest__nothing(said: Aggregation, played: Played) -> None:
+    assert list(against_chain(said, HONEST, played.facts, 0)) == []
+
+
+def test_against_chain__what_was_there_in_time__named(said: Aggregation, played: Played) -> None:
+    account, stranger = next(iter(said.recorded)), "0x" + "11" * 20
+    facts = played.facts
+    late, cut = replace(said, block=0), cut_of(facts, HONEST)
+
+    def found(changed: Aggregation, time: int = 0) -> list[str]:
+        return list(against_chain(changed, HONEST, facts, time))
+
+    assert found(_without(said, account)) == [
+        f"it says that {account} had recorded nothing by block {said.block}, and it had"
+    ]
+    assert found(_without(late, account), cut - 7) == [f"it did not wait for {account}, which had 7 s left"]
+    assert found(_without(late, account), cut) == [], "whoever is late is late"
+    assert found(_without(said, account, None)) == [f"it says nothing of {account}, which trains"]
+    forged = replace(said, recorded={**said.recorded, account: "0x" + "22" * 32})
+    assert found(forged) == [f"it says that {account} recorded {'0x' + '22' * 32}, which is not on chain"]
+    assert found(replace(said, left_out={stranger: ""})) == [f"it names {stranger}, which does not train"]
+
+
+def test_aggregation__bytes__read_back_and_damage_is_refused(said: Aggregation) -> None:
+    assert Aggregation.from_bytes(said.to_bytes()) == said
+    noisy = Aggregation.of(1, {"a": bytes(32)}, {"a": "[{" * 500})
+    assert Aggregation.from_bytes(noisy.to_bytes()).refused == 1
+    for data in (b"{}", said.to_bytes()[:-1], b'{"block":-1,"left_out":{},"recorded":{}}'):
+        with pytest.raises(ViewError):
+            Aggregation.from_bytes(data)
+    with pytest.raises(ViewError):
+        Aggregation.from_bytes(b'{"block":1,"left_out":{"a":1},"recorded":{}}')
