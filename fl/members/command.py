@@ -211,7 +211,16 @@ def record(access: Access, round_id: int, out: Path) -> str:
         facts = chronicle.facts(member.address)
         if not facts.settlement_open or facts.unsettled:
             raise MarketError(f"round {round_id} is not settled yet")
-        joined = {event.values["member"]: event.block for event in chronicle.events if event.name == "Joined"}
-        before = {account: ready.market.at_block(block).balance_of(account) for account, block in joined.items()}
-        write(document(member, facts, ready.market, before, texts_of(member, facts)), out)
+        # What an account does in other rounds, before or after, is not this one's.
+        joined, last = dict[str, int](), dict[str, int]()
+        for event in chronicle.events:
+            account = event.values.get("member") or event.values.get("claimant")
+            if account is not None:
+                joined.setdefault(account, event.block)
+                last[account] = event.block
+        before, after = (
+            {account: ready.market.at_block(block).balance_of(account) for account, block in blocks.items()}
+            for blocks in (joined, last)
+        )
+        write(document(member, facts, ready.market, before, texts_of(member, facts), after), out)
         return f"Written: {out}"

@@ -60,7 +60,12 @@ def texts_of(owner: Owner, facts: Facts) -> list[Texts]:
 
 
 def document(
-    owner: Owner, facts: Facts, market: Market, before: Mapping[str, int], texts: list[Texts]
+    owner: Owner,
+    facts: Facts,
+    market: Market,
+    before: Mapping[str, int],
+    texts: list[Texts],
+    after: Mapping[str, int] | None = None,
 ) -> RoundDocument:
     """A finished round as one document.
 
@@ -70,6 +75,7 @@ def document(
         market: where it was played.
         before: wei of each account, free and locked, once it had joined.
         texts: of each proposal, as far as they are known.
+        after: the same once it was settled and had claimed its lot; None: as it has now.
     """
     return document_of(
         facts.chain_id,
@@ -77,6 +83,9 @@ def document(
         facts.record,
         texts,
         training_entry(owner, facts),
-        {account: Balances(wei, market.balance_of(account)) for account, wei in before.items()},
+        {
+            account: Balances(wei, market.balance_of(account) if after is None else after[account])
+            for account, wei in before.items()
+        },
         market.transactions(market.events(facts.round_id)),
     )
