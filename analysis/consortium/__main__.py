@@ -73,11 +73,24 @@ def play(root: Path, rounds: int, block: float) -> None:
                 pace = Pace(here, market, number, tuple(each.address for each in members), len(VALUES))
                 _until(pace.over, processes, members)
             _until(lambda: all(process.poll() is not None for process in processes.values()), processes, members)
+            for number in numbers:
+                _audit(root, number, members)
         finally:
             for process in processes.values():
                 ended(process, 5)
     for each in members:
         print((each.folder / "member.log").read_text(encoding="utf-8"))
+
+
+def _audit(root: Path, number: int, members: Sequence[Organisation]) -> None:
+    """The round as a document, held against the chain and worked out again by an owner that did not write it."""
+    writer, auditor, *_ = (each for each in members if each.role == "owner")
+    path = root / f"round-{number}.json"
+    print(writer.run("record", str(number), "--config", str(writer.config), "--out", str(path)))
+    print(auditor.run("audit", str(number), "--config", str(auditor.config), "--document", str(path)))
+    for each in members:
+        if each.role != "owner":
+            print(each.run("audit", str(number), "--config", str(each.config), "--station", "own"))
 
 
 def _words(member: Organisation, rounds: Sequence[int]) -> list[str]:

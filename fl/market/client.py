@@ -464,6 +464,11 @@ class Market:
         with asking("count transactions"):
             return int(self.contract.provider.web3.eth.get_transaction_count(sender, block))
 
+    def request(self, method: str, parameters: Sequence[Any]) -> Any:
+        """Any JSON-RPC method of the node, for a reader of its own."""
+        with asking(method):
+            return self.contract.provider.make_request(method, list(parameters))
+
     @property
     def first_block(self) -> int:
         """Before which the contract has no logs."""

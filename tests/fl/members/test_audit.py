@@ -17,12 +17,14 @@ from fl.crowdfunding.watcher import Watcher
 from fl.market.deployment import deploy
 from fl.members.aggregation import Aggregation, against_chain
 from fl.members.audit import TrainingAudit, audit_training, differing_points
+from fl.members.auditing import audit
 from fl.members.facts import Facts
 from fl.members.order import Order
 from fl.members.owner import cut_of
 from fl.members.owner_acts import UPHOLD_WITHIN, Owner
-from fl.members.work import Delivered, Updates
-from fl.store.artefacts import digest_of
+from fl.members.replay import replay
+from fl.members.work import Delivered, Updates, WorkError
+from fl.store.artefacts import digest_of, from_chain
 from fl.store.errors import Missing, ViewError
 from fl.store.signed import AggregationStatement, OrderStatement
 from fl.training.update import load_update, save_update
@@ -291,3 +293,71 @@ def test_aggregation__bytes__read_back_and_damage_is_refused(said: Aggregation) 
             Aggregation.from_bytes(data)
     with pytest.raises(ViewError):
         Aggregation.from_bytes(b'{"block":1,"left_out":{"a":1},"recorded":{}}')
+
+
+# ── the whole, as `ape run audit` shows it ──
+
+
+def test_audit_command__dishonest_winner__all_is_named_in_order_and_shown(played: Played, elector: Owner) -> None:
+    found = audit(elector, played.facts)
+    assert [each.where for each in found.findings][:6] == [f"global round {number}" for number in range(2, 8)]
+    assert {each.where for each in found.findings[6:]} <= {"contributions", "accuracy"}
+    assert {each.signer for each in found.findings} == {played.record.winner}
+    document, text = found.to_json(), "\n".join(found.lines())
+    assert [each["follows"] for each in document["global_rounds"]] == [True] + 6 * [False]
+    assert "global round 1: of 3 updates, 0 left out; the model follows, bit for bit" in text
+    assert f"  without {played.base_stations[0].address}: its update is not there" in text
+    assert found.judged is not None and "accuracy: claimed 60.0 %" in text
+    assert set(document["contributions"]["measured"]) == {each.address for each in played.base_stations}
+
+
+def test_audit__artefact_changed_in_the_store__whose_it_is_is_named(played: Played, elector: Owner) -> None:
+    """A station that takes its update back: what was made of it cannot be worked out again."""
+    station = played.base_stations[2]
+    digest = from_chain(played.record.members[station.address].updates[HONEST])
+    path = Path(elector.files._place(elector.store.name(digest, station.address)))
+    whole = path.read_bytes()
+    try:
+        path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+        finding, *_ = audit_training(elector, played.facts).rounds[HONEST].findings
+    finally:
+        path.write_bytes(whole)
+    assert station.address in finding.what and "does not count" in finding.what
+
+
+def test_replay__a_station_with_its_own_data__makes_what_it_recorded(played: Played, elector: Owner) -> None:
+    """Its keys or an owner's open what it started from; with other data another update comes of it."""
+    station, other = played.base_stations[0], played.base_stations[1]
+    recorded = played.record.members[station.address].updates
+    for member in (station, elector):
+        done = list(replay(member, station.work, station.address, played.facts))
+        assert [each.again for each in done] == [from_chain(digest) for _, digest in sorted(recorded.items())]
+        assert not any(each.differs for each in done)
+
+    class Others:
+        """The data of another."""
+
+        def train(self, order: Order, index: int, model: bytes, number: int) -> bytes:
+            data = load_update(played.base_stations[1].work.train(order, 1, model, number))
+            return save_update(replace(data, station=index))
+
+    first, *_ = replay(elector, Others(), station.address, played.facts)
+    assert first.differs and str(first).startswith(f"global round 1: {first.recorded} is recorded, and these data make")
+    assert other.address != station.address
+
+
+def test_replay__nothing_recorded_or_no_data__says_so(played: Played, elector: Owner) -> None:
+    account = played.base_stations[0].address
+    members = {**played.record.members, account: replace(played.record.members[account], updates={0: bytes(32)})}
+    facts = replace(played.facts, record=replace(played.record, members=members))
+
+    class Without:
+        """Has lost its data."""
+
+        def train(self, order: Order, index: int, model: bytes, number: int) -> bytes:
+            raise WorkError("the folder is empty")
+
+    (attended,) = replay(elector, Without(), account, facts)
+    assert (attended.recorded, attended.again, attended.differs) == (None, None, False)
+    lost, *_ = replay(elector, Without(), account, played.facts)
+    assert lost.differs and str(lost).endswith("and none can be made: the folder is empty")
