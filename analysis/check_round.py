@@ -36,6 +36,19 @@ Document = Mapping[str, Any]
 DUES_FIELDS = ("share", "tax", "reward", "forfeited", "slashed", "bonus", "payment")
 
 
+@dataclass(frozen=True)
+class Checked:
+    """What came of a check.
+
+    Attributes:
+        found: One line a discrepancy.
+        unknown: What was held against nothing.
+    """
+
+    found: list[str]
+    unknown: list[str]
+
+
 def check(document: Document) -> list[str]:
     """Compare a `round.json` with the reference.
 
@@ -245,8 +258,31 @@ def _int(number: int | str) -> int:
     return int(number)
 
 
+def check_on_chain(ask: Ask, contract: str, round_id: int, first_block: int, document: Document | None) -> Checked:
+    """Hold what the chain says of a round against the reference, and a `round.json` against the chain.
+
+    Args:
+        ask: A node.
+        contract: The deployment.
+        round_id: The round.
+        first_block: Of the deployment, or before.
+        document: The parsed JSON; None: there is none to check.
+
+    Raises:
+        Fault: The node does not answer, there is no such round, or it is not over.
+    """
+    chain = read_chain(ask, contract, round_id, first_block)
+    if document is None:
+        return Checked(check_chain(chain), [])
+    try:
+        found, unknown = compare(document, chain)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        return Checked([f"the document cannot be read: {error!r}"], [])
+    return Checked([*found, *check_chain(chain)], unknown)
+
+
 def check_against_chain(document: Document, ask: Ask, contract: str | None, first_block: int = 0) -> Checked:
-    """Hold a `round.json` against the chain, and what the chain says against the reference.
+    """The same for the round that a `round.json` names.
 
     Args:
         document: The parsed JSON.
@@ -255,19 +291,15 @@ def check_against_chain(document: Document, ask: Ask, contract: str | None, firs
         first_block: Of the deployment, or before.
 
     Raises:
-        ChainError: The node does not answer, there is no such round, or it is not over.
+        Fault: As above.
     """
     named, round_id = document.get("contract"), document.get("round_id")
     if not isinstance(named, str) or not is_address(named) or type(round_id) is not int:
         return Checked([f"the document names no contract and round: {named!r}, {round_id!r}"], [])
-    chain = read_chain(ask, contract or named, round_id, first_block)
-    try:
-        found, unknown = compare(document, chain)
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-        return Checked([f"the document cannot be read: {error!r}"], [])
+    checked = check_on_chain(ask, contract or named, round_id, first_block, document)
     if contract is None:
-        unknown = ["that the contract is HCFL (name one with --contract)", *unknown]
-    return Checked([*found, *check_chain(chain)], unknown)
+        return Checked(checked.found, ["that the contract is HCFL (name one with --contract)", *checked.unknown])
+    return checked
 
 
 def check_chain(chain: RoundOnChain) -> list[str]:
@@ -285,19 +317,6 @@ def check_chain(chain: RoundOnChain) -> list[str]:
             after = {"lot": lot, "balance_before": 0, "balance_after": lot - entry["payment"]}
             entries.append({**entry, **after})
     return [*(f"draw: {line}" for line in chain.draw), *check({**chain.known, **alone})]
-
-
-@dataclass(frozen=True)
-class Checked:
-    """What came of a check.
-
-    Attributes:
-        found: One line a discrepancy.
-        unknown: What was held against nothing.
-    """
-
-    found: list[str]
-    unknown: list[str]
 
 
 def main(arguments: Sequence[str]) -> int:

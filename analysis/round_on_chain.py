@@ -19,6 +19,7 @@ from eth_utils import keccak, to_checksum_address
 
 from analysis.devnode.codec import Codec
 from analysis.mechanism import BASIS_POINTS, THETA_ONE, WEI_PER_GWEI, draw
+from fl.faults import Fault
 
 ABI = Path(__file__).resolve().parents[1] / "fl" / "market" / "HCFL.abi.json"
 TIMEOUT_SECONDS = 30
@@ -30,7 +31,7 @@ Ask = Callable[[str, Sequence[Any]], Any]
 """A JSON-RPC method with its parameters; its result."""
 
 
-class ChainError(Exception):
+class ChainError(Fault):
     """The node does not answer, or refuses."""
 
 
@@ -106,7 +107,7 @@ def _logs(ask: Ask, codec: Codec, contract: str, first: int, last: int) -> Itera
     query = {"address": contract, "fromBlock": hex(first), "toBlock": hex(last)}
     try:
         found = ask("eth_getLogs", [query])
-    except ChainError:
+    except Fault:
         if first >= last:
             raise
         middle = (first + last) // 2

@@ -1,11 +1,15 @@
 """What `ape run audit` does with a member's keys: works a round out again as far as these reach."""
 
-from collections.abc import Mapping
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
 
 from eth_utils import is_address, to_checksum_address
 
+from fl.market.client import Market
 from fl.market.refusals import MarketError
 from fl.market.terms import Role
 from fl.members.access import Access
@@ -14,6 +18,7 @@ from fl.members.assembly import Desk, desk, station_work
 from fl.members.audit import Finding, TrainingAudit, audit_training, differing_points
 from fl.members.facts import Facts
 from fl.members.owner_acts import UPHOLD_WITHIN, Owner
+from fl.members.recording import texts_of
 from fl.members.replay import Replayed, replay
 from fl.members.work import Judged, WorkError
 from fl.store.artefacts import from_chain
@@ -34,6 +39,7 @@ class Audit:
         claimed_bps: accuracy of the report, 1/10,000; None: nothing is reported.
         judged: the reported model on the owner's test data; None: it could not be judged.
         votes: accuracy that each elector measured, 1/10,000, by account.
+        texts: what the proposals' texts say that is in a round.json, by the name of its place there.
         findings: all that does not follow.
     """
 
@@ -44,6 +50,7 @@ class Audit:
     claimed_bps: int | None
     judged: Judged | None
     votes: Mapping[str, int]
+    texts: Mapping[str, Any]
     findings: tuple[Finding, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -123,23 +130,147 @@ def audit(owner: Owner, facts: Facts) -> Audit:
         reached = f"{judged.accuracy_bps / 100:.1f} % are measured, and {claimed / 100:.1f} % are claimed"
         findings.append(Finding(reached, record.winner or "", "accuracy"))
     votes = {vote.account: vote.measured_accuracy_bps for vote in record.votes}
-    return Audit(training, listed, measured, unmeasured, claimed, judged, votes, tuple(findings))
+    texts = _texts(owner, facts)
+    return Audit(training, listed, measured, unmeasured, claimed, judged, votes, texts, tuple(findings))
 
 
-def audit_as_owner(access: Access, round_id: int) -> Audit:
-    """The audit of the owner that member.yaml describes.
+def _texts(owner: Owner, facts: Facts) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for model, (owners, stations) in enumerate(texts_of(owner, facts)):
+        if owners is not None:
+            found[f"models[{model}].targets"] = list(owners.targets)
+            found[f"models[{model}].claimed_accuracy"] = owners.claimed_accuracy_bps / 10_000
+        if stations is not None:
+            found[f"models[{model}].initial_digest"] = stations.initial_model
+            found["training.initial_digest"] = stations.initial_model
+            found["training.dataset"], found["training.model"] = stations.dataset, stations.model
+    return found
+
+
+class Checked(Protocol):
+    """What came of a check of the chain (`analysis.check_round`)."""
+
+    @property
+    def found(self) -> list[str]:
+        """One line for each thing that does not follow."""
+        ...
+
+    @property
+    def unknown(self) -> list[str]:
+        """Places in a round.json that the chain knows nothing of."""
+        ...
+
+
+Ask: TypeAlias = Callable[[str, Sequence[Any]], Any]
+"""A JSON-RPC method with its parameters; its result."""
+
+OnChain: TypeAlias = Callable[[Ask, str, int, int, Mapping[str, Any] | None], Checked]
+"""Checks, by asking a node, a contract's round, which has no logs before a block, and a round.json of it if there is
+one. This package knows nothing of the reference that does it."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """A whole audit.
+
+    Attributes:
+        round_id: the round.
+        chain: what does not follow of what the chain says, or of a document.
+        owner: what an owner finds; None: nobody's keys were at hand.
+        texts: what does not follow of a document from the proposals' texts.
+        unknown: places in a document that are held against nothing.
+    """
+
+    round_id: int
+    chain: list[str]
+    owner: Audit | None
+    texts: list[str]
+    unknown: list[str]
+
+    @property
+    def wrong(self) -> list[str]:
+        """All that does not follow."""
+        return [*self.chain, *self.texts, *([] if self.owner is None else map(str, self.owner.findings))]
+
+    def to_json(self) -> dict[str, Any]:
+        """For a program."""
+        return {
+            "round": self.round_id,
+            "follows": not self.wrong,
+            "chain": self.chain,
+            "texts": self.texts,
+            "training": None if self.owner is None else self.owner.to_json(),
+            "unknown": self.unknown,
+        }
+
+    def lines(self) -> list[str]:
+        """For a person."""
+        lines = [] if self.chain else ["the chain: draw, selection, shares, taxes and payments follow"]
+        if self.owner is None:
+            lines.append("not looked at, for want of an owner's --config: global models, contributions, accuracy")
+        else:
+            lines += self.owner.lines()
+        lines += [f"held against nothing: {name}" for name in self.unknown]
+        return [*lines, *(f"does not follow: {each}" for each in self.wrong), *([] if self.wrong else ["All follows."])]
+
+
+def audit_round(access: Access, round_id: int, document: Path | None, on_chain: OnChain) -> Report:
+    """Audit as far as there are keys.
+
+    Args:
+        access: with an owner's member.yaml, or without one.
+        round_id: the round.
+        document: a round.json to hold against it all.
+        on_chain: checks what the chain says.
 
     Raises:
-        MarketError: it is no owner, or the round cannot be read.
+        MarketError: the member is no owner, or the round cannot be read.
         StoreError: the store does not answer.
     """
+    written = None if document is None else _json(document)
+    if access.configuration is None:
+        with access.market() as market:
+            checked = _on_chain(market, access.first_block, round_id, written, on_chain)
+        return Report(round_id, checked.found, None, [], checked.unknown)
     with desk(access) as ready:
         member = ready.member(round_id)
         if not isinstance(member, Owner):
             raise MarketError(
                 "base stations can open no update: an owner audits the whole, a base station itself with --station own"
             )
-        return audit(member, ready.chronicle(round_id).facts(member.address))
+        checked = _on_chain(ready.market, access.first_block, round_id, written, on_chain)
+        found = audit(member, ready.chronicle(round_id).facts(member.address))
+    texts, unknown = [], []
+    for place in checked.unknown:
+        if place not in found.texts:
+            unknown.append(place)
+        elif (value := _at(written, place)) != found.texts[place]:
+            texts.append(f"{place} is {value}, the proposal's text says {found.texts[place]}")
+    return Report(round_id, checked.found, found, texts, unknown)
+
+
+def _on_chain(
+    market: Market, first_block: int | None, round_id: int, written: Mapping[str, Any] | None, on_chain: OnChain
+) -> Checked:
+    start = market.first_block if first_block is None else first_block
+    return on_chain(market.request, market.address, round_id, start, written)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise MarketError(f"{path} is no round.json: {error}") from error
+    if not isinstance(document, dict):
+        raise MarketError(f"{path} is no round.json")
+    return document
+
+
+def _at(document: Any, place: str) -> Any:
+    """What stands at a place as `models[0].targets`."""
+    for key in re.findall(r"\w+", place):
+        document = document[int(key) if key.isdecimal() else key]
+    return document
 
 
 def replay_station(access: Access, round_id: int, station: str) -> list[Replayed]:
