@@ -53,9 +53,3 @@ def test_statement__any_account__its_csv_adds_up(live: LiveRound) -> None:
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
     assert sum(int(row["free"]) for row in rows) == live.market.free(member.account)
     assert {int(row["round"]) for row in rows} == {live.id}
-
-
-def test_audit__no_such_round__one_line(live: LiveRound) -> None:
-    done = _run(live, "audit", "999")
-    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
-    assert "there is no round 999" in done.stderr
