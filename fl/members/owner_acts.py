@@ -335,7 +335,7 @@ class Owner(Member):
             self.did(f"cannot measure the contributions: {error}")
             return False
         for each in found:
-            self.did(f"does not uphold, {each}")
+            self.did(f"does not uphold: {each}")
         return not found
 
     def _own_work(self) -> OwnerWork:

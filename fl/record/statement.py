@@ -297,9 +297,8 @@ def _lines(
             continue  # what others did that moved nothing of it
         amounts = _amounts(moved, 0 if number is None else locks.get(number, 0))
         if own is None:
-            (event, *_) = moved
-            sender = market.sent(digest).sender
-            yield Line(event.block, event.time, number, f"settled, by {sender}", sender, digest, **amounts)
+            sender, words = market.sent(digest).sender, ", ".join(_MOVES[event.name] for event in moved)
+            yield Line(moved[0].block, moved[0].time, number, f"{words}, by {sender}", sender, digest, **amounts)
             continue
         fee = {} if digest in paid else {"gas_used": own.gas_used, "fee": own.fee}
         paid.add(digest)
@@ -314,7 +313,14 @@ def _why(words: str, moved: Sequence[Event]) -> str:
     return f"{words}: itself" if settled else words
 
 
-_MOVES = ("Deposited", "Withdrawn", "Joined", "MemberSettled", "LotClaimed")
+_MOVES = {
+    "Deposited": "paid in",
+    "Withdrawn": "took out",
+    "Joined": "joined",
+    "MemberSettled": "settled",
+    "LotClaimed": "claimed the lot",
+}
+"""What moves wei of the account that a log names, in words."""
 
 
 def _amounts(events: Sequence[Event], lock: int) -> dict[str, int]:

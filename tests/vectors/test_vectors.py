@@ -1,16 +1,22 @@
 """The vectors are what this project's client makes, and what one in JavaScript that shares nothing with it makes."""
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fl.market.bids import word_count
+from fl.members.owner_acts import UPHOLD_WITHIN
 from fl.store.keys import EncryptionKey
 from fl.store.sealed import open_sealed
+from fl.store.signed import Signed, Statement
+from fl.store.texts import StationsView
+from tests.support.pages import ROOT, Page
 from tests.vectors.make import FOLDER, MAKERS, RANDOM, text_of
 
 
@@ -73,3 +79,31 @@ def test_vectors__one_digit_changed_in_each__javascript_finds_all(tmp_path: Path
     done = _replayed(tmp_path)
     assert done.returncode == 1
     assert [name for name in MAKERS if f"{name}: " not in done.stderr] == [], "what is changed there is not looked at"
+
+
+# ── the page that says it in words ──
+
+PAGE = Page(ROOT / "contracts" / "client.md")
+
+
+def test_page__statements__each_as_it_is_signed() -> None:
+    for each in _read("statements")["vectors"]:
+        statement = Signed.from_bytes(bytes.fromhex(each["stored"][10:])[: int(each["stored"][2:10], 16)]).statement
+        types = [f"{kind} {name}" for name, kind in _fields_of(statement)]
+        assert f"`{statement.TYPE}({', '.join(types)})`" in PAGE.text
+
+
+def _fields_of(statement: Statement) -> list[tuple[str, str]]:
+    """Name and type of each, as a wallet shows them."""
+    names = [re.sub(r"_(\w)", lambda found: found[1].upper(), each.name) for each in fields(statement)]
+    return list(zip(names, ("uint256" if each.type is int else "bytes32" for each in fields(statement)), strict=True))
+
+
+def test_page__texts_vectors_and_names__all_there() -> None:
+    named = set(re.findall(r"`([a-z_0-9]+)`", PAGE.text))
+    assert {each.name for each in fields(StationsView)} <= named
+    assert {f"[`{name}.json`](../tests/vectors/{name}.json)" in PAGE.text for name in MAKERS} == {True}
+    assert not PAGE.missing_files()
+    for place in ("order", "declaration", "aggregation-<globalRound>"):
+        assert f"`<account>/rounds/<contract>/<roundId>/{place}`" in PAGE.text
+    assert f"within {UPHOLD_WITHIN:,}" in PAGE.text

@@ -201,7 +201,7 @@ def test_vote__training_that_does_not_follow__is_not_upheld_and_why_is_said(
     assert [vote.uphold for vote in played.record.votes] == [False, False]
     assert not played.document.upheld
     for name in ("owner 2", "owner 3"):
-        said = [what for who, what in listening.said if who == name and "does not uphold, global round" in what]
+        said = [what for who, what in listening.said if who == name and "does not uphold: global round" in what]
         assert len(said) == 6, "one for each forged global round"
 
 
