@@ -30,9 +30,6 @@ log = logging.getLogger("hcfl")
 MOST_GAS = 2**24
 """Gas that one transaction may take (EIP-7825)."""
 
-FILLING = "fill a gap"
-"""The call, in words, of a transaction that only takes a nonce."""
-
 LOOKS = 3
 """How often the receipt of a nonce that the chain has must be missing until the nonce counts as somebody else's."""
 

@@ -1,4 +1,4 @@
-"""What proposals tell each side: read back as they were, bound by their digests, refused in one line where they are odd."""
+"""What proposals tell each side: read back as they were, bound by their digests, refused in one line if odd."""
 
 import json
 from collections.abc import Callable
@@ -27,6 +27,7 @@ STATIONS = StationsView(
     seed=2**63,
     rule="mean",
     tolerate=0,
+    weight_limit=4,
 )
 OWNERS = OwnersView(9_000, ("cat", "dog"))
 
@@ -54,7 +55,7 @@ def test_stations_view__as_json__has_no_number_that_a_reader_may_round() -> None
     assert replace(STATIONS, salt="ab" * 32).to_bytes() == (
         b'{"batch_size":25,"dataset":"cifar10","edge_aggregations":1,"global_rounds":5,"initial_model":"",'
         b'"label_count":3,"learning_rate":"0.05","local_epochs":2,"model":"cnn","momentum":"0.9","parameters":1000,'
-        b'"rule":"mean","salt":"' + b"ab" * 32 + b'","seed":"9223372036854775808","tolerate":0}'
+        b'"rule":"mean","salt":"' + b"ab" * 32 + b'","seed":"9223372036854775808","tolerate":0,"weight_limit":4}'
     )
 
 
@@ -151,7 +152,7 @@ def edited(**changes: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
 )
 def test_owners_view__field_of_another_form__refused(changes: dict[str, Any]) -> None:
     text = json.dumps({**json.loads(OWNERS.to_bytes()), **changes}, sort_keys=True, separators=(",", ":"))
-    with pytest.raises(ViewError, match="claimed accuracy|target labels|salt"):
+    with pytest.raises(ViewError, match=r"claimed accuracy|target labels|salt"):
         OwnersView.from_bytes(text.encode())
 
 
@@ -162,6 +163,7 @@ def test_owners_view__field_of_another_form__refused(changes: dict[str, Any]) ->
         {"edge_aggregations": True},
         {"edge_aggregations": 2**53 + 1},
         {"tolerate": -1},
+        {"weight_limit": 0},
         {"model": 5},
         {"rule": None},
         *(
