@@ -76,7 +76,7 @@ def test_pilots__each_proposer__claims_its_own_forecast(
     play: Played, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody misbehaves; owners bid for what is claimed, and the winner keeps it."""
-    monkeypatch.setattr("fl.crowdfunding.play.PILOTS", tmp_path / "pilots")
+    monkeypatch.setattr("fl.crowdfunding.simulated.PILOTS", tmp_path / "pilots")
     document = play(pilot=0.2, models=3, train_images=300, rounds=2)
     claims = [model["claimed_accuracy"] for model in document["models"]]
     assert len(set(claims)) > 1

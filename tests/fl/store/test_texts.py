@@ -1,4 +1,4 @@
-"""What proposals tell each side: read back as they were, bound by their digests, refused in one line where odd."""
+"""What proposals tell each side: read back as they were, bound by their digests, refused in one line if odd."""
 
 import json
 from collections.abc import Callable
