@@ -38,6 +38,17 @@ def membership_option(command: Function) -> Function:
     )
 
 
+def rounds_argument(command: Function) -> Function:
+    """Numbers of rounds."""
+    return click.argument("rounds", nargs=-1, required=True, type=click.IntRange(1))(command)
+
+
+def pause_option(command: Function) -> Function:
+    """How often the chain is looked at."""
+    least = click.FloatRange(0.05, 600)
+    return click.option("--pause", type=least, default=2, show_default=True, help="Seconds between two looks.")(command)
+
+
 def access_of(
     provider: ProviderAPI | None,
     config: str | None = None,

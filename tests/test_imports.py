@@ -10,6 +10,7 @@ SOURCES = Sources(ROOT, ("fl", "analysis", "scripts"))
 FORBIDDEN = [
     pytest.param("fl.market", "torch", id="fl/market needs no PyTorch"),
     pytest.param("fl.training", "fl.market", id="fl/training knows no chain"),
+    *(pytest.param("fl.store", end, id=f"fl/store needs no {end}") for end in ("torch", "ape", "fl.market")),
     pytest.param("fl", "analysis", id="fl does not need analysis"),
     pytest.param("fl", "scripts", id="fl does not need scripts"),
     pytest.param("fl", "tests", id="fl does not need tests"),

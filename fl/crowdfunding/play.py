@@ -10,13 +10,12 @@ from fl.crowdfunding import deviations
 from fl.crowdfunding.clock import Clock
 from fl.crowdfunding.deviations import Deviation
 from fl.crowdfunding.settings import CREATION_SECONDS, Misbehaviour, RoundSettings
-from fl.crowdfunding.simulated import Stage, members_of, untrained
+from fl.crowdfunding.simulated import Stage, listing, members_of, untrained
 from fl.crowdfunding.story import Story
 from fl.crowdfunding.valuations import claimant_of, terms_of
 from fl.crowdfunding.watcher import Watcher
 from fl.faults import Fault
 from fl.market.client import Market
-from fl.market.membership import Entry, tree_of
 from fl.market.terms import Role, claimant_ordinal
 from fl.members.acts import Member, NotYet
 from fl.members.facts import Chronicle, Facts
@@ -82,19 +81,12 @@ class Play:
     ):
         self._settings, self._market, self._clock, self._watcher = settings, market, clock, watcher
         creator, *accounts = accounts
-        roles = [Role.OWNER] * settings.owners + [Role.BASE_STATION] * settings.base_stations
-        points = [*stage.valuations.owner_points, *[1] * settings.base_stations]
-        tree = tree_of(
-            [
-                Entry(str(account.address), role, each)
-                for account, role, each in zip(accounts, roles, points, strict=True)
-            ]
-        )
+        listed, journals = listing(stage, market, creator, accounts, folder)
         terms = terms_of(settings, stage.labels, clock.now + CREATION_SECONDS)
-        round_id = market.create_round(creator, terms, tree.root)
+        round_id = market.create_round(creator, terms, listed.root)
         self._chronicle = Chronicle(market, round_id)
         self._story = Story(watcher, market, terms)
-        self._owners, self._stations = members_of(stage, market, round_id, tree, accounts, folder, watcher)
+        self._owners, self._stations = members_of(stage, market, round_id, listed, accounts, journals, folder, watcher)
         self._before: dict[str, int] = {}
 
     def run(self) -> Played:

@@ -2,20 +2,20 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from ape.api import AccountAPI
-from eth_account.messages import SignableMessage
 
 from fl.crowdfunding.settings import RoundSettings
 from fl.crowdfunding.valuations import Valuations, draw
 from fl.crowdfunding.watcher import Watcher
 from fl.market.client import Market
-from fl.market.membership import MembershipTree
+from fl.market.connection import signing
+from fl.market.membership import Entry
+from fl.market.membership_file import Listed, MembershipList
 from fl.market.terms import Role
-from fl.members.acts import Listed
 from fl.members.facts import Facts
 from fl.members.journal import Journal
 from fl.members.order import Order
@@ -28,6 +28,7 @@ from fl.members.torch_work import Offer, TorchOwner, TorchStation
 from fl.store.artefacts import to_chain
 from fl.store.files import Files
 from fl.store.keys import EncryptionKey, KeyCard
+from fl.store.signed import Domain
 from fl.training.data.dataset import Samples, labels_of, load_dataset
 from fl.training.federation import Federation, build_federation
 from fl.training.model.artefact import load_model, save_model
@@ -112,59 +113,75 @@ def _claims(settings: RoundSettings, federations: Sequence[Federation]) -> tuple
     return tuple((pilot.correct + 1) * 10_000 // (pilot.samples + 2) for pilot in pilots)
 
 
+def names_of(settings: RoundSettings) -> list[str]:
+    """What the members are called: owners, then base stations."""
+    owners, stations = range(1, settings.owners + 1), range(1, settings.base_stations + 1)
+    return [*(f"owner {number}" for number in owners), *(f"base station {number}" for number in stations)]
+
+
+def listing(
+    stage: Stage, market: Market, creator: AccountAPI, accounts: Sequence[AccountAPI], folder: Path
+) -> tuple[MembershipList, list[Journal]]:
+    """The membership list, made by the round's creator, and a journal for each member, with its key.
+
+    Args:
+        stage: the members' points.
+        market: the deployment.
+        creator: signs the list.
+        accounts: the owners', then the base stations'.
+        folder: for the journals.
+    """
+    settings, domain = stage.settings, Domain(market.chain_id, market.address)
+    roles = [Role.OWNER] * settings.owners + [Role.BASE_STATION] * settings.base_stations
+    points = [*stage.valuations.owner_points, *[1] * settings.base_stations]
+    (folder / "journals").mkdir(exist_ok=True)
+    journals, members = [], []
+    for name, account, role, each in zip(names_of(settings), accounts, roles, points, strict=True):
+        address = str(account.address)
+        path = folder / "journals" / f"{name.replace(' ', '-')}.sqlite"
+        journal, key = Journal(path, address, market.chain_id, market.address), EncryptionKey.generate()
+        journal.keep_key(key.secret)
+        journals.append(journal)
+        members.append(Listed(Entry(address, role, each), KeyCard.signed(address, key, signing(account)), name))
+    made = MembershipList.made(domain, members, str(creator.address), signing(creator))
+    return made, journals
+
+
 def members_of(
     stage: Stage,
     market: Market,
     round_id: int,
-    tree: MembershipTree,
+    listed: MembershipList,
     accounts: Sequence[AccountAPI],
+    journals: Sequence[Journal],
     folder: Path,
     watcher: Watcher,
 ) -> tuple[list[Owner], list[BaseStation]]:
-    """The members of a round, in the order of the membership list: owners, then base stations.
+    """The members of a round.
 
     Args:
         stage: their numbers and data.
         market: where the round is.
         round_id: the round.
-        tree: the membership list.
+        listed: the membership list.
         accounts: theirs, in its order.
-        folder: for the store and the journals.
+        journals: the same.
+        folder: for the store.
         watcher: told what they do.
     """
-    files = Files(folder / "store")
-    journals: list[Journal] = []
-    listed: dict[str, Listed] = {}
-    names: dict[str, str] = {}
-    for entry, account in zip(tree.entries, accounts, strict=True):
-        number = sum(each.role is entry.role for each in tree.entries[: len(journals)]) + 1
-        name = f"owner {number}" if entry.role is Role.OWNER else f"base station {number}"
-        path = folder / "journals" / f"{name.replace(' ', '-')}-round-{round_id}.sqlite"
-        path.parent.mkdir(exist_ok=True)
-        journal, key = Journal(path, entry.account, market.chain_id, market.address), EncryptionKey.generate()
-        journal.keep_key(key.secret)
-        card = KeyCard.signed(entry.account, key, partial(_signature, account))
-        journals.append(journal)
-        listed[entry.account] = Listed(entry.role, card)
-        names[entry.account] = name
-
-    def telling(name: str) -> "Telling":
-        return Telling(watcher, name, names)
-
+    names = {each.entry.account: each.name for each in listed.members}
     owners: list[Owner] = []
     stations: list[BaseStation] = []
-    for entry, account, journal in zip(tree.entries, accounts, journals, strict=True):
-        name, proof = names[entry.account], tree.proof(entry)
-        common = (name, account, market, round_id, journal, files, listed)
-        if entry.role is Role.OWNER:
+    for line, account, journal in zip(listed.members, accounts, journals, strict=True):
+        common = (line.name, account, market, round_id, journal, Files(folder / "store"), listed)
+        rest = (line.entry.points, listed.tree.proof(line.entry), Telling(watcher, line.name, names))
+        if line.entry.role is Role.OWNER:
             work, conduct = stage.owner(len(owners))
             worth = by_label(stage.valuations.values[len(owners)])
-            own = (entry.points, proof, telling(name))
-            owners.append(Owner(*common, conduct, *own, worth=worth, work=work))
+            owners.append(Owner(*common, conduct, *rest, worth=worth, work=work))
         else:
             cost = per_label(stage.valuations.costs[len(stations)])
-            work_of = TorchStation(stage.clients_of)
-            stations.append(BaseStation(*common, Conduct(), 1, proof, telling(name), cost=cost, work=work_of))
+            stations.append(BaseStation(*common, Conduct(), *rest, cost=cost, work=TorchStation(stage.clients_of)))
     return owners, stations
 
 
@@ -190,14 +207,6 @@ def untrained(owner: Owner) -> Callable[[Facts], bytes]:
         order = owner.order(facts)
         spec, _ = load_model(owner.global_model(0, facts, order))
         data = save_model(spec, spec.initial_state(order.text.seed + 1))
-        cards = [owner.listed[each.account].card for each in facts.committed_owners]
-        return to_chain(owner.store.put(data, cards))
+        return to_chain(owner.store.put(data, owner.listed.cards(Role.OWNER)))
 
     return put
-
-
-def _signature(account: AccountAPI, message: SignableMessage) -> bytes:
-    signature = account.sign_message(message)
-    if signature is None:
-        raise TypeError("a test account signs what it is given")
-    return bytes(signature.encode_rsv())

@@ -25,9 +25,8 @@ from hexbytes import HexBytes
 from web3.exceptions import Web3Exception
 
 from fl.market.events import Event, Transaction
-from fl.market.nodes import NoNode
 from fl.market.outbox import Direct, Outbox
-from fl.market.refusals import Again, ByHand, MarketError, Never, explain
+from fl.market.refusals import Again, ByHand, MarketError, Never, NoNode, explain
 from fl.market.terms import Phase, Role, RoundTerms, Stage, Status
 
 DIRECT = Direct()
@@ -529,5 +528,6 @@ def asking(what: str) -> Iterator[None]:
 def _named(abi: Any, value: Any) -> Any:
     """A decoded struct, which ape gives as a sequence where it is one of several values, with its fields by name."""
     if abi.components is None:
-        return value
+        # Ape's integers are a class of their own, which is not what a signed statement holds.
+        return int(value) if isinstance(value, int) and not isinstance(value, bool) else value
     return SimpleNamespace(**{part.name: _named(part, item) for part, item in zip(abi.components, value, strict=True)})

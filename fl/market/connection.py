@@ -1,5 +1,6 @@
 """The node that a command speaks to."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -7,6 +8,7 @@ from ape import accounts
 from ape.api import AccountAPI, ProviderAPI
 from ape.exceptions import ApeException
 from ape.logging import LogLevel, logger
+from ape_accounts import KeyfileAccount
 from eth_account.messages import SignableMessage
 
 from fl.market.client import asking
@@ -66,7 +68,9 @@ def signing(account: AccountAPI) -> Callable[[SignableMessage], bytes]:
 
 
 def account_named(alias: str | None) -> AccountAPI:
-    """One of ape's accounts; its passphrase is asked for when it signs.
+    """One of ape's accounts.
+
+    The passphrase of a key file is asked for when it signs, unless `APE_ACCOUNTS_<alias>_PASSPHRASE` holds it.
 
     Args:
         alias: its name, or TEST::<number> for one of the test accounts.
@@ -85,4 +89,9 @@ def account_named(alias: str | None) -> AccountAPI:
         raise MarketError(
             f"there is no account {alias}: one of `ape accounts list`, or make one with `ape accounts generate`"
         )
-    return accounts.load(alias)
+    account = accounts.load(alias)
+    # A passphrase in the environment is there so that nobody need type it.
+    if f"APE_ACCOUNTS_{alias}_PASSPHRASE" in os.environ and isinstance(account, KeyfileAccount):
+        logger.set_level(LogLevel.ERROR)  # ape warns of what is meant
+        account.set_autosign(True)
+    return account

@@ -12,6 +12,7 @@ import requests
 from ape import networks
 from ape.api import ProviderAPI
 from ape.exceptions import ApeException
+from ape.logging import LogLevel, logger
 from ape_ethereum.provider import EthereumNodeProvider
 from eth_typing import URI
 from web3 import HTTPProvider, Web3
@@ -19,7 +20,8 @@ from web3.exceptions import Web3Exception
 from web3.providers.base import JSONBaseProvider
 from web3.types import RPCEndpoint, RPCResponse
 
-from fl.faults import Fault, line_of
+from fl.faults import line_of
+from fl.market.refusals import NoNode
 
 log = logging.getLogger("hcfl")
 
@@ -28,10 +30,6 @@ BUSY = (-32005, 429)
 
 LATEST = "eth_getBlockByNumber"
 """The request that shows how far a node is."""
-
-
-class NoNode(Fault, ConnectionError):
-    """No node can be used; the text says of each why not."""
 
 
 class _Away(Exception):
@@ -180,6 +178,7 @@ def connected(
     Raises:
         NoNode: none can be used.
     """
+    logger.set_level(LogLevel.ERROR)
     nodes = Nodes(addresses, chain_id, patience)
     nodes.is_connected(show_traceback=True)
     provider = networks.create_custom_provider(addresses[0], provider_cls=_provider_over(nodes), provider_name="node")

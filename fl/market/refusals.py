@@ -19,6 +19,10 @@ class MarketError(Fault, RuntimeError):
         self.name = name
 
 
+class NoNode(Fault, ConnectionError):
+    """No node can be used; the text says of each why not."""
+
+
 class Again(MarketError):
     """It may work later as it is: the node is away or busy, or a transaction is still on its way."""
 

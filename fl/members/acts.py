@@ -5,7 +5,7 @@ trains no update twice, and signs nothing that conflicts with what it has signed
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ape.api import AccountAPI
@@ -14,6 +14,7 @@ from eth_account.messages import SignableMessage
 from fl.faults import Fault
 from fl.market.bids import SealedBid, word_count
 from fl.market.client import Market
+from fl.market.membership_file import MembershipList
 from fl.market.refusals import MarketError
 from fl.market.terms import Role
 from fl.members import steps
@@ -60,14 +61,6 @@ class NotYet(Fault, RuntimeError):
     """A step that has to wait for something that is not on chain: an order, a model."""
 
 
-@dataclass(frozen=True)
-class Listed:
-    """A line of the membership list, as far as others need it: whom to seal what to."""
-
-    role: Role
-    card: KeyCard
-
-
 @dataclass
 class Member:
     """One account in one round, with all that is its own.
@@ -79,7 +72,7 @@ class Member:
         proof: that the membership list has it.
         journal: what it has decided and signed.
         files: the store that the members share.
-        listed: the membership list, by account.
+        listed: the membership list, with the key cards.
         conduct: how it goes about the round.
         did: told what it does, in words.
     """
@@ -90,7 +83,7 @@ class Member:
     round_id: int
     journal: Journal
     files: Files
-    listed: Mapping[str, Listed]
+    listed: MembershipList
     conduct: Conduct
     points: int = 1
     proof: Sequence[bytes] = ()
@@ -280,7 +273,8 @@ class Member:
 
     def _cards(self, accounts: Iterable[str]) -> list[KeyCard]:
         """The key cards of those who may read, and the own one."""
-        return [self.listed[each].card for each in dict.fromkeys([*accounts, self.address]) if each in self.listed]
+        found = (self.listed.find(each) for each in dict.fromkeys([*accounts, self.address]))
+        return [each.card for each in found if each is not None]
 
     def _trainers_and_owners(self, facts: Facts) -> list[KeyCard]:
         """Who may read global models: the base stations that train, and the owners that pay."""

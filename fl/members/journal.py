@@ -151,6 +151,7 @@ class Journal:
         """
         self.path = path
         self.account = account
+        self.chain_id = chain_id
         self._lock: FileLock | None = None
         try:
             if not read_only:
@@ -344,7 +345,7 @@ class Journal:
             ((health,),) = self._connection.execute("PRAGMA quick_check(1)").fetchall()
             found = self._connection.execute("SELECT account, chain_id, contract FROM identity").fetchall()
         if health != "ok":
-            raise JournalError(f"journal {self.path} is damaged ({health}): restore a copy")
+            raise JournalError(f"journal {self.path} is damaged ({' '.join(health.split())}): put a copy back")
         if found != [identity]:
             whose = "; ".join(f"{each[0]} on chain {each[1]}, contract {each[2]}" for each in found)
             raise JournalError(f"journal {self.path} is of {whose or 'nobody'}: each account has one of its own")

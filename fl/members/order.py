@@ -1,14 +1,13 @@
 """What the winner delivers to the base stations: everything that they need to train alone, each with its own data."""
 
-import json
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
-from fl.store.errors import ViewError
+from fl.store import canonical
+from fl.store.errors import ViewError, shown
 from fl.store.texts import StationsView
 
-MOST_BYTES = 2**20
-"""An order is no larger; a text is not either."""
+MOST_BYTES = 2**18
+"""Of an order; what is longer is not read."""
 
 
 @dataclass(frozen=True)
@@ -18,33 +17,33 @@ class Order:
     Attributes:
         targets: the labels that the model tells apart, in the order of its outputs.
         text: what the proposal told base stations: the model, the settings of training, the digest to start from.
+
+    Raises:
+        ViewError: there are not as many labels as the text says, or one is named twice.
     """
 
     targets: tuple[str, ...]
     text: StationsView
 
+    def __post_init__(self) -> None:
+        if not all(isinstance(label, str) for label in self.targets):
+            raise ViewError(f"the target labels of this order are {shown(self.targets)}")
+        if not len(set(self.targets)) == len(self.targets) == self.text.label_count:
+            raise ViewError(f"this order has {len(self.targets)} target labels, its text {self.text.label_count}")
+
     def to_bytes(self) -> bytes:
-        """The order as canonical JSON."""
-        document = {"targets": list(self.targets), "text": asdict(self.text)}
-        return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+        """The order as canonical JSON, the text in it as it was sealed to base stations."""
+        return canonical.encode({"targets": list(self.targets), "text": self.text.to_bytes().decode()})
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Order":
-        """Read an order.
+        """Read an order that anybody may have written.
 
         Raises:
             ViewError: it is none.
         """
-        if len(data) > MOST_BYTES:
-            raise ViewError(f"an order has at most {MOST_BYTES:,} bytes, this one {len(data):,}")
-        try:
-            document: Any = json.loads(data)
-            targets, text = document["targets"], document["text"]
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
-            raise ViewError(f"this is no order: {type(error).__name__}") from error
-        if not isinstance(targets, list) or not all(isinstance(label, str) for label in targets):
-            raise ViewError(f"the target labels of this order are {targets!r:.200}")
-        view = StationsView.from_bytes(json.dumps(text).encode())
-        if len(set(targets)) != view.label_count or len(targets) != view.label_count:
-            raise ViewError(f"this order has {len(targets)} target labels, its text speaks of {view.label_count}")
-        return cls(tuple(targets), view)
+        found = canonical.decode(data, "order", ("targets", "text"), MOST_BYTES)
+        targets, text = found["targets"], found["text"]
+        if not isinstance(targets, list) or not isinstance(text, str):
+            raise ViewError(f"this is no order: {shown(found)}")
+        return cls(tuple(targets), StationsView.from_bytes(text.encode()))

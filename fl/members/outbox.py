@@ -18,9 +18,9 @@ from ape.exceptions import ApeException
 from eth_account.typed_transactions.typed_transaction import TypedTransaction
 from eth_utils import keccak, to_bytes
 from hexbytes import HexBytes
-from web3.exceptions import ContractLogicError, TransactionNotFound, Web3Exception, Web3RPCError
+from web3.exceptions import BlockNotFound, ContractLogicError, TransactionNotFound, Web3Exception, Web3RPCError
 
-from fl.faults import line_of
+from fl.faults import Fault, line_of
 from fl.market.refusals import Again, ByHand, MarketError, Never, explain
 from fl.market.terms import GWEI
 from fl.members.journal import Journal, Recorded, Signed, State
@@ -31,7 +31,7 @@ MOST_GAS = 2**24
 """Gas that one transaction may take (EIP-7825)."""
 
 FILLING = "fill a gap"
-"""The call, in words, of a transaction that only takes a nonce."""
+"""The call, in words, of a transaction that only takes a nonce that another left."""
 
 LOOKS = 3
 """How often the receipt of a nonce that the chain has must be missing until the nonce counts as somebody else's."""
@@ -107,7 +107,7 @@ def gas_limit(estimate: int, block_limit: int) -> int:
     What others do in between can make it dearer: the first reveal of a side writes three new slots more than those
     after it, a first credit one. What is not used is not paid.
     """
-    return min(estimate + estimate // 4 + 4 * 17_100, block_limit, MOST_GAS)
+    return max(estimate, min(estimate + estimate // 4 + 4 * 17_100, block_limit, MOST_GAS))
 
 
 def key_of(receiver: str, value: int, data: bytes) -> bytes:
@@ -221,6 +221,7 @@ class Journaled:
         self._say = say
         self._pending: dict[int, _Pending] = {}  # by nonce
         self._missing: dict[int, int] = {}  # by nonce, how often its receipt was
+        self._strange: float | None = None  # since when a transaction is pending that is not in the journal
         self._told: set[str] = set()
 
     def send(self, account: AccountAPI, call: str, transaction: TransactionAPI) -> ReceiptAPI:
@@ -242,6 +243,8 @@ class Journaled:
     def tend(self, account: AccountAPI) -> bool:
         """Look after all that is open: what has become final, what a node has lost, what is stuck.
 
+        What this finds final is not followed by `send` any more: read what to do next from the chain after it.
+
         Returns:
             Whether all that was ever signed is in the chain.
         """
@@ -249,13 +252,14 @@ class Journaled:
         try:
             return self._tend(self._head(), account)
         except (OSError, Web3Exception) as error:
-            raise Again(f"look after transactions: the node does not answer: {line_of(error)}") from error
+            raise Again(f"look after transactions: {_why(error)}") from error
 
     def _check(self, account: AccountAPI) -> None:
-        if str(account.address).lower() != self._journal.account.lower():
+        journal = self._journal
+        if (str(account.address).lower(), self._provider.chain_id) != (journal.account.lower(), journal.chain_id):
             raise ByHand(
-                f"journal {self._journal.path} is of {self._journal.account}, not of {account.address}: "
-                "each account has one of its own"
+                f"journal {journal.path} is of {journal.account} on chain {journal.chain_id}, not of {account.address} "
+                f"on chain {self._provider.chain_id}: each account has one of its own on each chain"
             )
 
     def _until(self, call: str, look: Callable[[], T | None]) -> T:
@@ -269,9 +273,7 @@ class Journaled:
                 answered = time.monotonic()
             except (OSError, Web3Exception, _Busy) as error:
                 if time.monotonic() - answered > self._settings.silence:
-                    raise Again(
-                        f"{call}: no node answers ({line_of(error)}); what has left is in the journal, try again later"
-                    ) from error
+                    raise Again(f"{call}: {_why(error)}; what has left is in the journal, try again later") from error
             if time.monotonic() - begun > self._settings.longest:
                 raise Again(f"{call}: its transaction is not final yet; ask for the same again to go on waiting")
             time.sleep(pause)
@@ -280,14 +282,16 @@ class Journaled:
     def _further(self, errand: _Errand) -> ReceiptAPI | None:
         """One look, and what follows from it."""
         head = self._head()
-        in_the_chain = self._tend(head, errand.account)
-        if errand.nonce is None:
+        if errand.nonce is None:  # before the next line, which may find that it is final
             errand.nonce = next((each.nonce for each in self._open() if each.key == errand.key), None)
+        in_the_chain = self._tend(head, errand.account)
         if errand.nonce is None:
             # Until then an estimate would be one for another state, and nonces might get a gap.
             if not in_the_chain or not self._alone(head):
                 return None
-            errand.nonce = self._sign(errand.account, errand.call, errand.key, errand.transaction, head.count)
+            signed = self._sign(errand, head)
+            errand.nonce = signed.nonce
+            self._post(signed)
             self._tend(self._head(), errand.account)
         return self._outcome(errand)
 
@@ -309,20 +313,21 @@ class Journaled:
     # ── looking ──
 
     def _head(self) -> _Head:
+        """The chain now; what it does not have any more of the journal's is open again."""
         eth = self._provider.web3.eth
         block = eth.get_block("latest")
         number, confirmations = int(block["number"]), self._settings.confirmations
         if confirmations == "safe":
-            final = int(eth.get_block("safe")["number"])
+            try:
+                final = int(eth.get_block("safe")["number"])
+            except BlockNotFound:
+                raise ByHand('the node knows no safe block: set "confirmations" to a number of blocks') from None
         else:
             final = number + 1 - confirmations
-        return _Head(
-            number=number,
-            base_fee=int(block.get("baseFeePerGas", 0)),
-            gas_limit=int(block["gasLimit"]),
-            count=int(eth.get_transaction_count(self._journal.account, "latest")),
-            final=final,
-        )
+        count = int(eth.get_transaction_count(self._journal.account, "latest"))
+        if self._journal.reopen(count):
+            self._say("the chain has dropped transactions that were final: they are sent again")
+        return _Head(number, int(block.get("baseFeePerGas", 0)), int(block["gasLimit"]), count, final)
 
     def _open(self) -> tuple[Recorded, ...]:
         return self._journal.transactions(State.OPEN)
@@ -342,11 +347,13 @@ class Journaled:
         return True
 
     def _tend(self, head: _Head, account: AccountAPI) -> bool:
-        if self._journal.reopen(head.count):
-            self._say("the chain has dropped transactions that were final: they are sent again")
         in_the_chain = True
         rows = self._open()
-        for nonce in sorted({each.nonce for each in rows}):
+        nonces = sorted({each.nonce for each in rows})
+        if nonces and nonces[0] > head.count:
+            self._bridge(head, account)
+            in_the_chain = False
+        for nonce in nonces:
             versions = [each for each in reversed(rows) if each.nonce == nonce]
             receipts = [(each, receipt) for each in versions if (receipt := self._receipt(each.hash)) is not None]
             if receipts:
@@ -388,12 +395,30 @@ class Journaled:
         if waited and nonce == head.count:
             self._replace(newest, head, account)
 
+    def _bridge(self, head: _Head, account: AccountAPI) -> None:
+        """The chain has dropped a transaction that is not in the journal, and ours cannot be mined without one."""
+        if int(self._provider.web3.eth.get_transaction_count(account.address, "pending")) > head.count:
+            return
+        pending = self._pending.setdefault(head.count, _Pending(time.monotonic(), head.number))
+        if time.monotonic() - pending.since > self._settings.patience:
+            self._say(f"no transaction has nonce {head.count} of {account.address} any more: an empty one takes it")
+            empty = self._provider.network.ecosystem.create_transaction(receiver=account.address)
+            key = keccak(text=f"{FILLING} {head.count}")
+            self._post(self._write(account, FILLING, key, empty, head.count, 21_000, self._fees(head.base_fee)))
+
     def _alone(self, head: _Head) -> bool:
-        """Whether no transaction of the account waits that is not in the journal."""
+        """Whether no transaction of the account waits that is not in the journal; one behind it would wait as well."""
         account = self._journal.account
         if int(self._provider.web3.eth.get_transaction_count(account, "pending")) <= head.count:
+            self._strange = None
             return True
-        self._say_once(f"a transaction of {account} is pending that is not in the journal; waiting for it")
+        if self._strange is None:
+            self._strange = time.monotonic()
+        if time.monotonic() - self._strange > self._settings.patience:
+            raise ByHand(
+                f"a transaction of {account} with nonce {head.count} is pending that is not in the journal: "
+                "have it mined, or cancelled, by the wallet that sent it"
+            )
         return False
 
     # ── sending ──
@@ -401,13 +426,10 @@ class Journaled:
     def _fees(self, base_fee: int) -> Fees:
         return fees_for(base_fee, int(self._provider.web3.eth.max_priority_fee), self._settings.fee_cap)
 
-    def _sign(self, account: AccountAPI, call: str, key: bytes, transaction: TransactionAPI, nonce: int) -> int:
-        """Sign a transaction, write it down and send it; returns its nonce."""
-        head = self._head()
-        gas = self._gas(call, transaction, head)
-        fees = self._fees(head.base_fee)
-        self._post(self._write(account, call, key, transaction, nonce, gas, fees))
-        return nonce
+    def _sign(self, errand: _Errand, head: _Head) -> Signed:
+        """Sign what is asked for, and write it down."""
+        gas, fees = self._gas(errand.call, errand.transaction, head), self._fees(head.base_fee)
+        return self._write(errand.account, errand.call, errand.key, errand.transaction, head.count, gas, fees)
 
     def _gas(self, call: str, transaction: TransactionAPI, head: _Head) -> int:
         request = {
@@ -517,6 +539,11 @@ class Journaled:
             except ContractLogicError as error:
                 return self._refusal(row.call, receiver, error)
         return Never(f"{row.call}: transaction {_hex(row.hash)} failed in block {row.block}")
+
+
+def _why(error: Exception) -> str:
+    """Why there was no answer; the words of a library may hold an address that is somebody's secret."""
+    return line_of(error) if isinstance(error, Fault) else f"the node does not answer ({type(error).__name__})"
 
 
 def _hex(digest: bytes) -> str:

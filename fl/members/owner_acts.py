@@ -131,9 +131,10 @@ class Owner(Member):
             self.journal.note(self.round_id, "claim", noted)
         owners, stations = self.texts()
         digest = owners.digest(facts.chain_id, facts.contract, self.round_id, self.address)
-        sides = {role: [each.card for each in self.listed.values() if each.role is role] for role in Role}
-        mailbox.send(self.files, self.address, digest, owners.to_bytes(), sides[Role.OWNER])
-        mailbox.send(self.files, self.address, stations.digest, stations.to_bytes(), sides[Role.BASE_STATION])
+        mailbox.send(self.files, self.address, digest, owners.to_bytes(), self.listed.cards(Role.OWNER))
+        mailbox.send(
+            self.files, self.address, stations.digest, stations.to_bytes(), self.listed.cards(Role.BASE_STATION)
+        )
         self.market.propose(self.account, self.round_id, digest, stations.digest, stations.global_rounds)
         labels = ", ".join(owners.targets)
         self.did(f"proposed a model: labels {labels}, claimed {owners.claimed_accuracy_bps / 100:.1f} %")

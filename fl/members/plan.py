@@ -16,16 +16,22 @@ Cost: TypeAlias = Callable[[StationsView], int]
 """k(ω, t, M): gwei that training a proposed model costs a base station."""
 
 
-def by_label(values: Mapping[str, int]) -> Worth:
-    """Labels times claimed accuracy (paper, sections III-C.3 and V), rounded; nothing is more accurate than 1.
+def by_label(values: Mapping[str, int], exponent: float = 1) -> Worth:
+    """Labels times a power of the claimed accuracy (paper, sections III-C.3 and V), rounded.
 
     Args:
         values: gwei that each label is worth in a model that is never wrong.
+        exponent: of the accuracy; 1: half as accurate is worth half as much. Nothing is more accurate than 1.
     """
 
     def worth(view: OwnersView) -> int:
-        labels = sum(values.get(label, 0) for label in set(view.targets))
-        return (labels * min(view.claimed_accuracy_bps, 10_000) + 5_000) // 10_000
+        labels, accuracy = (
+            sum(values.get(label, 0) for label in set(view.targets)),
+            min(view.claimed_accuracy_bps, 10_000),
+        )
+        if exponent == 1:
+            return (labels * accuracy + 5_000) // 10_000
+        return round(labels * float((accuracy / 10_000) ** exponent))
 
     return worth
 

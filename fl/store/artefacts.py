@@ -58,6 +58,7 @@ class ArtefactStore:
             signed: a statement about it that is stored with it.
 
         Raises:
+            ViewError: the statement is about something else, or a reader's card is not signed by its account.
             StoreError: it cannot be stored.
         """
         digest = digest_of(data)
@@ -92,7 +93,7 @@ class ArtefactStore:
             StoreError: `digest` is not one, or the store cannot be read.
         """
         data = self._content(digest, keys, most, account)
-        return self._checked(digest, data)
+        return self._checked(digest, data, digest_of(data))
 
     def get_signed(
         self,
@@ -103,10 +104,10 @@ class ArtefactStore:
     ) -> tuple[Signed, bytes]:
         """The statement that was stored with an artefact, and the artefact, checked against its digest.
 
-        Who made the statement, and what it says, is for the caller to check. Otherwise as `get`.
+        Who signed the statement, and for which round, is for the caller to check. Otherwise as `get`.
         """
         signed, data = unpack(self._content(digest, keys, most_packed(most), account), most)
-        return signed, self._checked(digest, data)
+        return signed, self._checked(digest, data, getattr(signed.statement, "digest", None))
 
     def name(self, digest: str, account: str | None = None) -> str:
         """The name of the file of an artefact, stored or not."""
@@ -126,8 +127,8 @@ class ArtefactStore:
         except (ViewError, TooLarge) as error:
             raise type(error)(f"artefact {digest}: {error}") from error
 
-    def _checked(self, digest: str, data: bytes) -> bytes:
-        if (found := digest_of(data)) != digest:
+    def _checked(self, digest: str, data: bytes, found: str | None) -> bytes:
+        if found != digest:
             raise Corrupt(f"artefact {digest} in {self.files.address} is corrupt: its content hashes to {found}")
         return data
 

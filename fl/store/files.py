@@ -82,7 +82,10 @@ class Files:
         """
         place = self._place(name)
         write = self._write_local if self._local else self._write_remote
-        self._trying(f"{name} cannot be written to {self.address}", lambda: write(place, data))
+        try:
+            self._trying(f"{name} cannot be written to {self.address}", lambda: write(place, data))
+        except Missing as error:  # the bucket
+            raise Refused(str(error)) from error
 
     def read(self, name: str, most: int) -> bytes:
         """A file's bytes.
@@ -173,16 +176,21 @@ class Files:
 
     def _read(self, name: str, place: str, most: int) -> bytes:
         self._system.invalidate_cache()  # others write here, too
-        size = int(self._system.info(place)["size"] or 0)
+        size = self._system.info(place)["size"]
+        if size is None:  # as a web server may have it
+            with self._system.open(place, "rb") as file:
+                data: bytes = file.read(most + 1)
+            size = len(data)
+        elif size <= most:
+            data = self._system.cat_file(place, start=0, end=size) if size else b""
         if size > most:
-            raise TooLarge(f"{name} in {self.address} has {size:,} bytes: at most {most:,} are read")
-        data: bytes = self._system.cat_file(place, start=0, end=size) if size else b""
+            raise TooLarge(f"{name} in {self.address} has {size:,} bytes or more: at most {most:,} are read")
         if len(data) != size:
             raise ConnectionError(f"{len(data):,} of {size:,} bytes came")
         return data
 
     def _names(self, folder: str, place: str) -> list[str]:
-        names = (name for name in self._listed(place) if not name.startswith(_UNFINISHED))
+        names = (name for name in self._listed(place) if _NAME.fullmatch(name))
         return sorted(f"{folder}/{name}" if folder else name for name in names)
 
     def _remove_unfinished(self, place: str) -> None:

@@ -4,6 +4,7 @@ The domain is one deployment of the contract on one chain. As JSON a statement i
 strings.
 """
 
+import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -214,14 +215,23 @@ def signature_of(text: object) -> bytes:
     return bytes.fromhex(text)
 
 
-def pack(signed: Signed, data: bytes) -> bytes:
-    """A signed artefact in one piece: the statement's length in 4 bytes, the statement, the data."""
+def pack(signed: Signed, data: bytes = b"") -> bytes:
+    """A statement and what it is about in one piece: the statement's length in 4 bytes, the statement, the data.
+
+    Args:
+        signed: the statement.
+        data: whose SHA-256 it names as its digest; none where it names no digest.
+
+    Raises:
+        ViewError: the statement is not about this data.
+    """
+    _check_about(signed.statement, data)
     statement = signed.to_bytes()
     return b"".join((len(statement).to_bytes(_LENGTH_BYTES), statement, data))
 
 
 def unpack(packed: bytes, most: int) -> tuple[Signed, bytes]:
-    """The inverse of `pack`; whether the statement is about this data is not looked at.
+    """The inverse of `pack`. Who signed the statement, and for which round, is for the caller to check.
 
     Args:
         packed: what anybody may have written.
@@ -229,7 +239,7 @@ def unpack(packed: bytes, most: int) -> tuple[Signed, bytes]:
 
     Raises:
         TooLarge: it has more.
-        ViewError: it is no signed artefact.
+        ViewError: it begins with no signed statement, or one that is not about the data behind it.
     """
     length = int.from_bytes(packed[:_LENGTH_BYTES])
     start = _LENGTH_BYTES + length
@@ -237,7 +247,17 @@ def unpack(packed: bytes, most: int) -> tuple[Signed, bytes]:
         raise ViewError("this is no signed artefact: it does not begin with a statement")
     if len(packed) - start > most:
         raise TooLarge(f"a signed artefact of {len(packed) - start:,} bytes: at most {most:,} are read")
-    return Signed.from_bytes(packed[_LENGTH_BYTES:start]), packed[start:]
+    signed, data = Signed.from_bytes(packed[_LENGTH_BYTES:start]), packed[start:]
+    _check_about(signed.statement, data)
+    return signed, data
+
+
+def _check_about(statement: Statement, data: bytes) -> None:
+    digest = getattr(statement, "digest", None)
+    if digest is None and data:
+        raise ViewError(f"behind a signed {statement.TYPE} there are {len(data):,} bytes that it does not speak of")
+    if digest is not None and digest != (found := "0x" + hashlib.sha256(data).hexdigest()):
+        raise ViewError(f"a signed {statement.TYPE} is about {digest}, and the data behind it hash to {found}")
 
 
 def most_packed(most: int) -> int:
@@ -255,5 +275,9 @@ def _solidity(value: int | str) -> int | bytes:
 
 
 def _value(text: object, kind: object) -> object:
-    """A field as its statement has it; what is of no such form is left for the statement to refuse."""
-    return int(text) if kind is int and isinstance(text, str) and _NUMBER.fullmatch(text) else text
+    """A field as its statement has it."""
+    if kind is not int:
+        return text
+    if not isinstance(text, str) or not _NUMBER.fullmatch(text):
+        raise ViewError(f"a number of a signed statement is {shown(text)}, no decimal string")
+    return int(text)

@@ -13,8 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fl.store.artefacts import ArtefactStore, digest_of, from_chain, to_chain
-from fl.store.errors import Corrupt, Missing, StoreError
+from fl.store.errors import Corrupt, Missing, StoreError, TooLarge, ViewError
 from fl.store.files import Files
+from fl.store.keys import EncryptionKey
+from fl.store.sealed import seal
+from fl.store.signed import DeclarationStatement, Signed, UpdateStatement, pack, sign
+from tests.fl.store.support import ALICE, BOB, DOMAIN, card_of, signing
 
 
 @pytest.fixture
@@ -96,6 +100,64 @@ def test_import__artefacts_and_light_modules__do_not_load_torch() -> None:
     ]
     check = f"import sys, {', '.join(modules)}; sys.exit('torch' in sys.modules or 'ape' in sys.modules)"
     subprocess.run([sys.executable, "-c", check], check=True)
+
+
+# ── sealed and signed, under each member's own name ──
+
+KEY, OTHER = EncryptionKey.generate(), EncryptionKey.generate()
+
+
+def signed(digest: str) -> Signed:
+    return sign(UpdateStatement(1, 0, digest, 300), DOMAIN, signing(BOB))
+
+
+@given(data=st.binary(max_size=5000))
+def test_put__sealed_and_signed__its_readers_have_both_back(data: bytes) -> None:
+    files = Files("memory://sealed", pauses=())
+    digest = digest_of(data)
+    assert ArtefactStore(files, BOB.address).put(data, [card_of(ALICE, KEY)], signed(digest)) == digest
+    reader = ArtefactStore(files, ALICE.address)
+    assert reader.get_signed(digest, [OTHER, KEY], len(data), BOB.address) == (signed(digest), data)
+    with pytest.raises(ViewError, match=f"artefact {digest}: this is not sealed to any key of yours"):
+        reader.get_signed(digest, [OTHER], account=BOB.address)
+    with pytest.raises(Missing):
+        reader.get_signed(digest, [KEY])
+
+
+def test_put__statement_about_another_artefact__refused(store: ArtefactStore) -> None:
+    with pytest.raises(ViewError, match="a signed Update is about 0x"):
+        store.put(b"model", None, signed(digest_of(b"another")))
+    assert store.files.names() == []
+
+
+def test_get_signed__stored_under_anothers_digest__is_detected(store: ArtefactStore) -> None:
+    """A station that records the digest of somebody else's update has nothing to show for it."""
+    own, copied = digest_of(b"own"), digest_of(b"copied")
+    for content in (pack(signed(own), b"own"), pack(sign(DeclarationStatement(1, 5), DOMAIN, signing(BOB)))):
+        store.files.write(store.name(copied), content)
+        with pytest.raises(Corrupt, match=f"artefact {copied} in .* is corrupt"):
+            store.get_signed(copied)
+    for content in (b"", b"own", bytes(10_000)):
+        store.files.write(store.name(copied), content)
+        with pytest.raises(ViewError):
+            store.get_signed(copied)
+
+
+def test_get__sealed_artefact_of_another_content__is_detected(store: ArtefactStore) -> None:
+    digest = digest_of(b"model")
+    store.files.write(store.name(digest), seal(b"another", [card_of(ALICE, KEY)]))
+    with pytest.raises(Corrupt):
+        store.get(digest, [KEY])
+
+
+def test_get__larger_than_expected__refused_sealed_and_plain(store: ArtefactStore) -> None:
+    digest = store.put(b"model")
+    with pytest.raises(TooLarge):
+        store.get(digest, most=4)
+    store.put(b"model", [card_of(ALICE, KEY)])
+    assert store.get(digest, [KEY], most=5) == b"model"
+    with pytest.raises(TooLarge, match=f"artefact {digest}: sealed data of 5 bytes"):
+        store.get(digest, [KEY], most=4)
 
 
 @given(data=st.binary())

@@ -1,4 +1,4 @@
-"""What proposals tell each side: read back as they were, bound by their digests, refused in one line where they are odd."""
+"""What proposals tell each side: read back as they were, bound by their digests, refused in one line where odd."""
 
 import json
 from collections.abc import Callable
@@ -151,7 +151,7 @@ def edited(**changes: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
 )
 def test_owners_view__field_of_another_form__refused(changes: dict[str, Any]) -> None:
     text = json.dumps({**json.loads(OWNERS.to_bytes()), **changes}, sort_keys=True, separators=(",", ":"))
-    with pytest.raises(ViewError, match="claimed accuracy|target labels|salt"):
+    with pytest.raises(ViewError, match=r"claimed accuracy|target labels|salt"):
         OwnersView.from_bytes(text.encode())
 
 
