@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,9 @@ from fl.market.membership_file import MembershipList
 from fl.market.terms import GWEI, Role
 from fl.store.keys import EncryptionKey
 from scripts import create_round, deploy, membership, status
+from tests.support.crowdfund_round import APE, ROOT
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = ROOT / "examples"
 NAMES = ("alice", "bob", "north", "south", "east")
 
 Run = Callable[..., Result]
@@ -257,6 +259,17 @@ def test_status__stranger__is_told_so(node: Chain, record: Path, members: Path, 
     where = ("--network", node.uri, "--contract", record, "--membership", members)
     said = ok(status.cli, round_id, *where, "--account", "TEST::9")
     assert "next: nothing: it is not listed for this round" in said
+
+
+def test_status__as_it_is_typed__without_torch(node: Chain, folder: Path, round_id: int, tmp_path: Path) -> None:
+    """In a process of its own, in which torch cannot be imported; by the nodes of member.yaml."""
+    (tmp_path / "torch.py").write_text("raise RuntimeError('torch was imported')\n", encoding="utf-8")
+    typed = [str(APE), "run", "status", str(round_id), "--config", str(folder / "examples" / "owner.yaml"), "--json"]
+    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(typed, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    said = json.loads(done.stdout)
+    assert (said["round"], said["account"]["name"]) == (round_id, "alice")
 
 
 # ── what is wrong is told at once ──

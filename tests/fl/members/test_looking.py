@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from ape import networks
 from ape.logging import logger
+from click.testing import CliRunner
 
 from analysis.devnode.chain import Chain
 from analysis.devnode.rounds import CreateRound, LiveRound
@@ -16,6 +17,7 @@ from fl.market.refusals import MarketError
 from fl.members.access import Access
 from fl.members.looking import Watcher, opened
 from fl.members.status import RoundStatus
+from scripts import status
 from tests.support.proxy import Proxy, Refuse, proxied
 
 QUICK = 0.01
@@ -85,10 +87,12 @@ def test_watch__round_is_over__ends(create_round: CreateRound, proxy: Proxy) -> 
     round_ = create_round().voted()
     round_.settled()
     round_.claim_lot().send()
-    with watching(proxy, round_) as watcher:
-        (last,) = watcher.looks(QUICK)
-    assert last.status.is_over
-    assert json.loads(json.dumps(last.status.to_json()))["over"] is True
+    options = [str(round_.id), "--network", proxy.uri, "--contract", round_.market.address, "--watch"]
+    done = CliRunner().invoke(status.cli, [*options, "--json"])
+    (line,) = done.stdout.splitlines()
+    said = json.loads(line)
+    assert (said["over"], said["phase"], said["away"]) == (True, "settle", None)
+    assert "\x1b" not in CliRunner().invoke(status.cli, options).stdout, "no terminal is cleared where there is none"
 
 
 def test_look__node_away_at_first__one_line(create_round: CreateRound, proxy: Proxy) -> None:
