@@ -1,13 +1,17 @@
 """A member that is not honest, as a process: `ape run owner` or `base_station` with one of its acts replaced."""
 
+import argparse
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
+from fl.market.terms import Role
+from fl.members.access import Access
 from fl.members.acts import Member
 from fl.members.assembly import Desk
+from fl.members.command import run_rounds, told
+from fl.members.configuration import MemberConfiguration
 from fl.store import mailbox
-from scripts.base_station import cli as base_station
-from scripts.owner import cli as owner
 
 Cheat = Callable[[Member], None]
 """Replaces an act of a member."""
@@ -22,21 +26,30 @@ CHEATS: dict[str, Cheat] = {"mute": mute}
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run the command with the cheat in it.
+    """Play as the command would, with the cheat in it.
 
     Args:
-        arguments: the cheat's name, the command, and the command's own.
+        arguments: the cheat's name, then the command and its arguments.
     """
-    name, command, *rest = arguments
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("cheat", choices=sorted(CHEATS))
+    parser.add_argument("command", choices=["owner", "base_station"])
+    parser.add_argument("rounds", nargs="+", type=int)
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--pause", type=float, default=2)
+    given = parser.parse_args(arguments)
     honest = Desk.member
 
     def member(self: Desk, round_id: int) -> Member:
         made = honest(self, round_id)
-        CHEATS[name](made)
+        CHEATS[given.cheat](made)
         return made
 
     Desk.member = member  # type: ignore[method-assign]
-    (owner if command == "owner" else base_station)(rest)
+    access = Access(configuration=MemberConfiguration.read(given.config))
+    role = Role.OWNER if given.command == "owner" else Role.BASE_STATION
+    for each in run_rounds(access, role, given.rounds, given.pause):
+        print("\n".join(told(each)))
 
 
 if __name__ == "__main__":
