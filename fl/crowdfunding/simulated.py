@@ -25,6 +25,7 @@ from fl.members.plan import by_label, per_label
 from fl.members.rounds import Conduct
 from fl.members.station_acts import BaseStation
 from fl.members.torch_work import Offer, TorchOwner, TorchStation
+from fl.members.work import WorkError
 from fl.store.artefacts import to_chain
 from fl.store.files import Files
 from fl.store.keys import EncryptionKey, KeyCard
@@ -78,7 +79,10 @@ class Stage:
         return with_own_data(self._of(targets), owner).dataset.test
 
     def _of(self, targets: tuple[str, ...]) -> Federation:
-        return next(each for each in self.federations if each.config.targets == targets)
+        for each in self.federations:
+            if each.config.targets == targets:
+                return each
+        raise WorkError(f"no member has data for the labels {', '.join(targets)}")
 
     def owner(self, index: int) -> tuple[TorchOwner, OwnerConduct]:
         """What an owner judges by and proposes, and how it goes about the round."""

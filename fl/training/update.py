@@ -49,5 +49,5 @@ def load_update(data: bytes, expected: ModelSpec | None = None) -> Update:
     metadata = load_metadata(data)
     try:
         return Update(spec, int(metadata["station"]), int(metadata["global_round"]), state, int(metadata["samples"]))
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ModelError(f"the artefact is a model but not a base station's update: {error}") from error

@@ -19,6 +19,7 @@ from fl.training.model.parameters import State
 from fl.training.model.spec import ModelSpec, check_state
 
 _ENTRY = "hcfl"
+_MOST_BRACKETS = 100
 
 
 def save_state(state: Mapping[str, torch.Tensor], metadata: Mapping[str, Any] | None = None) -> bytes:
@@ -58,7 +59,11 @@ def load_metadata(data: bytes) -> dict[str, Any]:
     try:
         length = int.from_bytes(data[:8], "little")
         header = json.loads(data[8 : 8 + length])
-        return dict(json.loads(header.get("__metadata__", {}).get(_ENTRY, "{}")))
+        entry = header.get("__metadata__", {}).get(_ENTRY, "{}")
+        # Whoever made the artefact wrote this. JSON that is nested deep ends Python's reader, or the process.
+        if entry.count("[") + entry.count("{") > _MOST_BRACKETS:
+            raise ValueError(f"more than {_MOST_BRACKETS} brackets")
+        return dict(json.loads(entry))
     except (ValueError, AttributeError, TypeError) as error:
         raise ModelError(f"not a safetensors file with metadata of this project: {error}") from error
 
@@ -90,7 +95,7 @@ def load_model(data: bytes, expected: ModelSpec | None = None) -> tuple[ModelSpe
         spec = ModelSpec(str(model["name"]), (channels, height, width), int(model["classes"]))
     except ModelError:
         raise
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ModelError(f"the artefact does not say which model it holds: {error}") from error
     if expected is not None and spec != expected:
         raise ModelError(f"the artefact holds {spec}, not {expected}")
