@@ -68,6 +68,10 @@ class Play:
         clock: the chain's.
         folder: where the members' store and journals are kept.
         watcher: looks on.
+
+    Attributes:
+        owners: the members that propose, bid, judge and pay.
+        stations: the members that train.
     """
 
     def __init__(
@@ -91,7 +95,7 @@ class Play:
         for journal in journals:
             self._stack.enter_context(journal)
         common = (stage, market, round_id, listed, accounts, journals, folder, watcher)
-        self._owners, self._stations = members_of(*common, Together(stage, settings.workers, self._stack))
+        self.owners, self.stations = members_of(*common, Together(stage, settings.workers, self._stack))
         self._before: dict[str, int] = {}
 
     def close(self) -> None:
@@ -106,7 +110,7 @@ class Play:
             TrainingError: training failed.
             Standstill: it does not go on.
         """
-        members: Sequence[Member] = (*self._owners, *self._stations)
+        members: Sequence[Member] = (*self.owners, *self.stations)
         deviating = self._deviations()
         while waiting := self._pass(members, deviating):
             until = [wait.until for wait in waiting if wait.until is not None]
@@ -155,24 +159,24 @@ class Play:
 
     def _deviations(self) -> dict[str, Deviation]:
         """What one member does instead, by account."""
-        last = self._stations[-1].address
+        last = self.stations[-1].address
         match self._settings.misbehaviour:
             case Misbehaviour.NON_REVEALER:
-                return {self._owners[-1].address: deviations.silent}
+                return {self.owners[-1].address: deviations.silent}
             case Misbehaviour.ABSENT_STATION:
                 return {last: deviations.leaving_after(0)}
             case Misbehaviour.PARTIAL_STATION:
                 return {last: deviations.leaving_after(self._settings.rounds // 2)}
             case Misbehaviour.BAD_WINNER:
-                return {owner.address: deviations.reporting(untrained(owner)) for owner in self._owners}
+                return {owner.address: deviations.reporting(untrained(owner)) for owner in self.owners}
             case _:
                 return {}
 
     def _finish(self) -> Played:
-        facts = self._chronicle.facts(self._owners[0].address)
-        owners = {owner.address: owner for owner in self._owners}
+        facts = self._chronicle.facts(self.owners[0].address)
+        owners = {owner.address: owner for owner in self.owners}
         texts = [owners[model.proposer].texts() for model in facts.record.models]
-        judge = owners.get(facts.record.winner or "", self._owners[0])
+        judge = owners.get(facts.record.winner or "", self.owners[0])
         made = document(judge, facts, self._market, self._before, [*texts])
         left = self._market.round_state(facts.round_id).escrow
-        return Played(tuple(self._owners), tuple(self._stations), facts, made, left)
+        return Played(tuple(self.owners), tuple(self.stations), facts, made, left)

@@ -26,7 +26,7 @@ from fl.members.plan import by_label, per_label
 from fl.members.rounds import Conduct
 from fl.members.station_acts import BaseStation
 from fl.members.torch_work import Offer, TorchOwner, TorchStation, delivered, state_of
-from fl.members.work import StationWork
+from fl.members.work import StationWork, WorkError
 from fl.store.artefacts import to_chain
 from fl.store.files import Files
 from fl.store.keys import EncryptionKey, KeyCard
@@ -83,8 +83,15 @@ class Stage:
         return with_own_data(self.federation(targets), owner).dataset.test
 
     def federation(self, targets: tuple[str, ...]) -> Federation:
-        """Everybody's data for a model of these labels."""
-        return next(each for each in self.federations if each.config.targets == targets)
+        """Everybody's data for a model of these labels.
+
+        Raises:
+            WorkError: no member has any.
+        """
+        for each in self.federations:
+            if each.config.targets == targets:
+                return each
+        raise WorkError(f"no member has data for the labels {', '.join(targets)}")
 
     def owner(self, index: int) -> tuple[TorchOwner, OwnerConduct]:
         """What an owner judges by and proposes, and how it goes about the round."""

@@ -249,12 +249,12 @@ class Member:
         """
         before = facts.record.global_rounds.get(number - 1)
         digest = order.text.initial_model if before is None else from_chain(before[0])
-        return self.store.get(digest, self.keys(), account=facts.record.winner)
+        return self.store.get(digest, self.keys(), order.most_bytes, account=facts.record.winner)
 
-    def _leave(self, name: str, statement: Statement, data: bytes, readers: Sequence[KeyCard]) -> None:
+    def _leave(self, name: str, signed: Signed, data: bytes, readers: Sequence[KeyCard]) -> None:
         """Something of the round, signed."""
         place = round_place(self.market.address, self.round_id, name)
-        mailbox.leave(self.files, self.address, place, pack(self._sign(statement), data), readers)
+        mailbox.leave(self.files, self.address, place, pack(signed, data), readers)
 
     def _take(self, account: str, name: str, most: int) -> tuple[Signed, bytes]:
         """What another has left of the round; who signed it is for the caller to check."""
@@ -274,6 +274,10 @@ class Member:
         """The key cards of those who may read, and the own one."""
         found = (self.listed.find(each) for each in dict.fromkeys([*accounts, self.address]))
         return [each.card for each in found if each is not None]
+
+    def _owners(self, facts: Facts) -> list[KeyCard]:
+        """Who may read updates: the owners that have bid."""
+        return self._cards(each.account for each in facts.committed_owners)
 
     def _trainers_and_owners(self, facts: Facts) -> list[KeyCard]:
         """Who may read global models: the base stations that train, and the owners that pay."""

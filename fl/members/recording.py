@@ -7,6 +7,7 @@ from fl.market.client import Market
 from fl.members.acts import NotYet
 from fl.members.facts import Facts
 from fl.members.owner_acts import Owner
+from fl.members.work import WorkError
 from fl.record.document import Balances, GlobalRoundEntry, RoundDocument, Texts, TrainingEntry, document_of
 from fl.store.artefacts import from_chain
 from fl.store.errors import StoreError
@@ -15,10 +16,15 @@ from fl.store.errors import StoreError
 def training_entry(owner: Owner, facts: Facts) -> TrainingEntry | None:
     """The training of a round as an owner finds it: every global model judged by its own test data.
 
-    Raises:
-        StoreError: a model cannot be had.
-        WorkError: one cannot be judged.
+    Returns:
+        None where nothing was reported, or a model of it cannot be had or judged.
     """
+    with suppress(StoreError, WorkError, NotYet):
+        return _training_entry(owner, facts)
+    return None
+
+
+def _training_entry(owner: Owner, facts: Facts) -> TrainingEntry | None:
     record = facts.record
     if record.result is None or record.selected is None:
         return None

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from fl.market.members import BaseStation, Member, Owner, worth_of
 
 from fl.crowdfunding.clock import Clock
 from fl.market.deployment import deploy
-from fl.market.members import BaseStation, Member, Owner, worth_of
 from fl.market.membership import Entry, tree_of
 from fl.market.terms import GWEI, Deadlines, Role, RoundTerms, Stage
 from fl.store import canonical, mailbox
