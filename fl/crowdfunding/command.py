@@ -62,6 +62,7 @@ def play_round(
     console.print("Setting the stage ...")
 
     # From here on with torch.
+    from fl.crowdfunding.cast import Cast
     from fl.crowdfunding.checks import check_artefacts, check_books
     from fl.crowdfunding.clock import Clock
     from fl.crowdfunding.play import Play
@@ -74,12 +75,13 @@ def play_round(
     clock, watcher = Clock(chain, provider), RichWatcher(console)
     with ExitStack() as stack:
         try:
-            play = stack.enter_context(closing(Play(settings, stage, market, members, clock, folder, watcher)))
-            played = play.run()
+            cast = stack.enter_context(closing(Cast.of(stage, market, members, folder, watcher, clock.now)))
+            Play(settings, cast, clock, watcher).run()
         except MarketError as error:
             if error.name in TOO_LATE:
                 raise SettingsError(f"--phase-seconds {settings.phase_seconds} is too short here: {error}") from error
             raise
+        played = cast.played()
         document = played.document
         path = folder / DOCUMENT
         write(document, path)

@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from fl.crowdfunding.play import Played
+from fl.crowdfunding.cast import Played
 from fl.crowdfunding.watcher import Watcher
 from fl.market.terms import GWEI
 from fl.market.words import gwei

@@ -218,7 +218,5 @@ def record(access: Access, round_id: int, out: Path) -> str:
         facts = chronicle.facts(member.address)
         if not facts.settlement_open or facts.unsettled:
             raise MarketError(f"round {round_id} is not settled yet")
-        joined = {event.values["member"]: event.block for event in chronicle.events if event.name == "Joined"}
-        before = {account: ready.market.at_block(block).balance_of(account) for account, block in joined.items()}
-        write(document(member, facts, ready.market, before, texts_of(member, facts)), out)
+        write(document(member, facts, ready.market, chronicle.events, texts_of(member, facts)), out)
         return f"Written: {out}"

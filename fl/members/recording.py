@@ -1,13 +1,15 @@
 """A round's document from the chain and what a member can open; no other member need be there."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import suppress
 
 from fl.market.client import Market
+from fl.market.events import Event
 from fl.members.acts import NotYet
 from fl.members.facts import Facts
 from fl.members.owner_acts import Owner
 from fl.members.work import WorkError
+from fl.record.books import balances_after_joining
 from fl.record.document import Balances, GlobalRoundEntry, RoundDocument, Texts, TrainingEntry, document_of
 from fl.store.artefacts import from_chain
 from fl.store.errors import StoreError
@@ -66,7 +68,7 @@ def texts_of(owner: Owner, facts: Facts) -> list[Texts]:
 
 
 def document(
-    owner: Owner, facts: Facts, market: Market, before: Mapping[str, int], texts: list[Texts]
+    owner: Owner, facts: Facts, market: Market, events: Sequence[Event], texts: Sequence[Texts]
 ) -> RoundDocument:
     """A finished round as one document.
 
@@ -74,9 +76,10 @@ def document(
         owner: opens and judges.
         facts: of its end.
         market: where it was played.
-        before: wei of each account, free and locked, once it had joined.
+        events: all logs of the round, in the order of the chain.
         texts: of each proposal, as far as they are known.
     """
+    before = balances_after_joining(market.events(), facts.round_id)
     return document_of(
         facts.chain_id,
         facts.contract,
@@ -84,5 +87,5 @@ def document(
         texts,
         training_entry(owner, facts),
         {account: Balances(wei, market.balance_of(account)) for account, wei in before.items()},
-        market.transactions(market.events(facts.round_id)),
+        market.transactions(events),
     )

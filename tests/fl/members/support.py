@@ -8,10 +8,11 @@ from typing import Any
 from ape import project
 
 from analysis.check_round import check
+from fl.crowdfunding.cast import Cast, Played
 from fl.crowdfunding.checks import check_artefacts, check_books
 from fl.crowdfunding.clock import Clock
 from fl.crowdfunding.network import accounts_on
-from fl.crowdfunding.play import Play, Played
+from fl.crowdfunding.play import Play
 from fl.crowdfunding.settings import RoundSettings
 from fl.crowdfunding.simulated import Stage
 from fl.crowdfunding.watcher import Watcher
@@ -42,13 +43,15 @@ class Heard(Watcher):
 class Scene:
     """A round that is about to be played: its members can be changed first."""
 
-    play: Play
+    play: Cast
+    go: Callable[[], None]
     market: Market
     heard: Heard
 
     def run(self) -> Played:
         """Play it, and hold it against the reference, the books and the artefacts."""
-        played = self.play.run()
+        self.go()
+        played = self.play.played()
         assert check(to_json(played.document)) == []
         assert check_books(self.market, played) == []
         assert all(member.settled is not None for member in played.record.members.values())
@@ -62,7 +65,9 @@ def scene(chain: Any, folder: Path, **settings: Any) -> Scene:
     market, heard = deploy(project, accounts[0]), Heard()
     stage = Stage.of(wanted)
     stage = replace(stage, valuations=replace(stage.valuations, costs=(0,) * wanted.base_stations))
-    return Scene(Play(wanted, stage, market, accounts, Clock(chain, chain.provider), folder, heard), market, heard)
+    clock = Clock(chain, chain.provider)
+    cast = Cast.of(stage, market, accounts, folder, heard, clock.now)
+    return Scene(cast, Play(wanted, cast, clock, heard).run, market, heard)
 
 
 def assert_artefacts(played: Played) -> None:
