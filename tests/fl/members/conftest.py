@@ -21,7 +21,7 @@ from tests.support.proxy import Proxy, proxied
 FUNDS = 10**20
 RICH = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"  # an account whose key the node holds
 QUICK = Settings(pause=0.02, patience=0.15, silence=2, longest=10)
-BRISK = Patience(connect=0.5, answer=0.5, rest=0.2)
+BRISK = Patience(connect=0.5, answer=0.3, rest=0.2)
 
 
 @pytest.fixture(scope="module")

@@ -60,6 +60,7 @@ def happen(sender: Sender, event: Any) -> None:
             sender.forget()
         case "another hand":
             sender.strange()
+            sender.node.rpc("evm_mine")  # anvil answers a moment before it has mined
         case "reorganise", depth:
             sender.node.rpc("anvil_mine", hex(depth))  # so that at most what this account did is dropped
             sender.node.rpc("anvil_reorg", depth + 1, [])
@@ -80,6 +81,7 @@ def insist(sender: Sender, amount: int) -> None:
 
 def weather(sender: Sender, storms: Sequence[Sequence[Any]]) -> None:
     """Deposits of powers of two, events before each: the sum tells how often each was done."""
+    sender.node.rpc("anvil_mine", "0x40")  # so that no reorganisation takes the account's ether away
     for number, storm in enumerate(storms):
         for event in storm:
             happen(sender, event)
@@ -91,8 +93,8 @@ def weather(sender: Sender, storms: Sequence[Sequence[Any]]) -> None:
     assert len({each.nonce for each in done}) == len(done)
 
 
-@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(storms=st.lists(st.lists(events, max_size=3), max_size=3))
+@settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(storms=st.lists(st.lists(events, max_size=3), max_size=2))
 @example([[(LoseAnswer(), "eth_sendRawTransaction", 4), "restart"], [("reorganise", 1), "forget"]])
 def test_send__any_storm__each_is_done_once(new_sender: Callable[[], Any], storms: list[list[Any]]) -> None:
     with new_sender() as sender:
@@ -134,4 +136,4 @@ def test_send__node_ended_and_started_with_its_state__sends_what_it_lost(
         sender.client().deposit(account, 2)
         assert sender.balance == 3
         assert [each.state for each in sender.rows()] == [State.DONE] * 2
-        assert proxy.sent() == sender.raw
+        assert proxy.sent()[1:] == sender.raw, "the first deployed the contract"
