@@ -30,11 +30,11 @@ log = logging.getLogger("hcfl")
 MOST_GAS = 2**24
 """Gas that one transaction may take (EIP-7825)."""
 
+NEW_SLOT = 17_100
+"""Gas that filling an empty storage slot takes beyond changing one."""
+
 FILLING = "fill a gap"
 """The call, in words, of a transaction that only takes a nonce that another left."""
-
-LOOKS = 3
-"""How often the receipt of a nonce that the chain has must be missing until the nonce counts as somebody else's."""
 
 T = TypeVar("T")
 
@@ -47,7 +47,8 @@ class Settings:
         confirmations: blocks that a transaction must be deep to be final, its own counted; "safe": until the node
             calls its block that.
         fee_cap: wei a gas that are never exceeded, tip included.
-        patience: seconds that a transaction may be pending, while blocks pass, until its fees are raised.
+        patience: seconds that a transaction may be pending, while blocks pass, until its fees are raised; and that
+            one which is not in the journal may be in the way until that is believed.
         silence: seconds that no node may answer until the member is told.
         longest: seconds until the member is told that a transaction is not final.
         pause: seconds between two looks, at most.
@@ -101,13 +102,19 @@ def _part(amount: int, divisor: int) -> int:
     return max(1, -(-amount // divisor))
 
 
-def gas_limit(estimate: int, block_limit: int) -> int:
+def gas_limit(estimate: int, data: bytes, block_limit: int) -> int:
     """The limit for a transaction that was estimated.
 
-    What others do in between can make it dearer: the first reveal of a side writes three new slots more than those
-    after it, a first credit one. What is not used is not paid.
+    What others do in between can make it dearer: the first reveal of a side fills a new slot for each word of bids,
+    which those after it find filled; a first credit fills one. What is not used is not paid.
+
+    Args:
+        estimate: gas, in the state of now.
+        data: the call; it writes about as many slots as it has words.
+        block_limit: gas of a block.
     """
-    return max(estimate, min(estimate + estimate // 4 + 4 * 17_100, block_limit, MOST_GAS))
+    slots = min(max(len(data) // 32, 4), 20)  # 20: a reveal of 64 models
+    return max(estimate, min(estimate + estimate // 4 + slots * NEW_SLOT, block_limit, MOST_GAS))
 
 
 def key_of(receiver: str, value: int, data: bytes) -> bytes:
@@ -220,7 +227,7 @@ class Journaled:
         self._settings = settings or Settings()
         self._say = say
         self._pending: dict[int, _Pending] = {}  # by nonce
-        self._missing: dict[int, int] = {}  # by nonce, how often its receipt was
+        self._missing: dict[int, float] = {}  # by nonce, since when the chain has it and no receipt of ours
         self._strange: float | None = None  # since when a transaction is pending that is not in the journal
         self._told: set[str] = set()
 
@@ -376,14 +383,19 @@ class Journaled:
         self._pending.pop(row.nonce, None)
 
     def _look_for(self, nonce: int, versions: list[Recorded]) -> None:
-        """The chain has a transaction of this nonce, and it seems to be none of ours."""
-        self._missing[nonce] = self._missing.get(nonce, 0) + 1
-        if self._missing[nonce] >= LOOKS and not any(self._known(each.hash) for each in versions):
-            self._journal.lose(nonce)
-            self._say(
-                f"nonce {nonce} of {self._journal.account} was used by a transaction that is not in the journal: "
-                "the account must be this member's alone"
-            )
+        """The chain has a transaction of this nonce, and it seems to be none of ours.
+
+        One of several nodes behind an address may know less than another, so this must last until it is believed.
+        """
+        since = self._missing.setdefault(nonce, time.monotonic())
+        if time.monotonic() - since <= self._settings.patience or any(self._known(each.hash) for each in versions):
+            return
+        del self._missing[nonce]
+        self._journal.lose(nonce)
+        self._say(
+            f"nonce {nonce} of {self._journal.account} was used by a transaction that is not in the journal: "
+            "the account must be this member's alone"
+        )
 
     def _push(self, nonce: int, versions: list[Recorded], head: _Head, account: AccountAPI) -> None:
         """A transaction that is not in the chain: see to it that the node has it, at a fee that somebody takes."""
@@ -444,7 +456,7 @@ class Journaled:
             raise self._refusal(call, str(transaction.receiver), error) from error
         except Web3RPCError as error:
             raise self._sorted(call, error) from error
-        return gas_limit(estimate, head.gas_limit)
+        return gas_limit(estimate, bytes(transaction.data), head.gas_limit)
 
     def _write(
         self, account: AccountAPI, call: str, key: bytes, transaction: TransactionAPI, nonce: int, gas: int, fees: Fees

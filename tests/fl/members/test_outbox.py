@@ -276,7 +276,7 @@ def test_stuck__while_blocks_pass__is_replaced(sender: Sender) -> None:
     pending(sender, 5)
     crowd = once_looked(sender, crowded_block, sender, sender.rows()[0])
     with crowd, pytest.raises(Again, match="not final yet"):
-        sender.client(patience=0.2, longest=0.6).deposit(sender.account, 5)
+        sender.client(patience=0.2, longest=1).deposit(sender.account, 5)
     assert_raised(sender)
     assert len(sender.rows()) == 2, "a second block has not passed"
     assert len(sender.said) == 1 and "its fee is raised" in sender.said[0]
@@ -314,7 +314,7 @@ def test_stuck__at_the_cap__says_so_and_stays_below_it(sender: Sender) -> None:
     cap = sender.rows()[0].max_fee + 1
     crowd = once_looked(sender, crowded_block, sender, sender.rows()[0])
     with crowd, pytest.raises(Again, match="not final yet"):
-        sender.client(patience=0.1, longest=0.4, fee_cap=cap).deposit(sender.account, 5)
+        sender.client(patience=0.1, longest=1, fee_cap=cap).deposit(sender.account, 5)
     assert len(sender.rows()) == 1
     assert len(sender.said) == 1 and "stuck at" in sender.said[0] and "raise the cap" in sender.said[0]
 
@@ -363,6 +363,34 @@ def test_account__gap_that_another_hand_left__is_filled(sender: Sender) -> None:
     assert sender.balance == 12
     assert {each.nonce: each.call for each in sender.rows()} == {0: FILLING, 1: "deposit", 2: "deposit"}
     assert any("an empty one takes it" in each for each in sender.said)
+
+
+# ── an old copy of the journal ──
+
+
+def test_journal__old_copy_put_back__goes_on_with_the_nonce_of_the_chain(sender: Sender) -> None:
+    sender.client().deposit(sender.account, 5)
+    old = sender.copied()
+    sender.client().deposit(sender.account, 6)
+    before = sender.raw
+    sender.put_back(old)
+    sender.client().deposit(sender.account, 7)
+    assert sender.balance == 18
+    assert [each.nonce for each in sender.rows()] == [0, 2]
+    assert len(set(sender.proxy.sent())) == sender.nonce == 3, "no nonce was used twice"
+    assert set(before) < set(sender.proxy.sent())
+
+
+def test_journal__old_copy_put_back_with_a_pending_transaction__waits_for_that(sender: Sender) -> None:
+    old = sender.copied()
+    pending(sender, 5)
+    sender.put_back(old)
+    with pytest.raises(ByHand, match="nonce 0 is pending that is not in the journal"):
+        sender.client().deposit(sender.account, 6)
+    sender.node.rpc("evm_mine")
+    sender.node.rpc("evm_setAutomine", True)
+    sender.client().deposit(sender.account, 6)
+    assert (sender.balance, sender.nonce, len(sender.proxy.sent())) == (11, 2, 2)
 
 
 # ── fails in the chain ──
