@@ -14,7 +14,6 @@ from enum import Enum, auto
 from typing import Any, Literal, TypeVar
 
 from ape.api import AccountAPI, ProviderAPI, ReceiptAPI, TransactionAPI
-from ape.exceptions import ApeException
 from eth_account.typed_transactions.typed_transaction import TypedTransaction
 from eth_utils import keccak, to_bytes
 from hexbytes import HexBytes
@@ -228,6 +227,7 @@ class Journaled:
         self._say = say
         self._pending: dict[int, _Pending] = {}  # by nonce
         self._missing: dict[int, float] = {}  # by nonce, since when the chain has it and no receipt of ours
+        self._receipts: dict[bytes, Mapping[str, Any]] = {}  # by hash, of what has become final
         self._strange: float | None = None  # since when a transaction is pending that is not in the journal
         self._told: set[str] = set()
 
@@ -282,7 +282,9 @@ class Journaled:
                 if time.monotonic() - answered > self._settings.silence:
                     raise Again(f"{call}: {_why(error)}; what has left is in the journal, try again later") from error
             if time.monotonic() - begun > self._settings.longest:
-                raise Again(f"{call}: its transaction is not final yet; ask for the same again to go on waiting")
+                raise Again(
+                    f"{call}: not final after {self._settings.longest:g} s; ask for the same again to follow it"
+                )
             time.sleep(pause)
             pause = min(2 * pause, self._settings.pause)
 
@@ -298,24 +300,36 @@ class Journaled:
                 return None
             signed = self._sign(errand, head)
             errand.nonce = signed.nonce
+            self._pending[signed.nonce] = _Pending(time.monotonic(), head.number)
             self._post(signed)
             self._tend(self._head(), errand.account)
         return self._outcome(errand)
 
     def _outcome(self, errand: _Errand) -> ReceiptAPI | None:
         """The receipt of what has become final."""
-        rows = [each for each in self._journal.transactions() if each.nonce == errand.nonce]
+        rows = [each for each in self._journal.transactions() if (each.nonce, each.key) == (errand.nonce, errand.key)]
         for each in rows:
             if each.state is State.DONE:
-                try:
-                    return self._provider.get_receipt(_hex(each.hash), required_confirmations=0, timeout=1)
-                except ApeException:  # it was dropped a moment ago
-                    return None
+                # From what was read: a node that is gone now cannot have it asked for, and done, again.
+                return self._decoded(each, errand.transaction)
             if each.state is State.FAILED:
                 raise self._failure(each, errand)
-        if all(each.state is State.LOST for each in rows):
+        if not any(each.state is State.OPEN for each in rows):  # another transaction took the nonce
             errand.nonce = None
         return None
+
+    def _decoded(self, row: Recorded, transaction: TransactionAPI) -> ReceiptAPI:
+        data = {
+            "provider": self._provider,
+            "required_confirmations": 0,
+            **transaction.model_dump(by_alias=True, mode="json"),
+            "nonce": row.nonce,
+            "gas": row.gas,
+            "gasPrice": row.price,
+            "type": 2,
+            **self._receipts.pop(row.hash),
+        }
+        return self._provider.network.ecosystem.decode_receipt(data)
 
     # ── looking ──
 
@@ -380,6 +394,7 @@ class Journaled:
         state = State.DONE if receipt["status"] else State.FAILED
         price = int(receipt.get("effectiveGasPrice", row.max_fee))
         self._journal.finish(row.hash, state, int(receipt["blockNumber"]), int(receipt["gasUsed"]), price)
+        self._receipts[row.hash] = receipt
         self._pending.pop(row.nonce, None)
 
     def _look_for(self, nonce: int, versions: list[Recorded]) -> None:
@@ -400,11 +415,18 @@ class Journaled:
     def _push(self, nonce: int, versions: list[Recorded], head: _Head, account: AccountAPI) -> None:
         """A transaction that is not in the chain: see to it that the node has it, at a fee that somebody takes."""
         newest = versions[0]
-        if not self._known(newest.hash):
-            self._post(newest)
         pending = self._pending.setdefault(nonce, _Pending(time.monotonic(), head.number))
-        waited = time.monotonic() - pending.since > self._settings.patience and head.number > pending.block
-        if waited and nonce == head.count:
+        waited = time.monotonic() - pending.since > self._settings.patience
+        if not self._known(newest.hash):
+            try:
+                self._post(newest)
+            except ByHand as error:  # refused for good, it would be in the way of all others for good
+                if not waited or newest.call == FILLING:
+                    raise
+                self._say(f"{error}; an empty transaction takes its nonce")
+                self._fill(nonce, head, account)
+                return
+        if waited and head.number > pending.block and nonce == head.count:
             self._replace(newest, head, account)
 
     def _bridge(self, head: _Head, account: AccountAPI) -> None:
@@ -414,9 +436,12 @@ class Journaled:
         pending = self._pending.setdefault(head.count, _Pending(time.monotonic(), head.number))
         if time.monotonic() - pending.since > self._settings.patience:
             self._say(f"no transaction has nonce {head.count} of {account.address} any more: an empty one takes it")
-            empty = self._provider.network.ecosystem.create_transaction(receiver=account.address)
-            key = keccak(text=f"{FILLING} {head.count}")
-            self._post(self._write(account, FILLING, key, empty, head.count, 21_000, self._fees(head.base_fee)))
+            self._fill(head.count, head, account)
+
+    def _fill(self, nonce: int, head: _Head, account: AccountAPI) -> None:
+        empty = self._provider.network.ecosystem.create_transaction(receiver=account.address)
+        key = keccak(text=f"{FILLING} {nonce}")
+        self._post(self._write(account, FILLING, key, empty, nonce, 21_000, self._fees(head.base_fee)))
 
     def _alone(self, head: _Head) -> bool:
         """Whether no transaction of the account waits that is not in the journal; one behind it would wait as well."""
@@ -441,6 +466,11 @@ class Journaled:
     def _sign(self, errand: _Errand, head: _Head) -> Signed:
         """Sign what is asked for, and write it down."""
         gas, fees = self._gas(errand.call, errand.transaction, head), self._fees(head.base_fee)
+        needed, account = errand.transaction.value + gas * fees.most, self._journal.account
+        if (has := int(self._provider.web3.eth.get_balance(account))) < needed:
+            raise ByHand(
+                f"{errand.call}: {account} has {has} wei, and this may take {needed} with its gas: send ether to it"
+            )
         return self._write(errand.account, errand.call, errand.key, errand.transaction, head.count, gas, fees)
 
     def _gas(self, call: str, transaction: TransactionAPI, head: _Head) -> int:

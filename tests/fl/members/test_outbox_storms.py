@@ -127,7 +127,7 @@ def test_send__node_ended_and_started_with_its_state__sends_what_it_lost(
         sender = Sender(node, proxy, provider, account, journal, address, [])
         sender.client().deposit(account, 1)
         node.rpc("evm_setAutomine", False)
-        with pytest.raises(Again, match="not final yet"):
+        with pytest.raises(Again, match="not final after"):
             sender.client(longest=0.1).deposit(account, 2)
         first.close()
         with pytest.raises(Again, match="cannot be reached"):
