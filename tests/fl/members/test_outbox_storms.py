@@ -59,6 +59,8 @@ def happen(sender: Sender, event: Any) -> None:
         case "forget":
             sender.forget()
         case "another hand":
+            if sender.nonce <= max((each.nonce for each in sender.rows()), default=-1):
+                return  # else it would undo what was final, and only the contract tells that: ask it
             sender.strange()
             sender.node.rpc("evm_mine")  # anvil answers a moment before it has mined
         case "reorganise", depth:
