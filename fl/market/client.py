@@ -152,9 +152,10 @@ class Market:
         """
         contract_type = ContractType(contractName="HCFL", abi=json.loads(ABI.read_text(encoding="utf-8")))
         try:
-            contract = Contract(address, contract_type, fetch_from_explorer=False, detect_proxy=False)
-            code = contract.provider.get_code(contract.address)
-        except (ApeException, ValueError) as error:
+            with asking(address):
+                contract = Contract(address, contract_type, fetch_from_explorer=False, detect_proxy=False)
+                code = contract.provider.get_code(contract.address)
+        except ValueError as error:
             raise MarketError(f"{address}: {error}") from error
         if not code:
             raise MarketError(f"{address}: there is no contract on {contract.provider.network_choice}")
