@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from ape import networks
@@ -35,14 +36,14 @@ def proxy(node: Chain) -> Iterator[Proxy]:
 @pytest.fixture(autouse=True)
 def _not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """A look that never comes fails its test."""
-    slept, sleep = [0.0], time.sleep
+    slept = [0.0]
 
     def counted(seconds: float) -> None:
         slept[0] += seconds
         assert slept[0] < 10, "nothing is shown any more"
-        sleep(seconds)
+        time.sleep(seconds)
 
-    monkeypatch.setattr("fl.members.looking.time.sleep", counted)
+    monkeypatch.setattr("fl.members.looking.time", SimpleNamespace(sleep=counted))
 
 
 @contextmanager
