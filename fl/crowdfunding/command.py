@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,7 @@ def play_round(
     console.print("Setting the stage ...")
 
     # From here on with torch.
+    from fl.crowdfunding.cast import Cast
     from fl.crowdfunding.checks import check_artefacts, check_books
     from fl.crowdfunding.clock import Clock
     from fl.crowdfunding.play import Play
@@ -71,24 +73,27 @@ def play_round(
     stage = Stage.of(settings)
     market = market or deploy(project, members[0])
     clock, watcher = Clock(chain, provider), RichWatcher(console)
-    try:
-        played = Play(settings, stage, market, members, clock, folder, watcher).run()
-    except MarketError as error:
-        if error.name in TOO_LATE:
-            raise SettingsError(f"--phase-seconds {settings.phase_seconds} is too short here: {error}") from error
-        raise
-    document = played.document
-    path = folder / DOCUMENT
-    write(document, path)
-    show_tables(console, document, played)
-    # A path stays in one piece for who copies it.
-    written = f"\nWritten: {path}, and beside it {'/, '.join(FOLDERS)}/ and {LOG}"
-    console.print(written, highlight=False, markup=False, soft_wrap=True)
-    found = [
-        *(f"reference: {line}" for line in check_document(to_json(document))),
-        *(f"books: {line}" for line in check_books(market, played)),
-        *(f"artefacts: {line}" for line in check_artefacts(played)),
-    ]
+    with ExitStack() as stack:
+        try:
+            cast = stack.enter_context(closing(Cast.of(stage, market, members, folder, watcher, clock.now)))
+            Play(settings, cast, clock, watcher).run()
+        except MarketError as error:
+            if error.name in TOO_LATE:
+                raise SettingsError(f"--phase-seconds {settings.phase_seconds} is too short here: {error}") from error
+            raise
+        played = cast.played()
+        document = played.document
+        path = folder / DOCUMENT
+        write(document, path)
+        show_tables(console, document, played)
+        # A path stays in one piece for who copies it.
+        written = f"\nWritten: {path}, and beside it {'/, '.join(FOLDERS)}/ and {LOG}"
+        console.print(written, highlight=False, markup=False, soft_wrap=True)
+        found = [
+            *(f"reference: {line}" for line in check_document(to_json(document))),
+            *(f"books: {line}" for line in check_books(market, played)),
+            *(f"artefacts: {line}" for line in check_artefacts(played)),
+        ]
     for line in found:
         console.print(f"[bold red]off[/bold red]  {escape(line)}", highlight=False)
     if not found:

@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from fl.crowdfunding.play import Played
+from fl.crowdfunding.cast import Played
 from fl.crowdfunding.watcher import Watcher
 from fl.market.terms import GWEI
 from fl.market.words import gwei
@@ -115,8 +115,8 @@ def _members(document: RoundDocument, played: Played) -> Table:
 
 def _bid(member: Member, document: RoundDocument) -> int:
     """What a member bid for the selected model, opened or not, gwei: its true value or cost."""
-    bid = member.journal.noted(member.round_id, "bid")
-    return 0 if document.selected is None or bid is None else int(bid["bids"][document.selected])
+    bids = [each["bids"] for name, each in member.journal.notes(member.round_id).items() if name.startswith("bid-")]
+    return 0 if document.selected is None or not bids else int(bids[0][document.selected])
 
 
 def summary(entry: MemberEntry, bid: int, document: RoundDocument, gas: int) -> str:

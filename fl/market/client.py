@@ -399,17 +399,20 @@ class Market:
         """Unix time of the block that a call would be mined in, or a little less."""
         return self.block("pending").time
 
-    def events(self, round_id: int, first_block: int | None = None, last_block: int | str = "latest") -> list[Event]:
-        """Every log of a round, in the order of the chain.
+    def events(
+        self, round_id: int | None = None, first_block: int | None = None, last_block: int | str = "latest"
+    ) -> list[Event]:
+        """Every log, in the order of the chain.
 
         Args:
-            round_id: the round.
+            round_id: of one round; None: of all, and those of balances.
             first_block: to read from; None: the deployment's.
             last_block: to read to, inclusive.
         """
-        abis = [abi for abi in self.contract.contract_type.events if abi.inputs[0].name == "roundId"]
+        every = self.contract.contract_type.events
+        abis = [abi for abi in every if round_id is None or abi.inputs[0].name == "roundId"]
         inputs = {abi.name: {each.name: each for each in abi.inputs} for abi in abis}
-        topics = [None, HexBytes(round_id.to_bytes(32, "big"))]
+        topics = [] if round_id is None else [None, HexBytes(round_id.to_bytes(32, "big"))]
         logs = self._logs(abis, topics, self._first_block() if first_block is None else first_block, last_block)
         times = {block: self.block(block).time for block in {int(log.block_number) for log in logs}}
         return [

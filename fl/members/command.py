@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from fl.market.bids import SealedBid
 from fl.market.client import Market
 from fl.market.refusals import MarketError
 from fl.market.terms import GWEI, Role
@@ -17,6 +18,7 @@ from fl.members.acts import Member
 from fl.members.assembly import Desk, desk
 from fl.members.facts import Facts
 from fl.members.owner_acts import Owner
+from fl.members.rounds import bid_name
 from fl.members.run import Runner
 from fl.members.steps import Done, Step, Stuck, Wait
 
@@ -106,7 +108,10 @@ def told(found: dict[str, Any]) -> list[str]:
     return [*lines, f"  {'fees':<14}{found['fees_of_all_rounds'] / GWEI:>20,.9f} gwei, of all its rounds"]
 
 
-def by_hand(access: Access, round_id: int, word: str, prepare: Callable[[Member], None] = lambda member: None) -> str:
+Prepare = Callable[[Member, Facts], None]
+
+
+def by_hand(access: Access, round_id: int, word: str, prepare: Prepare = lambda member, facts: None) -> str:
     """Do one step, if it is the member's next.
 
     Args:
@@ -128,7 +133,7 @@ def by_hand(access: Access, round_id: int, word: str, prepare: Callable[[Member]
             if not isinstance(step, WORDS[word]):
                 break
             if not did:
-                prepare(member)
+                prepare(member, facts)
             member.do(step, facts)
             did += 1
         if not did:
@@ -150,21 +155,23 @@ def next_of(step: Step, facts: Facts) -> str:
             return next(word for word, kinds in WORDS.items() if isinstance(step, kinds))
 
 
-def note_bids(bids: Sequence[int]) -> Callable[[Member], None]:
+def note_bids(bids: Sequence[int]) -> Prepare:
     """Bids of one's own choice instead of the plan's."""
 
-    def prepare(member: Member) -> None:
-        from fl.market.bids import SealedBid
-
-        sealed = SealedBid(tuple(bids))
-        member.journal.note(member.round_id, "bid", {"bids": list(bids), "salt": sealed.salt.hex()})
+    def prepare(member: Member, facts: Facts) -> None:
+        if len(bids) != len(facts.record.models):
+            raise MarketError(f"there are {len(facts.record.models)} models, and {len(bids)} bids were given")
+        if any(bid > member.cap(facts) for bid in bids):
+            raise MarketError(f"a bid is {member.cap(facts)} gwei at most in this round")
+        salt = SealedBid(tuple(bids)).salt.hex()
+        member.journal.note(member.round_id, bid_name(facts.record), {"bids": list(bids), "salt": salt})
 
     return prepare
 
 
-def note_vote(accuracy_bps: int, uphold: bool) -> Callable[[Member], None]:
+def note_vote(accuracy_bps: int, uphold: bool) -> Prepare:
     """A vote of one's own choice instead of what is measured."""
-    return lambda member: member.journal.note(
+    return lambda member, facts: member.journal.note(
         member.round_id, "measured", {"accuracy_bps": accuracy_bps, "uphold": uphold}
     )
 
@@ -211,7 +218,5 @@ def record(access: Access, round_id: int, out: Path) -> str:
         facts = chronicle.facts(member.address)
         if not facts.settlement_open or facts.unsettled:
             raise MarketError(f"round {round_id} is not settled yet")
-        joined = {event.values["member"]: event.block for event in chronicle.events if event.name == "Joined"}
-        before = {account: ready.market.at_block(block).balance_of(account) for account, block in joined.items()}
-        write(document(member, facts, ready.market, before, texts_of(member, facts)), out)
+        write(document(member, facts, ready.market, chronicle.events, texts_of(member, facts)), out)
         return f"Written: {out}"

@@ -11,6 +11,8 @@ from fl.members import steps
 from fl.members.acts import Member, NotYet
 from fl.members.facts import Chronicle, Facts
 from fl.members.steps import Done, Step, Stuck, Wait
+from fl.members.work import WorkError
+from fl.yaml_file import ConfigurationError
 
 log = logging.getLogger("hcfl")
 
@@ -111,7 +113,7 @@ class Runner:
             if self._refused[step] >= OFTEN:
                 self._tell(f"{self.member.name} was refused {OFTEN} times: {error}")
             self._postponed(step, facts, error)
-        except ByHand as error:
+        except (ByHand, WorkError, ConfigurationError) as error:
             self._tell(f"{self.member.name}: {error}")
             self._postponed(step, facts, error)
         except Fault as error:  # the node or the store, for the time being

@@ -54,6 +54,7 @@ def settings_of(order: Order, stations: int = 1) -> TrainingConfig:
             batch_size=text.batch_size,
             learning_rate=float(text.learning_rate),
             momentum=float(text.momentum),
+            rule=Rule(text.edge_rule, text.edge_tolerate),
         )
         return TrainingConfig(
             dataset=text.dataset,
@@ -89,7 +90,12 @@ def _workspace(spec: ModelSpec) -> nn.Module:
     return spec.build()
 
 
-def _state_of(data: bytes, spec: ModelSpec) -> State:
+def state_of(data: bytes, spec: ModelSpec) -> State:
+    """The parameters of a model that another has made.
+
+    Raises:
+        WrongArtefact: it is another model, or none.
+    """
     try:
         return load_model(data, spec)[1]
     except TrainingError as error:
@@ -99,6 +105,17 @@ def _state_of(data: bytes, spec: ModelSpec) -> State:
 def _shape(samples: Samples) -> ImageShape:
     channels, height, width = samples.images.shape[1:]
     return (channels, height, width)
+
+
+def delivered(played: StationRound, samples: int) -> bytes:
+    """A base station's global round as the update that it delivers, which counts for all images that it declared.
+
+    Raises:
+        WorkError: no update came of it.
+    """
+    if played.update is None:
+        raise WorkError(played.reason)
+    return save_update(replace(played.update, samples=samples))
 
 
 @dataclass(frozen=True)
@@ -116,16 +133,14 @@ class TorchStation:
         return self._station(order, station).samples
 
     def train(self, order: Order, station: int, model: bytes, global_round: int) -> bytes:
-        """See `StationWork`. An update counts for all the images that the station declared."""
+        """See `StationWork`."""
         own = self._station(order, station)
-        state = _state_of(model, own.model)
+        state = state_of(model, own.model)
         try:
             played = play_station(own, state, global_round, _workspace(own.model))
         except TrainingError as error:
             raise WorkError(str(error)) from error
-        if played.update is None:
-            raise WorkError(played.reason)
-        return save_update(replace(played.update, samples=own.samples))
+        return delivered(played, own.samples)
 
     def _station(self, order: Order, station: int) -> Station:
         settings = settings_of(order)
@@ -201,6 +216,8 @@ class TorchOwner:
             rule=settings.rule.name,
             tolerate=settings.rule.tolerate,
             weight_limit=offer.weight_limit,
+            edge_rule=station.rule.name,
+            edge_tolerate=station.rule.tolerate,
         )
         return Proposal(OwnersView(offer.claimed_bps, targets), text, initial)
 
@@ -263,7 +280,7 @@ class TorchOwner:
 
     def _model(self, order: Order, data: bytes) -> tuple[ModelSpec, State]:
         spec = self._spec(order)
-        return spec, _state_of(data, spec)
+        return spec, state_of(data, spec)
 
     def _spec(self, order: Order) -> ModelSpec:
         return spec_of(order, _shape(self.test_of(order.targets)))

@@ -34,6 +34,11 @@ class Settled:
     forfeited: int
     bonus: int
 
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> "Settled":
+        """From the log's values."""
+        return cls(*(values[key] for key in ("share", "tax", "slashed", "reward", "forfeited", "bonus")))
+
     @property
     def payment(self) -> int:
         """What it took or, negative, gave."""
@@ -246,8 +251,7 @@ def _apply(record: RoundRecord, name: str, v: Mapping[str, Any]) -> None:
         case "Voted":
             record.votes.append(Vote(v["elector"], v["measuredAccuracyBps"], bool(v["upholdContributions"])))
         case "MemberSettled":
-            amounts = (v[key] for key in ("share", "tax", "slashed", "reward", "forfeited", "bonus"))
-            members[v["member"]].settled = Settled(*amounts)
+            members[v["member"]].settled = Settled.of(v)
         case "LotClaimed":
             members[v["claimant"]].lot += v["amount"]
         case _:

@@ -135,6 +135,8 @@ class StationsView:
         rule: how updates become a global model, by name.
         tolerate: f, how many arbitrarily wrong updates the rule withstands.
         weight_limit: an update weighs at most so many times the median of all samples.
+        edge_rule: how a base station combines its clients' models, by name.
+        edge_tolerate: f, how many arbitrarily wrong ones that rule withstands.
 
     Raises:
         ViewError: a field is not of this form, or its readers would refuse the text.
@@ -156,16 +158,18 @@ class StationsView:
     rule: str = field(kw_only=True)
     tolerate: int = field(kw_only=True)
     weight_limit: int = field(kw_only=True)
+    edge_rule: str = field(kw_only=True)
+    edge_tolerate: int = field(kw_only=True)
 
     def __post_init__(self) -> None:
         counts = (
             *("label_count", "parameters", "global_rounds", "local_epochs", "edge_aggregations"),
             *("batch_size", "weight_limit"),
         )
-        for name, least in (*((name, 1) for name in counts), ("tolerate", 0)):
+        for name, least in (*((name, 1) for name in counts), ("tolerate", 0), ("edge_tolerate", 0)):
             if type(number := getattr(self, name)) is not int or not least <= number <= canonical.MOST_EXACT:
                 raise ViewError(f"{name} is {shown(number)}")
-        for name in ("model", "dataset", "initial_model", "rule"):
+        for name in ("model", "dataset", "initial_model", "rule", "edge_rule"):
             if not isinstance(text := getattr(self, name), str):
                 raise ViewError(f"{name} is {shown(text)}")
         for name in ("learning_rate", "momentum"):

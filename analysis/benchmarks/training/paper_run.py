@@ -34,7 +34,7 @@ STATION = StationConfig(
 @click.option("--test-images", default=10_000, show_default=True, type=click.IntRange(1))
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
 @click.option("--precision", default="float32", show_default=True, type=click.Choice(PRECISIONS))
-@click.option("--graphs", is_flag=True, help="Record a client's step as a CUDA graph and replay it.")
+@click.option("--graphs", is_flag=True, help="Experimental: record a client's step as a CUDA graph.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 @click.option(
     "--out",

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 import torch
-
 from fl.crowdfunding.training import NO_UPDATE, measure_contributions, train, with_own_data
-from fl.crowdfunding.watcher import Watcher
 from fl.market.members import UPHOLD_WITHIN
+
+from fl.crowdfunding.watcher import Watcher
 from fl.market.merkle import updates_root
 from fl.market.terms import Role
 from fl.record.history import MemberRecord, RoundRecord

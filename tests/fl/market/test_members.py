@@ -3,16 +3,18 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from fl.market.members import BaseStation, Member, Owner, worth_of
 
 from fl.crowdfunding.clock import Clock
 from fl.market.deployment import deploy
-from fl.market.members import BaseStation, Member, Owner, worth_of
 from fl.market.membership import Entry, tree_of
 from fl.market.terms import GWEI, Deadlines, Role, RoundTerms, Stage
 from fl.store import canonical, mailbox
+from fl.store.errors import Unreachable
 from fl.store.files import Files
 from fl.store.texts import OwnersView, StationsView
 
@@ -138,6 +140,36 @@ def odd_values(member: Member, sender: str, digest: bytes) -> None:
 
 def another_than_was_proposed(member: Member, sender: str, digest: bytes) -> None:
     leave(member, sender, digest, text_of(member, NOT_PROPOSED))
+
+
+# ── what is proposed ──
+
+
+def test_propose__texts__are_sent_before_their_digests_go_on_chain(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[bytes] = []
+
+    class Chain:
+        chain_id, address = 1, "0x5FbDB2315678afecb367f032d93F642f64180aa3"
+
+        def propose(self, account: Any, round_id: int, owners: bytes, stations: bytes, rounds: int) -> int:
+            assert done == [owners, stations], "both texts lie there"
+            done.append(b"proposed")
+            return 0
+
+    account = SimpleNamespace(address=Chain.address)
+    alice = Owner("alice", account, Chain(), 1, None)  # type: ignore[arg-type]
+    monkeypatch.setattr(mailbox, "send", lambda _, sender, digest, text, cards: done.append(digest))
+    alice.propose(*texts(PROPOSED), [], [])
+    assert done[2:] == [b"proposed"]
+    done.clear()
+
+    def gone(*_: Any) -> None:
+        raise Unreachable("the store does not answer")
+
+    monkeypatch.setattr(mailbox, "send", gone)
+    with pytest.raises(Unreachable):
+        alice.propose(*texts(PROPOSED), [], [])
+    assert done == []
 
 
 # ── what is bid ──

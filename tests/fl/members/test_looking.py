@@ -20,7 +20,7 @@ from fl.members.access import Access
 from fl.members.looking import Watcher, opened
 from fl.members.status import RoundStatus
 from scripts import status
-from tests.support.proxy import Proxy, Refuse, proxied
+from tests.support.proxy import Proxy, Reply, proxied
 
 QUICK = 0.01
 
@@ -73,7 +73,7 @@ def test_watch__node_refuses_and_comes_back__the_last_is_kept(create_round: Crea
         looks = watcher.looks(QUICK)
         first = next(looks)
         assert first.away == ""
-        proxy.fail(Refuse(503), times=10_000)
+        proxy.fail(Reply(503), times=10_000)
         away = next(looks)
         assert away.away
         assert "\n" not in away.away

@@ -9,17 +9,15 @@ from time import monotonic, sleep
 from typing import Any
 
 import pytest
-from eth_account import Account
 
 from fl.market.refusals import Again, ByHand, Never
 from fl.market.terms import GWEI, Deadlines, Policy, RoundTerms
 from fl.members.journal import Recorded, State
 from fl.members.outbox import FILLING
-from tests.fl.members.conftest import Sender
-from tests.support.proxy import Fault, LoseAnswer, LoseRequest, Refuse, Say, Stall
+from tests.fl.members.conftest import RICH, Sender
+from tests.support.proxy import Fault, LoseAnswer, LoseRequest, Reply, Say, Stall
 
 SEND = "eth_sendRawTransaction"
-RICH = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"  # an account whose key the node holds
 
 
 @contextmanager
@@ -101,7 +99,7 @@ def test_send__safe_block_asked_for__waits_for_it(sender: Sender) -> None:
 # ── the way to the node ──
 
 
-@pytest.mark.parametrize("fault", [LoseAnswer(), LoseRequest(), Refuse(429), Refuse(503), Stall(45)], ids=str)
+@pytest.mark.parametrize("fault", [LoseAnswer(), LoseRequest(), Reply(429), Reply(503), Stall(45)], ids=str)
 @pytest.mark.parametrize("method", [SEND, "eth_getTransactionReceipt", "eth_getTransactionCount"])
 def test_send__over_a_bad_line__is_done_once(sender: Sender, fault: Fault, method: str) -> None:
     sender.proxy.fail(fault, method, times=2)
@@ -125,7 +123,7 @@ def test_send__node_gone_for_long__says_so_and_is_done_later(sender: Sender) -> 
     with pytest.raises(Again, match="not final yet"):
         sender.client(longest=0.2).deposit(sender.account, 5)
     client = sender.client(silence=0.2)
-    sender.proxy.fail(Refuse(503), times=10**6)
+    sender.proxy.fail(Reply(503), times=10**6)
     with pytest.raises(Again, match=r"no node can be used: http://127.0.0.1:\d+ answers HTTP 503;"):
         client.deposit(sender.account, 5)
     sender.proxy.mend()
@@ -324,14 +322,6 @@ def test_stuck__at_the_cap__says_so_and_stays_below_it(sender: Sender) -> None:
 # ── another hand ──
 
 
-def by_another_hand(sender: Sender) -> None:
-    """The account's next transaction, an empty one, which is in no journal."""
-    fields = {"to": RICH, "value": 0, "gas": 21_000, "maxFeePerGas": 10**10, "maxPriorityFeePerGas": 10**9}
-    fields |= {"nonce": sender.nonce, "chainId": sender.node.chain_id, "type": 2}
-    signed = Account.sign_transaction(fields, sender.account.private_key)
-    sender.node.rpc(SEND, signed.raw_transaction.to_0x_hex())
-
-
 def test_account__used_by_another_hand__goes_on_with_its_nonce(sender: Sender) -> None:
     client = sender.client()
     client.deposit(sender.account, 5)
@@ -354,7 +344,7 @@ def test_account__nonce_taken_by_another_hand__is_signed_anew(sender: Sender) ->
 
 def test_account__pending_by_another_hand__is_not_touched(sender: Sender) -> None:
     sender.node.rpc("evm_setAutomine", False)
-    by_another_hand(sender)
+    sender.strange()
     with pytest.raises(ByHand, match="nonce 0 is pending that is not in the journal"):
         sender.client().deposit(sender.account, 5)
     assert sender.rows() == ()

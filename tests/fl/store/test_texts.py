@@ -1,4 +1,4 @@
-"""What proposals tell each side: read back as they were, bound by their digests, refused in one line where odd."""
+"""What proposals tell each side: read back as they were, bound by their digests, refused in one line if odd."""
 
 import json
 from collections.abc import Callable
@@ -27,6 +27,9 @@ STATIONS = StationsView(
     seed=2**63,
     rule="mean",
     tolerate=0,
+    weight_limit=4,
+    edge_rule="mean",
+    edge_tolerate=0,
 )
 OWNERS = OwnersView(9_000, ("cat", "dog"))
 
