@@ -2,9 +2,11 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from ape import networks
@@ -29,6 +31,19 @@ def proxy(node: Chain) -> Iterator[Proxy]:
     with proxied(node.uri) as proxy:
         yield proxy
     logger.set_level(level)
+
+
+@pytest.fixture(autouse=True)
+def _not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look that never comes fails its test."""
+    slept = [0.0]
+
+    def counted(seconds: float) -> None:
+        slept[0] += seconds
+        assert slept[0] < 10, "nothing is shown any more"
+        time.sleep(seconds)
+
+    monkeypatch.setattr("fl.members.looking.time", SimpleNamespace(sleep=counted))
 
 
 @contextmanager
