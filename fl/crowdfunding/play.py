@@ -21,8 +21,9 @@ from fl.members.acts import Member, NotYet
 from fl.members.facts import Chronicle, Facts
 from fl.members.owner_acts import Owner
 from fl.members.recording import document
+from fl.members.station import last_call
 from fl.members.station_acts import BaseStation
-from fl.members.steps import Done, Draw, Join, Stuck, Wait
+from fl.members.steps import Accept, Done, Draw, Join, Stuck, Train, Wait
 from fl.record.document import RoundDocument
 from fl.record.history import RoundRecord
 
@@ -131,7 +132,9 @@ class Play:
                     with self._story.telling(step, facts):
                         member.do(step, facts)
                 except NotYet as error:
-                    waiting.append(Wait(None, str(error)))
+                    trains = isinstance(step, Accept | Train)
+                    until = last_call(facts, member.conduct) if trains else None
+                    waiting.append(Wait(until, str(error)))
                     continue
                 acted = True
                 if isinstance(step, Join):
