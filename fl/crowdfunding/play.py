@@ -90,7 +90,7 @@ class Play:
         terms = terms_of(settings, stage.labels, clock.now + CREATION_SECONDS)
         round_id = market.create_round(creator, terms, listed.root)
         self._chronicle = Chronicle(market, round_id)
-        self._story = Story(watcher, market, terms)
+        self._story = Story(watcher, market, terms, {each.entry.account: each.name for each in listed.members})
         self.owners, self.stations = members_of(stage, market, round_id, listed, accounts, journals, folder, watcher)
         self._before: dict[str, int] = {}
 

@@ -1,6 +1,6 @@
 """A round in words, as it goes on: a heading when its phase begins, and what came of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from fl.crowdfunding.watcher import Watcher
@@ -31,10 +31,11 @@ class Story:
         watcher: is told.
         market: where the round is.
         terms: of the round.
+        names: of the members, by account.
     """
 
-    def __init__(self, watcher: Watcher, market: Market, terms: RoundTerms):
-        self._watcher, self._market = watcher, market
+    def __init__(self, watcher: Watcher, market: Market, terms: RoundTerms, names: Mapping[str, str]):
+        self._watcher, self._market, self._names = watcher, market, names
         self._told: set[str] = set()
         low, high = (bps / 10_000 for bps in terms.surplus_bps)
         theta = f"θ = {low}" if low == high else f"θ from {low} to {high}"
@@ -52,7 +53,8 @@ class Story:
             record = rebuild(self._market.events(facts.round_id))
             if record.theta_numerator is not None:
                 self._watcher.phase("Draw", f"θ = {record.theta_numerator / 2**64:.4f}")
-                self._watcher.did("the claimant", f"is {record.claimant}: its bids stay sealed, and all taxes are its")
+                claimant = self._names.get(record.claimant or "", record.claimant)
+                self._watcher.did("the claimant", f"is {claimant}: its bids stay sealed, and all taxes are its")
         elif isinstance(step, steps.Select):
             self._watcher.phase("Select", self._selection(facts))
 
