@@ -18,8 +18,8 @@ from analysis.consortium.cheats import (
     saying,
     signed_by,
 )
+from fl.crowdfunding.cast import Played
 from fl.crowdfunding.checks import check_artefacts
-from fl.crowdfunding.play import Played
 from fl.market.terms import Role, Status
 from fl.members.acts import Member
 from fl.members.facts import Facts
