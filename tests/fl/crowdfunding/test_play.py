@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fl.artefacts import digest_of
 from fl.crowdfunding.training import with_own_data
 from fl.market.members import UPHOLD_WITHIN
 
@@ -15,6 +14,7 @@ from analysis.check_round import check
 from fl.crowdfunding.command import play_round
 from fl.crowdfunding.settings import Misbehaviour, RoundSettings
 from fl.market.terms import GWEI, Policy
+from fl.store.artefacts import digest_of
 from fl.training.cloud import train
 from fl.training.config import DEFAULTS, METHODS, Rule, TrainingConfig
 from fl.training.contribution.points import contribution_points, total_margins
