@@ -123,7 +123,8 @@ class Market:
         at: number of the block at which views are read; None: the newest.
 
     Raises:
-        MarketError: (every method) the contract or the node refused, with the reason in words.
+        MarketError: (every method) the contract or the node refused, with the reason in words; `Again`, `Never` or
+            `ByHand` where that says what to do about it.
     """
 
     def __init__(
@@ -513,7 +514,9 @@ def asking(what: str) -> Iterator[None]:
     """Turns every way in which the contract or the node refuses into words.
 
     Raises:
-        MarketError: it did, at this step.
+        Never: the contract did, at this step.
+        Again: no node answered.
+        MarketError: something else went wrong.
     """
     try:
         yield
