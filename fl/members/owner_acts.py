@@ -144,7 +144,7 @@ class Owner(Member):
     def _own_models(self) -> ArtefactStore:
         """What nobody else may see yet, beside its journal.
 
-        In the shared store the size of an initial model would tell others before they bid, and its name confirm a guess.
+        In the shared store the size of an initial model would tell others before they bid, its name confirm a guess.
         """
         path = self.journal.path
         return ArtefactStore(Files(path.with_name(f"{path.stem}-models")))
