@@ -14,6 +14,7 @@ from fl.members.acts import Member
 from fl.members.facts import Facts
 from fl.members.order import Order
 from fl.members.station_acts import BaseStation
+from fl.members.torch_work import TorchStation
 from fl.store.signed import DeclarationStatement, Domain, Signed, UpdateStatement, sign
 from fl.training.model.spec import ModelSpec
 from fl.training.update import Update, load_update, save_update
@@ -209,8 +210,8 @@ def ill(station: BaseStation) -> None:
         return [replace(each, images=torch.full(each.images.shape, float("nan"))) for each in honest(order, index)]
 
     work: Any = station.work
-    honest = work.clients_of
-    station.work = replace(work, clients_of=lambda order, index: clients(honest, order, index))
+    honest = (work if isinstance(work, TorchStation) else work.alone).clients_of
+    station.work = TorchStation(lambda order, index: clients(honest, order, index))
 
 
 CHEATS: dict[str, tuple[Cheat, str]] = {

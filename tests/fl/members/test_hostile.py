@@ -159,7 +159,7 @@ def with_other_labels(order: Order) -> Order:
 ORDERS: dict[str, tuple[Forge, str]] = {
     "unsigned": (unsigned, "signed artefact"),
     "signed by another": (lambda member, winner: order_signed_by(member)(member, winner), "is signed by"),
-    "another was signed": (signed_apart, "is not this order"),
+    "another was signed": (signed_apart, "a signed Order is about"),
     "another text": (order_signed_by(None, of_another_text), "not of the model that was proposed"),
     "garbage": (lambda member, winner: bytes(100), "not sealed"),
     "large": (large, "at most"),

@@ -18,7 +18,7 @@ from fl.market.terms import GWEI, Deadlines, Role, RoundTerms, Status
 from fl.members import owner, station
 from fl.members.facts import Facts
 from fl.members.owner import NO_UPDATE, OwnerConduct
-from fl.members.rounds import Conduct
+from fl.members.rounds import Conduct, bid_name
 from fl.members.steps import (
     Abort,
     Accept,
@@ -319,14 +319,14 @@ class Player:
                 world.propose(account)
             case Commit():
                 fresh = {"bids": [1] * len(world.models), "salt": account[2:].rjust(64, "0")}
-                bid = self.notes.setdefault("bid", fresh)
+                bid = self.notes.setdefault(bid_name(world.record), fresh)
                 salt = bytes.fromhex(bid["salt"])
                 words = pack_bids(bid["bids"])
                 world.commit(account, commitment_of(CHAIN, CONTRACT, ROUND, account, words, salt))
             case Draw():
                 world.draw()
             case Reveal():
-                bid = self.notes["bid"]
+                bid = self.notes[bid_name(world.record)]
                 world.reveal(account, pack_bids(bid["bids"]), bytes.fromhex(bid["salt"]))
             case Select():
                 world.select()
@@ -508,7 +508,7 @@ def test_next_step__where_nobody_leaves_anything_out__the_round_ends_before_its_
 
 
 NOTES: dict[str, list[Any]] = {
-    "bid": [{"bids": [1], "salt": "11" * 32}, {"bids": [2, 3], "salt": "22" * 32}],
+    "bid-1": [{"bids": [1], "salt": "11" * 32}, {"bids": [2, 3], "salt": "22" * 32}],
     "claim": [{"initial": "0x" + "11" * 32}],
     "order": [{"order": "00"}, {"refused": "no"}],
     "delivered": [True],
@@ -564,7 +564,7 @@ def check(player: Player, world: World, facts: Facts, notes: Mapping[str, Any], 
         assert isinstance(step, Reveal | Stuck | Wait)
         if isinstance(step, Wait):
             assert step.until is not None and step.until < AT.reveal
-        if notes.get("bid") is None:
+        if not any(name.startswith("bid-") for name in notes):
             assert isinstance(step, Stuck)
     if account in world.recorders and world.status is Status.TRAINING and world.now < AT.train:
         left = world.rounds - seat.recorded
@@ -644,6 +644,6 @@ def test_reveal__draw_that_is_not_final__waits_for_half_of_the_time_at_most() ->
 def test_next_step__journal_of_another_bid__says_so_in_time_and_reveals_nothing() -> None:
     world, players = World(1, 0, 0), five()
     player = first(world, players, Reveal)
-    for notes in ({}, {**player.notes, "bid": {"bids": [9], "salt": "44" * 32}}):
+    for notes in ({}, {**player.notes, bid_name(world.record): {"bids": [9], "salt": "44" * 32}}):
         stuck = player.next_step(player.facts(world), notes)
         assert isinstance(stuck, Stuck) and "put back" in stuck.why and world.now < AT.reveal
