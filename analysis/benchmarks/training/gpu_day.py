@@ -138,7 +138,9 @@ def steps(out: Path, data: Path, device: str, tiny: bool) -> Iterator[Step]:
     yield Step(
         "paper-run", _words(f"{ours} paper-run{setting}{size}", *where, "--out", str(out / "paper-run.json")), 300
     )
-    words = _words(f"-m analysis.figures.gpu_trainings{' --tiny' * tiny}", *where, "--out", str(out / "figure.json"))
+    words = _words(
+        f"-m analysis.figures.accuracy_trainings{' --tiny' * tiny}", *where, "--out", str(out / "figure.json")
+    )
     yield Step("figure", words, 300)
     for model, batch in sizes:
         yield device_step(f"compiled-{model}", model, batch, (PLAIN, COMPILED))

@@ -12,7 +12,7 @@ import torch
 from analysis.benchmarks.training import inputs
 from analysis.benchmarks.training.contenders import sgd
 from analysis.benchmarks.training.contenders.job import Job
-from fl.training.model.parameters import State
+from fl.training.model.artefact import load_state, save_state
 
 
 def run(job: Job) -> None:
@@ -33,9 +33,10 @@ def run(job: Job) -> None:
     state = setting.initial
     for _ in range(job.rounds):
         for connection in connections:
-            connection.send(state)
-        replies: list[tuple[State, int]] = [connection.recv() for connection in connections]
-        state = {name: torch.stack([share[name] for share, _ in replies]).sum(0) for name in state}
+            connection.send(save_state(state))  # torch would send a file, which ends with the process that made it
+        replies: list[tuple[bytes, int]] = [connection.recv() for connection in connections]
+        shares = [load_state(data) for data, _ in replies]
+        state = {name: torch.stack([share[name] for share in shares]).sum(0) for name in state}
         module.load_state_dict(state)
         job.round_ends(sum(steps for _, steps in replies), sgd.judge(module, test))
     job.ends(state, [inputs.images_digest(samples) for samples in setting.clients])
@@ -49,7 +50,7 @@ def _serve(connection: Connection, data: str, device: str, numbers: Sequence[int
     total = sum(len(samples) for samples in setting.clients)
     module = setting.module().to(device)
     for global_round in range(rounds):
-        state = connection.recv()
+        state = load_state(connection.recv())
         combined = {name: torch.zeros_like(tensor, device=device) for name, tensor in state.items()}
         steps = 0
         for number, samples in clients.items():
@@ -58,4 +59,4 @@ def _serve(connection: Connection, data: str, device: str, numbers: Sequence[int
             steps += sgd.train(module, samples, orders, workload.batch_size, workload.learning_rate, workload.momentum)
             for name, tensor in module.state_dict().items():
                 combined[name] += tensor * (len(samples) / total)
-        connection.send(({name: tensor.cpu() for name, tensor in combined.items()}, steps))
+        connection.send((save_state(combined), steps))

@@ -18,7 +18,7 @@ from PIL import Image
 from analysis.benchmarks.training import device_step, gpu_day
 from analysis.benchmarks.training.__main__ import main
 from analysis.benchmarks.training.gpu_day import Step, fastest, play, steps, unpack
-from analysis.figures import gpu_trainings
+from analysis.figures import accuracy_trainings
 from fl.training.data.dataset import load_dataset
 from fl.training.errors import DataError
 
@@ -136,7 +136,7 @@ def commands(out: Path, *, tiny: bool) -> list[Step]:
 def test_steps__options__are_those_of_their_commands(tmp_path: Path, tiny: bool) -> None:
     """An option that is not there would be found only where the GPU is."""
     groups = {"analysis.benchmarks.training": main}
-    alone = {"device_step": device_step.main, "gpu_trainings": gpu_trainings.main}
+    alone = {"device_step": device_step.main, "accuracy_trainings": accuracy_trainings.main}
     parsed = []
     for step in commands(tmp_path, tiny=tiny):
         flag, module, *options = step.arguments

@@ -10,14 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
+import torch
 from rich.console import Console
 
-from analysis.benchmarks.training import record
-from analysis.figures import accuracy
-from analysis.figures import record as figures
+from analysis.figures import accuracy, record
 from analysis.figures.figure import FigureError, Request, Setting
 from analysis.figures.trainings import train_all
-from analysis.provenance import write_document
+from analysis.provenance import machine, write_document
+from fl.training.errors import TrainingError
 from fl.training.model.runtime import pick_device
 
 
@@ -37,29 +37,23 @@ def main(data_dir: Path, device: str, train_images: int | None, tiny: bool, out:
         plan = replace(plan, model="small-cnn", train_images=20, rounds=1, test_images=2)
     done = []
     try:
-        markets = figures.read("accuracy", Setting.CPU)["data"]["markets"]
+        markets = record.read("accuracy", Setting.CPU)["data"]["markets"]
         ordered = [
             (panel, market)
             for together in zip(*markets.values(), strict=True)
             for panel, market in zip(markets, together, strict=True)
         ]
-        machine, versions, sources = record.here(pick_device(device).type)
+        gpu = torch.cuda.get_device_name() if pick_device(device).type == "cuda" else None
+        head = {"machine": machine(record.WATCHED), "gpu": gpu, "torch": torch.__version__, "settings": plan.as_json()}
         request = Request(False, data_dir=str(data_dir), device=device)
         for panel, market in ordered[: 1 if tiny else None]:
             trainings = [accuracy.training_of(market, strategy) for strategy in accuracy.STRATEGIES]
             found = train_all(plan, trainings, request)
             curves = {strategy: found[each] for strategy, each in zip(accuracy.STRATEGIES, trainings, strict=True)}
             done.append({"panel": panel, "seed": market["seed"], "accuracy": curves})
-            document = {
-                **sources,
-                "machine": machine,
-                "versions": versions,
-                "settings": plan.as_json(),
-                "markets": done,
-            }
-            write_document(out, document)
+            write_document(out, {**head, "markets": done})
             console.print(f"{panel}, seed {market['seed']}: done", highlight=False)
-    except FigureError as error:
+    except (FigureError, TrainingError) as error:
         raise click.ClickException(str(error)) from None
 
 
