@@ -14,6 +14,7 @@ from fl.crowdfunding.play import Played
 from fl.crowdfunding.watcher import Watcher
 from fl.market.members import Member
 from fl.market.terms import GWEI
+from fl.record.amounts import gwei, short_gwei
 from fl.record.document import MemberEntry, RoundDocument
 
 _NAME = 15
@@ -53,19 +54,6 @@ class RichWatcher(Watcher):
         with Progress(*columns, console=self._console, transient=True, disable=not shown) as progress:
             task = progress.add_task(title, total=total)
             yield lambda: progress.advance(task)
-
-
-def gwei(wei: int) -> str:
-    """Wei as gwei with nine decimals at most, exact."""
-    whole, rest = divmod(abs(wei), GWEI)
-    text = f"{whole:,}" + (f".{rest:09}".rstrip("0") if rest else "")
-    return "−" + text if wei < 0 else text
-
-
-def short_gwei(wei: int) -> str:
-    """Wei as gwei, to two decimals where they are needed."""
-    text = f"{abs(wei) / GWEI:,.2f}".removesuffix(".00")
-    return "−" + text if wei < 0 and text != "0" else text
 
 
 def show_tables(console: Console, document: RoundDocument, played: Played) -> None:

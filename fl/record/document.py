@@ -12,7 +12,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from fl.faults import Fault
 from fl.market.events import Transaction
-from fl.market.terms import Role, Status
+from fl.market.terms import Deadlines, Role, Status
 from fl.market.views import OwnersView, StationsView
 from fl.record.history import MemberRecord, RoundRecord, Settled
 
@@ -139,6 +139,7 @@ class RoundDocument:
         theta_range: what θ was drawn from, 1/10,000.
         theta_numerator: θ · 2^64; 0 where it was not drawn.
         claimant: account; None where nothing was drawn.
+        deadlines: Unix times at which the phases close.
         threshold: a verdict needs more than this part of the electors, 1/10,000.
         tolerance: a measured accuracy may be so much below the claimed one, 1/10,000.
         policy: the owners', "equal" or "capability".
@@ -159,6 +160,7 @@ class RoundDocument:
     caps: Caps
     bond: int
     contribution_stake: int
+    deadlines: Deadlines
     threshold: int
     tolerance: int
     policy: str
@@ -197,9 +199,9 @@ def document_of(
     chain_id: int,
     contract: str,
     record: RoundRecord,
-    texts: Sequence[tuple[OwnersView, StationsView]],
+    texts: Sequence[tuple[OwnersView, StationsView]] | None,
     training: TrainingEntry | None,
-    balances: Mapping[str, Balances],
+    balances: Mapping[str, Balances] | None,
     transactions: Sequence[Transaction],
 ) -> RoundDocument:
     """The document of a finished round.
@@ -208,15 +210,17 @@ def document_of(
         chain_id: where it was played.
         contract: address.
         record: what the chain's logs say.
-        texts: what each proposal told the two sides.
+        texts: what each proposal told the two sides; None: the chain alone is known, which has the reported claim only.
         training: None where nothing was trained.
-        balances: by account.
+        balances: by account; None: they are not known either, and count from 0.
         transactions: of the round.
 
     Raises:
         KeyError: the round is not over.
     """
     terms, stations = record.terms, record.side(Role.BASE_STATION)
+    if balances is None:
+        balances = {each.account: Balances(0, each.change) for each in record.members.values()}
     return RoundDocument(
         format=FORMAT,
         chain_id=chain_id,
@@ -228,6 +232,7 @@ def document_of(
         caps=Caps(terms.max_owner_bid, terms.max_station_bid),
         bond=terms.bond,
         contribution_stake=terms.contribution_stake,
+        deadlines=terms.deadlines,
         threshold=terms.threshold_bps,
         tolerance=terms.tolerance_bps,
         policy=terms.owner_policy.name.lower(),
@@ -257,22 +262,30 @@ def _pool(record: RoundRecord) -> int:
     return whole // ((stations - 1) * 2**64)
 
 
-def _models(record: RoundRecord, texts: Sequence[tuple[OwnersView, StationsView]]) -> tuple[ModelEntry, ...]:
+def _models(record: RoundRecord, texts: Sequence[tuple[OwnersView, StationsView]] | None) -> tuple[ModelEntry, ...]:
     stations = len(record.committed(Role.BASE_STATION))
+    told: list[tuple[tuple[str, ...], int, str]]
+    if texts is not None:
+        told = [(owners.targets, owners.claimed_accuracy_bps, theirs.initial_model) for owners, theirs in texts]
+    else:
+        opened = 0 if record.result is None else record.result[1]
+        told = [((), opened if number == record.selected else 0, "") for number in range(len(record.models))]
     return tuple(
         ModelEntry(
             proposer=model.proposer,
             live=model.live,
-            targets=owners.targets,
+            targets=targets,
             global_rounds=model.global_rounds,
-            initial_digest=theirs.initial_model,
-            claimed_accuracy=owners.claimed_accuracy_bps / 10_000,
+            initial_digest=initial_digest,
+            claimed_accuracy=claimed_bps / 10_000,
             value=value,
             cost=cost,
             # Nothing is opened in a round that cannot be held.
             margin=((stations - 1) * value - stations * cost) // max(1, stations - 1),
         )
-        for model, (owners, theirs), value, cost in zip(record.models, texts, *record.sums(), strict=True)
+        for model, (targets, claimed_bps, initial_digest), value, cost in zip(
+            record.models, told, *record.sums(), strict=True
+        )
     )
 
 
