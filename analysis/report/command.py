@@ -1,0 +1,57 @@
+"""What `ape run report` does, and `ape run crowdfund_round` at its end: a page, from a document or from the chain."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ape.api import ProviderAPI
+
+from analysis.report.page import write
+from analysis.report.source import ReportError, from_chain, from_document, from_file
+from fl.crowdfunding.folder import DOCUMENT, REPORT
+from fl.crowdfunding.network import connected
+from fl.market.client import Market
+from fl.record.document import RoundDocument
+
+
+def report(round_: str, contract: str | None, provider: ProviderAPI, out: Path | None) -> Path:
+    """Write the page of a round.
+
+    Args:
+        round_: a `round.json`, the folder that it lies in, or the number of a round on chain.
+        contract: the deployment that has it; only for a number.
+        provider: the node that has the deployment, not yet connected; only for a number.
+        out: the page; None: `report.html` beside the document, or `report-NUMBER.html` here.
+
+    Returns:
+        The page.
+
+    Raises:
+        Fault: there is no such round, or it is not over.
+        OSError: a file cannot be read or written.
+    """
+    if not round_.isdecimal() or Path(round_).exists():
+        path = Path(round_)
+        path = path / DOCUMENT if path.is_dir() else path
+        if contract is not None:
+            raise ReportError(f"--contract names a round on chain by its number, and {round_} is a file: leave one out")
+        if not path.exists():
+            raise ReportError(f"{path} is not there: name a round.json or, with --contract, the number of a round")
+        source, page = from_file(path), out or path.with_name(REPORT)
+    else:
+        if contract is None:
+            raise ReportError(f"round {round_} of which contract? Name it with --contract, and its node with --network")
+        with connected(provider):
+            source, page = from_chain(Market.at(contract), int(round_)), out or Path(f"report-{round_}.html")
+    write(source, page)
+    return page
+
+
+def report_of_document(document: RoundDocument, path: Path, page: Path) -> None:
+    """Write the page of a round whose document lies at a path.
+
+    Raises:
+        ReportError: it contradicts itself.
+        OSError: the page cannot be written.
+    """
+    write(from_document(document, path), page)
