@@ -53,7 +53,7 @@ class Reasons:
         steps: the models that decide its tax.
         left_out: models that are not among them.
         pivotal: whether the choice turned on it.
-        tax: what is collected of its Clarke tax, wei.
+        tax, slashed: what is collected of its Clarke tax and of its bond, wei.
         misconduct: what its bond was taken for, in words; empty if it was not.
     """
 
@@ -69,6 +69,7 @@ class Reasons:
     left_out: int
     pivotal: bool
     tax: int
+    slashed: int
     without: int | None
     misconduct: str
 
@@ -153,6 +154,7 @@ class _Reasoner:
             left_out=left_out,
             pivotal=pivotal,
             tax=dues.tax,
+            slashed=dues.slashed,
             without=without,
             misconduct=misconduct,
         )
@@ -172,7 +174,7 @@ class _Reasoner:
         change = entry.lot - entry.payment
         if self.result.status == "nothing trained" and member.committed:
             return change
-        if bid is None or self.result.status != "settled" or self.document.punished:
+        if bid is None or self.result.status != "settled" or self.document.punished or not self.recorders:
             return None
         if is_owner:
             return bid * WEI_PER_GWEI + change

@@ -63,6 +63,8 @@ def document_of_facts(round_: Round, labels: Sequence[str] = ("0", "1", "9")) ->
         labels: that each model tells apart.
     """
     result = settle_round(round_)
+    if result.selected is None:
+        round_ = replace(round_, stations=tuple(replace(station, recorded=0) for station in round_.stations))
     accounts = [_hash("owner", i, 40) for i in range(len(round_.owners))]
     station_accounts = [_hash("station", j, 40) for j in range(len(round_.stations))]
     owners = tuple(

@@ -81,8 +81,9 @@ class Source:
 
     @cached_property
     def discrepancies(self) -> tuple[str, ...]:
-        """Where the round is not what the reference makes of it; not looked for before all is settled."""
-        return () if self.unsettled or self.unclaimed else tuple(check(to_json(self.document)))
+        """Where the round is not what the reference makes of it; on chain not looked for before all is settled."""
+        waits = not self.off_chain and (self.unsettled or self.unclaimed)
+        return () if waits else tuple(check(to_json(self.document)))
 
 
 def from_file(path: Path) -> Source:

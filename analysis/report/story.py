@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from analysis.report.reasons import Reasons
 from analysis.report.source import Source
-from analysis.report.words import counted, listing, names_of, percent, shown
+from analysis.report.words import counted, names_of, percent, shown
 from fl.record.amounts import gwei, short_gwei
 
 
@@ -105,16 +105,18 @@ def _pivotal(members: Sequence[Reasons]) -> Markup:
         return Markup(
             "Nobody was pivotal: without any single member the choice would have been the same, so no tax is due."
         )
+    paying = [member for member in pivotal if member.tax]
+    if not paying:
+        return Markup(f"{counted(len(pivotal), 'member was', 'members were')} pivotal, but no tax is collected here.")
     told = [
         f"without {member.name}, {'nothing' if member.without is None else f'model {member.without}'} would have been "
         f"chosen, and it pays {gwei(member.tax)} gwei of Clarke tax for that"
-        for member in pivotal[:3]
+        for member in paying[:3]
     ]
-    rest = pivotal[3:]
-    if rest:
+    if rest := paying[3:]:
         taxes = gwei(sum(member.tax for member in rest))
-        told.append(f"{counted(len(rest), 'more member was', 'more members were')} pivotal and pay {taxes} gwei")
-    return Markup(_capital(listing(told)) + ".")
+        told.append(f"{counted(len(rest), 'more member was', 'more members were')} pivotal: {taxes} gwei")
+    return Markup(_capital("; ".join(told)) + ".")
 
 
 def _training(source: Source) -> Markup:
@@ -196,14 +198,12 @@ def _cancelled(source: Source) -> Markup:
 
 def _misconduct(members: Sequence[Reasons]) -> Markup:
     guilty = [member for member in members if member.misconduct]
-    told = [f"{member.name} {member.misconduct} and lost {gwei(member.entry.slashed)} gwei" for member in guilty[:4]]
+    told = [f"{member.name} {member.misconduct}, and lost {gwei(member.slashed)} gwei" for member in guilty[:4]]
     if len(guilty) > 4:
         told.append(f"{len(guilty) - 4} more lost theirs in part or whole")
-    return (
-        Markup("{}. What is taken of a bond is kept, and paid to nobody.").format(_capital(listing(told)))
-        if told
-        else Markup()
-    )
+    if not told:
+        return Markup()
+    return Markup(_capital("; ".join(told)) + ". What is taken of a bond is kept, and paid to nobody.")
 
 
 def _stakes(source: Source, members: Sequence[Reasons]) -> Markup:

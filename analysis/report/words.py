@@ -88,13 +88,6 @@ def counted(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
-def listing(items: list[str], most: int = 5) -> str:
-    """As in `a, b and c`, and `a, b and 7 more` beyond so many."""
-    if len(items) > most:
-        items = [*items[: most - 1], f"{len(items) - most + 1} more"]
-    return " and ".join(filter(None, [", ".join(items[:-1]), items[-1]])) if items else ""
-
-
 def names_of(document: RoundDocument) -> dict[str, str]:
     """As in `owner 1`, `base station 2`, by account."""
     return {
