@@ -47,8 +47,11 @@ def cells(page: str) -> list[str]:
     return [" ".join(re.sub("<[^>]*>", "", cell).split()) for cell in found]
 
 
-def test_html__from_the_document__differs_only_where_the_chain_does_not_know(market: Devnode) -> None:
-    source = source_of(settled(market, "settled"))
+def test_html__from_the_document__differs_only_where_the_chain_does_not_know(create_round: CreateRound) -> None:
+    live = create_round().voted()
+    live.settled()
+    live.claim_lot().send()
+    source = source_of(live)
     document = source.document
     assert document.training is not None
     told = replace(

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
+from analysis.benchmarks.pages.report import MODELS, MOST_BYTES, OWNERS, STATIONS
 from analysis.report.flow import HELD, KEPT, LOT, SINKS, SOURCES, flows_of, out_of_balance, through
 from analysis.report.page import html
 from analysis.report.reasons import Reasons, reasons_of
-from analysis.report.sample import document_of_facts
+from analysis.report.sample import document_of_facts, random_round
 from analysis.report.source import ReportError, Source, from_document
 from analysis.report.story import story_of
 from analysis.round_facts import Round
@@ -162,3 +163,11 @@ def test_html__a_round_that_contradicts_itself__is_refused_in_one_line(field: st
     broken = replace(document_of_facts(SETTLED), **{field: wrong})
     with pytest.raises(ReportError, match="contradicts itself"):
         html(from_document(broken, Path("round.json")))
+
+
+def test_html__500_members_and_32_models__under_3_mb() -> None:
+    source = source_of(random_round(OWNERS, STATIONS, MODELS))
+    assert (OWNERS + STATIONS, MODELS) == (500, 32)
+    page = html(source)
+    assert len(page.encode()) < MOST_BYTES
+    assert page.count("<details") == 500
