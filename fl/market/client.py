@@ -21,9 +21,9 @@ from eth_utils import keccak, to_checksum_address
 from ethpm_types import ContractType
 from ethpm_types.abi import EventABI
 from hexbytes import HexBytes
-from web3.exceptions import Web3Exception
+from web3.exceptions import BlockNotFound, Web3Exception
 
-from fl.market.events import Event, Transaction
+from fl.market.events import Block, Event, Transaction
 from fl.market.refusals import MarketError, explain
 from fl.market.terms import Phase, Role, RoundTerms, Stage, Status
 
@@ -356,11 +356,16 @@ class Market:
 
     # ── logs ──
 
-    def events(self, round_id: int, first_block: int | None = None) -> list[Event]:
-        """Every log of a round, in the order of the chain; from a block on, None: from the deployment on."""
+    def events(self, round_id: int | None, first_block: int | None = None) -> list[Event]:
+        """Every log of a round, in the order of the chain; from a block on, None: from the deployment on.
+
+        Args:
+            round_id: its number; None: of every round.
+            first_block: its number.
+        """
         abis = [abi for abi in self.contract.contract_type.events if abi.inputs[0].name == "roundId"]
         inputs = {abi.name: {each.name: each for each in abi.inputs} for abi in abis}
-        topics = [None, HexBytes(round_id.to_bytes(32, "big"))]
+        topics = [] if round_id is None else [None, HexBytes(round_id.to_bytes(32, "big"))]
         logs = self._logs(abis, topics, self._first_block() if first_block is None else first_block)
         times = {block: self._time_of(block) for block in {int(log.block_number) for log in logs}}
         return [
@@ -401,10 +406,21 @@ class Market:
             logs=tuple(each.trace for each in logs),
         )
 
-    def _time_of(self, block: int) -> int:
+    def block(self, number: int | None = None) -> Block | None:
+        """A block; None: the newest. None where the chain has none of that number."""
         web3 = self.contract.provider.web3
         with asking("block"):
-            return int(web3.eth.get_block(block)["timestamp"])
+            try:
+                found = web3.eth.get_block("latest" if number is None else number)
+            except BlockNotFound:
+                return None
+        return Block(int(found["number"]), HexBytes(found["hash"]).to_0x_hex(), int(found["timestamp"]))
+
+    def _time_of(self, number: int) -> int:
+        block = self.block(number)
+        if block is None:
+            raise MarketError(f"block {number} was there and is not any more: ask again")
+        return block.time
 
     def _logs(self, abis: Sequence[EventABI], topics: Sequence[Any], first_block: int) -> list[ContractLog]:
         provider = self.contract.provider

@@ -1,0 +1,92 @@
+"""The live page served from a thread of the test, and a relay to a node that can be cut."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import uvicorn
+
+from fl.market.client import Market
+from web.app import app_of
+from web.reader import Reader
+
+SECONDS = 0.1
+
+
+@contextmanager
+def serving(market: Market) -> Iterator[str]:
+    """The address of a server of a deployment's rounds, for as long as it is needed."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        app = app_of(Reader(market).poll, SECONDS)
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(20)
+            assert not thread.is_alive(), "the server does not end"
+
+
+class Relay:
+    """Passes connections on to an address of this machine, until it is cut, and again once it is mended."""
+
+    def __init__(self, port: int):
+        self._to = port
+        self._whole = True
+        self._ends: set[socket.socket] = set()
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.address = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def cut(self) -> None:
+        """Whoever is connected, or connects, is hung up on."""
+        self._whole = False
+        for end in list(self._ends):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def mend(self) -> None:
+        """Connections are passed on again."""
+        self._whole = True
+
+    def close(self) -> None:
+        """For good."""
+        self.cut()
+        self._listening.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                near, _ = self._listening.accept()
+                if not self._whole:
+                    near.close()
+                    continue
+                far = socket.create_connection(("127.0.0.1", self._to))
+                self._ends |= {near, far}
+                for pair in ((near, far), (far, near)):
+                    threading.Thread(target=self._pass, args=pair, daemon=True).start()
+
+    def _pass(self, one: socket.socket, other: socket.socket) -> None:
+        with suppress(OSError):
+            while part := one.recv(65536):
+                other.sendall(part)
+        for end in (one, other):
+            self._ends.discard(end)
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+
+
+def wait_for(what: str, true: object, seconds: float = 20) -> None:
+    """Until a condition, a function without arguments, is true."""
+    assert callable(true)
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, f"it never came to this: {what}"
+        time.sleep(0.05)

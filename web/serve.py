@@ -1,0 +1,52 @@
+"""`ape run explorer`: the server on its address, with a reader on its node."""
+
+from __future__ import annotations
+
+import socket
+
+import click
+import uvicorn
+from ape.api import ProviderAPI
+
+from fl.crowdfunding.network import connected
+from fl.faults import Fault
+from fl.market.client import Market
+from fl.market.deployment import check_address
+from web.app import app_of
+from web.reader import Reader
+
+
+class ServerError(Fault):
+    """The address cannot be listened on."""
+
+
+def serve(provider: ProviderAPI, contract: str, host: str, port: int) -> None:
+    """Serve until it is interrupted.
+
+    Args:
+        provider: a node, not yet connected.
+        contract: address of the deployment.
+        host: address that is listened on.
+        port: 0: any free one.
+
+    Raises:
+        Fault: the node, the contract or the address cannot be used.
+    """
+    check_address(contract)
+    with connected(provider), _listening(host, port) as listening:
+        reader = Reader(Market.at(contract))
+        name, found = listening.getsockname()[:2]
+        click.echo(f"Rounds of {contract}: http://{f'[{name}]' if ':' in name else name}:{found}  (Ctrl-C ends)")
+        config = uvicorn.Config(
+            app_of(reader.poll), log_level="warning", access_log=False, timeout_graceful_shutdown=1, server_header=False
+        )
+        uvicorn.Server(config).run(sockets=[listening])
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        reason = error.strerror or error
+        raise ServerError(f"--host {host} --port {port} cannot be listened on: {reason}") from error
