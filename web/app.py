@@ -65,6 +65,7 @@ class Board:
     snapshot: Snapshot = field(default_factory=Snapshot)
     version: int = 0
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _drawing: asyncio.Lock = field(default_factory=asyncio.Lock)
     _made: dict[str, tuple[object, str]] = field(default_factory=dict)
 
     async def run(self) -> None:
@@ -120,8 +121,9 @@ class Board:
         def make() -> str:
             return self.templates.get_template("_report.html").render(**context(source))
 
-        name = f"report {seen.record.round_id}"
-        return await to_thread.run_sync(lambda: self.made(name, seen.report, make))
+        # One at a time: matplotlib draws in one thread only, and who comes second finds it made.
+        async with self._drawing:
+            return await to_thread.run_sync(self.made, f"report {seen.record.round_id}", seen.report, make)
 
     def _render(self, template: str, **values: Any) -> str:
         return self.templates.get_template(template).render(snapshot=self.snapshot, **values)

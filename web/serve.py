@@ -33,7 +33,7 @@ def serve(provider: ProviderAPI, contract: str, host: str, port: int) -> None:
         Fault: the node, the contract or the address cannot be used.
     """
     check_address(contract)
-    with connected(provider), _listening(host, port) as listening:
+    with _listening(host, port) as listening, connected(provider):
         reader = Reader(Market.at(contract))
         name, found = listening.getsockname()[:2]
         click.echo(f"Rounds of {contract}: http://{f'[{name}]' if ':' in name else name}:{found}  (Ctrl-C ends)")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Request
+from playwright.sync_api import Browser, Page, Request, ViewportSize
 
 from tests.support.pages import ROOT
 from web import chromium
@@ -19,7 +19,7 @@ REQUIRED = "HCFL_BROWSER"
 """Set where a missing browser is a failure: `.ci/run` sets it."""
 
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
-DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+DESKTOP, PHONE = ViewportSize(width=1280, height=900), ViewportSize(width=390, height=844)
 SERIOUS = ("serious", "critical")
 
 
@@ -76,7 +76,7 @@ def _failed(request: Request) -> list[str]:
 
 
 @contextmanager
-def visit(browser: Browser, address: str | Path, size: dict[str, int] = DESKTOP, **options: Any) -> Iterator[Visit]:
+def visit(browser: Browser, address: str | Path, size: ViewportSize = DESKTOP, **options: Any) -> Iterator[Visit]:
     """Open a page in a window of its own."""
     context = browser.new_context(viewport=size, **options)
     page = context.new_page()

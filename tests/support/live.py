@@ -34,9 +34,14 @@ def serving(market: Market) -> Iterator[str]:
 
 
 class Relay:
-    """Passes connections on to an address of this machine, until it is cut, and again once it is mended."""
+    """Passes connections on to a port of this machine, until it is cut, and again once it is mended.
+
+    Attributes:
+        requests: pieces that were passed on to there: of requests as short as those of a reader, each is one.
+    """
 
     def __init__(self, port: int):
+        self.requests = 0
         self._to = port
         self._whole = True
         self._ends: set[socket.socket] = set()
@@ -69,12 +74,13 @@ class Relay:
                     continue
                 far = socket.create_connection(("127.0.0.1", self._to))
                 self._ends |= {near, far}
-                for pair in ((near, far), (far, near)):
+                for pair in ((near, far, True), (far, near, False)):
                     threading.Thread(target=self._pass, args=pair, daemon=True).start()
 
-    def _pass(self, one: socket.socket, other: socket.socket) -> None:
+    def _pass(self, one: socket.socket, other: socket.socket, counted: bool) -> None:
         with suppress(OSError):
             while part := one.recv(65536):
+                self.requests += counted
                 other.sendall(part)
         for end in (one, other):
             self._ends.discard(end)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from analysis.devnode.market import Market as Devnode
 from analysis.devnode.rounds import CreateRound
@@ -97,7 +97,7 @@ def test_round__each_end__has_its_report_in_place(browser: Browser, served: str,
 
 @pytest.mark.parametrize("size", [pytest.param(DESKTOP, id="desktop"), pytest.param(PHONE, id="phone")])
 def test_round__in_training__axe_finds_no_serious_fault_and_all_fits(
-    browser: Browser, served: str, create_round: CreateRound, size: dict[str, int]
+    browser: Browser, served: str, create_round: CreateRound, size: ViewportSize
 ) -> None:
     round_ = create_round().selected()
     scheme = "dark" if size == PHONE else "light"

@@ -34,15 +34,16 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
     return page_of
 
 
-@pytest.mark.parametrize("size", [pytest.param(DESKTOP, id="desktop"), pytest.param(PHONE, id="phone")])
 @pytest.mark.parametrize("end", ENDS)
-def test_report__each_end__opens_whole_and_quiet(
-    browser: Browser, written: Written, end: str, size: dict[str, int]
+def test_report__each_end__opens_whole_and_quiet_on_desktop_and_phone(
+    browser: Browser, written: Written, end: str
 ) -> None:
     path = written(document_of_facts(ENDS[end]))
-    with visit(browser, path, size) as seen:
+    with visit(browser, path) as seen:
         assert seen.page.locator("h1 .badge").inner_text() == status_of(end)
         assert seen.page.locator("#story p").count() >= 3
+        assert seen.overflow == 0
+        seen.page.set_viewport_size(PHONE)
         assert seen.overflow == 0
         assert seen.asked == [path.as_uri()], "one file, and no network"
         assert seen.said == []
