@@ -108,8 +108,7 @@ class Board:
             if seen is None:
                 return self._render("_absent.html", round_id=round_id)
             view = view_of(seen)
-            curve = json.dumps({"able": view.able, "points": view.curve})
-            return self._render("_round.html", view=view, curve=curve, report=seen.report)
+            return self._render("_round.html", view=view, curve=json.dumps(view.curve), report=seen.report)
 
         return self.made(f"round {round_id}", self.version, make)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from analysis.report.words import anchor_of
+from fl.market.events import Event
 from fl.market.terms import GWEI, Phase, Role, RoundTerms, Status
 from fl.record.history import MemberRecord, RoundRecord
 from web.reader import RoundSeen
@@ -78,8 +80,9 @@ class RoundView:
         status, phase: in words.
         closes: when the phase ends, Unix time; None: it has no end.
         counts: what has been done so far, and of how much.
-        curve: for each global round how many base stations recorded it, of how many that may, and whether the winner
-            did; what the training comes to is off chain until the vote.
+        global_rounds: for each how many base stations recorded it, of the `able` that may, and whether the winner did.
+        curve: the training as it grew: Unix time, then the parts of all updates and of all global rounds that were
+            recorded by then. What it comes to is off chain until the vote.
         accuracy: claimed, and measured by each elector, once they are public.
     """
 
@@ -95,7 +98,8 @@ class RoundView:
     models: tuple[ModelView, ...]
     theta: str
     claimant: str
-    curve: tuple[tuple[int, int, bool], ...]
+    global_rounds: tuple[tuple[int, int, bool], ...]
+    curve: tuple[tuple[int, float, float], ...]
     able: int
     claimed: float | None
     measured: tuple[tuple[str, float], ...]
@@ -134,11 +138,23 @@ def view_of(seen: RoundSeen) -> RoundView:
         ),
         theta="" if record.theta_numerator is None else f"{record.theta_numerator / 2**64:.4f}",
         claimant="" if record.claimant is None else names[record.claimant],
-        curve=tuple((number + 1, recorded[number], number in record.global_rounds) for number in range(total)),
+        global_rounds=tuple((number + 1, recorded[number], number in record.global_rounds) for number in range(total)),
+        curve=_curve(seen.events, len(able) * total, total),
         able=len(able),
         claimed=None if record.result is None else record.result[1] / 10_000,
         measured=tuple((names[vote.account], vote.measured_accuracy_bps / 10_000) for vote in record.votes),
     )
+
+
+def _curve(events: Sequence[Event], updates: int, rounds: int) -> tuple[tuple[int, float, float], ...]:
+    points: dict[int, tuple[float, float]] = {}
+    counts = Counter[str]()
+    for event in events:
+        counts[event.name] += 1
+        if event.name in ("ModelSelected", "UpdateRecorded", "GlobalRoundRecorded"):
+            # Of a second there is one point, the last.
+            points[event.time] = (counts["UpdateRecorded"] / updates, counts["GlobalRoundRecorded"] / rounds)
+    return tuple((time, *parts) for time, parts in points.items())
 
 
 def _names(record: RoundRecord) -> dict[str, str]:

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Request, ViewportSize
 
 from tests.support.pages import ROOT
-from web import chromium
+from web.browser import chromium
 
 REQUIRED = "HCFL_BROWSER"
 """Set where a missing browser is a failure: `.ci/run` sets it."""

@@ -18,7 +18,7 @@ from analysis.devnode.rounds import CreateRound
 from fl.faults import Fault
 from tests.support.browser import visit
 from tests.support.crowdfund_round import APE, ROOT
-from tests.support.live import Relay, wait_for
+from tests.support.relay import Relay, wait_for
 from web.serve import serve
 
 VIEWERS = 200

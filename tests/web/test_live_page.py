@@ -10,9 +10,9 @@ from analysis.devnode.market import Market as Devnode
 from analysis.devnode.rounds import CreateRound
 from fl.market.client import Market
 from tests.support.browser import DESKTOP, PHONE, visit
-from tests.support.live import serving
 from tests.support.play import play
 from tests.support.rounds import ENDS, status_of
+from web.browser.serving import serving
 
 STEPS = ("settled", "punished", "nothing trained", "aborted", "cancelled: too few", "cancelled: not drawn",
     "cancelled: no live model", "cancelled: not selected", "cancelled: no base station opened")  # fmt: skip

@@ -24,30 +24,27 @@
       plot = null;
       return;
     }
-    const { able, points } = JSON.parse(place.dataset.curve);
-    const data = [
-      points.map(([number]) => number),
-      points.map(([, recorded]) => recorded),
-      points.map(([, recorded, winner]) => (winner ? recorded : null)),
-    ];
+    const points = JSON.parse(place.dataset.curve);
+    const data = [0, 1, 2].map((column) => points.map((point) => point[column]));
     if (plot && plot.root.isConnected) {
       plot.setData(data);
       return;
     }
     const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
     const axis = { stroke: colour("--ink"), grid: { stroke: colour("--line") }, ticks: { stroke: colour("--line") } };
-    const whole = (u, splits) => splits.map((each) => (Number.isInteger(each) ? each : ""));
+    const percent = (u, splits) => splits.map((each) => `${Math.round(each * 100)} %`);
+    const paths = uPlot.paths.stepped({ align: 1 });
     plot = new uPlot(
       {
         width: place.clientWidth,
         height: place.clientHeight - 40,
         cursor: { show: false },
-        scales: { x: { time: false, range: [0.5, Math.max(points.length, 1) + 0.5] }, y: { range: [0, able + 0.5] } },
-        axes: [{ ...axis, label: "global round", values: whole }, { ...axis, label: "recorded", values: whole }],
+        scales: { x: { range: (u, least, most) => [least, Math.max(most, least + 60)] }, y: { range: [0, 1] } },
+        axes: [axis, { ...axis, label: "recorded", values: percent, size: 60 }],
         series: [
-          { label: "global round" },
-          { label: "base stations that recorded", stroke: colour("--series-1"), width: 2, points: { show: true } },
-          { label: "the winner too", stroke: colour("--series-2"), width: 0, points: { show: true, size: 11, width: 2 } },
+          { label: "time" },
+          { label: "updates of the base stations", stroke: colour("--series-1"), width: 2, paths, points: { show: true } },
+          { label: "global rounds of the winner", stroke: colour("--series-2"), width: 2, dash: [6, 4], paths },
         ],
         legend: { live: false },
       },

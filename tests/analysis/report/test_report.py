@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from analysis.benchmarks.pages.report import MODELS, MOST_BYTES, OWNERS, STATIONS
 from analysis.report.flow import HELD, KEPT, LOT, SINKS, SOURCES, flows_of, out_of_balance, through
 from analysis.report.page import html
 from analysis.report.reasons import Reasons, reasons_of
@@ -19,6 +18,7 @@ from analysis.round_facts import Round
 from tests.analysis.report.test_words import HOSTILE, Read
 from tests.analysis.round_strategies import rounds
 from tests.support.rounds import ENDS, SETTLED, status_of
+from web.browser.opening import MODELS, MOST_BYTES, OWNERS, STATIONS
 
 
 def source_of(round_: Round) -> Source:

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser
 from analysis.report.page import write
 from analysis.report.sample import document_of_facts, random_round
 from analysis.report.source import from_document
-from web.chromium import started
+from web.browser.chromium import started
 
 OWNERS, STATIONS, MODELS = 250, 250, 32
 MOST_BYTES = 3_000_000

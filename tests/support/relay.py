@@ -1,36 +1,11 @@
-"""The live page served from a thread of the test, and a relay to a node that can be cut."""
+"""A relay to a node that can be cut."""
 
 from __future__ import annotations
 
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-
-import uvicorn
-
-from fl.market.client import Market
-from web.app import app_of
-from web.reader import Reader
-
-SECONDS = 0.1
-
-
-@contextmanager
-def serving(market: Market) -> Iterator[str]:
-    """The address of a server of a deployment's rounds, for as long as it is needed."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        app = app_of(Reader(market).poll, SECONDS)
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join(20)
-            assert not thread.is_alive(), "the server does not end"
+from contextlib import suppress
 
 
 class Relay:
