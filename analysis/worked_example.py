@@ -24,8 +24,8 @@ from analysis.round_facts import Dues, Member, Round
 from analysis.settlement import settle_round
 from fl.crowdfunding.settings import RoundSettings
 from fl.crowdfunding.valuations import claimant_of, draw, terms_of
-from fl.market.members import worth_of
-from fl.market.views import OwnersView
+from fl.members.plan import by_label
+from fl.store.texts import OwnersView
 
 ROUND = Path(__file__).with_suffix(".json")
 PAGE = ROOT / "README.md"
@@ -62,7 +62,7 @@ def _truth(document: Document, side: str) -> list[int]:
     valuations = draw(settings, LABELS)
     if side == "owners":
         view = OwnersView(round(model["claimed_accuracy"] * BASIS_POINTS), tuple(model["targets"]))
-        worths = [worth_of(values, view) for values in valuations.values]
+        worths = [by_label(values)(view) for values in valuations.values]
     else:
         worths = [cost * len(model["targets"]) for cost in valuations.costs]
     for worth, member in zip(worths, document[side], strict=True):
@@ -179,7 +179,7 @@ def _drawn(seed: int) -> tuple[Round, list[tuple[int, ...]]]:
     views = [OwnersView(settings.claimed_accuracy_bps, model) for model in models]
     costs = [tuple(cost * len(model) for model in models) for cost in valuations.costs]
     round_ = Round(
-        owners=tuple(Member(tuple(worth_of(values, view) for view in views)) for values in valuations.values),
+        owners=tuple(Member(tuple(by_label(values)(view) for view in views)) for values in valuations.values),
         stations=tuple(Member(bids, revealed=number != claimant, recorded=1) for number, bids in enumerate(costs)),
         proposers=tuple(range(settings.owners)),
         claimant=claimant,

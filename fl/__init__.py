@@ -1,1 +1,1 @@
-"""What the members of a round run: `training` knows no chain, `market` no torch, `artefacts` neither."""
+"""What the members of a round run: `training` knows no chain, `market` no torch, `store` neither."""

@@ -9,6 +9,8 @@ from ape.cli import network_option
 # `ape run` has the project on Python's path only while it loads this file; these packages then find their own modules.
 import analysis  # noqa: F401
 import fl  # noqa: F401
+from fl.crowdfunding.settings import CONTRIBUTIONS
+from fl.training.config import RULES
 from scripts._command import Command
 
 
@@ -46,7 +48,21 @@ from scripts._command import Command
 @click.option("--test-images", type=int, help="Test images to judge each model by.  [default: all]")
 @click.option("--rounds", type=int, default=3, show_default=True, help="Global rounds of training.")
 @click.option("--local-epochs", type=int, help="κ1: a client's epochs between averages.  [default: the data set's]")
-@click.option("--edge-rounds", type=int, help="κ2: averages at a base station a round.  [default: the data set's]")
+@click.option("--edge-aggregations", type=int, help="κ2: averages at a base station.  [default: the data set's]")
+@click.option("--edge-rule", type=click.Choice(RULES), default="mean", help="How clients' models are combined (mean).")
+@click.option("--edge-tolerate", type=int, default=0, metavar="F", help="Wrong ones of them that it withstands.")
+@click.option(
+    "--global-rule", type=click.Choice(RULES), default="mean", help="How base stations' models are combined (mean)."
+)
+@click.option("--global-tolerate", type=int, default=0, metavar="F", help="Wrong ones of them that it withstands.")
+@click.option(
+    "--contribution",
+    type=click.Choice(CONTRIBUTIONS),
+    default="margin",
+    show_default=True,
+    help="How owners measure what base stations contributed.",
+)
+@click.option("--workers", type=int, help="Worker processes, 0 for none.  [default: one per core if that is faster]")
 @click.option("--alpha", type=float, help="Dirichlet concentration of the clients' data.  [default: IID]")
 @click.option("--claim", type=float, help="Accuracy that proposals claim, 0 … 1.  [default: the data set's]")
 @click.option("--pilot", type=float, help="Proposals claim what a pilot reaches on this part of the images, 0 … 1.")

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from analysis.report.source import Source, of_record
-from fl.market.client import Market, RoundState
-from fl.market.events import Block, Event
+from fl.market.client import Block, Market, RoundState
+from fl.market.events import Event
 from fl.market.refusals import MarketError
 from fl.market.terms import Phase
 from fl.record.history import RoundRecord, rebuild
@@ -95,19 +95,16 @@ class Reader:
         return self._snapshot
 
     def _read(self) -> Snapshot:
-        head = self._market.block()
-        if head is None:
-            raise MarketError("the node has no block")
+        head = self._market.block("latest")
         while self._marks and not self._holds(self._marks[-1], head):
             self._marks.pop()
         begin = self._marks[-1].number + 1 if self._marks else 0
         self._events = [event for event in self._events if event.block < begin]
         if begin <= head.number:
-            new = self._market.events(None, begin or None)
-            # A block that came, or went, in between is read the next time.
+            new = self._market.events(None, begin or None, head.number)
             if self._market.block(head.number) != head:
                 raise MarketError("the chain was reorganised while it was read")
-            self._events += [event for event in new if event.block <= head.number]
+            self._events += [event for event in new if "roundId" in event.values]
             self._marks = [*self._marks, head][-MOST_MARKS:]
         known = self._snapshot
         ahead = known.ahead if head == known.head else max(0, head.time - int(self._clock()))
@@ -115,7 +112,9 @@ class Reader:
 
     def _holds(self, mark: Block, head: Block) -> bool:
         """Whether a block that was read is still one of the chain."""
-        return mark == head if mark.number == head.number else self._market.block(mark.number) == mark
+        if mark.number >= head.number:
+            return mark == head
+        return self._market.block(mark.number) == mark
 
     def _rounds(self) -> dict[int, RoundSeen]:
         by_round: dict[int, list[Event]] = {}

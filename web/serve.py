@@ -8,9 +8,9 @@ import click
 import uvicorn
 from ape.api import ProviderAPI
 
-from fl.crowdfunding.network import connected
 from fl.faults import Fault
 from fl.market.client import Market
+from fl.market.connection import connected
 from fl.market.deployment import check_address
 from web.app import app_of
 from web.reader import Reader

@@ -32,20 +32,29 @@ def anvil(*flags: str, frozen: bool = True, limited: bool = True) -> Iterator[Ch
     Raises:
         NodeError: it cannot be started.
     """
-    port = _free_port()
     limits = [] if limited else ["--gas-limit", str(UNLIMITED), "--prune-history", "64"]
     binary = "anvil" if limited else str(_native())
-    command = [binary, "--port", str(port), "--silent", "--base-fee", "0", "--gas-price", "0", *limits, *flags]
+    with anvil_at(free_port(), "--base-fee", "0", "--gas-price", "0", *limits, *flags, binary=binary) as chain:
+        if frozen:
+            chain.impersonate_anyone()
+            chain.freeze_clock()
+        yield chain
+
+
+@contextmanager
+def anvil_at(port: int, *flags: str, binary: str = "anvil") -> Iterator[Chain]:
+    """Run a node on a port, with these flags.
+
+    Raises:
+        NodeError: it cannot be started.
+    """
+    command = [binary, "--port", str(port), "--silent", *flags]
     try:
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     except FileNotFoundError:
         raise NodeError(f"there is no {binary}: run `make setup`, then `. .venv/bin/activate`") from None
     try:
-        chain = _connect(f"http://127.0.0.1:{port}", process, command)
-        if frozen:
-            chain.impersonate_anyone()
-            chain.freeze_clock()
-        yield chain
+        yield _connect(f"http://127.0.0.1:{port}", process, command)
     finally:
         process.terminate()
         process.wait()
@@ -73,7 +82,8 @@ def _native() -> Path:
     return ROOT / "node_modules" / "@foundry-rs" / f"anvil-{platform.system().lower()}-{machine}" / "bin" / "anvil"
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

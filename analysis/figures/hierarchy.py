@@ -19,6 +19,7 @@ from rich.table import Table
 
 from fl.training.cloud import train
 from fl.training.config import DEFAULTS, TrainingConfig
+from fl.training.crews.crew import InProcess
 from fl.training.data.dataset import Dataset, load_dataset
 from fl.training.errors import TrainingError
 from fl.training.federation import build_federation
@@ -104,7 +105,7 @@ def play(schedule: Schedule, config: TrainingConfig, links: Links, dataset: Data
     accuracies: list[float] = []
     seconds: list[float] = []
     total = Tiers()
-    for done in train(federation):
+    for done in train(federation.config, federation.model, InProcess(federation)):
         size = size_of(done.state)
         accuracies.append(done.evaluation.accuracy)
         took = simulate_round(done.stations, size, links, schedule.local_epochs)

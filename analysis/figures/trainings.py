@@ -135,6 +135,7 @@ class _Trainer:
 
     def __call__(self, training: Training) -> tuple[float, ...]:
         from fl.training.cloud import train
+        from fl.training.crews.crew import InProcess
         from fl.training.federation import build_federation
 
         config = replace(self._config, targets=training.targets, seed=training.seed)
@@ -144,7 +145,7 @@ class _Trainer:
             done.evaluation.accuracy
             if training.judged == training.targets
             else federation.evaluate(done.state, training.judged, workspace).accuracy
-            for done in train(federation)
+            for done in train(federation.config, federation.model, InProcess(federation))
         )
 
 

@@ -16,7 +16,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from analysis.plot import style
 from analysis.report.flow import PLACES, Flow, through
 from fl.market.terms import GWEI
-from fl.record.amounts import gwei, short_gwei
+from fl.market.words import gwei, short_gwei
 from fl.record.document import RoundDocument
 
 INK, MUTED, GRID = "#010101", "#020202", "#030303"

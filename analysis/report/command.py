@@ -9,8 +9,8 @@ from ape.api import ProviderAPI
 from analysis.report.page import write
 from analysis.report.source import ReportError, from_chain, from_document, from_file
 from fl.crowdfunding.folder import DOCUMENT, REPORT
-from fl.crowdfunding.network import connected
 from fl.market.client import Market
+from fl.market.connection import connected
 from fl.record.document import RoundDocument
 
 

@@ -22,7 +22,7 @@ from analysis.report.reasons import reasons_of
 from analysis.report.source import Source
 from analysis.report.story import story_of
 from fl.market.events import Transaction
-from fl.record.amounts import gwei, short_gwei
+from fl.market.words import gwei, short_gwei
 from fl.record.document import RoundDocument
 
 WEB = ROOT / "web"

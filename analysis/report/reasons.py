@@ -10,7 +10,7 @@ from analysis.mechanism import THETA_ONE, WEI_PER_GWEI, Settlement
 from analysis.report.source import Source
 from analysis.report.words import about, anchor_of, counted, names_of, signed
 from analysis.round_facts import Dues, Member, Round, Slash
-from fl.record.amounts import gwei
+from fl.market.words import gwei
 from fl.record.document import MemberEntry
 
 FEW_MODELS = 8

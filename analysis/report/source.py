@@ -122,7 +122,8 @@ def from_chain(market: Market, round_id: int) -> Source:
 
 def of_record(chain_id: int, contract: str, record: RoundRecord, transactions: list[Transaction]) -> Source:
     """The same, of what has been read already."""
-    document = document_of(chain_id, contract, record, None, _training(record), None, transactions)
+    texts = [(None, None)] * len(record.models)
+    document = document_of(chain_id, contract, record, texts, _training(record), None, transactions)
     command = f"ape run report {record.round_id} --contract {contract} --network NODE"
     return Source(document, False, command, command)
 

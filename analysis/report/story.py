@@ -9,7 +9,7 @@ from markupsafe import Markup
 from analysis.report.reasons import Reasons
 from analysis.report.source import Source
 from analysis.report.words import counted, names_of, percent, shown
-from fl.record.amounts import gwei, short_gwei
+from fl.market.words import gwei, short_gwei
 
 
 def story_of(source: Source, members: Sequence[Reasons]) -> list[Markup]:

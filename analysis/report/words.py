@@ -10,7 +10,7 @@ from fractions import Fraction
 from markupsafe import Markup
 
 from fl.market.terms import GWEI
-from fl.record.amounts import short_gwei
+from fl.market.words import short_gwei
 from fl.record.document import RoundDocument
 
 LONGEST = 120

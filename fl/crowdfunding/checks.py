@@ -1,15 +1,11 @@
 """What a round is held against once it is finished: the chain's books and the artefacts that its digests name."""
 
-from fl.artefacts import ArtefactError, ArtefactStore, from_chain
-from fl.crowdfunding.play import Played
-from fl.crowdfunding.training import NO_UPDATE
+from fl.crowdfunding.cast import Played
+from fl.faults import Fault
 from fl.market.client import Market
 from fl.market.merkle import updates_root
-from fl.market.terms import Role
-from fl.training.averaging.aggregate import aggregate
-from fl.training.errors import TrainingError
-from fl.training.model.artefact import save_model
-from fl.training.update import load_update
+from fl.members.owner import present
+from fl.store.artefacts import digest_of, from_chain
 
 
 def check_books(market: Market, played: Played) -> list[str]:
@@ -32,35 +28,28 @@ def check_books(market: Market, played: Played) -> list[str]:
     return found
 
 
-def check_artefacts(played: Played, store: ArtefactStore) -> list[str]:
-    """Hold artefacts against their digests on chain, and global models against the average of the recorded updates.
+def check_artefacts(played: Played) -> list[str]:
+    """Hold artefacts against their digests on chain, and global models against the recorded updates, as an elector can.
 
     Returns:
         One line a discrepancy.
     """
     record = played.record
     found: list[str] = []
-    if played.federation is None:
+    if record.winner is None:
         return found
-    for number, (model_digest, root) in sorted(record.global_rounds.items()):
-        updates = {
-            member.account: digest
-            for member in record.side(Role.BASE_STATION)
-            if (digest := member.updates.get(number, NO_UPDATE)) != NO_UPDATE
-        }
-        if updates_root(list(updates.items())) != root:
-            found.append(f"global round {number}: its updates root is not that of the recorded updates")
-        try:
-            model = played.federation.model
-            state = aggregate(load_update(store.get(from_chain(digest)), model) for digest in updates.values())
-            average = store.put(save_model(model, state, global_round=number))
-            if average != from_chain(model_digest):
+    owner = next(each for each in played.owners if each.address != record.winner)
+    try:
+        order = owner.order(played.facts)
+        for number, (digest, root) in sorted(record.global_rounds.items()):
+            updates, recorded = owner.collect(number, played.facts, order), present(played.facts, number)
+            if updates_root([(account, recorded[account]) for account in updates.delivered]) != root:
+                found.append(f"global round {number}: its updates root is not that of the recorded updates")
+            model = owner.aggregated(number, played.facts, order, updates)
+            if digest_of(model) != from_chain(digest):
                 found.append(f"global round {number}: its model is not the average of the recorded updates")
-        except (ArtefactError, TrainingError) as error:
-            found.append(f"global round {number}: {error}")
-    if record.result is not None:
-        try:
-            store.get(from_chain(record.result[0]))
-        except ArtefactError as error:
-            found.append(f"the reported model: {error}")
+        if record.result is not None:
+            owner.store.get(from_chain(record.result[0]), owner.keys(), account=record.winner)
+    except Fault as error:
+        found.append(str(error))
     return found

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from fl.crowdfunding.folder import DOCUMENT, FOLDERS, LOG, REPORT, round_folder
-from fl.crowdfunding.network import accounts_on, check_network, connected
+from fl.crowdfunding.network import accounts_on, check_network
 from fl.crowdfunding.settings import RoundSettings, SettingsError, settings_of
+from fl.market.connection import connected
 from fl.market.deployment import attach, check_address, deploy
 from fl.market.refusals import MarketError
 from fl.record.document import RoundDocument
@@ -75,34 +77,39 @@ def play_round(
     console.print("Setting the stage ...")
 
     # From here on with torch.
+    from fl.crowdfunding.cast import Cast
     from fl.crowdfunding.checks import check_artefacts, check_books
     from fl.crowdfunding.clock import Clock
-    from fl.crowdfunding.play import Play, Stage
+    from fl.crowdfunding.play import Play
     from fl.crowdfunding.show import RichWatcher, show_tables
+    from fl.crowdfunding.simulated import Stage
     from fl.record.document import to_json, write
 
     stage = Stage.of(settings)
     market = market or deploy(project, members[0])
-    play = Play(settings, stage, market, members, Clock(chain, provider), folder, RichWatcher(console))
-    try:
-        played = play.run()
-    except MarketError as error:
-        if error.name in TOO_LATE:
-            raise SettingsError(f"--phase-seconds {settings.phase_seconds} is too short here: {error}") from error
-        raise
-    document = played.document
-    path = folder / DOCUMENT
-    write(document, path)
-    report(document, path, folder / REPORT)
-    show_tables(console, document, played)
-    # A path stays in one piece for who copies it.
-    written = f"\nWritten: {path}, and beside it {'/, '.join(FOLDERS)}/ and {LOG}\nReport: {folder / REPORT}"
-    console.print(written, highlight=False, markup=False, soft_wrap=True)
-    found = [
-        *(f"reference: {line}" for line in check_document(to_json(document))),
-        *(f"books: {line}" for line in check_books(market, played)),
-        *(f"artefacts: {line}" for line in check_artefacts(played, play.store)),
-    ]
+    clock, watcher = Clock(chain, provider), RichWatcher(console)
+    with ExitStack() as stack:
+        try:
+            cast = stack.enter_context(closing(Cast.of(stage, market, members, folder, watcher, clock.now)))
+            Play(settings, cast, clock, watcher).run()
+        except MarketError as error:
+            if error.name in TOO_LATE:
+                raise SettingsError(f"--phase-seconds {settings.phase_seconds} is too short here: {error}") from error
+            raise
+        played = cast.played()
+        document = played.document
+        path = folder / DOCUMENT
+        write(document, path)
+        report(document, path, folder / REPORT)
+        show_tables(console, document, played)
+        # A path stays in one piece for who copies it.
+        written = f"\nWritten: {path}, and beside it {'/, '.join(FOLDERS)}/ and {LOG}\nReport: {folder / REPORT}"
+        console.print(written, highlight=False, markup=False, soft_wrap=True)
+        found = [
+            *(f"reference: {line}" for line in check_document(to_json(document))),
+            *(f"books: {line}" for line in check_books(market, played)),
+            *(f"artefacts: {line}" for line in check_artefacts(played)),
+        ]
     for line in found:
         console.print(f"[bold red]off[/bold red]  {escape(line)}", highlight=False)
     if not found:

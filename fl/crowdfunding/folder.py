@@ -12,7 +12,7 @@ from fl.crowdfunding.settings import SettingsError
 
 ROUNDS = Path("rounds")
 DOCUMENT, LOG, REPORT = "round.json", "round.log", "report.html"
-FOLDERS = ("artefacts", "mailbox")
+FOLDERS = ("store", "journals")
 
 
 @contextmanager

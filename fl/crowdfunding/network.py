@@ -1,12 +1,7 @@
 """The node that a round is played on, and the accounts that its members play with."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-
 from ape import accounts
 from ape.api import AccountAPI, ProviderAPI, SubprocessProvider, TestProviderAPI
-from ape.exceptions import ApeException
-from ape.logging import LogLevel, logger
 
 from fl.crowdfunding.settings import SettingsError
 from fl.market.client import asking
@@ -30,26 +25,6 @@ def check_network(provider: ProviderAPI) -> None:
             "this command plays every member with the test accounts of a development node, and "
             f"{provider.network.name} is none: choose --network ethereum:local:foundry, or the address of an anvil node"
         )
-
-
-@contextmanager
-def connected(provider: ProviderAPI) -> Iterator[None]:
-    """Connect to the node, or start it; what was started is ended."""
-    logger.set_level(LogLevel.ERROR)
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(provider.network.use_provider(provider, disconnect_on_exit=True))
-        except (ApeException, OSError) as error:
-            said = str(error).splitlines()[0]
-            raise SettingsError(f"--network {provider.network_choice} cannot be used: {said}") from error
-        with asking("ask for the chain's id"):
-            found, expected = int(str(provider.make_request("eth_chainId", [])), 0), provider.chain_id
-        if found != expected:
-            raise SettingsError(
-                f"the node has chain id {found}, and {provider.network_choice} means {expected}: "
-                "name the node by its address alone, as in --network http://127.0.0.1:8545"
-            )
-        yield
 
 
 def accounts_on(provider: ProviderAPI, count: int) -> list[AccountAPI]:

@@ -1,7 +1,7 @@
 """What a round is played with."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from fl.faults import Fault
 from fl.market.bids import MAX_BID, MAX_MODELS
 from fl.market.terms import SHORTEST_PHASE, Policy
-from fl.training.config import DEFAULTS, TrainingConfig
+from fl.training.config import DEFAULTS, METHODS, Rule, TrainingConfig
 from fl.training.data.dataset import labels_of
 from fl.training.model.spec import check_name
 
@@ -19,6 +19,9 @@ COST_MEAN = 5
 
 CLAIMS_BPS = {"digits": 8_500, "cifar10": 2_500}
 """Accuracy that an honest proposer can promise of the default training, whatever the labels, 1/10,000."""
+
+CONTRIBUTIONS = tuple(method for method in METHODS if method != "none")
+"""How contributions can be measured: without any the base stations' stakes would be for nothing."""
 
 THETA_BPS = (2_000, 6_000)
 """The range that θ is taken from, 1/10,000, where owners share equally."""
@@ -62,7 +65,11 @@ class RoundSettings:
         misbehaviour: of one member.
         phase_seconds: length of each phase.
         local_epochs: κ1; None: the data set's default.
-        edge_rounds: κ2; None: the data set's default.
+        edge_aggregations: κ2; None: the data set's default.
+        edge_rule: how clients' models are combined.
+        global_rule: how base stations' models are combined.
+        contribution: how owners measure the contributions of base stations, one of `CONTRIBUTIONS`.
+        workers: worker processes that base stations train in; 0 or 1: none; None: what suits.
         claim: accuracy that each proposal claims, 0 … 1; None: the data set's default.
         pilot: part of the training images on which each proposer trains a pilot, 0 … 1, to forecast the accuracy that
             it claims; None: it claims what `claim` says.
@@ -93,7 +100,11 @@ class RoundSettings:
     claim: float | None = None
     pilot: float | None = None
     local_epochs: int | None = None
-    edge_rounds: int | None = None
+    edge_aggregations: int | None = None
+    edge_rule: Rule = field(default_factory=Rule)
+    global_rule: Rule = field(default_factory=Rule)
+    contribution: str = "margin"
+    workers: int | None = None
 
     def __post_init__(self) -> None:
         for name, count, least in (("owners", self.owners, 2), ("base stations", self.base_stations, 3)):
@@ -130,6 +141,10 @@ class RoundSettings:
             raise SettingsError(f"--pilot is a part of the training images, above 0 and at most 1, not {self.pilot}")
         if self.pilot is not None and self.claim is not None:
             raise SettingsError("--claim and --pilot both say what proposals claim: choose one")
+        if self.contribution not in CONTRIBUTIONS:
+            raise SettingsError(f"--contribution is one of {', '.join(CONTRIBUTIONS)}, not {self.contribution}")
+        if self.workers is not None and self.workers < 0:
+            raise SettingsError(f"--workers is a number of processes, 0 or more, not {self.workers}")
         if (model := self.training(()).model) is not None:
             check_name(model)
 
@@ -146,7 +161,7 @@ class RoundSettings:
     def training(self, targets: tuple[str, ...]) -> TrainingConfig:
         """The training of a model with these target labels."""
         station = DEFAULTS[self.dataset].station
-        given: dict[str, Any] = {"local_epochs": self.local_epochs, "edge_aggregations": self.edge_rounds}
+        given: dict[str, Any] = {"local_epochs": self.local_epochs, "edge_aggregations": self.edge_aggregations}
         return TrainingConfig(
             dataset=self.dataset,
             data_dir=self.data_dir,
@@ -159,7 +174,11 @@ class RoundSettings:
             alpha=self.alpha,
             rounds=self.rounds,
             seed=self.seed,
-            station=replace(station, **{name: value for name, value in given.items() if value is not None}),
+            rule=self.global_rule,
+            contribution=self.contribution,
+            station=replace(
+                station, rule=self.edge_rule, **{name: value for name, value in given.items() if value is not None}
+            ),
         )
 
 
@@ -202,6 +221,10 @@ def settings_of(options: Mapping[str, Any]) -> RoundSettings:
             "owner_policy": Policy[options["policy"].upper()],
             "theta_bps": None if theta is None else theta_of(theta),
             "data_dir": None if data_dir is None else Path(data_dir),
+            **{
+                f"{tier}_rule": Rule(options[f"{tier}_rule"], options[f"{tier}_tolerate"])
+                for tier in ("edge", "global")
+            },
             "misbehaviour": flags[raised[0]] if raised else Misbehaviour.NONE,
         }
     )

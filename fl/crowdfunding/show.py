@@ -10,11 +10,11 @@ from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from fl.crowdfunding.play import Played
+from fl.crowdfunding.cast import Played
 from fl.crowdfunding.watcher import Watcher
-from fl.market.members import Member
 from fl.market.terms import GWEI
-from fl.record.amounts import gwei, short_gwei
+from fl.market.words import gwei, short_gwei
+from fl.members.acts import Member
 from fl.record.document import MemberEntry, RoundDocument
 
 _NAME = 15
@@ -109,9 +109,8 @@ def _members(document: RoundDocument, played: Played) -> Table:
 
 def _bid(member: Member, document: RoundDocument) -> int:
     """What a member bid for the selected model, opened or not, gwei: its true value or cost."""
-    if document.selected is None or member.sealed is None:
-        return 0
-    return member.sealed.bids[document.selected]
+    bids = [each["bids"] for name, each in member.journal.notes(member.round_id).items() if name.startswith("bid-")]
+    return 0 if document.selected is None or not bids else int(bids[0][document.selected])
 
 
 def summary(entry: MemberEntry, bid: int, document: RoundDocument, gas: int) -> str:

@@ -15,17 +15,21 @@ from typing import Any
 from ape import Contract
 from ape.api import AccountAPI, ReceiptAPI
 from ape.contracts import ContractInstance
-from ape.exceptions import ApeException, CustomError
+from ape.contracts.base import ContractTransaction
+from ape.exceptions import ApeException, ContractLogicError, CustomError
 from ape.types import ContractLog
 from eth_utils import keccak, to_checksum_address
 from ethpm_types import ContractType
 from ethpm_types.abi import EventABI
 from hexbytes import HexBytes
-from web3.exceptions import BlockNotFound, Web3Exception
+from web3.exceptions import Web3Exception
 
-from fl.market.events import Block, Event, Transaction
-from fl.market.refusals import MarketError, explain
+from fl.market.events import Event, Transaction
+from fl.market.outbox import Direct, Outbox
+from fl.market.refusals import Again, ByHand, MarketError, Never, NoNode, explain
 from fl.market.terms import Phase, Role, RoundTerms, Stage, Status
+
+DIRECT = Direct()
 
 ABI = Path(__file__).with_name("HCFL.abi.json")
 """The contract's interface, for whoever has no sources; `ape run abi` writes it."""
@@ -89,6 +93,15 @@ class MemberState:
 
 
 @dataclass(frozen=True)
+class Block:
+    """A block: its number, its Unix time, its hash."""
+
+    number: int
+    time: int
+    hash: bytes
+
+
+@dataclass(frozen=True)
 class ModelState:
     """A proposed model as stored."""
 
@@ -103,15 +116,35 @@ class Market:
 
     Every call that changes something takes the account that sends it and waits for the receipt.
 
+    Args:
+        contract: as ape has it.
+        outbox: sends the calls.
+        first_block: in which it was deployed, so that logs are looked for from there on; None: the node is asked.
+        at: number of the block at which views are read; None: the newest.
+
     Raises:
         MarketError: (every method) the contract or the node refused, with the reason in words.
     """
 
-    def __init__(self, contract: ContractInstance):
+    def __init__(
+        self,
+        contract: ContractInstance,
+        outbox: Outbox = DIRECT,
+        *,
+        first_block: int | None = None,
+        at: int | None = None,
+    ):
         self.contract = contract
+        self.outbox = outbox
+        self._first = first_block
+        self._at = at
+
+    def at_block(self, number: int) -> "Market":
+        """The deployment as its views are at a block; what is read there is of one moment."""
+        return Market(self.contract, self.outbox, first_block=self._first, at=number)
 
     @classmethod
-    def at(cls, address: str) -> "Market":
+    def at(cls, address: str, outbox: Outbox = DIRECT) -> "Market":
         """The deployment at an address of the network that ape is connected to; needs no sources.
 
         Raises:
@@ -125,7 +158,7 @@ class Market:
             raise MarketError(f"{address}: {error}") from error
         if not code:
             raise MarketError(f"{address}: there is no contract on {contract.provider.network_choice}")
-        return cls(contract)
+        return cls(contract, outbox)
 
     @property
     def address(self) -> str:
@@ -356,18 +389,32 @@ class Market:
 
     # ── logs ──
 
-    def events(self, round_id: int | None, first_block: int | None = None) -> list[Event]:
-        """Every log of a round, in the order of the chain; from a block on, None: from the deployment on.
+    def block(self, which: int | str) -> Block:
+        """A block, by its number, or "latest", or "safe"."""
+        with asking("block"):
+            found = self.contract.provider.web3.eth.get_block(which)
+        return Block(int(found["number"]), int(found["timestamp"]), bytes(found["hash"] or b""))
+
+    def next_time(self) -> int:
+        """Unix time of the block that a call would be mined in, or a little less."""
+        return self.block("pending").time
+
+    def events(
+        self, round_id: int | None = None, first_block: int | None = None, last_block: int | str = "latest"
+    ) -> list[Event]:
+        """Every log, in the order of the chain.
 
         Args:
-            round_id: its number; None: of every round.
-            first_block: its number.
+            round_id: of one round; None: of all, and those of balances.
+            first_block: to read from; None: the deployment's.
+            last_block: to read to, inclusive.
         """
-        abis = [abi for abi in self.contract.contract_type.events if abi.inputs[0].name == "roundId"]
+        every = self.contract.contract_type.events
+        abis = [abi for abi in every if round_id is None or abi.inputs[0].name == "roundId"]
         inputs = {abi.name: {each.name: each for each in abi.inputs} for abi in abis}
         topics = [] if round_id is None else [None, HexBytes(round_id.to_bytes(32, "big"))]
-        logs = self._logs(abis, topics, self._first_block() if first_block is None else first_block)
-        times = {block: self._time_of(block) for block in {int(log.block_number) for log in logs}}
+        logs = self._logs(abis, topics, self._first_block() if first_block is None else first_block, last_block)
+        times = {block: self.block(block).time for block in {int(log.block_number) for log in logs}}
         return [
             Event(
                 name=log.event_name,
@@ -406,32 +453,25 @@ class Market:
             logs=tuple(each.trace for each in logs),
         )
 
-    def block(self, number: int | None = None) -> Block | None:
-        """A block; None: the newest. None where the chain has none of that number."""
-        web3 = self.contract.provider.web3
-        with asking("block"):
-            try:
-                found = web3.eth.get_block("latest" if number is None else number)
-            except BlockNotFound:
-                return None
-        return Block(int(found["number"]), HexBytes(found["hash"]).to_0x_hex(), int(found["timestamp"]))
-
-    def _time_of(self, number: int) -> int:
-        block = self.block(number)
-        if block is None:
-            raise MarketError(f"block {number} was there and is not any more: ask again")
-        return block.time
-
-    def _logs(self, abis: Sequence[EventABI], topics: Sequence[Any], first_block: int) -> list[ContractLog]:
+    def _logs(
+        self, abis: Sequence[EventABI], topics: Sequence[Any], first_block: int, last_block: int | str = "latest"
+    ) -> list[ContractLog]:
         provider = self.contract.provider
-        query = {"address": self.contract.address, "fromBlock": first_block, "topics": list(topics)}
+        query = {
+            "address": self.contract.address,
+            "fromBlock": first_block,
+            "toBlock": last_block,
+            "topics": list(topics),
+        }
         with asking("logs"):
             logs = provider.web3.eth.get_logs(query)
         return list(provider.network.ecosystem.decode_logs([dict(log) for log in logs], *abis))
 
     def _first_block(self) -> int:
-        receipt = self.contract.creation_metadata
-        return 0 if receipt is None else int(receipt.block)
+        if self._first is None:
+            receipt = self.contract.creation_metadata
+            self._first = 0 if receipt is None else int(receipt.block)
+        return self._first
 
     def balance_of(self, account: str) -> int:
         """Wei of an account, free and locked, over all rounds; not the lot that it has not claimed."""
@@ -457,12 +497,16 @@ class Market:
 
     def _send(self, call: str, sender: AccountAPI, *args: Any, value: int = 0) -> ReceiptAPI:
         with asking(call):
-            receipt: ReceiptAPI = getattr(self.contract, call)(*args, sender=sender, value=value)
-        return receipt
+            if not self.contract.is_contract:
+                raise ByHand(f"there is no contract at {self.address} any more: this is another chain, or an old one")
+            abi = self.contract.contract_type.mutable_methods[call]
+            request = ContractTransaction(abi, self.contract.address)
+            transaction = request.serialize_transaction(*args, sender=sender, value=value)
+            return self.outbox.send(sender, call, transaction)
 
     def _read(self, call: str, *args: Any) -> Any:
         with asking(call):
-            return getattr(self.contract, call)(*args)
+            return getattr(self.contract, call)(*args, **({} if self._at is None else {"block_id": self._at}))
 
 
 @contextmanager
@@ -475,15 +519,20 @@ def asking(what: str) -> Iterator[None]:
     try:
         yield
     except CustomError as error:
-        raise MarketError(f"{what}: {explain(error.name, error.inputs)}", error.name) from error
+        raise Never(f"{what}: {explain(error.name, error.inputs)}", error.name) from error
+    except ContractLogicError as error:
+        raise Never(f"{what}: {error}") from error
     except ApeException as error:
         raise MarketError(f"{what}: {error}") from error
+    except NoNode as error:
+        raise Again(f"{what}: {error}") from error
     except (OSError, Web3Exception) as error:  # nothing but the connection is opened at such a step
-        raise MarketError(f"{what}: the node does not answer any more") from error
+        raise Again(f"{what}: the node does not answer any more") from error
 
 
 def _named(abi: Any, value: Any) -> Any:
     """A decoded struct, which ape gives as a sequence where it is one of several values, with its fields by name."""
     if abi.components is None:
-        return value
+        # Ape's integers are a class of their own, which is not what a signed statement holds.
+        return int(value) if isinstance(value, int) and not isinstance(value, bool) else value
     return SimpleNamespace(**{part.name: _named(part, item) for part, item in zip(abi.components, value, strict=True)})

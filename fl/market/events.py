@@ -6,15 +6,6 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Block:
-    """A block of the chain: its number, hash (hex) and Unix time."""
-
-    number: int
-    hash: str
-    time: int
-
-
-@dataclass(frozen=True)
 class Event:
     """A decoded log of one round.
 

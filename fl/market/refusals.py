@@ -19,9 +19,25 @@ class MarketError(Fault, RuntimeError):
         self.name = name
 
 
+class NoNode(Fault, ConnectionError):
+    """No node can be used; the text says of each why not."""
+
+
+class Again(MarketError):
+    """It may work later as it is: the node is away or busy, or a transaction is still on its way."""
+
+
+class Never(MarketError):
+    """The contract refuses this call as things stand on the chain; the same call again would be refused again."""
+
+
+class ByHand(MarketError):
+    """Somebody has to do something first; the text says what."""
+
+
 _WORDS: dict[str, str] = {
     "InsufficientBalance": "{available} wei are free and {required} are needed; deposit the difference",
-    "TransferFailed": "{to} did not accept {amount} wei",
+    "TransferFailed": "{to} did not accept {amount} wei, or is nobody's address",
     "UnknownRound": "there is no round {roundId}; check the number and the contract's address",
     "InvalidCap": "a cap on bids must be 1 … 2^44 − 1 gwei, not {cap}",
     "BondOutOfRange": "the bond must be {minimum} … {maximum} wei, not {bond}",

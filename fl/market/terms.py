@@ -21,6 +21,10 @@ class Role(IntEnum):
     BASE_STATION = 1
 
 
+ROLES = {"owner": Role.OWNER, "base station": Role.BASE_STATION}
+"""By the word that people write."""
+
+
 class Policy(IntEnum):
     """How owners divide the total payment; base stations always weigh the same."""
 

@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
 from fl.faults import Fault
 from fl.market.events import Transaction
 from fl.market.terms import Deadlines, Role, Status
-from fl.market.views import OwnersView, StationsView
 from fl.record.history import MemberRecord, RoundRecord, Settled
+from fl.store.texts import OwnersView, StationsView
 
 FORMAT = 2
 
@@ -58,8 +58,8 @@ class ModelEntry:
     live: bool
     targets: tuple[str, ...]
     global_rounds: int
-    initial_digest: str
-    claimed_accuracy: float
+    initial_digest: str | None
+    claimed_accuracy: float | None
     value: int
     cost: int
     margin: int
@@ -195,11 +195,15 @@ class Balances:
     after: int
 
 
+Texts: TypeAlias = tuple[OwnersView | None, StationsView | None]
+"""What a proposal told owners and base stations; None where it could not be read."""
+
+
 def document_of(
     chain_id: int,
     contract: str,
     record: RoundRecord,
-    texts: Sequence[tuple[OwnersView, StationsView]] | None,
+    texts: Sequence[Texts],
     training: TrainingEntry | None,
     balances: Mapping[str, Balances] | None,
     transactions: Sequence[Transaction],
@@ -210,7 +214,7 @@ def document_of(
         chain_id: where it was played.
         contract: address.
         record: what the chain's logs say.
-        texts: what each proposal told the two sides; None: the chain alone is known, which has the reported claim only.
+        texts: what each proposal told the two sides.
         training: None where nothing was trained.
         balances: by account; None: they are not known either, and count from 0.
         transactions: of the round.
@@ -262,31 +266,32 @@ def _pool(record: RoundRecord) -> int:
     return whole // ((stations - 1) * 2**64)
 
 
-def _models(record: RoundRecord, texts: Sequence[tuple[OwnersView, StationsView]] | None) -> tuple[ModelEntry, ...]:
+def _models(record: RoundRecord, texts: Sequence[Texts]) -> tuple[ModelEntry, ...]:
     stations = len(record.committed(Role.BASE_STATION))
-    told: list[tuple[tuple[str, ...], int, str]]
-    if texts is not None:
-        told = [(owners.targets, owners.claimed_accuracy_bps, theirs.initial_model) for owners, theirs in texts]
-    else:
-        opened = 0 if record.result is None else record.result[1]
-        told = [((), opened if number == record.selected else 0, "") for number in range(len(record.models))]
     return tuple(
         ModelEntry(
             proposer=model.proposer,
             live=model.live,
-            targets=targets,
+            targets=() if owners is None else owners.targets,
             global_rounds=model.global_rounds,
-            initial_digest=initial_digest,
-            claimed_accuracy=claimed_bps / 10_000,
+            initial_digest=None if theirs is None else theirs.initial_model,
+            claimed_accuracy=_claimed(record, number, owners),
             value=value,
             cost=cost,
             # Nothing is opened in a round that cannot be held.
             margin=((stations - 1) * value - stations * cost) // max(1, stations - 1),
         )
-        for model, (targets, claimed_bps, initial_digest), value, cost in zip(
-            record.models, told, *record.sums(), strict=True
+        for number, (model, (owners, theirs), value, cost) in enumerate(
+            zip(record.models, texts, *record.sums(), strict=True)
         )
     )
+
+
+def _claimed(record: RoundRecord, model: int, owners: OwnersView | None) -> float | None:
+    """As its text says, or as the winner's report has opened it."""
+    if record.result is not None and model == record.selected:
+        return record.result[1] / 10_000
+    return None if owners is None else owners.claimed_accuracy_bps / 10_000
 
 
 def _member(record: RoundRecord, member: MemberRecord, balances: Balances) -> MemberEntry:

@@ -14,10 +14,12 @@ CONTRIBUTION_POINTS = 1_000_000
 
 @dataclass
 class ModelRecord:
-    """A proposal; `live` once its proposer has committed."""
+    """A proposal: the digests of its two texts, and `live` once its proposer has committed."""
 
     proposer: str
     global_rounds: int
+    owners_digest: bytes = b""
+    stations_digest: bytes = b""
     live: bool = False
 
 
@@ -32,6 +34,11 @@ class Settled:
     forfeited: int
     bonus: int
 
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> "Settled":
+        """From the log's values."""
+        return cls(*(values[key] for key in ("share", "tax", "slashed", "reward", "forfeited", "bonus")))
+
     @property
     def payment(self) -> int:
         """What it took or, negative, gave."""
@@ -44,6 +51,7 @@ class MemberRecord:
 
     Attributes:
         lock: wei.
+        commitment: to its bids, 32 bytes; empty before.
         ordinal: a base station's number in the order of commits, from 1; 0: none.
         words: its revealed bids, packed; None before.
         updates: digest by global round (base stations).
@@ -56,6 +64,7 @@ class MemberRecord:
     points: int
     lock: int
     committed: bool = False
+    commitment: bytes = b""
     ordinal: int = 0
     words: tuple[int, ...] | None = None
     updates: dict[int, bytes] = field(default_factory=dict)
@@ -92,6 +101,8 @@ class RoundRecord:
         members: by account, in the order in which they joined.
         global_rounds: (model digest, updates root) by global round.
         result: digest of the reported model, and the claimed accuracy (1/10,000).
+        since: Unix time of the block that brought the status.
+        drawn_at: Unix time of the block that drew the claimant; 0: none did.
     """
 
     round_id: int
@@ -106,6 +117,27 @@ class RoundRecord:
     global_rounds: dict[int, tuple[bytes, bytes]] = field(default_factory=dict)
     result: tuple[bytes, int] | None = None
     votes: list[Vote] = field(default_factory=list)
+    since: int = 0
+    drawn_at: int = 0
+
+    def status_at(self, now: int) -> Status:
+        """The status by a time: a deadline cancels a round before any call stores that (`Rounds._statusOf`).
+
+        Args:
+            now: Unix time of a block that has all of this in it.
+        """
+        deadlines = self.terms.deadlines
+        if self.status is not Status.OPEN:
+            return self.status
+        not_drawn = self.claimant is None and now >= deadlines.draw
+        not_held = now >= deadlines.commit and not self.can_be_held
+        return Status.CANCELLED if now >= deadlines.select or not_drawn or not_held else Status.OPEN
+
+    @property
+    def can_be_held(self) -> bool:
+        """Whether enough members have committed: two owners, three base stations, the proposer of a model."""
+        owners, stations = (len(self.committed(role)) for role in (Role.OWNER, Role.BASE_STATION))
+        return owners >= 2 and stations >= 3 and any(model.live for model in self.models)
 
     def side(self, role: Role) -> list[MemberRecord]:
         """The members of a side, in the order in which they joined."""
@@ -171,7 +203,12 @@ def rebuild(events: Iterable[Event]) -> RoundRecord:
                 event.values["roundId"], RoundTerms.decode(event.values["terms"]), event.values["membershipRoot"]
             )
         else:
+            before = record.status
             _apply(record, event.name, event.values)
+            if record.status is not before:
+                record.since = event.time
+            if event.name == "ClaimantDrawn":
+                record.drawn_at = event.time
     if record is None:
         raise ValueError("there are no logs of this round")
     return record
@@ -184,12 +221,14 @@ def _apply(record: RoundRecord, name: str, v: Mapping[str, Any]) -> None:
             role, points = Role(v["role"]), v["points"]
             members[v["member"]] = MemberRecord(v["member"], role, points, record.terms.lock(role, points))
         case "ModelProposed":
-            record.models.append(ModelRecord(v["proposer"], v["proposal"].globalRounds))
+            proposal = v["proposal"]
+            digests = (bytes(proposal.ownersDigest), bytes(proposal.stationsDigest))
+            record.models.append(ModelRecord(v["proposer"], proposal.globalRounds, *digests))
         case "BidCommitted":
             member = members[v["member"]]
             if member.role is Role.BASE_STATION:
                 member.ordinal = len(record.committed(Role.BASE_STATION)) + 1
-            member.committed = True
+            member.committed, member.commitment = True, bytes(v["commitment"])
             for model in record.models:
                 model.live = model.live or model.proposer == v["member"]
         case "ClaimantDrawn":
@@ -217,8 +256,7 @@ def _apply(record: RoundRecord, name: str, v: Mapping[str, Any]) -> None:
         case "Voted":
             record.votes.append(Vote(v["elector"], v["measuredAccuracyBps"], bool(v["upholdContributions"])))
         case "MemberSettled":
-            amounts = (v[key] for key in ("share", "tax", "slashed", "reward", "forfeited", "bonus"))
-            members[v["member"]].settled = Settled(*amounts)
+            members[v["member"]].settled = Settled.of(v)
         case "LotClaimed":
             members[v["claimant"]].lot += v["amount"]
         case _:

@@ -2,10 +2,11 @@
 
     from fl.training.cloud import train
     from fl.training.config import TrainingConfig
+    from fl.training.crews.crew import InProcess
     from fl.training.federation import build_federation
 
     federation = build_federation(TrainingConfig(dataset="digits", targets=("0", "1", "7"), seed=1))
-    for done in train(federation):
+    for done in train(federation.config, federation.model, InProcess(federation)):
         print(done.global_round, done.evaluation.accuracy)
 
 Each base station is a party of its own, so the same round can be stepped by hand: `Station.train_round` turns

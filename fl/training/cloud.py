@@ -1,4 +1,8 @@
-"""Global rounds: base stations train, their updates become the next global model."""
+"""Global rounds: base stations train, their updates become the next global model.
+
+The cloud has no data: it knows the run's settings and the model, and a crew plays the base stations and judges. So
+whoever takes its part needs a crew that brings updates, from wherever they are trained, and images to judge by.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,13 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from fl.training.config import TrainingConfig
 from fl.training.contribution.measure import measure_contributions
-from fl.training.crews.crew import Crew, InProcess
+from fl.training.crews.crew import Crew
 from fl.training.errors import DivergedError, TooFewError
-from fl.training.federation import Federation
 from fl.training.model.evaluation import Evaluation
 from fl.training.model.parameters import State
+from fl.training.model.spec import ModelSpec
 from fl.training.participation import is_missing
 from fl.training.station import StationRound
 from fl.training.update import Update
@@ -51,9 +56,10 @@ class GlobalRound:
 
 
 def train(
-    federation: Federation,
+    config: TrainingConfig,
+    model: ModelSpec,
+    crew: Crew,
     *,
-    crew: Crew | None = None,
     state: State | None = None,
     velocity: State | None = None,
     first_round: int = 0,
@@ -62,19 +68,20 @@ def train(
     on_evaluated: Callable[[], None] = lambda: None,
     before: Evaluation | None = None,
 ) -> Iterator[GlobalRound]:
-    """Run the global rounds of the federation, one each time the next is asked for.
+    """Run global rounds, one each time the next is asked for.
 
     A base station without an update is left out and reported; where too few have one, the global model stays as it
     is for that round, and the round says so. One whose update is not finite counts among the wrong ones that the rule
     tolerates.
 
     Args:
-        federation: the parties.
-        crew: who plays the base stations' rounds, and where; None: this process, one after the other.
+        config: the run's settings.
+        model: what is trained.
+        crew: plays the base stations' rounds, and judges.
         state: the global model to start from; None: the initial one.
         velocity: of the server's momentum after the round before.
         first_round: the global round to start with; with the `state` and `velocity` after the round before, a run
-            goes on as if it had never stopped.
+            goes on as if it had never stopped. `next(train(…))` is that global round alone.
         present: whether a base station (second argument) takes part in a global round (first argument), beside
             those that `station_dropout` takes out.
         on_station: called with each base station's round as it ends, for progress.
@@ -88,22 +95,23 @@ def train(
         DivergedError: no base station's loss is a finite number, more base stations than the rule tolerates have no
             finite update, or the global model's loss is not finite; the rounds yielded before stand.
     """
-    config = federation.config
-    crew = InProcess(federation) if crew is None else crew
-    trained = federation.model.trained(tied=True) if config.server_momentum else ()
-    state = federation.initial_state() if state is None else state
+    trained = model.trained(tied=True) if config.server_momentum else ()
+    state = model.initial_state(config.seed) if state is None else state
     before = crew.evaluate(state) if before is None else before
+
+    def judge(state: State) -> Evaluation:
+        try:
+            return crew.evaluate(state)
+        finally:
+            on_evaluated()
+
     for global_round in range(first_round, config.rounds):
         here = [
-            station.index
-            for station in federation.stations
-            if present(global_round, station.index)
-            and not is_missing(config.station_dropout, config.seed, global_round, station.index)
+            index
+            for index in range(config.stations)
+            if present(global_round, index) and not is_missing(config.station_dropout, config.seed, global_round, index)
         ]
-        rounds = {
-            station.index: StationRound(station.index, None, reason="it did not take part")
-            for station in federation.stations
-        }
+        rounds = {index: StationRound(index, None, reason="it did not take part") for index in range(config.stations)}
         for index in rounds.keys() - set(here):
             on_station(rounds[index])
         for played in crew.play(state, global_round, here):
@@ -116,7 +124,8 @@ def train(
         updates = tuple(played.update for played in stations if played.update is not None)
         if not updates and (reasons := [played.reason for played in stations if played.diverged]):
             raise DivergedError(f"no base station has an update left in global round {global_round}; {reasons[0]}")
-        measured = measure_contributions(config, global_round, before, updates, crew, on_evaluated)
+        held = () if config.contribution == "none" else crew.gather(updates)
+        measured = measure_contributions(config, global_round, before, held, judge)
         unchanged = ""
         try:
             combined = crew.combine(updates, config.rule, sum(played.diverged for played in stations))

@@ -128,7 +128,7 @@ class StationConfig:
         precision: of the clients' forward and backward passes, one of `PRECISIONS`; parameters are float32. In
             "bfloat16" each operation is computed as torch.autocast chooses, which is faster on processors made for it.
         graphs: record each client's step as a CUDA graph once and replay it, one launch instead of hundreds; the model
-            must compute the same operations for every batch of a size.
+            must compute the same operations for every batch of a size. Experimental: no GPU has run it yet.
     """
 
     local_epochs: int = 2

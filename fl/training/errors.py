@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fl.faults import Fault, line_of
+from fl.store.errors import Refused, Unreachable
 
 
 class TrainingError(Fault, ValueError):
@@ -46,5 +47,6 @@ def on_disk(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be used: {line_of(error)}") from error
+    except (OSError, Refused, Unreachable) as error:
+        said = error.__cause__ if isinstance(error.__cause__, OSError) else error
+        raise CheckpointError(f"{path} cannot be used: {line_of(said)}") from error

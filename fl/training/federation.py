@@ -39,7 +39,7 @@ class Federation:
 
     def initial_state(self) -> State:
         """The global model before the first round: the parameters that its owner proposes."""
-        return self.model.initial_state(derive_seed(self.config.seed, Stream.MODEL))
+        return self.model.initial_state(self.config.seed)
 
     def workspace(self) -> nn.Module:
         """A module to train and evaluate in, on the run's device: one serves all parties of a process."""

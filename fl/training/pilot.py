@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from fl.training.cloud import train
+from fl.training.crews.crew import InProcess
 from fl.training.federation import Federation
 from fl.training.model.evaluation import Evaluation
 from fl.training.seeds import Stream, derive_seed
@@ -41,7 +42,7 @@ def forecast(federation: Federation, part: float) -> Evaluation:
         dataset=replace(federation.dataset, train=own),
         stations=(station,),
     )
-    *_, last = train(pilot)
+    *_, last = train(pilot.config, pilot.model, InProcess(pilot))
     return last.evaluation
 
 

@@ -55,6 +55,7 @@ def too_early(tmp_path: Path) -> dict[str, str]:
         (("--bad-winner", "--absent-station"), "choose one"),
         (("--dataset", "cifar10", "--data-dir", "/nowhere"), "/nowhere"),
         (("--model", "vgg"), "small-cnn"),
+        (("--global-rule", "trimmed-mean"), "trimmed-mean must tolerate at least 1 wrong model, not 0"),
         (("--claim", "nan"), "--claim"),
         (("--theta", "nonsense"), "--theta"),
         (("--phase-seconds", "1"), "--phase-seconds"),

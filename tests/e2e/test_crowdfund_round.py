@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 
 from analysis.check_round import check
-from fl.artefacts import ArtefactStore
 from fl.market.merkle import updates_root
 from fl.record.document import from_json, to_json
+from fl.store.artefacts import ArtefactStore
+from fl.store.files import Files
 from tests.support.crowdfund_round import ROOT, SMALL, command, play, read, run
 
 
@@ -90,7 +91,7 @@ def test_default__model__reaches_its_claim(default_round: Played) -> None:
 
 def test_default__artefacts__are_those_on_chain(default_round: Played) -> None:
     folder, document = default_round.folder, default_round.document
-    store = ArtefactStore(folder / "artefacts")
+    store = ArtefactStore(Files(folder / "artefacts"))
     for each in document["training"]["global_rounds"]:
         assert store.get(each["global_digest"])
         assert each["updates_root"] != "0x" + updates_root([]).hex()

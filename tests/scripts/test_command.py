@@ -9,12 +9,11 @@ from ape.exceptions import ApeException
 from click.testing import CliRunner, Result
 
 from analysis.devnode.anvil import NodeError
-from fl.artefacts import MissingArtefact
 from fl.crowdfunding.settings import SettingsError
 from fl.market.refusals import MarketError
-from fl.market.views import ViewError
+from fl.store.errors import Missing, ViewError
 from fl.training.errors import DataError
-from scripts import bench_gas, bench_throughput, crowdfund_round
+from scripts import bench_gas, bench_throughput, create_round, crowdfund_round, deploy, membership, status
 from scripts._command import Command
 
 
@@ -30,7 +29,7 @@ def end_with(error: BaseException) -> Result:
     ("error", "line"),
     [
         *((kind("too few"), "too few") for kind in (SettingsError, MarketError, ViewError, DataError)),
-        (MissingArtefact("no artefact"), "no artefact"),
+        (Missing("no artefact"), "no artefact"),
         (NodeError("anvil\nis not there"), "anvil is not there"),
         (ApeException("No node found.\nThings you can do:\n\t1. this"), "No node found. Things you can do: 1. this"),
         (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), "No space left on device"),
@@ -62,4 +61,7 @@ def test_command__fault_of_ours__is_not_hidden() -> None:
 
 
 def test_commands__all__end_so() -> None:
-    assert {type(script.cli) for script in (bench_gas, bench_throughput, crowdfund_round)} == {Command}
+    assert {
+        type(script.cli)
+        for script in (bench_gas, bench_throughput, create_round, crowdfund_round, deploy, membership, status)
+    } == {Command}

@@ -7,7 +7,8 @@ import pytest
 
 from analysis.devnode.market import Market as Devnode
 from analysis.devnode.rounds import CreateRound
-from fl.market.client import Market
+from fl.market.client import Block, Market
+from fl.market.events import Event
 from fl.market.refusals import MarketError
 from fl.market.terms import Phase, Status
 from web.reader import Reader, Snapshot
@@ -22,14 +23,16 @@ class Counted(Market):
         self.begins: list[int | None] = []
         self.between: Callable[[], None] = lambda: None
 
-    def block(self, number: int | None = None) -> Any:
+    def block(self, which: int | str) -> Block:
         if self.gone:
             raise MarketError("block: the node does not answer any more")
-        return super().block(number)
+        return super().block(which)
 
-    def events(self, round_id: int | None, first_block: int | None = None) -> Any:
+    def events(
+        self, round_id: int | None = None, first_block: int | None = None, last_block: int | str = "latest"
+    ) -> list[Event]:
         self.begins.append(first_block)
-        found = super().events(round_id, first_block)
+        found = super().events(round_id, first_block, last_block)
         self.between()
         return found
 
@@ -128,7 +131,7 @@ def test_poll__node_away__keeps_what_was_known_and_goes_on(client: Counted, crea
 
 def test_poll__chain_ahead_of_our_clock__says_by_how_much(client: Counted, create_round: CreateRound) -> None:
     create_round()
-    head = client.block()
+    head = client.block("latest")
     now = [head.time - 500.0]
     reader = Reader(client, lambda: now[0])
     assert reader.poll().ahead == 500

@@ -21,6 +21,7 @@ from rich.table import Table
 
 from fl.training.cloud import train
 from fl.training.config import StationConfig, TrainingConfig
+from fl.training.crews.crew import InProcess
 from fl.training.data.dataset import Dataset, Samples
 from fl.training.federation import build_federation
 from fl.training.model.parameters import size_of
@@ -87,7 +88,7 @@ def _play(dataset: Dataset, clients: int, stations: int, there: Connection) -> N
         station=StationConfig(local_epochs=1, edge_aggregations=1, batch_size=50, learning_rate=0.01),
     )
     federation = build_federation(config, dataset)
-    (done,) = train(federation)
+    (done,) = train(federation.config, federation.model, InProcess(federation))
     assert not done.absent
     there.send(Peak(clients, _status("VmHWM") - before, size_of(done.state), dataset.train.images.nbytes))
 

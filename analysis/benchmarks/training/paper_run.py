@@ -34,7 +34,7 @@ STATION = StationConfig(
 @click.option("--test-images", default=10_000, show_default=True, type=click.IntRange(1))
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
 @click.option("--precision", default="float32", show_default=True, type=click.Choice(PRECISIONS))
-@click.option("--graphs", is_flag=True, help="Record a client's step as a CUDA graph and replay it.")
+@click.option("--graphs", is_flag=True, help="Experimental: record a client's step as a CUDA graph.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 @click.option(
     "--out",
@@ -77,7 +77,7 @@ def paper_run(
         federation = build_federation(config)
         loaded = time.perf_counter() - began
         with open_crew(federation) as crew:
-            for done in train(federation, crew=crew):
+            for done in train(federation.config, federation.model, crew):
                 seconds = round(time.perf_counter() - began, 2)
                 accuracy, loss = done.evaluation.accuracy, done.evaluation.loss
                 curve.append({"round": done.global_round + 1, "seconds": seconds, "accuracy": accuracy, "loss": loss})

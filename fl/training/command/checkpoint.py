@@ -25,8 +25,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from fl.artefacts import ArtefactError, ArtefactStore
 from fl.faults import line_of
+from fl.store.artefacts import ArtefactStore
+from fl.store.errors import Corrupt, Missing
+from fl.store.files import Files
 from fl.training.cloud import GlobalRound
 from fl.training.command.identity import differences, identity_of
 from fl.training.errors import CheckpointError, ModelError, on_disk
@@ -39,6 +41,9 @@ log = logging.getLogger(__name__)
 
 FORMAT = 3
 """Of `checkpoint.json` and `metrics.jsonl`; in format 2 less was known of which run it is, in 1 rounds were epochs."""
+
+_MOST_BYTES = 2**40
+"""Of a model that this program has stored itself."""
 
 _KEPT = 2
 """Global rounds whose models are kept: the last, and the one before, should that be corrupt."""
@@ -81,7 +86,8 @@ class RunFolder:
         self._root = root
         self._identity = dict(identity)
         self._keep_models = keep_models
-        self._store = ArtefactStore(root / "models")
+        self._models = Files(root / "models")
+        self._store = ArtefactStore(self._models)
         self._dropped: list[str] = []
         self._remove_unfinished()
         self._entries = self._read_entries()
@@ -160,7 +166,7 @@ class RunFolder:
                 return self._load(last, spec)
             except ModelError as error:
                 raise CheckpointError(f"{self._root} holds another run: {error}") from error
-            except (ArtefactError, CheckpointError) as error:
+            except (Missing, Corrupt, CheckpointError) as error:
                 if len(self._entries) == 1 and last.global_round > 0:
                     raise CheckpointError(
                         f"no checkpoint in {self._root} can be read ({error}): move the folder away to start anew"
@@ -171,8 +177,10 @@ class RunFolder:
         return None
 
     def _load(self, entry: _Entry, spec: ModelSpec) -> Resumed:
-        _, state = load_model(self._store.get(entry.model), spec)
-        velocity = None if entry.velocity is None else load_state(self._store.get(entry.velocity))
+        _, state = load_model(self._store.get(entry.model, most=_MOST_BYTES), spec, largest=None)
+        velocity = None
+        if entry.velocity is not None:
+            velocity = load_state(self._store.get(entry.velocity, most=_MOST_BYTES))
         if not self._metrics.exists() or self._metrics.stat().st_size < entry.metrics_bytes:
             raise CheckpointError(f"{self._metrics} is shorter than it was")
         return Resumed(entry.global_round, state, velocity)
@@ -212,14 +220,13 @@ class RunFolder:
             os.close(handle)
 
     def _remove_unfinished(self) -> None:
-        for path in (self._checkpoint.with_suffix(".new"), *self._store.root.glob(".put-*")):
-            if path.is_file():
-                path.unlink()
+        self._checkpoint.with_suffix(".new").unlink(missing_ok=True)
+        self._models.remove_unfinished()
 
     def _prune(self) -> None:
         """Delete what the last checkpoint says is dropped."""
         for digest in self._dropped:
-            self._store.path(digest).unlink(missing_ok=True)
+            self._models.remove(self._store.name(digest))
 
 
 @contextmanager

@@ -170,7 +170,6 @@ def main() -> int:
 
 
 def _main() -> int:
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts: the same bits again
     # What all ranks have to say is said once: results by the first, errors by the first of each machine.
     says_errors = os.environ.get("LOCAL_RANK", "0") == "0"
     console, errors = Console(), Console(stderr=True, quiet=not says_errors)

@@ -110,7 +110,12 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, metavar="N", help=f"same seed, same digests ({default.seed})")
     add("--device", metavar="NAME", help=f"cpu, cuda, cuda:1 or auto ({default.device})")
     add("--precision", choices=PRECISIONS, help="what clients compute in (float32)")
-    add("--graphs", action="store_true", default=None, help="record a client's step as a CUDA graph and replay it")
+    add(
+        "--graphs",
+        action="store_true",
+        default=None,
+        help="experimental: record a client's step as a CUDA graph",
+    )
     add("--threads", type=int, metavar="N", help="torch's threads (1)")
     add("--workers", type=int, metavar="N", help="worker processes, 0 for none (one per core if that is faster)")
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from time import perf_counter
 from typing import Any
 
-from fl.artefacts import digest_of
+from fl.store.artefacts import digest_of
 from fl.training.cloud import GlobalRound, train
 from fl.training.command.checkpoint import Resumed, RunFolder, open_run
 from fl.training.command.identity import check_alike
@@ -75,8 +75,9 @@ def run(
             on_estimate(evaluations, evaluations * (perf_counter() - start))
         start = perf_counter()
         for done in train(
-            federation,
-            crew=crew,
+            federation.config,
+            federation.model,
+            crew,
             state=state,
             velocity=None if resumed is None else resumed.velocity,
             first_round=first,

@@ -15,7 +15,6 @@ from fl.training.contribution.methods import (
     measure_margins,
     truncated_shapley,
 )
-from fl.training.crews.crew import Crew
 from fl.training.errors import DivergedError
 from fl.training.model.evaluation import Evaluation
 from fl.training.model.parameters import State
@@ -28,8 +27,7 @@ def measure_contributions(
     global_round: int,
     before: Evaluation,
     updates: Sequence[Update],
-    crew: Crew,
-    on_evaluated: Callable[[], None] = lambda: None,
+    judge: Callable[[State], Evaluation],
 ) -> Contributions:
     """Measure the contribution of each base station with an update, by the method that the configuration names.
 
@@ -37,21 +35,12 @@ def measure_contributions(
         config: of the run.
         global_round: the global round.
         before: the global model that it started from, judged.
-        updates: of the base stations present.
-        crew: that played it, and judges.
-        on_evaluated: called after each model that is judged, for progress.
+        updates: of the base stations present, each with its state.
+        judge: judges a model, always on the same images.
     """
-
-    def judge(state: State) -> Evaluation:
-        try:
-            return crew.evaluate(state)
-        finally:
-            on_evaluated()
-
     method = config.contribution
     if method == "none" or not updates:
         return Contributions({}, 0)
-    updates = crew.gather(updates)
     if method == "margin":
         return Contributions(measure_margins(before, updates, judge), len(updates))
     worth = coalition_worth(before, updates, judge)

@@ -154,7 +154,10 @@ def join() -> Iterator[Group]:
 
 
 def own_device(name: str) -> str:
-    """The device for this rank: of the GPUs of a machine each rank takes its own."""
+    """The device for this rank: of the GPUs of a machine each rank takes its own, for all that it does on one."""
     if "LOCAL_RANK" in os.environ and (name == "cuda" or (name == "auto" and torch.cuda.is_available())):
-        return f"cuda:{os.environ['LOCAL_RANK']}"
+        number = int(os.environ["LOCAL_RANK"])
+        if number < torch.cuda.device_count():  # else whoever asks for the device is told that it is not there
+            torch.cuda.set_device(number)
+        return f"cuda:{number}"
     return name

@@ -2,11 +2,15 @@
 
 Equal parameters give equal bytes. safetensors sorts the tensors, but writes metadata in random order: so there is one
 entry of it, JSON with sorted keys.
+
+Whoever loads one may trust nobody: whatever the bytes are, there comes a model or one kind of error, nothing runs, and
+no more memory is taken than a few times their size.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,7 +22,12 @@ from fl.training.errors import ModelError
 from fl.training.model.parameters import State
 from fl.training.model.spec import ModelSpec, check_state
 
+LARGEST = 1e6
+"""Of a parameter that is believed: no model that works has one, and much larger ones overflow in its first layers."""
+
 _ENTRY = "hcfl"
+_METADATA_BYTES = 2**16
+_MOST_NAME = 200
 
 
 def save_state(state: Mapping[str, torch.Tensor], metadata: Mapping[str, Any] | None = None) -> bytes:
@@ -46,7 +55,9 @@ def load_state(data: bytes) -> State:
     try:
         return load(data)
     except SafetensorError as error:
-        raise ModelError(f"not a safetensors file: {error}") from error
+        raise ModelError(f"not a safetensors file: {_cut(error)}") from error
+    except Exception as error:  # torch has no such type, or no such shape
+        raise ModelError(f"not a safetensors file of tensors that torch has: {_cut(error)}") from error
 
 
 def load_metadata(data: bytes) -> dict[str, Any]:
@@ -59,8 +70,8 @@ def load_metadata(data: bytes) -> dict[str, Any]:
         length = int.from_bytes(data[:8], "little")
         header = json.loads(data[8 : 8 + length])
         return dict(json.loads(header.get("__metadata__", {}).get(_ENTRY, "{}")))
-    except (ValueError, AttributeError, TypeError) as error:
-        raise ModelError(f"not a safetensors file with metadata of this project: {error}") from error
+    except (ValueError, AttributeError, TypeError, RecursionError) as error:
+        raise ModelError(f"not a safetensors file with metadata of this project: {_cut(error)}") from error
 
 
 def save_model(spec: ModelSpec, state: Mapping[str, torch.Tensor], **fields: Any) -> bytes:
@@ -69,7 +80,21 @@ def save_model(spec: ModelSpec, state: Mapping[str, torch.Tensor], **fields: Any
     return save_state(state, {"model": model, **fields})
 
 
-def load_model(data: bytes, expected: ModelSpec | None = None) -> tuple[ModelSpec, State]:
+def most_bytes(spec: ModelSpec) -> int:
+    """Bytes that an artefact of a model has at most: what to read of one that somebody else stored.
+
+    Raises:
+        ModelError: the model cannot be built.
+    """
+    tensors = spec.tensors()
+    content = sum(math.prod(shape) * dtype.itemsize for shape, dtype in tensors.values())
+    header = sum(256 + 6 * len(name) + 24 * len(shape) for name, (shape, _) in tensors.items())
+    return content + header + _METADATA_BYTES
+
+
+def load_model(
+    data: bytes, expected: ModelSpec | None = None, largest: float | None = LARGEST
+) -> tuple[ModelSpec, State]:
     """A model saved by `save_model`.
 
     Whoever made the artefact chose the name in it. So a factory outside this package is imported only where
@@ -78,23 +103,54 @@ def load_model(data: bytes, expected: ModelSpec | None = None) -> tuple[ModelSpe
     Args:
         data: the artefact.
         expected: the model that it must hold; None: any of `fl.training.model.spec.MODELS`.
+        largest: magnitude that a parameter may have; None: any, numbers or not.
 
     Raises:
-        ModelError: `data` is not one, it holds another model than expected, or its tensors are not those of the
-            model that it names.
+        ModelError: `data` is not one or larger than one, it holds another model than expected, its tensors are not
+            those of the model that it names, or a parameter is no number or too large.
     """
+    if expected is not None and len(data) > (most := most_bytes(expected)):
+        raise ModelError(f"the artefact has {len(data):,} bytes, one of {expected} at most {most:,}")
     state = load_state(data)
     try:
         model = load_metadata(data)["model"]
-        channels, height, width = (int(size) for size in model["image_shape"])
-        spec = ModelSpec(str(model["name"]), (channels, height, width), int(model["classes"]))
+        channels, height, width = (whole_number(size) for size in model["image_shape"])
+        name, classes = model["name"], whole_number(model["classes"])
+        if not isinstance(name, str) or not name.isprintable() or len(name) > _MOST_NAME:
+            raise ValueError("its name is no line of text")
     except ModelError:
         raise
     except (KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"the artefact does not say which model it holds: {error}") from error
+        raise ModelError(f"the artefact does not say which model it holds: {_cut(error)}") from error
+    spec = ModelSpec(name, (channels, height, width), classes)
     if expected is not None and spec != expected:
         raise ModelError(f"the artefact holds {spec}, not {expected}")
     if expected is None and spec.is_own:
         raise ModelError(f"the artefact names the factory {spec.name}, which is not imported unless it is expected")
     check_state(spec, state)
+    if largest is not None:
+        _check_magnitudes(state, largest)
     return spec, state
+
+
+def whole_number(value: object) -> int:
+    """A whole number of an artefact's metadata, 0 … 2^31 − 1.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if type(value) is not int or not 0 <= value < 2**31:
+        raise ValueError(f"{str(value)[:40]!r} is no whole number below 2^31")
+    return value
+
+
+def _check_magnitudes(state: State, largest: float) -> None:
+    for name, tensor in state.items():
+        if tensor.is_floating_point() and tensor.numel() and not tensor.abs().amax() <= largest:  # not: or nan
+            raise ModelError(f"a parameter in {name} is no number, or larger than {largest:g}")
+
+
+def _cut(error: Exception) -> str:
+    """What an error says, in one line of some length: parts of it may be the artefact's."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= 200 else f"{text[:200]}…"

@@ -14,7 +14,7 @@ from torch.nn import functional
 from fl.training.data.dataset import Samples, to_float
 from fl.training.errors import DataError, DivergedError
 from fl.training.model.parameters import State, put_state
-from fl.training.model.runtime import use_threads
+from fl.training.model.runtime import exactly, use_threads
 
 BATCH = 500
 """Test images judged at a time."""
@@ -91,7 +91,7 @@ def judge(module: nn.Module, state: State, samples: Samples, threads: int = 1) -
     put_state(module, state)
     module.eval()
     batches = []
-    with use_threads(threads), torch.inference_mode():
+    with use_threads(threads), exactly(samples.labels.device), torch.inference_mode():
         for first in range(0, len(samples), BATCH):
             images, labels = samples.images[first : first + BATCH], samples.labels[first : first + BATCH]
             outputs = module(to_float(images))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from fl.faults import line_of
 from fl.training.errors import ModelError
+from fl.training.seeds import Stream, derive_seed
 
 if TYPE_CHECKING:
     import torch
@@ -199,8 +200,8 @@ class ModelSpec:
         return _trained_of(self, tied)
 
     def initial_state(self, seed: int) -> State:
-        """The parameters that training starts from."""
-        return dict(self.build(seed).state_dict())
+        """The parameters that a run of this seed starts from: what its owner proposes."""
+        return dict(self.build(derive_seed(seed, Stream.MODEL)).state_dict())
 
     def check(self) -> None:
         """Try the model on two blank images, judging and training, and on one.

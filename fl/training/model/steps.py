@@ -2,17 +2,17 @@
 
 A step of a small model is hundreds of operations of microseconds, and a large GPU waits for Python to launch each.
 A recorded step is one launch: its operations are captured once for each size of batch, on tensors that stay where they
-are, and replayed for every later step of every client.
+are, and replayed for every later step of every client. It is experimental: no GPU has run it yet.
 """
 
 from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import cast
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import torch
 from torch import nn
@@ -25,7 +25,6 @@ from fl.training.config import StationConfig
 from fl.training.data.augment import Views, augment
 from fl.training.data.dataset import to_float
 from fl.training.errors import ModelError, TrainingError
-from fl.training.model.parameters import view_state
 from fl.training.model.runtime import autocast
 
 
@@ -195,17 +194,23 @@ class RecordedSteps(Steps):
         self._recorded[size].replay(batch.tensors())
 
     def _record_on(self, batch: Batch) -> Recording:
-        changed = [*view_state(self._module).values(), *self._velocities, self.total]
-        before = [tensor.clone() for tensor in changed]
+        buffers = dict(self._module.named_buffers())  # also those beside the state, which are a client's own
+        changed = [*self._module.parameters(), *buffers.values(), *self._velocities, self.total]
+        before = [tensor.detach().clone() for tensor in changed]
         device = batch.labels.device
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            try:
+        try:
+            with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
                 recording = Recording(lambda inputs: super(RecordedSteps, self).take(Batch.of(inputs)), batch.tensors())
-            except RuntimeError as error:
-                what = str(error).partition("\n")[0]
-                raise TrainingError(f"a step of this model cannot be recorded ({what}): leave --graphs out") from error
-        for tensor, value in zip(changed, before, strict=True):
-            tensor.copy_(value)
+            for name, buffer in self._module.named_buffers():
+                if buffer is not buffers.get(name):
+                    raise ModelError(f"its buffer {name} is replaced, where it should be changed in place")
+        except (RuntimeError, ValueError) as error:
+            what = str(error).partition("\n")[0] or type(error).__name__  # CUDA's own go on for a page
+            raise TrainingError(f"a step of this model cannot be recorded ({what}): leave --graphs out") from error
+        finally:
+            with torch.no_grad():
+                for tensor, value in zip(changed, before, strict=True):
+                    tensor.copy_(value)
         return recording
 
 
@@ -232,17 +237,61 @@ _WARM_UPS = 3
 """Times that a computation is run before it is captured: libraries choose algorithms and allocate at the first."""
 
 
+class _Place:
+    """Where a device's graphs are captured: a stream, and a pool of memory for what they compute in between.
+
+    What a graph leaves lies in tensors from before it, and graphs are replayed one after the other, so all can compute
+    in the same memory. The pool ends with its last graph, and cannot be used again.
+    """
+
+    def __init__(self, device: torch.device):
+        self.stream = torch.cuda.Stream(device)
+        self.pool = torch.cuda.graph_pool_handle()
+
+
+_PLACES: WeakValueDictionary[torch.device, _Place] = WeakValueDictionary()
+
+
+@dataclass(frozen=True, eq=False)
+class _Graph:
+    """A captured graph, which keeps its place."""
+
+    graph: torch.cuda.CUDAGraph
+    place: _Place
+
+    def __call__(self) -> None:
+        self.graph.replay()
+
+
 def record_graph(compute: Callable[[], None], device: torch.device) -> Callable[[], None]:
-    """Capture as a CUDA graph."""
-    graph, stream = torch.cuda.CUDAGraph(), torch.cuda.Stream(device)
-    stream.wait_stream(torch.cuda.current_stream(device))
-    with torch.cuda.stream(stream):
+    """Capture as a CUDA graph.
+
+    Args:
+        compute: what it computes lies in tensors that are there before.
+        device: where.
+
+    Raises:
+        RuntimeError: an operation cannot be captured.
+    """
+    if (place := _PLACES.get(device)) is None:
+        place = _PLACES[device] = _Place(device)
+    graph = torch.cuda.CUDAGraph()
+    place.stream.wait_stream(torch.cuda.current_stream(device))
+    with torch.cuda.stream(place.stream):
         for _ in range(_WARM_UPS):
             compute()
-        with torch.cuda.graph(graph, stream=stream):
+        torch.cuda.synchronize(device)
+        torch.cuda.empty_cache()  # of the warm-ups: the graph computes in memory of its own
+        graph.capture_begin(pool=place.pool)
+        try:
             compute()
-    torch.cuda.current_stream(device).wait_stream(stream)
-    return graph.replay
+        except BaseException:
+            with suppress(RuntimeError):  # that the capture is broken, which says nothing of why
+                graph.capture_end()
+            raise
+        graph.capture_end()
+    torch.cuda.current_stream(device).wait_stream(place.stream)
+    return _Graph(graph, place)
 
 
 _RECORDED: WeakKeyDictionary[nn.Module, dict[StationConfig, RecordedSteps]] = WeakKeyDictionary()

@@ -2,16 +2,27 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fl.artefacts import digest_of
+from fl.crowdfunding.training import with_own_data
+from fl.market.members import UPHOLD_WITHIN
 
 from analysis.check_round import check
 from analysis.report.command import report_of_document
 from fl.crowdfunding.command import play_round
 from fl.crowdfunding.settings import Misbehaviour, RoundSettings
 from fl.market.terms import GWEI, Policy
+from fl.training.cloud import train
+from fl.training.config import DEFAULTS, METHODS, Rule, TrainingConfig
+from fl.training.contribution.points import contribution_points, total_margins
+from fl.training.crews.crew import InProcess
+from fl.training.crews.pool import Pool
+from fl.training.federation import Federation, build_federation
+from fl.training.model.artefact import save_model
 
 SMALL = {"owners": 3, "base_stations": 3, "models": 1, "rounds": 1, "train_images": 50}
 
@@ -68,9 +79,66 @@ def test_pilots__each_proposer__claims_its_own_forecast(
     play: Played, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody misbehaves; owners bid for what is claimed, and the winner keeps it."""
-    monkeypatch.setattr("fl.crowdfunding.play.PILOTS", tmp_path / "pilots")
+    monkeypatch.setattr("fl.crowdfunding.simulated.PILOTS", tmp_path / "pilots")
     document = play(pilot=0.2, models=3, train_images=300, rounds=2)
     claims = [model["claimed_accuracy"] for model in document["models"]]
     assert len(set(claims)) > 1
     assert not document["punished"]
     assert len(list((tmp_path / "pilots").iterdir())) == 3
+
+
+# ── what the loop offers ──
+
+OPTIONS = {"train_images": 120, "rounds": 2, "clients": 3, "seed": 5}
+
+
+def federation_of(document: dict[str, Any], **settings: Any) -> Federation:
+    """What `python -m fl.training` would train with the options of the round, on the labels of its model."""
+    station = replace(DEFAULTS["digits"].station, rule=settings.pop("edge_rule", Rule()))
+    targets = tuple(document["models"][document["selected"]]["targets"])
+    return build_federation(TrainingConfig(targets=targets, stations=3, station=station, **OPTIONS, **settings))
+
+
+def digests_of(federation: Federation) -> list[str]:
+    done = train(federation.config, federation.model, InProcess(federation))
+    return [digest_of(save_model(federation.model, each.state, global_round=each.global_round)) for each in done]
+
+
+@pytest.mark.parametrize("option", ["edge_rule", "global_rule"])
+def test_rule__robust__trains_what_the_loop_does_with_it(play: Played, option: str) -> None:
+    rule = {"edge_rule": Rule("trimmed-mean", 1), "global_rule": Rule("median")}[option]
+    document = play(**OPTIONS, **{option: rule})
+    found = [each["global_digest"] for each in document["training"]["global_rounds"]]
+    name = "rule" if option == "global_rule" else option
+    assert found == digests_of(federation_of(document, **{name: rule}))
+    assert found[0] != digests_of(federation_of(document))[0], "the rule makes a difference here"
+
+
+def test_workers__two__start_and_train_the_same(play: Played, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[int] = []
+    real = Pool._start
+    monkeypatch.setattr(Pool, "_start", lambda pool: (started.append(1), real(pool))[1])
+    document = play(**OPTIONS, workers=2)
+    assert len(started) == 2 * (1 + 3), "for the training, and for each owner that measures"
+    found = [each["global_digest"] for each in document["training"]["global_rounds"]]
+    assert found == digests_of(federation_of(document))
+
+
+@pytest.mark.parametrize("method", METHODS[2:])
+def test_contribution__by_method__is_the_loops_on_each_owners_own_images(play: Played, method: str) -> None:
+    document = play(**OPTIONS, contribution=method, claim=0.5)
+    federation = federation_of(document, contribution=method)
+
+    def points(owner: int) -> list[int]:
+        own = with_own_data(federation, owner)
+        totals = total_margins(each.contributions for each in train(own.config, own.model, InProcess(own)))
+        return contribution_points(list(totals.values()), most=2_000_000 // 3)
+
+    listed = document["contributions"]
+    assert listed == points(0), "the winner's"
+    agree = [
+        all(abs(one - other) <= UPHOLD_WITHIN for one, other in zip(points(owner), listed, strict=True))
+        for owner in (1, 2)
+    ]
+    assert not document["punished"]
+    assert document["upheld"] == (sum(agree) * 2 > len(agree))

@@ -52,6 +52,8 @@ LABELS = tuple("0123456789")
         ({"pilot": 1.1}, "--pilot"),
         ({"pilot": math.nan}, "--pilot"),
         ({"pilot": 0.1, "claim": 0.5}, "--claim and --pilot"),
+        ({"contribution": "none"}, "--contribution is one of margin, leave-one-out, shapley, not none"),
+        ({"workers": -1}, "--workers is a number of processes, 0 or more, not -1"),
     ],
 )
 def test_settings__that_do_not_fit__say_why(options: dict, words: str) -> None:

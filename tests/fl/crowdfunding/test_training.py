@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 import torch
-
-from fl.artefacts import ArtefactStore, from_chain, to_chain
 from fl.crowdfunding.training import NO_UPDATE, measure_contributions, train, with_own_data
-from fl.crowdfunding.watcher import Watcher
 from fl.market.members import UPHOLD_WITHIN
+
+from fl.crowdfunding.watcher import Watcher
 from fl.market.merkle import updates_root
 from fl.market.terms import Role
 from fl.record.history import MemberRecord, RoundRecord
+from fl.store.artefacts import ArtefactStore, from_chain, to_chain
+from fl.store.files import Files
 from fl.training.config import StationConfig, TrainingConfig
 from fl.training.contribution.points import TOTAL_POINTS
 from fl.training.data.dataset import Samples
@@ -68,7 +69,7 @@ def sick(station: Station) -> Station:
 
 
 def play(federation: Federation, folder: Path, **how: Any) -> tuple[Any, Book, ArtefactStore]:
-    book, store = Book(), ArtefactStore(folder)
+    book, store = Book(), ArtefactStore(Files(folder))
     stations: Any = [(index, party(index)) for index in range(3)]
     market: Any = book
     winner: Any = party(9)

@@ -3,17 +3,20 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from fl.market.members import BaseStation, Member, Owner, worth_of
 
 from fl.crowdfunding.clock import Clock
 from fl.market.deployment import deploy
-from fl.market.mailbox import Mailbox
-from fl.market.members import BaseStation, Member, Owner, _view_name, worth_of
 from fl.market.membership import Entry, tree_of
 from fl.market.terms import GWEI, Deadlines, Role, RoundTerms, Stage
-from fl.market.views import OwnersView, StationsView
+from fl.store import canonical, mailbox
+from fl.store.errors import Unreachable
+from fl.store.files import Files
+from fl.store.texts import OwnersView, StationsView
 
 STATION_CAP = 10  # gwei
 PHASE_SECONDS = 300
@@ -24,18 +27,20 @@ Bids = dict[str, tuple[int, ...] | None]
 
 
 @pytest.fixture
-def bids(project: Any, accounts: Any, chain: Any, tmp_path: Path) -> Callable[["Deliver"], Bids]:
+def bids(
+    project: Any, accounts: Any, chain: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[["Deliver"], Bids]:
     """Plays a round in which mallory's text comes so; what alice and north then commit to, gwei by model, or None."""
 
     def play(deliver: Deliver) -> Bids:
         creator, *signers = accounts[:4]
-        contract, clock, mailbox = deploy(project, creator), Clock(chain, chain.provider), Mailbox(tmp_path)
+        contract, clock, files = deploy(project, creator), Clock(chain, chain.provider), Files(tmp_path)
         entries = [Entry(str(signer.address), role) for signer, role in zip(signers, ROLES, strict=True)]
         tree = tree_of(entries)
         terms = terms_of(clock.now)
         round_id = contract.create_round(creator, terms, tree.root)
         proofs = [tree.proof(entry) for entry in entries]
-        (a, m, n), place = zip(signers, proofs, strict=True), (contract, round_id, mailbox)
+        (a, m, n), place = zip(signers, proofs, strict=True), (contract, round_id, files)
         alice = Owner("alice", a[0], *place, proof=a[1], values={"cat": 7, "dog": 5})
         mallory = Owner("mallory", m[0], *place, proof=m[1])
         north = BaseStation("north", n[0], *place, proof=n[1], cost_per_label=2)
@@ -43,9 +48,11 @@ def bids(project: Any, accounts: Any, chain: Any, tmp_path: Path) -> Callable[["
             member.publish_key()
             member.join()
         alice.propose(*texts("11" * 32), [alice.address], [north.address])
-        model = mallory.propose(*texts(PROPOSED), [], [])
-        for member in (alice, north):
-            deliver(member, _view_name(round_id, model))
+        monkeypatch.setattr(mailbox, "send", lambda *_: None)
+        model = contract.model_state(round_id, mallory.propose(*texts(PROPOSED), [], []))
+        monkeypatch.undo()
+        for member, digest in ((alice, model.owners_digest), (north, model.stations_digest)):
+            deliver(member, mallory.address, digest)
         clock.wait_until(terms.deadlines.join)
         return {member.name: committed(member) for member in (alice, north)}
 
@@ -71,63 +78,98 @@ def committed(member: Member) -> tuple[int, ...] | None:
 
 # ── what a proposer may send ──
 
-Deliver = Callable[[Member, str], None]  # to this member, under this name
+Deliver = Callable[[Member, str, bytes], None]  # to this member, from this account, in place of the text of this digest
 
 
 def texts(salt: str) -> tuple[OwnersView, StationsView]:
     """What a proposal of a model that tells cats from dogs says to owners and to base stations."""
-    return OwnersView(9_000, ("cat", "dog"), salt), StationsView("cnn", "cifar10", 2, 1_000, 5, 2, 1, "", salt)
+    return OwnersView(9_000, ("cat", "dog"), salt), stations_view(salt)
 
 
-def send(member: Member, name: str, salt: str) -> None:
+def stations_view(salt: str) -> StationsView:
+    how = {"batch_size": 25, "learning_rate": "0.05", "momentum": "0.9", "seed": 1, "rule": "mean", "tolerate": 0}
+    return StationsView("cnn", "cifar10", 2, 1_000, 5, 2, 1, "", salt, **how)  # type: ignore[arg-type]
+
+
+def text_of(member: Member, salt: str) -> bytes:
     """A text for the member's side."""
     owners, stations = texts(salt)
-    text = owners if member.role is Role.OWNER else stations
-    member.mailbox.send(member.address, name, text.to_bytes())
+    return (owners if member.role is Role.OWNER else stations).to_bytes()
 
 
-def what_was_proposed(member: Member, name: str) -> None:
-    send(member, name, PROPOSED)
+def leave(member: Member, sender: str, digest: bytes, text: bytes) -> None:
+    """A text that this member can open."""
+    mailbox.send(member.mailbox, sender, digest, text, [mailbox.card_of(member.mailbox, member.address)])
 
 
-def nothing(member: Member, name: str) -> None:
+def what_was_proposed(member: Member, sender: str, digest: bytes) -> None:
+    leave(member, sender, digest, text_of(member, PROPOSED))
+
+
+def nothing(member: Member, sender: str, digest: bytes) -> None:
     """The text never comes."""
 
 
-def noise(member: Member, name: str) -> None:
+def noise(member: Member, sender: str, digest: bytes) -> None:
     """Nobody has the key for it."""
-    folder = member.mailbox.root / member.address
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.ecies").write_bytes(bytes(100))
+    member.mailbox.write(f"{sender}/texts/{digest.hex()}", bytes(100))
 
 
-def no_json(member: Member, name: str) -> None:
-    member.mailbox.send(member.address, name, b"{")
+def no_json(member: Member, sender: str, digest: bytes) -> None:
+    leave(member, sender, digest, b"{")
 
 
-def no_text_of_a_proposal(member: Member, name: str) -> None:
-    member.mailbox.send(member.address, name, b"{}")
+def no_text_of_a_proposal(member: Member, sender: str, digest: bytes) -> None:
+    leave(member, sender, digest, b"{}")
 
 
-def deep_json(member: Member, name: str) -> None:
+def deep_json(member: Member, sender: str, digest: bytes) -> None:
     """More than Python's reader goes down."""
-    member.mailbox.send(member.address, name, b"[" * 100_000)
+    leave(member, sender, digest, b"[" * 50_000)
 
 
-def no_object(member: Member, name: str) -> None:
-    member.mailbox.send(member.address, name, b"[1, 2]")
+def no_object(member: Member, sender: str, digest: bytes) -> None:
+    leave(member, sender, digest, b"[1,2]")
 
 
-def odd_values(member: Member, name: str) -> None:
+def odd_values(member: Member, sender: str, digest: bytes) -> None:
     """The right names, with values of other types."""
-    owners, stations = texts(PROPOSED)
-    text = owners if member.role is Role.OWNER else stations
-    odd = dict.fromkeys(json.loads(text.to_bytes()), -1)
-    member.mailbox.send(member.address, name, json.dumps(odd).encode())
+    odd = dict.fromkeys(json.loads(text_of(member, PROPOSED)), -1)
+    leave(member, sender, digest, canonical.encode(odd))
 
 
-def another_than_was_proposed(member: Member, name: str) -> None:
-    send(member, name, NOT_PROPOSED)
+def another_than_was_proposed(member: Member, sender: str, digest: bytes) -> None:
+    leave(member, sender, digest, text_of(member, NOT_PROPOSED))
+
+
+# ── what is proposed ──
+
+
+def test_propose__texts__are_sent_before_their_digests_go_on_chain(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[bytes] = []
+
+    class Chain:
+        chain_id, address = 1, "0x5FbDB2315678afecb367f032d93F642f64180aa3"
+
+        def propose(self, account: Any, round_id: int, owners: bytes, stations: bytes, rounds: int) -> int:
+            assert done == [owners, stations], "both texts lie there"
+            done.append(b"proposed")
+            return 0
+
+    account = SimpleNamespace(address=Chain.address)
+    alice = Owner("alice", account, Chain(), 1, None)  # type: ignore[arg-type]
+    monkeypatch.setattr(mailbox, "send", lambda _, sender, digest, text, cards: done.append(digest))
+    alice.propose(*texts(PROPOSED), [], [])
+    assert done[2:] == [b"proposed"]
+    done.clear()
+
+    def gone(*_: Any) -> None:
+        raise Unreachable("the store does not answer")
+
+    monkeypatch.setattr(mailbox, "send", gone)
+    with pytest.raises(Unreachable):
+        alice.propose(*texts(PROPOSED), [], [])
+    assert done == []
 
 
 # ── what is bid ──
@@ -174,7 +216,7 @@ class Alone(Owner):
 class StationAlone(BaseStation):
     """A base station that has read this."""
 
-    text = StationsView("cnn", "cifar10", 2, 1_000, 5, 2, 1)
+    text = stations_view(PROPOSED)
 
     def view(self, model: int) -> StationsView:
         return self.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from fl.training import cloud
 from fl.training.command.options import Options
 from fl.training.command.run import run
+from fl.training.crews.crew import Crew, InProcess
 from fl.training.data.dataset import Samples
 from fl.training.federation import Federation
 from fl.training.model.parameters import State
@@ -47,6 +50,11 @@ def without_numbers(station: Station, clients: tuple[int, ...] | None = None) ->
             for number, data in enumerate(station.clients)
         ),
     )
+
+
+def train(federation: Federation, crew: Crew | None = None, **options: Any) -> Iterator[cloud.GlobalRound]:
+    """The global rounds of the federation, by default played in this process."""
+    return cloud.train(federation.config, federation.model, crew or InProcess(federation), **options)
 
 
 def train_in(folder: Path, federation: Federation, **options: Any) -> list[dict[str, Any]]:

@@ -10,12 +10,11 @@ from torch import nn
 from torch.nn import functional
 
 from fl.training.averaging.aggregate import aggregate
-from fl.training.cloud import train
 from fl.training.config import StationConfig
 from fl.training.data.dataset import Dataset, to_float
 from fl.training.federation import Federation
 from fl.training.seeds import Stream, derive_seed
-from tests.fl.training.support import copy_state, equal, with_station
+from tests.fl.training.support import copy_state, equal, train, with_station
 from tests.support.drift import assert_trained_alike, in_float64
 
 CreateFederation = Callable[..., Federation]

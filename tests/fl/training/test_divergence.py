@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from fl.training.averaging.aggregate import aggregate
-from fl.training.cloud import GlobalRound, train
+from fl.training.cloud import GlobalRound
 from fl.training.command.metrics import record_of
 from fl.training.config import Rule, StationConfig
 from fl.training.errors import DivergedError
@@ -19,7 +19,7 @@ from fl.training.federation import Federation
 from fl.training.model.spec import ModelSpec
 from fl.training.station import Outcome
 from fl.training.update import Update
-from tests.fl.training.support import equal, with_station, without_numbers
+from tests.fl.training.support import equal, train, with_station, without_numbers
 
 CreateFederation = Callable[..., Federation]
 

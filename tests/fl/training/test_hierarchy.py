@@ -10,11 +10,11 @@ from fractions import Fraction
 import pytest
 import torch
 
-from fl.artefacts import digest_of
+from fl.store.artefacts import digest_of
 from fl.training.average import average
 from fl.training.averaging.aggregate import aggregate
 from fl.training.client import train_client
-from fl.training.cloud import GlobalRound, train
+from fl.training.cloud import GlobalRound
 from fl.training.config import StationConfig, TrainingConfig
 from fl.training.contribution.points import contribution_points, total_margins
 from fl.training.data.dataset import Dataset, Samples, to_float
@@ -26,7 +26,7 @@ from fl.training.model.parameters import put_state
 from fl.training.model.spec import ModelSpec
 from fl.training.seeds import Stream, derive_seed
 from fl.training.update import save_update
-from tests.fl.training.support import copy_state, equal
+from tests.fl.training.support import copy_state, equal, train
 from tests.support.drift import assert_trained_alike, in_float64
 
 CreateFederation = Callable[..., Federation]

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from analysis.figures.hierarchy import DIRECT
-from fl.training.cloud import GlobalRound, train
+from fl.training.cloud import GlobalRound
 from fl.training.errors import TrainingError
 from fl.training.federation import Federation
 from fl.training.model.artefact import save_state
@@ -17,6 +17,7 @@ from fl.training.model.spec import ModelSpec
 from fl.training.network import Link, Links, Tiers, Traffic, count_traffic, simulate_round
 from fl.training.station import ClientWork, Outcome, StationRound
 from fl.training.update import Update
+from tests.fl.training.support import train
 
 SPEC = ModelSpec("small-cnn", (1, 8, 8), 2)
 

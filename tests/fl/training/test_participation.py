@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from fl.training.average import average
 from fl.training.client import train_client
-from fl.training.cloud import train
 from fl.training.config import Rule, StationConfig
 from fl.training.errors import TooFewError
 from fl.training.federation import Federation
@@ -20,7 +19,7 @@ from fl.training.model.runtime import use_threads
 from fl.training.participation import count_drawn, draw_clients, is_missing
 from fl.training.seeds import Stream, derive_seed
 from fl.training.station import Outcome
-from tests.fl.training.support import copy_state, equal, with_station
+from tests.fl.training.support import copy_state, equal, train, with_station
 
 CreateFederation = Callable[..., Federation]
 

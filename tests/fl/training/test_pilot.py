@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from fl.training import pilot
-from fl.training.cloud import train
 from fl.training.config import StationConfig, TrainingConfig
 from fl.training.federation import Federation, build_federation
 from fl.training.pilot import forecast, forecast_once
+from tests.fl.training.support import train
 
 
 def federation_of(*targets: str, seed: int = 1) -> Federation:

@@ -21,12 +21,12 @@ import pytest
 import torch
 from torch import nn
 
-from fl.artefacts import digest_of
-from fl.training.cloud import train
+from fl.store.artefacts import digest_of
 from fl.training.config import Rule, StationConfig, TrainingConfig
 from fl.training.federation import build_federation
 from fl.training.model.artefact import save_model
 from fl.training.model.spec import ModelSpec
+from tests.fl.training.support import train
 
 BASELINE = {
     "ATEN_CPU_CAPABILITY": "default",

@@ -22,7 +22,7 @@ def run(job: Job) -> None:
     federation = build_federation(config, dataset)
     job.begins(federation.initial_state())
     with open_crew(federation) as crew:
-        for done in train(federation, crew=crew):
+        for done in train(federation.config, federation.model, crew):
             job.round_ends(_steps(done.stations, workload.batch_size), done.evaluation.accuracy)
     clients = [samples for station in federation.stations for samples in station.clients]
     job.ends(done.state, [inputs.images_digest(samples) for samples in clients])

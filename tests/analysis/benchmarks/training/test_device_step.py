@@ -16,6 +16,7 @@ from fl.training.model import steps
 from fl.training.model.spec import ModelSpec
 from fl.training.model.steps import Batch
 from tests.support.drift import assert_trained_alike, in_float64
+from tests.support.gpu import needs_gpu
 
 CPU = torch.device("cpu")
 SPEC = ModelSpec("small-cnn", (3, 8, 8), 10)
@@ -89,7 +90,7 @@ def test_measure__on_a_cpu__says_what_needs_a_gpu() -> None:
             assert "CUDA graphs are for a CUDA device" in unable[variant.name]
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@needs_gpu
 def test_measure__on_a_gpu__can_do_all() -> None:
     taken, unable = measure(QUICK, SPEC, 2, 4, torch.device("cuda"), rounds=2)
     assert unable == {}

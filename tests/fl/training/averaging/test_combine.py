@@ -15,7 +15,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from fl.training.averaging.aggregate import aggregate
 from fl.training.averaging.combine import combine, multi_krum
 from fl.training.client import train_client
-from fl.training.cloud import train
 from fl.training.config import Rule, StationConfig, TrainingConfig
 from fl.training.data.dataset import Dataset
 from fl.training.errors import DivergedError, ModelError, TooFewError, TrainingError
@@ -26,7 +25,7 @@ from fl.training.model.spec import ModelSpec
 from fl.training.seeds import Stream, derive_seed
 from fl.training.station import Station, StationRound
 from fl.training.update import Update
-from tests.fl.training.support import copy_state, equal
+from tests.fl.training.support import copy_state, equal, train
 
 MEDIAN, TRIMMED, KRUM = Rule("median"), Rule("trimmed-mean", 1), Rule("multi-krum", 1)
 

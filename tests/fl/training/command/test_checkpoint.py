@@ -15,7 +15,8 @@ import pytest
 import torch
 from torch import nn
 
-from fl.artefacts import ArtefactStore
+from fl.store.artefacts import ArtefactStore
+from fl.store.files import Files
 from fl.training.command.checkpoint import open_run
 from fl.training.command.identity import differences
 from fl.training.command.options import Options
@@ -46,7 +47,7 @@ def test_run__finished__leaves_its_metrics_and_last_two_models(federation: Feder
     models = {record["model"][2:] for record in records[1:]}
     stored = {path.name for path in (tmp_path / "models").iterdir()}
     assert models < stored and len(stored) == 4  # each with its momentum
-    _, state = load_model(ArtefactStore(tmp_path / "models").get(records[-1]["model"]), federation.model)
+    _, state = load_model(ArtefactStore(Files(tmp_path / "models")).get(records[-1]["model"]), federation.model)
     assert federation.evaluate(state).accuracy == records[-1]["accuracy"]
 
 
@@ -145,7 +146,7 @@ def test_open__last_model_corrupt__goes_on_from_the_one_before(
     assert undisturbed(train_in(folder, federation)) == undisturbed(records)
     assert "global round 2 in" in caplog.text and "is corrupt" in caplog.text
     assert undisturbed(lines(folder)) == undisturbed(records)
-    load_model(ArtefactStore(folder / "models").get(records[-1]["model"]))
+    load_model(ArtefactStore(Files(folder / "models")).get(records[-1]["model"]))
 
 
 def test_open__both_models_corrupt__says_so_and_leaves_them(federation: Federation, folder: Path) -> None:
@@ -165,7 +166,7 @@ def test_open__model_of_another_architecture_under_its_name__is_refused(
     train_in(tmp_path, federation)
     document = json.loads((tmp_path / "checkpoint.json").read_text())
     other = replace(federation.model, name="cnn")
-    forged = ArtefactStore(tmp_path / "models").put(save_model(other, other.initial_state(0)))
+    forged = ArtefactStore(Files(tmp_path / "models")).put(save_model(other, other.initial_state(0)))
     for entry in document["rounds"]:
         entry["model"] = forged
     document["rounds"] = document["rounds"][1:]
@@ -267,7 +268,7 @@ def test_run__own_files_and_folders_in_models__are_left_alone(federation: Federa
     train_in(tmp_path, short)
     (tmp_path / "models" / "best" / "deep").mkdir(parents=True)
     (tmp_path / "models" / ".put-mine").mkdir()
-    own = ArtefactStore(tmp_path / "models").put(b"own")
+    own = ArtefactStore(Files(tmp_path / "models")).put(b"own")
     (tmp_path / "models" / "notes.txt").write_text("own")
     records = train_in(tmp_path, federation)
     names = {path.name for path in (tmp_path / "models").iterdir()}

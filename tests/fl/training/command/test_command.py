@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from fl.artefacts import ArtefactStore
+from fl.store.artefacts import ArtefactStore
+from fl.store.files import Files
 from fl.training.command.main import main
 from fl.training.command.options import Options, parse
 from fl.training.config import DEFAULTS, Rule, StationConfig, TrainingConfig
@@ -74,7 +75,7 @@ def test_command__few_digits__shows_rounds_and_stores_models(
     assert "global round" in shown
     assert "contribution points" in shown
     names = [path.name for path in (tmp_path / "models").iterdir()]
-    stored = [ArtefactStore(tmp_path / "models").get("0x" + name) for name in names]
+    stored = [ArtefactStore(Files(tmp_path / "models")).get("0x" + name) for name in names]
     assert sorted(load_metadata(data)["global_round"] for data in stored) == [0, 1]
     assert all(load_model(data)[0].classes == 2 for data in stored)
     assert any("0x" + name in shown.replace("\n", "") for name in names)

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from analysis.figures.hierarchy import DIRECT
-from fl.training.cloud import train
 from fl.training.command.metrics import contributions_of, record_of, train_loss
 from fl.training.command.options import Options
 from fl.training.command.run import run
 from fl.training.federation import Federation
 from fl.training.network import Links
 from fl.training.station import ClientWork, Outcome
+from tests.fl.training.support import train
 
 
 def test_record__of_a_round__says_all_of_it_in_json(create_federation: Callable[..., Federation]) -> None:

@@ -12,7 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fl.training.cloud import GlobalRound, train
+from fl.training.cloud import GlobalRound
 from fl.training.command.options import Options
 from fl.training.command.run import run
 from fl.training.config import METHODS, StationConfig, TrainingConfig
@@ -34,6 +34,7 @@ from fl.training.federation import Federation, build_federation
 from fl.training.model.evaluation import Evaluation
 from fl.training.model.spec import ModelSpec
 from fl.training.update import Update
+from tests.fl.training.support import train
 
 
 @st.composite
@@ -213,7 +214,7 @@ def test_measure_contributions__update_that_is_no_number__classifies_nothing(cre
     bad = replace(first.updates[1], state={n: t * float("nan") for n, t in first.updates[1].state.items()})
     for method in METHODS[1:]:
         config = replace(federation.config, contribution=method)
-        measured = measure_contributions(config, 0, start, [first.updates[0], bad], InProcess(federation))
+        measured = measure_contributions(config, 0, start, [first.updates[0], bad], InProcess(federation).evaluate)
         assert measured.values[1] < min(Fraction(0), measured.values[0])
 
 
@@ -246,7 +247,7 @@ def ranked(federation: Federation, rounds: list[GlobalRound], method: str) -> tu
     config, crew = replace(federation.config, contribution=method), InProcess(federation)
     found, before = [], crew.evaluate(federation.initial_state())
     for done in rounds:
-        found.append(measure_contributions(config, done.global_round, before, done.updates, crew))
+        found.append(measure_contributions(config, done.global_round, before, done.updates, crew.evaluate))
         before = done.evaluation
     sums = {each.index: sum(measured.values[each.index] for measured in found) for each in federation.stations}
     return sorted(sums, key=sums.__getitem__), found

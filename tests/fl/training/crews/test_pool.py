@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from fl.training.cloud import GlobalRound, train
+from fl.training.cloud import GlobalRound
 from fl.training.command.main import main
 from fl.training.config import METHODS, Rule, StationConfig, TrainingConfig
 from fl.training.crews.crew import InProcess
@@ -26,7 +26,7 @@ from fl.training.errors import DivergedError, ModelError, TrainingError, WorkerE
 from fl.training.federation import Federation, build_federation
 from fl.training.model.spec import ModelSpec
 from fl.training.station import StationRound
-from tests.fl.training.support import equal, train_in, undisturbed, with_station, without_numbers
+from tests.fl.training.support import equal, train, train_in, undisturbed, with_station, without_numbers
 
 CreateFederation = Callable[..., Federation]
 

@@ -17,14 +17,13 @@ from hypothesis import strategies as st
 from PIL import Image
 from torchvision.datasets import CIFAR10, ImageFolder
 
-from fl.training.cloud import train
 from fl.training.config import StationConfig, TrainingConfig
 from fl.training.data.augment import augment, draw_views
 from fl.training.data.dataset import Dataset, Samples, digest_of, labels_of, load_dataset, to_float
 from fl.training.errors import DataError, TrainingError
 from fl.training.federation import build_federation
 from fl.training.model.runtime import pick_device
-from tests.fl.training.support import equal
+from tests.fl.training.support import equal, train
 
 CreateFolder = Callable[..., Path]
 

@@ -12,7 +12,6 @@ import torch
 from torch import nn
 
 from fl.training.client import train_client
-from fl.training.cloud import train
 from fl.training.config import StationConfig, TrainingConfig
 from fl.training.crews.pool import Pool
 from fl.training.data.dataset import Dataset
@@ -23,7 +22,7 @@ from fl.training.model.parameters import put_state
 from fl.training.model.runtime import reproducible
 from fl.training.model.spec import ModelSpec
 from fl.training.model.steps import Batch, Steps
-from tests.fl.training.support import copy_state, equal
+from tests.fl.training.support import copy_state, equal, train
 
 CreateFederation = Callable[..., Federation]
 PIXELS = 64

@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from fl.training.client import train_client
-from fl.training.cloud import train
 from fl.training.config import StationConfig, TrainingConfig
 from fl.training.crews.pool import Pool
 from fl.training.data.dataset import Dataset
@@ -17,7 +16,7 @@ from fl.training.errors import TrainingError
 from fl.training.federation import Federation, build_federation
 from fl.training.model.parameters import view_state
 from fl.training.model.spec import ModelSpec
-from tests.fl.training.support import copy_state, equal, with_station
+from tests.fl.training.support import copy_state, equal, train, with_station
 
 CreateFederation = Callable[..., Federation]
 SPEC = ModelSpec("small-cnn", (1, 8, 8), 10)

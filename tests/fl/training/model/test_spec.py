@@ -11,7 +11,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fl.artefacts import ArtefactStore, CorruptArtefact
+from fl.store.artefacts import ArtefactStore
+from fl.store.errors import Corrupt
+from fl.store.files import Files
 from fl.training.client import train_client
 from fl.training.config import StationConfig
 from fl.training.data.dataset import Dataset
@@ -181,12 +183,13 @@ def test_load_update__saved__is_the_same() -> None:
 
 
 def test_artefact__flipped_bit_in_a_stored_model__is_detected(tmp_path) -> None:
-    store = ArtefactStore(tmp_path)
+    store = ArtefactStore(Files(tmp_path))
     digest = store.put(save_model(SPEC, SPEC.initial_state(0)))
-    data = bytearray(store.path(digest).read_bytes())
+    path = tmp_path / store.name(digest)
+    data = bytearray(path.read_bytes())
     data[-1] ^= 1
-    store.path(digest).write_bytes(data)
-    with pytest.raises(CorruptArtefact):
+    path.write_bytes(data)
+    with pytest.raises(Corrupt):
         load_model(store.get(digest))
 
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -19,7 +21,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from fl.training.client import train_client
-from fl.training.cloud import train
 from fl.training.config import StationConfig, TrainingConfig
 from fl.training.data.augment import Views
 from fl.training.data.dataset import Dataset, Samples
@@ -27,10 +28,12 @@ from fl.training.errors import DivergedError, TrainingError
 from fl.training.federation import Federation, build_federation
 from fl.training.model import steps
 from fl.training.model.parameters import put_state
+from fl.training.model.runtime import exactly
 from fl.training.model.spec import ModelSpec
 from fl.training.model.steps import Batch, Steps, steps_on
-from tests.fl.training.support import copy_state, equal, with_station
+from tests.fl.training.support import copy_state, equal, train, with_station
 from tests.support.drift import assert_trained_alike
+from tests.support.gpu import needs_gpu
 
 CreateFederation = Callable[..., Federation]
 CONFIG = StationConfig(local_epochs=2, batch_size=16, learning_rate=0.05)
@@ -194,7 +197,207 @@ def test_build__graphs_without_a_gpu__says_what_they_are_for(digits: Dataset) ->
         build_federation(TrainingConfig(station=StationConfig(graphs=True)), digits)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+# ── what a recording must leave as it was, and what it says when it fails ──
+
+
+class Counting(nn.Module):
+    """A buffer beside the state, counted up in each step."""
+
+    def __init__(self, in_place: bool = True) -> None:
+        super().__init__()
+        self.dense = nn.Linear(64, 10)
+        self.register_buffer("seen", torch.zeros(()), persistent=False)
+        self.in_place = in_place
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        if self.in_place:
+            self.seen += 1
+        else:
+            self.seen = self.seen + 1
+        return self.dense(images.flatten(1))
+
+
+def test_take__recorded__counts_in_a_buffer_beside_the_state_as_single_steps_do(
+    digits: Dataset, recorder: Recorder
+) -> None:
+    found = []
+    for graphs in (False, True):
+        torch.manual_seed(0)
+        module = Counting()
+        train_client(module, first(digits, 40), replace(CONFIG, graphs=graphs), seed=0)
+        found.append(float(module.seen))
+    assert found == [6.0, 6.0], "2 epochs of 3 batches; warm-ups are none of them"
+
+
+def test_take__buffer_that_is_replaced__cannot_be_recorded_and_is_put_back(digits: Dataset, recorder: Recorder) -> None:
+    module = Counting(in_place=False)
+    before = copy_state(module)
+    with pytest.raises(TrainingError, match=r"cannot be recorded \(its buffer seen is replaced, .*\): leave --graphs"):
+        train_client(module, first(digits, 16), replace(CONFIG, graphs=True), seed=0)
+    assert equal(copy_state(module), before)
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, ValueError])
+def test_take__model_that_fails_in_a_warm_up__is_one_line(
+    digits: Dataset, recorder: Recorder, kind: type[Exception]
+) -> None:
+    class Fails(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.dense = nn.Linear(64, 10)
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            raise kind("not these images")
+
+    with pytest.raises(TrainingError, match=r"cannot be recorded \(.*not these images\): leave --graphs out"):
+        train_client(Fails(), first(digits, 16), replace(CONFIG, graphs=True), seed=0)
+
+
+class FakeGraph:
+    """Notes in which pool it is captured; like CUDA's, a broken capture also fails when it ends."""
+
+    pools: ClassVar[list[object]] = []
+
+    def capture_begin(self, pool: object) -> None:
+        self.pools.append(pool)
+
+    def capture_end(self) -> None:
+        if self.pools[-1] == "broken":
+            raise RuntimeError("the capture is invalid")
+
+    def replay(self) -> None: ...
+
+
+@pytest.fixture
+def without_cuda(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """As much of CUDA as `record_graph` calls; the value is where graphs were captured."""
+    handles = iter(range(9))
+    monkeypatch.setattr(FakeGraph, "pools", [])
+    stream = SimpleNamespace(wait_stream=lambda other: None)
+    for name, value in {
+        "CUDAGraph": FakeGraph,
+        "Stream": lambda device: stream,
+        "current_stream": lambda device: stream,
+        "stream": lambda chosen: nullcontext(),
+        "synchronize": lambda device: None,
+        "empty_cache": lambda: None,
+        "graph_pool_handle": lambda: next(handles),
+    }.items():
+        monkeypatch.setattr(torch.cuda, name, value)
+    return FakeGraph.pools
+
+
+def test_record_graph__all_of_a_device__compute_in_one_pool_while_there_is_one(without_cuda: list[object]) -> None:
+    kept = [steps.record_graph(lambda: None, CPU) for _ in range(3)]
+    assert without_cuda == [0, 0, 0]
+    del kept
+    gc.collect()
+    again = steps.record_graph(lambda: None, CPU)
+    assert without_cuda[-1] == 1, "a pool ends with its last graph"
+    del again
+
+
+def test_record_graph__operation_that_cannot_be_captured__says_what_it_says(
+    without_cuda: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: "broken")
+    calls = []
+
+    def compute() -> None:
+        calls.append(1)
+        if without_cuda:
+            raise RuntimeError("operation not permitted when stream is capturing")
+
+    with pytest.raises(RuntimeError, match="operation not permitted"):
+        steps.record_graph(compute, CPU)
+    assert len(calls) == 4, "three warm-ups and the capture"
+
+
+# ── on a GPU ──
+
+
+def resnet() -> nn.Module:
+    return ModelSpec("resnet18", (3, 32, 32), 10).build(seed=1)
+
+
+def convolutions() -> nn.Module:
+    return ModelSpec("cnn", (3, 32, 32), 10).build(seed=1)
+
+
+def random_images(count: int, shape: tuple[int, ...], seed: int) -> Samples:
+    random = torch.Generator().manual_seed(seed)
+    images = torch.randint(0, 256, (count, *shape), dtype=torch.uint8, generator=random)
+    return Samples(images.cuda(), torch.randint(0, 10, (count,), generator=random).cuda())
+
+
+@needs_gpu
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"momentum": 0.0}, {"proximal": 0.5}, {"augment": True}],
+    ids=["", "rest", "FedProx", "seen"],
+)
+@pytest.mark.parametrize("build", [dense, with_dropout, with_statistics, convolutions, resnet])
+def test_train_client__as_cuda_graphs__trains_the_same_bits(
+    build: Callable[[], nn.Module], changes: dict[str, Any], precision: str
+) -> None:
+    """Client after client, the third from parameters of another, with smaller batches at the ends of epochs."""
+    torch.manual_seed(5)
+    module = build().cuda()
+    shape = (3, 32, 32) if build in (convolutions, resnet) else (1, 8, 8)
+    start, found = copy_state(module), []
+    for graphs in (False, True):
+        chosen = replace(CONFIG, graphs=graphs, precision=precision, **changes)
+        put_state(module, start)
+        for seed, size in enumerate((40, 32, 35)):
+            loss = train_client(module, random_images(size, shape, seed), chosen, seed)
+            found.append((loss, copy_state(module)))
+    for (loss, state), (other_loss, other) in zip(found[:3], found[3:], strict=True):
+        assert loss == other_loss
+        assert equal(state, other)
+
+
+@needs_gpu
+@pytest.mark.parametrize("build", [convolutions, resnet])
+def test_train_client__again_on_a_gpu__gives_the_same_bits(build: Callable[[], nn.Module]) -> None:
+    module = build().cuda()
+    start, samples, found = copy_state(module), random_images(40, (3, 32, 32), 0), []
+    for _ in range(2):
+        put_state(module, start)
+        train_client(module, samples, CONFIG, seed=0)
+        found.append(copy_state(module))
+    assert equal(*found)
+
+
+@needs_gpu
+def test_exactly__convolution_and_product_on_a_gpu__are_those_of_float32() -> None:
+    """TF32 would be wrong in the third or fourth digit."""
+    random = torch.Generator().manual_seed(0)
+    images, weights = torch.randn(8, 64, 16, 16, generator=random), torch.randn(64, 64, 3, 3, generator=random)
+    rows = images.flatten(1)
+    with exactly(torch.device("cuda")):
+        for compute, given in ((nn.functional.conv2d, (images, weights)), (torch.matmul, (rows, rows.T))):
+            found = compute(*(each.cuda() for each in given)).cpu()
+            expected = compute(*(each.double() for each in given))
+            assert float((found - expected).abs().max() / expected.abs().max()) < 1e-5
+
+
+@needs_gpu
+def test_take__module_that_looks_at_a_value__says_that_it_cannot_be_captured() -> None:
+    class Looks(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.dense = nn.Linear(64, 10)
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            assert float(images.sum()) > -1e9
+            return self.dense(images.flatten(1))
+
+    with pytest.raises(TrainingError, match=r"cannot be recorded \(.*captur.*\): leave --graphs out"):
+        train_client(Looks().cuda(), random_images(16, (1, 8, 8), 0), replace(CONFIG, graphs=True), seed=0)
+
+
+@needs_gpu
 def test_train__as_cuda_graphs__is_what_it_is_without(digits: Dataset) -> None:
     config = TrainingConfig(train_images=200, rounds=2, device="cuda", station=replace(CONFIG, proximal=0.1))
     federation = build_federation(config, digits)

@@ -1,7 +1,7 @@
-"""Wei as people read them."""
+"""Amounts and times as people read them."""
 
 from fl.market.terms import GWEI
-from fl.record.amounts import gwei, short_gwei
+from fl.market.words import gwei, short_gwei
 
 
 def test_short_gwei__rounds__but_never_to_minus_nothing() -> None:

@@ -1,0 +1,75 @@
+"""`make consortium`: three owners and three base stations, each a process of its own, through whole rounds."""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from analysis.consortium import bucket
+from analysis.consortium.chain import node
+from analysis.consortium.deviant import CHEATS
+from analysis.consortium.organisations import COSTS, VALUES, ConsortiumError, configure, found
+from analysis.consortium.rounds import Consortium
+from fl.faults import Fault, line_of
+from fl.market.nodes import connected
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run it; 0 if all of it ended as it should."""
+    names = [*VALUES, *COSTS]
+    parser = argparse.ArgumentParser(prog="make consortium", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=2, metavar="N", help="one after the other (2)")
+    parser.add_argument("--kill", action="append", default=[], choices=names, help="end it by SIGKILL now and then")
+    parser.add_argument("--hostile", choices=sorted(CHEATS), help="what the last base station sends")
+    parser.add_argument("--mute", choices=list(VALUES), help="a proposer that sends no text")
+    parser.add_argument("--seed", type=int, default=1, help="of the moments at which members are killed (1)")
+    parser.add_argument("--block", type=float, default=0.25, metavar="S", help="seconds between two blocks (0.25)")
+    parser.add_argument("--store", choices=["s3", "folder"], default="s3", help="what the members share (s3)")
+    parser.add_argument("--out", type=Path, help="a new folder that keeps everything; else it is removed")
+    options = parser.parse_args(arguments)
+    deviants = {options.mute: "mute"} if options.mute else {}
+    if options.hostile:
+        deviants[list(COSTS)[-1]] = options.hostile
+    try:
+        with ExitStack() as stack:
+            root = stack.enter_context(_folder(options.out))
+            here = stack.enter_context(node(options.block))
+            stack.enter_context(connected([here.url]))
+            members = found(root, here.chain)
+            server = None
+            if options.store == "s3":
+                server = stack.enter_context(bucket.serve(root / "s3", *(each.address for each in members)))
+            for each in members:
+                if server is None:
+                    configure(each, [here.url], str(root / "store"), {})
+                else:
+                    configure(each, [here.url], f"s3://{bucket.BUCKET}", server.options(each.address))
+            consortium = Consortium(root, here, members, deviants, tuple(options.kill), options.seed)
+            consortium.found()
+            consortium.play(options.rounds)
+    except Fault as error:
+        print(f"Error: {line_of(error)}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Error: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+@contextmanager
+def _folder(out: Path | None) -> Iterator[Path]:
+    if out is None:
+        with tempfile.TemporaryDirectory(prefix="consortium-", ignore_cleanup_errors=True) as folder:
+            yield Path(folder)
+        return
+    try:
+        out.mkdir(parents=True)
+    except FileExistsError:
+        raise ConsortiumError(f"{out} is there already: name another folder with --out, or remove it") from None
+    yield out.resolve()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

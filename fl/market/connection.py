@@ -1,0 +1,97 @@
+"""The node that a command speaks to."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+from ape import accounts
+from ape.api import AccountAPI, ProviderAPI
+from ape.exceptions import ApeException
+from ape.logging import LogLevel, logger
+from ape_accounts import KeyfileAccount
+from eth_account.messages import SignableMessage
+
+from fl.market.client import asking
+from fl.market.refusals import MarketError
+
+
+@contextmanager
+def connected(provider: ProviderAPI) -> Iterator[ProviderAPI]:
+    """Connect to the node, or start it; what was started is ended.
+
+    Raises:
+        MarketError: it cannot be used, or is of another chain.
+    """
+    logger.set_level(LogLevel.ERROR)
+    with ExitStack() as stack:
+        try:
+            # Where this process has spoken to the node before, ape goes on with that connection.
+            active = stack.enter_context(provider.network.use_provider(provider, disconnect_on_exit=True))
+        except (ApeException, OSError) as error:
+            said = str(error).splitlines()[0]
+            raise MarketError(f"--network {provider.network_choice} cannot be used: {said}") from error
+        with asking("ask for the chain's id"):
+            found, expected = int(str(active.make_request("eth_chainId", [])), 0), active.chain_id
+        if found != expected:
+            raise MarketError(
+                f"the node has chain id {found}, and {provider.network_choice} means {expected}: "
+                "name the node by its address alone, as in --network http://127.0.0.1:8545"
+            )
+        yield active
+
+
+def named(provider: ProviderAPI | None) -> ProviderAPI:
+    """The node that a user has named.
+
+    Raises:
+        MarketError: none.
+    """
+    if provider is None:
+        raise MarketError("no node is named: --network http://127.0.0.1:8545, or another of `ape networks list`")
+    return provider
+
+
+def signing(account: AccountAPI) -> Callable[[SignableMessage], bytes]:
+    """How one of ape's accounts signs a message: r, s and v in 65 bytes.
+
+    Raises:
+        MarketError: (the function) it declined.
+    """
+
+    def sign(message: SignableMessage) -> bytes:
+        signature = account.sign_message(message)
+        if signature is None:
+            raise MarketError(f"{account.address} declined to sign")
+        return bytes(signature.encode_rsv())
+
+    return sign
+
+
+def account_named(alias: str | None) -> AccountAPI:
+    """One of ape's accounts.
+
+    The passphrase of a key file is asked for when it signs, unless `APE_ACCOUNTS_<alias>_PASSPHRASE` holds it.
+
+    Args:
+        alias: its name, or TEST::<number> for one of the test accounts.
+
+    Raises:
+        MarketError: there is none of that name.
+    """
+    if alias is None:
+        raise MarketError("no account is named: --account ALIAS, one of `ape accounts list`")
+    if alias.upper().startswith("TEST::"):
+        number, known = alias[6:], accounts.test_accounts
+        if not number.isdecimal() or int(number) >= len(known):
+            raise MarketError(f"{alias} is no test account: TEST::0 … TEST::{len(known) - 1}")
+        return known[int(number)]
+    if alias not in accounts.aliases:
+        raise MarketError(
+            f"there is no account {alias}: one of `ape accounts list`, or make one with `ape accounts generate`"
+        )
+    account = accounts.load(alias)
+    # A passphrase in the environment is there so that nobody need type it.
+    if f"APE_ACCOUNTS_{alias}_PASSPHRASE" in os.environ and isinstance(account, KeyfileAccount):
+        logger.set_level(LogLevel.ERROR)  # ape warns of what is meant
+        account.set_autosign(True)
+    return account

@@ -1,0 +1,251 @@
+"""Several nodes of one chain behind one web3 provider: where one cannot be used, the next is asked."""
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import requests
+from ape import networks
+from ape.api import ProviderAPI
+from ape.exceptions import ApeException
+from ape.logging import LogLevel, logger
+from ape_ethereum.provider import EthereumNodeProvider
+from eth_typing import URI
+from web3 import HTTPProvider, Web3
+from web3.exceptions import Web3Exception
+from web3.providers.base import JSONBaseProvider
+from web3.types import RPCEndpoint, RPCResponse
+
+from fl.faults import line_of
+from fl.market.refusals import NoNode
+
+log = logging.getLogger("hcfl")
+
+BUSY = (-32005, 429)
+"""JSON-RPC errors of a node, or of a service before it, that has had too many requests."""
+
+LATEST = "eth_getBlockByNumber"
+"""The request that shows how far a node is."""
+
+
+class _Away(Exception):
+    """A node cannot be used now, and why."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long nodes are waited for.
+
+    Attributes:
+        connect: seconds that a node may take to be reached.
+        answer: seconds that it may take to answer.
+        rest: seconds that a node is left alone after it could not be used; doubled each time, up to 16 times.
+        behind: blocks that a node may be behind the newest that another has shown.
+    """
+
+    connect: float = 5
+    answer: float = 15
+    rest: float = 30
+    behind: int = 16
+
+
+@dataclass
+class _Node:
+    """A node, and what became of it so far."""
+
+    http: HTTPProvider
+    checked: bool = False
+    newest: int = 0
+    resting_until: float = 0
+    failures: int = 0
+
+    @property
+    def name(self) -> str:
+        """Its address without path, user and password: they are what people pay for."""
+        parts = urlsplit(str(self.http.endpoint_uri))
+        return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
+
+
+class Nodes(JSONBaseProvider):
+    """A web3 provider that asks the first node that can be used, in an order of preference.
+
+    A node that cannot be reached, takes too long, has no time, is behind, or of another chain, rests for a while; then
+    it is preferred again. Asking twice, because an answer was lost, does no harm: a node is asked for what it has, or
+    given a signed transaction.
+
+    Raises:
+        NoNode: (every method) none can be used.
+    """
+
+    def __init__(self, addresses: Sequence[str], chain_id: int | None = None, patience: Patience | None = None):
+        """Name the nodes; none is asked yet.
+
+        Args:
+            addresses: http or https, the preferred first.
+            chain_id: that they must be of; None: that of the first that answers.
+            patience: how long they are waited for.
+        """
+        super().__init__()
+        self._patience = patience or Patience()
+        limits = {"timeout": (self._patience.connect, self._patience.answer)}
+        self._nodes = [
+            _Node(HTTPProvider(URI(address), limits, exception_retry_configuration=None)) for address in addresses
+        ]
+        self._chain_id = chain_id
+        self._current: _Node | None = None
+        self.endpoint_uri = URI(addresses[0])  # by which ape knows the connection
+
+    def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
+        """Ask a node, and where that cannot be used, the next."""
+        why: list[str] = []
+        refused: RPCResponse | None = None
+        for node in sorted(self._nodes, key=lambda each: each.resting_until > time.monotonic()):
+            try:
+                answer = self._ask(node, method, params)
+            except _Away as error:
+                self._rest(node)
+                why.append(f"{node.name} {error}")
+                if not _repeatable(method):
+                    break
+            else:
+                if not _busy(answer):
+                    self._use(node, why)
+                    return answer
+                self._rest(node)
+                refused = answer
+        if refused is not None:
+            return refused
+        raise NoNode(f"no node can be used: {'; '.join(why)}")
+
+    def is_connected(self, show_traceback: bool = False) -> bool:
+        """Whether a node can be used."""
+        try:
+            self.make_request(RPCEndpoint("web3_clientVersion"), [])
+        except NoNode:
+            if show_traceback:
+                raise
+            return False
+        return True
+
+    def _ask(self, node: _Node, method: RPCEndpoint, params: Any) -> RPCResponse:
+        if not node.checked:
+            self._check(node)
+        answer = _answer_of(node, method, params)
+        if method == LATEST and params[0] == "latest" and isinstance(block := answer.get("result"), dict):
+            node.newest = int(str(block["number"]), 16)
+            behind = max(each.newest for each in self._nodes) - node.newest  # a chain that goes back does so on each
+            if behind > self._patience.behind:
+                raise _Away(f"is {behind} blocks behind")
+        return answer
+
+    def _check(self, node: _Node) -> None:
+        """See that a node is of the chain."""
+        answer = _answer_of(node, RPCEndpoint("eth_chainId"), [])
+        try:
+            found = int(str(answer.get("result")), 16)
+        except ValueError:
+            raise _Away("does not say which chain it is of") from None
+        if self._chain_id is None:
+            self._chain_id = found
+        if found != self._chain_id:
+            raise _Away(f"is of chain {found}, not {self._chain_id}")
+        node.checked = True
+
+    def _rest(self, node: _Node) -> None:
+        node.resting_until = time.monotonic() + self._patience.rest * 2 ** min(node.failures, 4)
+        node.failures += 1
+        node.checked = False
+
+    def _use(self, node: _Node, why: Sequence[str]) -> None:
+        node.failures = 0
+        if node is not self._current:
+            if self._current is not None:
+                log.warning("node %s is used now%s", node.name, f": {'; '.join(why)}" if why else "")
+            self._current = node
+
+
+@contextmanager
+def connected(
+    addresses: Sequence[str], chain_id: int | None = None, patience: Patience | None = None
+) -> Iterator[ProviderAPI]:
+    """Have ape ask several nodes.
+
+    Raises:
+        NoNode: none can be used.
+    """
+    logger.set_level(LogLevel.ERROR)
+    nodes = Nodes(addresses, chain_id, patience)
+    nodes.is_connected(show_traceback=True)
+    provider = networks.create_custom_provider(addresses[0], provider_cls=_provider_over(nodes), provider_name="node")
+    with ExitStack() as stack:
+        try:
+            active = stack.enter_context(provider.network.use_provider(provider, disconnect_after=True))
+        except (ApeException, Web3Exception) as error:
+            raise NoNode(f"no node can be used: {line_of(error)}") from error
+        yield active
+
+
+def _provider_over(nodes: Nodes) -> type[EthereumNodeProvider]:
+    class Provider(EthereumNodeProvider):
+        """Ape's provider for any node, which asks several."""
+
+        def _set_web3(self) -> None:
+            self._client_version = None
+            self._web3 = Web3(nodes)
+
+    return Provider
+
+
+def _answer_of(node: _Node, method: RPCEndpoint, params: Any) -> RPCResponse:
+    """What a node answers, an error of its JSON-RPC included.
+
+    Raises:
+        _Away: nothing that can be used.
+    """
+    for last in (not _repeatable(method), True):  # a connection that was kept open may have been closed
+        try:
+            return node.http.make_request(method, params)
+        except requests.Timeout as error:
+            raise _Away("takes too long") from error
+        except requests.HTTPError as error:
+            return _error_in(error.response)
+        except requests.JSONDecodeError as error:
+            raise _Away("does not speak JSON-RPC") from error
+        except requests.RequestException as error:
+            if last:
+                raise _Away("cannot be reached") from error
+        except (ValueError, Web3Exception) as error:
+            raise _Away("does not speak JSON-RPC") from error
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _error_in(response: requests.Response) -> RPCResponse:
+    """The JSON-RPC error that some nodes send with a status of HTTP.
+
+    Raises:
+        _Away: there is none, or it is about the node.
+    """
+    said = f"answers HTTP {response.status_code}"
+    if response.status_code == 429 or response.status_code >= 500:
+        raise _Away(said)
+    try:
+        body = response.json()
+    except ValueError:
+        raise _Away(said) from None
+    if not isinstance(body, dict) or "error" not in body:
+        raise _Away(said)
+    return cast(RPCResponse, body)
+
+
+def _busy(answer: RPCResponse) -> bool:
+    error = answer.get("error")
+    return isinstance(error, dict) and error.get("code") in BUSY
+
+
+def _repeatable(method: str) -> bool:
+    """Whether a request may be made twice; what moves a development node may not."""
+    return method.split("_")[0] in ("eth", "net", "web3", "debug", "txpool") and method != "eth_sendTransaction"

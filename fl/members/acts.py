@@ -1,0 +1,284 @@
+"""A step done: first noted in the journal, then put into the store, then sent to the chain.
+
+Every act is safe to repeat. One that ended half-way is begun again from what its journal has: it draws no new salt,
+trains no update twice, and signs nothing that conflicts with what it has signed.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from ape.api import AccountAPI
+from eth_account.messages import SignableMessage
+
+from fl.faults import Fault
+from fl.market.bids import SealedBid, word_count
+from fl.market.client import Market
+from fl.market.membership_file import MembershipList
+from fl.market.refusals import MarketError
+from fl.market.terms import Role
+from fl.members import steps
+from fl.members.facts import Facts
+from fl.members.journal import Journal
+from fl.members.order import MOST_BYTES as MOST_ORDER
+from fl.members.order import Order
+from fl.members.rounds import Conduct, bid_name, sealed_bid
+from fl.members.steps import Step
+from fl.store import mailbox
+from fl.store.artefacts import ArtefactStore, digest_of, from_chain
+from fl.store.errors import Missing, StoreError, Unreachable, ViewError
+from fl.store.files import Files
+from fl.store.keys import EncryptionKey, KeyCard
+from fl.store.mailbox import round_place
+from fl.store.signed import (
+    Domain,
+    OrderStatement,
+    Signed,
+    Statement,
+    most_packed,
+    pack,
+    sign,
+    unpack,
+)
+
+log = logging.getLogger("hcfl")
+
+DONE_ALREADY = (
+    "AlreadyJoined",
+    "AlreadyProposed",
+    "AlreadyCommitted",
+    "AlreadyDrawn",
+    "AlreadyRevealed",
+    "AlreadyVoted",
+    "ClaimantStandsAside",
+    "NotAMember",
+    "WrongStatus",
+)
+"""Refusals that say that somebody, or this member before it was interrupted, has done the step: look again."""
+
+
+class NotYet(Fault, RuntimeError):
+    """A step that has to wait for something that is not on chain: an order, a model."""
+
+
+@dataclass
+class Member:
+    """One account in one round, with all that is its own.
+
+    Attributes:
+        name: how people call it.
+        account: signs and pays gas.
+        points: its allocation points.
+        proof: that the membership list has it.
+        journal: what it has decided and signed.
+        files: the store that the members share.
+        listed: the membership list, with the key cards.
+        conduct: how it goes about the round.
+        did: told what it does, in words.
+    """
+
+    name: str
+    account: AccountAPI
+    market: Market
+    round_id: int
+    journal: Journal
+    files: Files
+    listed: MembershipList
+    conduct: Conduct
+    points: int = 1
+    proof: Sequence[bytes] = ()
+    did: Callable[[str], None] = field(default=lambda what: None)
+
+    role = Role.OWNER
+
+    @property
+    def address(self) -> str:
+        """The account's address."""
+        return str(self.account.address)
+
+    @property
+    def store(self) -> ArtefactStore:
+        """Its artefacts, and a way to those of others."""
+        return ArtefactStore(self.files, self.address)
+
+    @property
+    def domain(self) -> Domain:
+        """What its statements are bound to."""
+        return Domain(self.market.chain_id, self.market.address)
+
+    def next_step(self, facts: Facts) -> Step:
+        """What it does next."""
+        raise NotImplementedError
+
+    def do(self, step: Step, facts: Facts) -> None:
+        """Do a step.
+
+        Raises:
+            NotYet: it has to wait.
+            MarketError: the contract or the node refused; what was done already (`DONE_ALREADY`) is no refusal.
+            StoreError: the store refused.
+        """
+        try:
+            self._do(step, facts)
+        except MarketError as error:
+            if error.name not in DONE_ALREADY:
+                raise
+            log.info("%s: %s", self.name, error)
+
+    def _do(self, step: Step, facts: Facts) -> None:
+        market, account, round_id = self.market, self.account, self.round_id
+        match step:
+            case steps.Join():
+                lock, loss = (amount(self.role, self.points) for amount in (facts.terms.lock, facts.terms.worst_loss))
+                value = max(0, lock - facts.free_balance)
+                market.join(account, round_id, facts.terms.hash, self.role, self.proof, self.points, value)
+                self.did(f"locks {lock // 10**9} gwei; doing its duties it loses {loss // 10**9} at most")
+            case steps.Commit():
+                self._commit(facts)
+            case steps.Draw():
+                market.draw_claimant(account, round_id)
+            case steps.Reveal():
+                sealed = sealed_bid(facts, self.journal.notes(round_id))
+                if sealed is None:
+                    raise NotYet("the journal does not have the bid that is sealed on chain")
+                market.reveal_bid(account, round_id, sealed.words, sealed.salt)
+                self.did(f"bid {', '.join(map(str, sealed.bids))} gwei")
+            case steps.Select():
+                market.select_model(account, round_id)
+            case steps.Abort():
+                market.abort_training(account, round_id)
+                self.did("ended the round: its winner never reported")
+            case steps.Settle(accounts):
+                zeros = [0] * word_count(len(facts.record.models))
+                vectors = [facts.record.members[each].words or zeros for each in accounts]
+                if len(accounts) == 1:
+                    market.settle(account, round_id, accounts[0], vectors[0])
+                else:
+                    market.settle_many(account, round_id, accounts, [word for each in vectors for word in each])
+            case steps.Claim():
+                market.claim_lot(account, round_id)
+            case _:
+                raise TypeError(f"{self.name} cannot do {step}")
+
+    # ── bids ──
+
+    def _commit(self, facts: Facts) -> None:
+        """Bid the truth for every model, sealed.
+
+        A proposer harms its own model alone by what it sends: the bid for that is `blind_bid`, and it is said why.
+        """
+        name = bid_name(facts.record)
+        if (noted := self.journal.noted(self.round_id, name)) is None:
+            bids = tuple(self._estimate(model, facts) for model in range(len(facts.record.models)))
+            noted = {"bids": list(bids), "salt": SealedBid(bids).salt.hex()}
+            self.journal.note(self.round_id, name, noted)
+        sealed = SealedBid(tuple(noted["bids"]), bytes.fromhex(noted["salt"]))
+        commitment = sealed.commitment(facts.chain_id, facts.contract, self.round_id, self.address)
+        self.market.commit_bid(self.account, self.round_id, commitment)
+        self.did("sealed its bids")
+
+    def _estimate(self, model: int, facts: Facts) -> int:
+        try:
+            return max(0, min(self.estimate(model, facts), self.cap(facts)))
+        except Unreachable:
+            raise  # not the proposer's fault: it is tried again
+        except StoreError as error:
+            blind = self.blind_bid(facts)
+            proposer = facts.record.models[model].proposer
+            self.did(f"bids {blind} for model {model} of {proposer}, because {error}")
+            log.warning("%s bids %d for model %d of %s: %s", self.name, blind, model, proposer, error)
+            return blind
+
+    def estimate(self, model: int, facts: Facts) -> int:
+        """What a model is worth to this member or costs it, gwei.
+
+        Raises:
+            ViewError: there is no text about the model that can be read, or it is not the one proposed.
+        """
+        raise NotImplementedError
+
+    def cap(self, facts: Facts) -> int:
+        """The largest bid that it may make, gwei."""
+        raise NotImplementedError
+
+    def blind_bid(self, facts: Facts) -> int:
+        """What it bids for a model that it can read nothing about, gwei: such a model is not to be selected."""
+        raise NotImplementedError
+
+    # ── what others have left for it ──
+
+    def keys(self) -> list[EncryptionKey]:
+        """Its encryption keys, old ones too: an old key card that somebody put back does not lock it out."""
+        return list(map(EncryptionKey, self.journal.keys()))
+
+    def order(self, facts: Facts) -> Order:
+        """The winner's order, checked against what was proposed.
+
+        Raises:
+            NotYet: there is none yet.
+            ViewError: it is not one, or not by the winner, or not of the model that was selected.
+        """
+        noted = self.journal.noted(self.round_id, "order")
+        if noted is not None and "order" in noted:
+            return Order.from_bytes(bytes.fromhex(noted["order"]))
+        winner, selected = facts.record.winner, facts.record.selected
+        if winner is None or selected is None:
+            raise NotYet("no model is selected")
+        model = facts.record.models[selected]
+        try:
+            signed, data = self._take(winner, "order", MOST_ORDER)
+        except Missing as error:
+            raise NotYet("the winner has delivered no order yet") from error
+        if signed.statement != OrderStatement(self.round_id, digest_of(data)):
+            raise ViewError("what the winner signed is not this order")
+        signed.verify(self.domain, winner)
+        order = Order.from_bytes(data)
+        if order.text.digest != model.stations_digest:
+            raise ViewError("the order is not of the model that was proposed to base stations")
+        if order.text.global_rounds != model.global_rounds:
+            raise ViewError(
+                f"the order has {order.text.global_rounds} global rounds, its proposal {model.global_rounds}"
+            )
+        return order
+
+    def global_model(self, number: int, facts: Facts, order: Order) -> bytes:
+        """The model that a global round starts from.
+
+        Raises:
+            StoreError: it cannot be had.
+        """
+        before = facts.record.global_rounds.get(number - 1)
+        digest = order.text.initial_model if before is None else from_chain(before[0])
+        return self.store.get(digest, self.keys(), order.most_bytes, account=facts.record.winner)
+
+    def _leave(self, name: str, signed: Signed, data: bytes, readers: Sequence[KeyCard]) -> None:
+        """Something of the round, signed."""
+        place = round_place(self.market.address, self.round_id, name)
+        mailbox.leave(self.files, self.address, place, pack(signed, data), readers)
+
+    def _take(self, account: str, name: str, most: int) -> tuple[Signed, bytes]:
+        """What another has left of the round; who signed it is for the caller to check."""
+        place = round_place(self.market.address, self.round_id, name)
+        return unpack(mailbox.take(self.files, account, place, self.keys(), most_packed(most)), most)
+
+    def _sign(self, statement: Statement) -> Signed:
+        def signing(message: SignableMessage) -> bytes:
+            signature = self.account.sign_message(message)
+            if signature is None:
+                raise NotYet(f"{self.name} declined to sign: sign when asked")
+            return bytes(signature.encode_rsv())
+
+        return sign(statement, self.domain, signing)
+
+    def _cards(self, accounts: Iterable[str]) -> list[KeyCard]:
+        """The key cards of those who may read, and the own one."""
+        found = (self.listed.find(each) for each in dict.fromkeys([*accounts, self.address]))
+        return [each.card for each in found if each is not None]
+
+    def _owners(self, facts: Facts) -> list[KeyCard]:
+        """Who may read updates: the owners that have bid."""
+        return self._cards(each.account for each in facts.committed_owners)
+
+    def _trainers_and_owners(self, facts: Facts) -> list[KeyCard]:
+        """Who may read global models: the base stations that train, and the owners that pay."""
+        return self._cards(each.account for each in (*facts.recorders, *facts.committed_owners))

@@ -1,0 +1,199 @@
+"""A member as its member.yaml describes it, put together from its parts."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from fl.market.client import Market
+from fl.market.membership_file import MembershipList
+from fl.market.refusals import MarketError
+from fl.market.terms import Role
+from fl.members.access import Access
+from fl.members.acts import Member
+from fl.members.configuration import SAFE, MemberConfiguration, OwnerPlan, StationPlan
+from fl.members.facts import Chronicle
+from fl.members.journal import Journal
+from fl.members.outbox import Journaled, Settings
+from fl.members.owner import OwnerConduct
+from fl.members.owner_acts import Owner
+from fl.members.plan import Cost, Worth, by_label, per_label
+from fl.members.rounds import Conduct
+from fl.members.station_acts import BaseStation
+from fl.store.files import Files
+from fl.store.signed import Domain
+from fl.yaml_file import ConfigurationError
+
+
+@dataclass(frozen=True)
+class Desk:
+    """All that a member needs, ready.
+
+    Attributes:
+        configuration: its member.yaml.
+        alert: tells its people, by its own command too.
+    """
+
+    configuration: MemberConfiguration
+    market: Market
+    journal: Journal
+    files: Files
+    listed: MembershipList
+    access: Access
+    alert: Callable[[str], None]
+
+    def chronicle(self, round_id: int) -> Chronicle:
+        """A reader of a round."""
+        wanted = self.configuration.confirmations
+        return Chronicle(self.market, round_id, None if wanted == SAFE else max(0, int(wanted) - 1))
+
+    def member(self, round_id: int) -> Member:
+        """The member in a round.
+
+        Raises:
+            MarketError: the round has another membership list, or the account is not on it.
+            ConfigurationError: its plan cannot be used.
+        """
+        configuration, account = self.configuration, self.access.signer()
+        terms, door = self.market.terms(round_id)
+        if terms.door(self.listed.root) != door:
+            raise MarketError(f"round {round_id} has another membership list than {configuration.membership}")
+        found = self.listed.find(str(account.address))
+        if found is None or found.entry.role is not configuration.role:
+            raise MarketError(f"{account.address} is not on the membership list as {configuration.role.name.lower()}")
+        own = (self.market, round_id, self.journal, self.files, self.listed)
+        proof = self.listed.tree.proof(found.entry)
+        name = found.name or configuration.account
+        rest = (found.entry.points, proof, _saying(name))
+        reserve = configuration.margins.begin
+        if configuration.role is Role.OWNER:
+            plan = configuration.plan if isinstance(configuration.plan, OwnerPlan) else OwnerPlan()
+            conduct = OwnerConduct(reserve=reserve, proposes=plan.propose is not None)
+            work = _owner_work(configuration, plan)
+            return Owner(name, account, *own, conduct, *rest, worth=_worth(plan), work=work)
+        costs = configuration.plan if isinstance(configuration.plan, StationPlan) else StationPlan()
+        work_of = _station_work(configuration)
+        return BaseStation(name, account, *own, Conduct(reserve=reserve), *rest, cost=_cost(costs), work=work_of)
+
+
+@contextmanager
+def desk(access: Access) -> Iterator[Desk]:
+    """Open everything that a member has.
+
+    Raises:
+        Fault: something of it cannot be used; nothing was sent.
+    """
+    configuration = access.configuration
+    if configuration is None:
+        raise MarketError("no member is named: --config member.yaml")
+    alert = _alert(configuration.alert)
+    with access.market() as plain:
+        domain = Domain(plain.chain_id, plain.address)
+        listed = access.members(domain)
+        if listed is None:
+            raise MarketError(f"there is no membership list {configuration.membership}: ask its maker for it")
+        account = access.signer()
+        with Journal(configuration.journal, str(account.address), domain.chain_id, domain.contract) as journal:
+            sending = Settings(confirmations=_sent(configuration.confirmations), fee_cap=configuration.fee_cap)
+            outbox = Journaled(journal, plain.contract.provider, sending, say=alert)
+            market = Market(plain.contract, outbox, first_block=access.first_block)
+            files = Files(configuration.store, configuration.store_options)
+            yield Desk(configuration, market, journal, files, listed, access, alert)
+
+
+def _sent(confirmations: int | str) -> Any:
+    """A transaction counts once it is mined, whatever the settings."""
+    return SAFE if confirmations == SAFE else max(1, int(confirmations))
+
+
+def _saying(name: str) -> Callable[[str], None]:
+    return lambda what: click.echo(f"{name} {what}")
+
+
+def _alert(command: str | None) -> Callable[[str], None]:
+    """Says loudly what people have to know; runs their command with the message as its last argument."""
+
+    def tell(text: str) -> None:
+        click.echo(f"ALERT {text}", err=True)
+        if command is None:
+            return
+        try:
+            subprocess.run([*command.split(), text], check=True, timeout=60)
+        except (OSError, subprocess.SubprocessError) as error:
+            click.echo(f"ALERT the alert command did not work: {error}", err=True)
+
+    return tell
+
+
+def _function(path: str, what: str) -> Callable[[Any], Any]:
+    """A member's own function; its own configuration names it, nobody else can."""
+    module, _, name = path.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise ConfigurationError(f"the function {path} of {what} cannot be imported: {error}") from error
+    if not callable(found):
+        raise ConfigurationError(f"{path} is no function, and {what} needs one")
+    return found  # type: ignore[no-any-return]
+
+
+def _checked(path: str, what: str) -> Callable[[Any], int]:
+    function = _function(path, what)
+
+    def gwei(view: Any) -> int:
+        try:
+            found = function(view)
+        except Exception as error:
+            raise ConfigurationError(f"{path} raised {type(error).__name__}: {error}") from error
+        if isinstance(found, bool) or not isinstance(found, int) or found < 0:
+            raise ConfigurationError(f"{path} returned {found!r}: {what} is whole gwei, 0 or more")
+        return found
+
+    return gwei
+
+
+def _worth(plan: OwnerPlan) -> Worth:
+    if plan.function is not None:
+        return _checked(plan.function, "what a model is worth")
+    return by_label(plan.values, plan.accuracy_exponent)
+
+
+def _cost(plan: StationPlan) -> Cost:
+    return per_label(plan.cost_per_label) if plan.function is None else _checked(plan.function, "what training costs")
+
+
+def _owner_work(configuration: MemberConfiguration, plan: OwnerPlan) -> Any:
+    if configuration.data is None:
+        return None
+    from fl.members.own_data import OwnData
+    from fl.members.torch_work import Offer, TorchOwner
+    from fl.training.config import DEFAULTS, TrainingConfig
+
+    offer, model = None, plan.propose
+    if model is not None:
+        dataset = configuration.data.dataset
+        settings = TrainingConfig(
+            dataset=dataset,
+            targets=tuple(sorted(model.targets)),
+            model=model.model or DEFAULTS[dataset].model,
+            rounds=model.global_rounds,
+            seed=model.seed,
+            rule=model.rule,
+        )
+        offer = Offer(settings, model.station, model.claimed_accuracy_bps)
+    return TorchOwner(OwnData(configuration.data).test_of, offer)
+
+
+def _station_work(configuration: MemberConfiguration) -> Any:
+    if configuration.data is None:
+        return None
+    from fl.members.own_data import OwnData
+    from fl.members.torch_work import TorchStation
+
+    return TorchStation(OwnData(configuration.data).clients_of)

@@ -1,0 +1,222 @@
+"""What `ape run owner`, `base_station`, `member` and `record` do."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from fl.market.bids import SealedBid
+from fl.market.client import Market
+from fl.market.refusals import MarketError
+from fl.market.terms import GWEI, Role
+from fl.members import steps
+from fl.members.access import Access
+from fl.members.acts import Member
+from fl.members.assembly import Desk, desk
+from fl.members.facts import Facts
+from fl.members.owner_acts import Owner
+from fl.members.rounds import bid_name
+from fl.members.run import Runner
+from fl.members.steps import Done, Step, Stuck, Wait
+
+log = logging.getLogger("hcfl")
+
+WORDS: dict[str, tuple[type[Step], ...]] = {
+    "join": (steps.Join,),
+    "propose": (steps.Propose,),
+    "bid": (steps.Commit,),
+    "draw": (steps.Draw,),
+    "reveal": (steps.Reveal,),
+    "select": (steps.Select,),
+    "record": (steps.Deliver, steps.Aggregate, steps.Accept, steps.Train, steps.Attend),
+    "report": (steps.List, steps.Report),
+    "abort": (steps.Abort,),
+    "vote": (steps.Vote,),
+    "settle": (steps.Settle,),
+    "claim": (steps.Claim,),
+}
+"""The steps by hand, as `ape run member` calls them."""
+
+
+def run_rounds(access: Access, role: Role, rounds: Sequence[int], pause: float) -> list[dict[str, Any]]:
+    """Take a member through rounds, one after the other; a statement for each.
+
+    Raises:
+        Fault: it cannot go on.
+    """
+    if access.configuration is not None and access.configuration.role is not role:
+        found = access.configuration.role.name.lower().replace("_", " ")
+        raise MarketError(f"{access.configuration.path} is that of a member as {found}: use its command")
+    with desk(access) as ready:
+        return [_run(ready, round_id, pause) for round_id in rounds]
+
+
+def _run(ready: Desk, round_id: int, pause: float) -> dict[str, Any]:
+    _wait_for(ready.market, round_id, pause)
+    member, chronicle = ready.member(round_id), ready.chronicle(round_id)
+    margin = max(60, ready.configuration.margins.begin)
+    why = Runner(member, chronicle, ready.alert, margin, pause).run()
+    return statement(member, chronicle.facts(member.address), why)
+
+
+def _wait_for(market: Market, round_id: int, pause: float) -> None:
+    """Return once there is such a round: those of a list may be created one after the other."""
+    said = False
+    while True:
+        try:
+            if market.round_count() >= round_id:
+                return
+        except MarketError as error:
+            log.warning("cannot read the chain: %s", error)
+        if not said:
+            log.info("waits: there is no round %d yet", round_id)
+            said = True
+        time.sleep(pause)
+
+
+def statement(member: Member, facts: Facts, why: str) -> dict[str, Any]:
+    """What a round came to for a member, wei."""
+    me = facts.me
+    settled = None if me is None else me.settled
+    fees = [each for each in member.journal.transactions() if each.gas_used is not None]
+    return {
+        "member": member.name,
+        "account": member.address,
+        "round": facts.round_id,
+        "ended": why,
+        "locked": 0 if me is None else me.lock,
+        "share": 0 if settled is None else settled.share,
+        "tax": 0 if settled is None else settled.tax,
+        "slashed": 0 if settled is None else settled.slashed,
+        "reward": 0 if settled is None else settled.reward,
+        "bonus": 0 if settled is None else settled.bonus,
+        "lot": 0 if me is None else me.lot,
+        "net": 0 if settled is None or me is None else me.lot - settled.payment,
+        "free_balance": facts.free_balance,
+        "fees_of_all_rounds": sum((each.gas_used or 0) * (each.price or 0) for each in fees),
+    }
+
+
+def told(found: dict[str, Any]) -> list[str]:
+    """A statement for people."""
+    amounts = ("locked", "share", "tax", "slashed", "reward", "bonus", "lot", "net", "free_balance")
+    lines = [f"{found['member']} ({found['account']}), round {found['round']}: {found['ended']}"]
+    lines += [f"  {name.replace('_', ' '):<14}{found[name] / GWEI:>20,.9f} gwei" for name in amounts]
+    return [*lines, f"  {'fees':<14}{found['fees_of_all_rounds'] / GWEI:>20,.9f} gwei, of all its rounds"]
+
+
+Prepare = Callable[[Member, Facts], None]
+
+
+def by_hand(access: Access, round_id: int, word: str, prepare: Prepare = lambda member, facts: None) -> str:
+    """Do one step, if it is the member's next.
+
+    Args:
+        access: who and where.
+        round_id: the round.
+        word: of the step, in `WORDS`.
+        prepare: notes what the member wants in the step before it is done.
+
+    Raises:
+        MarketError: it is not the next step; the text says what is.
+        NotYet: it has to wait.
+    """
+    with desk(access) as ready:
+        member, chronicle = ready.member(round_id), ready.chronicle(round_id)
+        did = 0
+        while True:
+            facts = chronicle.facts(member.address)
+            step = member.next_step(facts)
+            if not isinstance(step, WORDS[word]):
+                break
+            if not did:
+                prepare(member, facts)
+            member.do(step, facts)
+            did += 1
+        if not did:
+            raise MarketError(f"{member.name} cannot {word} in round {round_id} now; next: {next_of(step, facts)}")
+        return f"{member.name}: done; next: {next_of(step, facts)}"
+
+
+def next_of(step: Step, facts: Facts) -> str:
+    """A step in words."""
+    match step:
+        case Done(why):
+            return f"nothing, {why}"
+        case Stuck(why):
+            return f"stuck: {why}"
+        case Wait(until, why):
+            when = "" if until is None else f" ({max(0, until - facts.now)} s)"
+            return f"wait: {why}{when}"
+        case _:
+            return next(word for word, kinds in WORDS.items() if isinstance(step, kinds))
+
+
+def note_bids(bids: Sequence[int]) -> Prepare:
+    """Bids of one's own choice instead of the plan's."""
+
+    def prepare(member: Member, facts: Facts) -> None:
+        if len(bids) != len(facts.record.models):
+            raise MarketError(f"there are {len(facts.record.models)} models, and {len(bids)} bids were given")
+        if any(bid > member.cap(facts) for bid in bids):
+            raise MarketError(f"a bid is {member.cap(facts)} gwei at most in this round")
+        salt = SealedBid(tuple(bids)).salt.hex()
+        member.journal.note(member.round_id, bid_name(facts.record), {"bids": list(bids), "salt": salt})
+
+    return prepare
+
+
+def note_vote(accuracy_bps: int, uphold: bool) -> Prepare:
+    """A vote of one's own choice instead of what is measured."""
+    return lambda member, facts: member.journal.note(
+        member.round_id, "measured", {"accuracy_bps": accuracy_bps, "uphold": uphold}
+    )
+
+
+def withdraw(access: Access, amount: int | None, to: str | None) -> str:
+    """Take out what no round holds.
+
+    Args:
+        access: who and where.
+        amount: wei; None: all.
+        to: an address; None: the member's own account.
+
+    Raises:
+        MarketError: there is not so much, or the receiver does not take it.
+    """
+    from fl.market.deployment import check_address
+
+    if to is not None:
+        check_address(to)
+    with desk(access) as ready:
+        account = access.signer()
+        free = ready.market.free_balance(str(account.address))
+        wei = free if amount is None else amount
+        if not wei:
+            raise MarketError(f"{account.address} has nothing that no round holds")
+        ready.market.withdraw(account, wei, str(account.address) if to is None else to)
+        return f"{wei} wei withdrawn to {account.address if to is None else to}"
+
+
+def record(access: Access, round_id: int, out: Path) -> str:
+    """Write round.json of a finished round, from the chain and what the member can open.
+
+    Raises:
+        MarketError: it is not finished, or the member is no owner.
+        Fault: something of it cannot be had.
+    """
+    from fl.members.recording import document, texts_of
+    from fl.record.document import write
+
+    with desk(access) as ready:
+        member, chronicle = ready.member(round_id), ready.chronicle(round_id)
+        if not isinstance(member, Owner):
+            raise MarketError("the document of a round is written by an owner: base stations cannot read all of it")
+        facts = chronicle.facts(member.address)
+        if not facts.settlement_open or facts.unsettled:
+            raise MarketError(f"round {round_id} is not settled yet")
+        write(document(member, facts, ready.market, chronicle.events, texts_of(member, facts)), out)
+        return f"Written: {out}"

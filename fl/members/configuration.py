@@ -1,0 +1,336 @@
+"""What a member tells its commands once: `member.yaml`, read strictly, paths relative to the file.
+
+Nothing in it is secret but what `store_options` may hold: the account's key stays in ape's key files, the member's
+encryption keys in its journal.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from eth_utils import is_address
+
+from fl.market.bids import MAX_BID
+from fl.market.terms import GWEI, ROLES, Role
+from fl.market.terms_file import AMOUNT, wei_of
+from fl.training.config import DEFAULTS, RULES, Rule, StationConfig
+from fl.training.errors import TrainingError
+from fl.yaml_file import Parse, Section, number, one_of, read_yaml, text, whole
+
+SAFE = "safe"
+"""Instead of a number of confirmations: until the node calls the block safe."""
+
+_KEYS = (
+    "nodes",
+    "contract",
+    "account",
+    "role",
+    "store",
+    "store_options",
+    "journal",
+    "membership",
+    "confirmations",
+    "margins",
+    "fee_cap",
+    "alert",
+    "plan",
+    "data",
+)
+_FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+_MOST = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Margins:
+    """What a member leaves room for.
+
+    Attributes:
+        begin: seconds before a deadline after which nothing new is begun.
+    """
+
+    begin: int = 30
+
+
+@dataclass(frozen=True)
+class Data:
+    """The images that a member has: a base station's to train on, an owner's to judge by.
+
+    Attributes:
+        dataset: by name.
+        data_dir: a folder to read it from; None: the data set's own place.
+        part: (i, n): the part i, from 0, of n; None: all of it.
+        clients: among which a base station divides it.
+    """
+
+    dataset: str
+    data_dir: Path | None = None
+    part: tuple[int, int] | None = None
+    clients: int = 2
+
+
+@dataclass(frozen=True)
+class ModelPlan:
+    """A model that an owner proposes, m(ω, M, acc, t, y) (paper, section III-C.3).
+
+    Attributes:
+        targets: the target labels y.
+        claimed_accuracy_bps: the accuracy that it promises, 1/10,000.
+        model: name of the architecture; None: what suits the data set.
+        global_rounds: t.
+        seed: of the initial model and of every order of images.
+        station: how a base station trains one global round.
+        rule: how the base stations' models are combined.
+    """
+
+    targets: tuple[str, ...]
+    claimed_accuracy_bps: int
+    model: str | None
+    global_rounds: int
+    seed: int
+    station: StationConfig
+    rule: Rule
+
+
+@dataclass(frozen=True)
+class OwnerPlan:
+    """What models are worth to an owner, v(acc, y), and what it proposes.
+
+    Attributes:
+        values: gwei that each label is worth to it in a model that is never wrong.
+        accuracy_exponent: e in Σ values · acc^e.
+        function: "package.module:function", its own code that says so instead of the two above.
+        propose: its model; None: it proposes none.
+    """
+
+    values: Mapping[str, int] = field(default_factory=dict)
+    accuracy_exponent: float = 1.0
+    function: str | None = None
+    propose: ModelPlan | None = None
+
+
+@dataclass(frozen=True)
+class StationPlan:
+    """What training costs a base station, k(ω, t, M).
+
+    Attributes:
+        cost_per_label: gwei for each label that a model tells apart.
+        function: "package.module:function", its own code that says so instead.
+    """
+
+    cost_per_label: int = 0
+    function: str | None = None
+
+
+@dataclass(frozen=True)
+class MemberConfiguration:
+    """A member's `member.yaml`.
+
+    Attributes:
+        path: of the file.
+        nodes: addresses of nodes, in the order of preference.
+        contract: its address, or the path of its deployment's record.
+        account: ape's alias.
+        store: address of the store, a folder's path or a URL.
+        store_options: for the library that opens the store.
+        journal: path of the journal.
+        membership: path of the membership list, or its address in the store.
+        confirmations: blocks until a step counts, or `SAFE`.
+        margins: what it leaves room for.
+        fee_cap: wei a gas that are never exceeded.
+        alert: a command that is run with a message when the member cannot act in time.
+        plan: the member's own numbers; None: it bids by hand.
+    """
+
+    path: Path
+    nodes: tuple[str, ...]
+    contract: str
+    account: str
+    role: Role
+    store: str
+    journal: Path
+    membership: str
+    store_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    confirmations: int | str = 1
+    margins: Margins = Margins()
+    fee_cap: int = 500 * GWEI
+    alert: str | None = None
+    plan: OwnerPlan | StationPlan | None = None
+    data: Data | None = None
+
+    @classmethod
+    def read(cls, path: Path) -> "MemberConfiguration":
+        """Read a file.
+
+        Raises:
+            ConfigurationError: a key is missing, unknown or not what it must be.
+        """
+        top = read_yaml(path).only(*_KEYS)
+        nodes = "a list of one address or more, as in [http://127.0.0.1:8545]"
+        if not (urls := top.items("nodes", _url, nodes)):
+            raise top.error("nodes", f"is {top.shown('nodes')} and must be {nodes}")
+        role = top.take("role", one_of(ROLES), " or ".join(ROLES))
+        folder = path.parent
+        data = _data(top, folder)
+        return cls(
+            path=path,
+            nodes=urls,
+            contract=_beside(folder, top.take("contract", _contract, "an address, or a path as deployments/1.json")),
+            account=top.take("account", text, "the alias of one of ape's accounts"),
+            role=role,
+            store=_beside(folder, top.take("store", text, "a folder, or an address such as s3://bucket/path")),
+            journal=folder / top.take("journal", _path, "the path of a file, as ./alice.sqlite"),
+            membership=_beside(folder, top.take("membership", text, "the path of the membership list")),
+            store_options=top.plain("store_options"),
+            confirmations=_confirmations(top),
+            margins=_margins(top),
+            fee_cap=top.take_or("fee_cap", wei_of, AMOUNT, 500 * GWEI),
+            alert=top.take_or("alert", text, "a command", None),
+            plan=(_owner if role is Role.OWNER else _station)(top, data),
+            data=data,
+        )
+
+
+def _url(scalar: str) -> str:
+    if not re.fullmatch(r"(https?|wss?)://[^\s/]+\S*", scalar):
+        raise ValueError
+    return scalar
+
+
+def _contract(scalar: str) -> str:
+    if not is_address(scalar) and not scalar.endswith(".json"):
+        raise ValueError
+    return scalar
+
+
+def _path(scalar: str) -> str:
+    if not scalar.strip() or "://" in scalar or scalar.endswith("/"):
+        raise ValueError
+    return scalar
+
+
+def _beside(folder: Path, address: str) -> str:
+    """A path is relative to the file that names it; addresses are not paths."""
+    return address if "://" in address or is_address(address) else str(folder / address)
+
+
+def _confirmations(top: Section) -> int | str:
+    def parse(scalar: str) -> int | str:
+        return SAFE if scalar == SAFE else whole(0, 10_000)(scalar)
+
+    default: int | str = 1
+    return top.take_or("confirmations", parse, f"a number of blocks, 0 … 10,000, or {SAFE}", default)
+
+
+def _function(scalar: str) -> str:
+    if not _FUNCTION.fullmatch(scalar):
+        raise ValueError
+    return scalar
+
+
+def _bps(scalar: str) -> int:
+    return round(number(0, 1)(scalar) * 10_000)
+
+
+def _margins(top: Section) -> Margins:
+    section = top.section("margins")
+    if section is None:
+        return Margins()
+    section.only("begin")
+    return Margins(section.take_or("begin", whole(0, 86_400), "seconds before a deadline, 0 … 86,400", Margins.begin))
+
+
+def _data(top: Section, folder: Path) -> Data | None:
+    section = top.section("data")
+    if section is None:
+        return None
+    section.only("dataset", "data_dir", "part", "clients")
+    must = "two whole numbers, [i, n]: the part i, from 0, of n"
+    part = section.items("part", whole(0, _MOST), must)
+    if part and (len(part) != 2 or not part[0] < part[1]):
+        raise section.error("part", f"is {list(part)} and must be {must}")
+    return Data(
+        dataset=section.take("dataset", one_of({name: name for name in DEFAULTS}), " or ".join(DEFAULTS)),
+        data_dir=section.take_or("data_dir", lambda scalar: folder / text(scalar), "the path of a folder", None),
+        part=(part[0], part[1]) if part else None,
+        clients=section.take_or("clients", whole(1, 10_000), "a number of clients, 1 … 10,000", 2),
+    )
+
+
+def _plan(top: Section, *known: str) -> tuple[Section, str | None] | None:
+    section = top.section("plan")
+    if section is None:
+        return None
+    section.only(*known)
+    function = section.take_or("function", _function, "a function of your own, as package.module:function", None)
+    return section, function
+
+
+def _either(section: Section, function: str | None, numbers: str) -> None:
+    if (function is None) == (numbers not in section.keys):
+        both = "are both given" if function else "are both missing"
+        raise section.error(numbers, f"and function {both}: one of them says what models are worth or cost")
+
+
+def _owner(top: Section, data: Data | None) -> OwnerPlan | None:
+    if (found := _plan(top, "values", "accuracy_exponent", "function", "propose")) is None:
+        return None
+    section, function = found
+    _either(section, function, "values")
+    values = section.section("values")
+    gwei = f"whole gwei, 0 … {MAX_BID:,}"
+    return OwnerPlan(
+        values={} if values is None else {key: values.take(key, whole(0, MAX_BID), gwei) for key in values.keys},
+        accuracy_exponent=section.take_or("accuracy_exponent", number(0, 100), "a number, 0 … 100", 1.0),
+        function=function,
+        propose=_model(section.section("propose"), data),
+    )
+
+
+def _station(top: Section, data: Data | None) -> StationPlan | None:
+    if (found := _plan(top, "cost_per_label", "function")) is None:
+        return None
+    section, function = found
+    _either(section, function, "cost_per_label")
+    cost = section.take_or("cost_per_label", whole(0, MAX_BID), f"whole gwei, 0 … {MAX_BID:,}", 0)
+    return StationPlan(cost, function)
+
+
+_TRAINING: dict[str, Parse[int] | Parse[float]] = {
+    "local_epochs": whole(1, _MOST),
+    "edge_aggregations": whole(1, _MOST),
+    "batch_size": whole(1, _MOST),
+    "learning_rate": float,
+    "momentum": float,
+}
+
+
+def _model(section: Section | None, data: Data | None) -> ModelPlan | None:
+    if section is None:
+        return None
+    section.only("targets", "claimed_accuracy", "model", "global_rounds", "seed", "rule", "tolerate", *_TRAINING)
+    labels = "a list of labels"
+    if not (targets := section.items("targets", text, labels)):
+        raise section.error("targets", f"is {section.shown('targets')} and must be {labels}")
+    given: dict[str, Any] = {
+        key: section.take(key, parse, "a number") for key, parse in _TRAINING.items() if key in section.keys
+    }
+    default = StationConfig() if data is None else DEFAULTS[data.dataset].station
+    rule = section.take_or("rule", one_of({name: name for name in RULES}), " or ".join(RULES), "mean")
+    tolerate = section.take_or("tolerate", whole(0, _MOST), "a number of wrong models", 0)
+    try:
+        station = StationConfig(**{**{key: getattr(default, key) for key in _TRAINING}, **given})
+        combined = Rule(rule, tolerate)
+    except TrainingError as error:
+        key = str(error).split()[0] if str(error).split()[0] in _TRAINING else "rule"
+        raise section.error(key, f"cannot be used: {error}") from error
+    return ModelPlan(
+        targets=targets,
+        claimed_accuracy_bps=section.take("claimed_accuracy", _bps, "an accuracy, 0 … 1"),
+        model=section.take_or("model", text, "the name of an architecture", None),
+        global_rounds=section.take("global_rounds", whole(1, 256), "1 … 256"),
+        seed=section.take_or("seed", whole(0, _MOST), f"a whole number, 0 … {_MOST:,}", 0),
+        station=station,
+        rule=combined,
+    )

@@ -1,0 +1,110 @@
+"""The next step of a model owner: it proposes, bids, and trains its model if that wins, or else judges the winner's."""
+
+from dataclasses import dataclass
+
+from fl.market.terms import Status
+from fl.members.facts import Facts
+from fl.members.rounds import Conduct, Notes, after_training, overdue, settled, until_selected
+from fl.members.steps import Aggregate, Deliver, Join, List, Propose, Report, Step, Stuck, Vote, Wait
+
+NO_UPDATE = bytes(32)
+"""What a base station records that was there and has no update: attendance earns the reward, the update the points."""
+
+
+@dataclass(frozen=True)
+class OwnerConduct(Conduct):
+    """How an owner goes about a round.
+
+    Attributes:
+        proposes: whether it proposes a model.
+    """
+
+    proposes: bool = False
+
+
+def next_step(facts: Facts, notes: Notes, conduct: OwnerConduct) -> Step:
+    """What an owner does next."""
+    match facts.status:
+        case Status.OPEN:
+            step = until_selected(facts, notes, conduct)
+            proposes = facts.now < facts.deadlines.join and conduct.proposes and not _has_proposed(facts)
+            has_room = len(facts.record.models) < facts.terms.max_models
+            return Propose() if proposes and has_room and not isinstance(step, Join) else step
+        case Status.TRAINING:
+            return _train(facts, notes, conduct) if facts.is_winner else _look_on(facts, conduct)
+        case Status.REPORTED:
+            if facts.is_elector and not facts.has_voted and facts.now < facts.deadlines.vote:
+                return Vote()
+            return after_training(facts, conduct)
+        case _:
+            return settled(facts, conduct)
+
+
+def _has_proposed(facts: Facts) -> bool:
+    return any(model.proposer == facts.account for model in facts.record.models)
+
+
+def _look_on(facts: Facts, conduct: OwnerConduct) -> Step:
+    if facts.unsettled and facts.me in facts.unsettled:
+        return settled(facts, conduct)  # who never committed waits for nobody
+    return overdue(facts) or Wait(facts.deadlines.report, "the winner trains")
+
+
+def _train(facts: Facts, notes: Notes, conduct: OwnerConduct) -> Step:
+    deadlines, done = facts.deadlines, len(facts.record.global_rounds)
+    if step := overdue(facts):
+        return step
+    if "claim" not in notes:
+        return Stuck(
+            "the journal does not have the claim of the proposal: put back the one it was noted in, or lose the bond"
+        )
+    if facts.now < deadlines.train and done < facts.global_rounds:
+        if "delivered" not in notes:
+            return Deliver()
+        return _aggregate(facts, done)
+    if facts.now < deadlines.train and not facts.all_recorded:
+        return Wait(deadlines.train, "some base stations have not recorded every global round")
+    if "points" not in notes or _unlisted(facts, notes["points"]):
+        return List()
+    return Report(result_of(facts, notes))
+
+
+def _unlisted(facts: Facts, points: dict[str, int]) -> bool:
+    return any(facts.record.members[account].listed != each for account, each in points.items())
+
+
+def result_of(facts: Facts, notes: Notes) -> bytes:
+    """Digest of the newest global model; of the initial one where there is none."""
+    if not facts.record.global_rounds:
+        return bytes.fromhex(notes["claim"]["initial"].removeprefix("0x"))
+    return facts.record.global_rounds[max(facts.record.global_rounds)][0]
+
+
+def _aggregate(facts: Facts, number: int) -> Step:
+    """Wait for every base station, but for each not longer than its global round has time."""
+    cut = cut_of(facts, number)
+    awaited = [each.account for each in facts.recorders if number not in each.updates and not _is_gone(each, number)]
+    if awaited and facts.now < cut:
+        return Wait(cut, f"{len(awaited)} base stations have not recorded global round {number + 1}")
+    return Aggregate(number)
+
+
+def _is_gone(station: object, number: int) -> bool:
+    """Whether a base station has missed the global round before: it is not waited for twice."""
+    return number > 0 and number - 1 not in station.updates  # type: ignore[attr-defined]
+
+
+def cut_of(facts: Facts, number: int) -> int:
+    """Until when the winner waits for the updates of a global round.
+
+    The time to the train deadline in equal parts, one more than there are global rounds: the last is the base
+    stations', who record until then what they have.
+    """
+    start, end = facts.record.since, facts.deadlines.train
+    return start + (end - start) * (number + 1) // (facts.global_rounds + 1)
+
+
+def present(facts: Facts, number: int) -> dict[str, bytes]:
+    """The digest that each base station has recorded of its update of a global round."""
+    recorded = ((each.account, each.updates.get(number, NO_UPDATE)) for each in facts.recorders)
+    return {account: digest for account, digest in recorded if digest != NO_UPDATE}

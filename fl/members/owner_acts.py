@@ -1,0 +1,346 @@
+"""What an owner does: it proposes, bids, makes the global models of its own, or judges the winner's and votes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from sys import float_info
+
+from fl.market.merkle import updates_root
+from fl.market.terms import Role
+from fl.members import steps
+from fl.members.acts import Member, NotYet
+from fl.members.facts import Facts
+from fl.members.order import Order
+from fl.members.owner import OwnerConduct, present
+from fl.members.owner import next_step as owners_next_step
+from fl.members.plan import Worth
+from fl.members.rounds import stations_of
+from fl.members.steps import Step
+from fl.members.work import Delivered, Judged, OwnerWork, WorkError, WrongArtefact, weight_of
+from fl.store import mailbox
+from fl.store.artefacts import digest_of, from_chain, to_chain
+from fl.store.errors import Missing, StoreError, TooLarge, Unreachable, ViewError, one_line, shown
+from fl.store.signed import (
+    DeclarationStatement,
+    OrderStatement,
+    Signed,
+    UpdateStatement,
+)
+from fl.store.texts import OwnersView, StationsView
+
+UPHOLD_WITHIN = 100_000
+"""An elector upholds points that are no further from what it measured, for every base station."""
+
+MOST_SAMPLES = 2**40
+"""That a base station can have."""
+
+
+@dataclass(frozen=True)
+class Updates:
+    """The updates of a global round, by account.
+
+    Attributes:
+        delivered: those that count.
+        absent: why there is none that counts, of the other base stations that train.
+    """
+
+    delivered: Mapping[str, Delivered]
+    absent: Mapping[str, str]
+
+
+@dataclass
+class Owner(Member):
+    """A model owner.
+
+    Attributes:
+        worth: its valuation.
+        work: its training and judging.
+    """
+
+    worth: Worth = field(default=lambda view: 0)
+    work: OwnerWork | None = None
+
+    role = Role.OWNER
+
+    def next_step(self, facts: Facts) -> Step:
+        """See `fl.members.owner`."""
+        conduct = self.conduct
+        if not isinstance(conduct, OwnerConduct):
+            raise TypeError("an owner needs an owner's conduct")
+        return owners_next_step(facts, self.journal.notes(self.round_id), conduct)
+
+    def _do(self, step: Step, facts: Facts) -> None:
+        match step:
+            case steps.Propose():
+                self._propose(facts)
+            case steps.Deliver():
+                self._deliver(facts)
+            case steps.Aggregate(number):
+                self._aggregate(number, facts)
+            case steps.List():
+                self._list(facts)
+            case steps.Report(result):
+                view, _ = self.texts()
+                self.market.report_result(self.account, self.round_id, result, view.opening)
+                self.did(f"reported its model; it had claimed {view.claimed_accuracy_bps / 100:.1f} %")
+            case steps.Vote():
+                self._vote(facts)
+            case _:
+                super()._do(step, facts)
+
+    # ── bids ──
+
+    def view(self, model: int, facts: Facts) -> OwnersView:
+        """What it may read of a proposal.
+
+        Raises:
+            ViewError: the text is not the one whose digest is on chain.
+        """
+        proposal = facts.record.models[model]
+
+        def digest(view: OwnersView) -> bytes:
+            return view.digest(facts.chain_id, facts.contract, self.round_id, proposal.proposer)
+
+        of_chain, read = proposal.owners_digest, OwnersView.from_bytes
+        return mailbox.read(self.files, proposal.proposer, of_chain, self.keys(), read, digest)
+
+    def estimate(self, model: int, facts: Facts) -> int:
+        """What the model is worth to it if it is as accurate as it is claimed to be."""
+        return self.worth(self.view(model, facts))
+
+    def cap(self, facts: Facts) -> int:
+        """`maxOwnerBid`."""
+        return facts.terms.max_owner_bid
+
+    def blind_bid(self, facts: Facts) -> int:
+        """Nothing."""
+        return 0
+
+    # ── its own model ──
+
+    def _propose(self, facts: Facts) -> None:
+        """Send the texts first: a proposal whose texts are not there is bid for blindly."""
+        noted = self.journal.noted(self.round_id, "claim")
+        if noted is None:
+            proposal = self._own_work().proposal()
+            # Kept in the store, sealed to itself, until the base stations that train are known.
+            initial = self.store.put(proposal.initial, self._cards([]))
+            noted = {
+                "owners": proposal.owners.to_bytes().hex(),
+                "stations": proposal.stations.to_bytes().hex(),
+                "initial": initial,
+            }
+            self.journal.note(self.round_id, "claim", noted)
+        owners, stations = self.texts()
+        digest = owners.digest(facts.chain_id, facts.contract, self.round_id, self.address)
+        mailbox.send(self.files, self.address, digest, owners.to_bytes(), self.listed.cards(Role.OWNER))
+        mailbox.send(
+            self.files, self.address, stations.digest, stations.to_bytes(), self.listed.cards(Role.BASE_STATION)
+        )
+        self.market.propose(self.account, self.round_id, digest, stations.digest, stations.global_rounds)
+        labels = ", ".join(owners.targets)
+        self.did(f"proposed a model: labels {labels}, claimed {owners.claimed_accuracy_bps / 100:.1f} %")
+
+    def texts(self) -> tuple[OwnersView, StationsView]:
+        """What it told the two sides of its own proposal."""
+        noted = self.journal.noted(self.round_id, "claim")
+        owners, stations = (bytes.fromhex(noted[side]) for side in ("owners", "stations"))
+        return OwnersView.from_bytes(owners), StationsView.from_bytes(stations)
+
+    def _deliver(self, facts: Facts) -> None:
+        owners, stations = self.texts()
+        order, readers = Order(owners.targets, stations), self._trainers_and_owners(facts)
+        self.store.put(self.store.get(order.text.initial_model, self.keys()), readers)
+        data = order.to_bytes()
+        self.journal.note(self.round_id, "order", {"order": data.hex()})
+        self._leave("order", self._sign(OrderStatement(self.round_id, digest_of(data))), data, readers)
+        self.journal.note(self.round_id, "delivered", True)
+
+    def _aggregate(self, number: int, facts: Facts) -> None:
+        """The next global model of the updates that are recorded and hold what they have to."""
+        name = f"aggregate-{number}"
+        if (noted := self.journal.noted(self.round_id, name)) is None:
+            order, work = self.order(facts), self._own_work()
+            updates = self.collect(number, facts, order)
+            for account, reason in updates.absent.items():
+                self.did(f"leaves {account} out of global round {number + 1}: {reason}")
+            recorded = present(facts, number)
+            data = self.aggregated(number, facts, order, updates)
+            try:
+                judged = work.judge(order, data)
+            except WorkError as error:
+                self.did(f"cannot judge its model: {error}")
+                judged = Judged(0.0, 0, float_info.max)
+            noted = {
+                "digest": self.store.put(data, self._trainers_and_owners(facts)),
+                "included": {account: from_chain(recorded[account]) for account in updates.delivered},
+                "absent": updates.absent,
+                "accuracy": judged.accuracy,
+                "loss": judged.loss,
+            }
+            self.journal.note(self.round_id, name, noted)
+        root = updates_root([(account, to_chain(digest)) for account, digest in noted["included"].items()])
+        self.market.record_global_round(self.account, self.round_id, number, to_chain(noted["digest"]), root)
+        self.did(f"averaged global round {number + 1}: accuracy {noted['accuracy']:.1%}")
+
+    def aggregated(self, number: int, facts: Facts, order: Order, updates: Updates) -> bytes:
+        """The global model that follows from the updates of a global round.
+
+        Raises:
+            StoreError: the model before it cannot be had.
+        """
+        before = self.global_model(number, facts, order)
+        refused = len(updates.absent.keys() & present(facts, number).keys())
+        return self._own_work().aggregate(order, number, before, list(updates.delivered.values()), refused)
+
+    def collect(self, number: int, facts: Facts, order: Order) -> Updates:
+        """The updates of a global round that count, and why those of the others do not.
+
+        An update counts if its station recorded its digest, signed it for this round and global round with the number
+        of samples that is in it, the one that it declared, and it holds a finite model of the order's kind.
+        """
+        stations, recorded, most = stations_of(facts), present(facts, number), order.most_bytes
+        found: dict[str, tuple[bytes, int]] = {}
+        absent: dict[str, str] = {}
+        for each in facts.recorders:
+            account = each.account
+            if account not in recorded:
+                absent[account] = "it recorded no update"
+                continue
+            try:
+                data, samples = self._update(account, number, recorded[account], most)
+                if (inside := self._own_work().check(order, stations[account], number, data)) != samples:
+                    raise WrongArtefact(f"it signed {samples:,} samples, and its update names {inside:,}")
+                if samples != (said := self._declared(account, facts)):
+                    raise WrongArtefact(f"it declared {said:,} samples, and brings {samples:,}")
+            except Unreachable:
+                raise  # not the station's fault: it is tried again
+            except (StoreError, WrongArtefact) as error:
+                absent[account] = one_line(error)
+            else:
+                found[account] = (data, samples)
+        counts = [samples for _, samples in found.values()]
+        delivered = {
+            account: Delivered(stations[account], data, weight_of(samples, counts, order.text.weight_limit))
+            for account, (data, samples) in found.items()
+        }
+        return Updates(delivered, absent)
+
+    def _update(self, account: str, number: int, digest: bytes, most: int) -> tuple[bytes, int]:
+        """A base station's signed update, and on how many samples it says that it was trained."""
+        signed, data = self.store.get_signed(from_chain(digest), self.keys(), most, account=account)
+        statement = signed.statement
+        if not isinstance(statement, UpdateStatement):
+            raise WrongArtefact("what it signed is no update")
+        if statement != UpdateStatement(self.round_id, number, from_chain(digest), statement.samples):
+            raise WrongArtefact("what it signed is another update, or of another round")
+        signed.verify(self.domain, account)
+        if not 1 <= statement.samples <= MOST_SAMPLES:
+            raise WrongArtefact(f"{statement.samples} samples are none that a base station has")
+        return data, statement.samples
+
+    def _declared(self, account: str, facts: Facts) -> int:
+        """The samples that a base station declared, once: whoever declares again is held to the first.
+
+        The winner passes on what it was told, for a station may tell others something else, or later.
+        """
+        name, winner = f"declared-{account}", facts.record.winner
+        if (noted := self.journal.noted(self.round_id, name)) is None:
+            if winner is None or facts.is_winner:
+                signed, samples = self._declaration(account, account, "declaration")
+                self._leave(f"declaration-{account}", signed, b"", self._owners(facts))
+            else:
+                try:
+                    _, samples = self._declaration(account, winner, f"declaration-{account}")
+                except (Missing, TooLarge, ViewError, WrongArtefact):
+                    _, samples = self._declaration(account, account, "declaration")
+            noted = str(samples)
+            self.journal.note(self.round_id, name, noted)
+        return int(noted)
+
+    def _declaration(self, account: str, holder: str, name: str) -> tuple[Signed, int]:
+        signed, _ = self._take(holder, name, 0)
+        signed.verify(self.domain, account)
+        statement = signed.statement
+        if not isinstance(statement, DeclarationStatement) or statement.round_id != self.round_id:
+            raise WrongArtefact("its declaration is of another round")
+        return signed, statement.samples
+
+    # ── judging ──
+
+    def order(self, facts: Facts) -> Order:
+        """The winner's order, which must be for the labels that owners have bid for."""
+        order, selected = super().order(facts), facts.record.selected
+        if selected is not None and order.targets != (wanted := self.view(selected, facts).targets):
+            raise ViewError(f"the order is for the labels {shown(order.targets)}, the proposal for {shown(wanted)}")
+        return order
+
+    def judge(self, order: Order, digest: str, facts: Facts) -> Judged:
+        """How a model of the winner's does on this owner's test data.
+
+        Raises:
+            StoreError: it cannot be had.
+            WorkError: it cannot be judged.
+        """
+        model = self.store.get(digest, self.keys(), order.most_bytes, account=facts.record.winner)
+        return self._own_work().judge(order, model)
+
+    def _points(self, facts: Facts) -> dict[str, int]:
+        """The points that this owner finds right, by base station's account."""
+        order = self.order(facts)
+        rounds = []
+        for number in sorted(facts.record.global_rounds):
+            updates = self.collect(number, facts, order)
+            rounds.append((self.global_model(number, facts, order), list(updates.delivered.values())))
+        stations = stations_of(facts)
+        accounts = {station: account for account, station in stations.items()}
+        points = self._own_work().points(order, rounds, len(stations))
+        return {accounts[station]: each for station, each in points.items()}
+
+    def _list(self, facts: Facts) -> None:
+        points = self.journal.noted(self.round_id, "points")
+        if points is None:
+            points = self._points(facts)
+            self.journal.note(self.round_id, "points", points)
+        if points:
+            self.market.report_contributions(self.account, self.round_id, list(points), list(points.values()))
+        for account, each in points.items():
+            self.did(f"credits {account} with {each / 10_000:.1f} % of the contribution")
+
+    def _vote(self, facts: Facts) -> None:
+        """Measure the reported model and the contributions, each as far as it can be had.
+
+        A model that is not there, or no model, is worth nothing to its electors: they measure 0.
+        """
+        noted = self.journal.noted(self.round_id, "measured")
+        if noted is None:
+            result = facts.record.result
+            if result is None:
+                raise NotYet("nothing is reported")
+            try:
+                accuracy = self.judge(self.order(facts), from_chain(result[0]), facts).accuracy_bps
+            except Unreachable:
+                raise
+            except (StoreError, WorkError, NotYet) as error:
+                self.did(f"cannot judge the reported model, and measures 0: {error}")
+                accuracy = 0
+            noted = {"accuracy_bps": accuracy, "uphold": self._upholds(facts)}
+            self.journal.note(self.round_id, "measured", noted)
+        self.market.vote(self.account, self.round_id, noted["accuracy_bps"], noted["uphold"])
+        verdict = "upholds" if noted["uphold"] else "does not uphold"
+        self.did(f"measured {noted['accuracy_bps'] / 100:.1f} %, and {verdict} the contributions")
+
+    def _upholds(self, facts: Facts) -> bool:
+        try:
+            measured = self._points(facts)
+        except Unreachable:
+            raise
+        except (StoreError, WorkError, NotYet) as error:
+            self.did(f"cannot measure the contributions: {error}")
+            return False
+        listed = {each.account: each.listed or 0 for each in facts.record.side(Role.BASE_STATION)}
+        return all(abs(listed.get(each, 0) - measured.get(each, 0)) <= UPHOLD_WITHIN for each in {*listed, *measured})
+
+    def _own_work(self) -> OwnerWork:
+        if self.work is None:
+            raise WorkError(f"{self.name} has no test data to judge a model by")
+        return self.work

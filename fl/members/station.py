@@ -1,0 +1,46 @@
+"""The next step of a base station: it bids, trains the winner's model on its own data, and records its updates."""
+
+from fl.market.terms import Status
+from fl.members.facts import Facts
+from fl.members.rounds import Conduct, Notes, after_training, overdue, settled, until_selected
+from fl.members.steps import Accept, Attend, Step, Train, Wait
+
+
+def next_step(facts: Facts, notes: Notes, conduct: Conduct) -> Step:
+    """What a base station does next."""
+    match facts.status:
+        case Status.OPEN:
+            return until_selected(facts, notes, conduct)
+        case Status.TRAINING:
+            return _train(facts, notes, conduct)
+        case Status.REPORTED:
+            return after_training(facts, conduct)
+        case _:
+            return settled(facts, conduct)
+
+
+def _train(facts: Facts, notes: Notes, conduct: Conduct) -> Step:
+    deadlines, me = facts.deadlines, facts.me
+    if facts.unsettled and me in facts.unsettled:
+        return settled(facts, conduct)  # who never committed waits for nobody
+    if me is None or me not in facts.recorders or facts.now >= deadlines.train:
+        return overdue(facts) or Wait(deadlines.report, "the winner trains")
+    number = len(me.updates)
+    left = facts.global_rounds - number
+    if left == 0:
+        return Wait(deadlines.report, "every global round is recorded")
+    # What is left to record must be recorded by then: attendance earns the reward, with or without a model.
+    last = deadlines.train - conduct.reserve * left
+    if facts.now >= last:
+        return Train(number) if f"update-{number}" in notes else Attend(number)
+    if f"update-{number}" in notes:
+        return Train(number)
+    if number in facts.record.global_rounds:
+        return Attend(number)  # the winner went on without it
+    if "order" not in notes:
+        return Accept()
+    if "refused" in notes["order"]:
+        return Wait(last, "the winner's order cannot be followed")
+    if number == 0 or number - 1 in facts.record.global_rounds:
+        return Train(number)
+    return Wait(last, f"the winner has not recorded global round {number}")

@@ -1,0 +1,341 @@
+"""A member's training with PyTorch: `fl.training` on its own data, behind the protocols of `fl.members.work`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+
+from torch import nn
+
+from fl.members.order import Order
+from fl.members.work import Delivered, Judged, Proposal, WorkError, WrongArtefact
+from fl.store.texts import OwnersView, StationsView
+from fl.training.averaging.aggregate import aggregate
+from fl.training.cloud import train
+from fl.training.config import Rule, StationConfig, TrainingConfig
+from fl.training.contribution.measure import measure_contributions
+from fl.training.contribution.points import TOTAL_POINTS, contribution_points, total_margins
+from fl.training.crews.crew import play_station
+from fl.training.data.dataset import ImageShape, Samples
+from fl.training.errors import DivergedError, TooFewError, TrainingError
+from fl.training.model.artefact import load_model, save_model
+from fl.training.model.evaluation import Evaluation, evaluate
+from fl.training.model.parameters import State
+from fl.training.model.spec import ModelSpec
+from fl.training.station import Station, StationRound
+from fl.training.update import Update, load_update, save_update
+
+LARGEST = 1e6
+"""Of a parameter in an update that counts. Trained ones are a thousand times smaller; one that is much larger makes the
+average of all of them worthless, though it is a finite number."""
+
+ClientsOf = Callable[[Order, int], Sequence[Samples]]
+"""The images of each client of a base station, restricted to an order's target labels; by the order and its number."""
+
+TestOf = Callable[[tuple[str, ...]], Samples]
+"""An owner's own test images of some target labels, labelled by their place among those."""
+
+
+def settings_of(order: Order, stations: int = 1) -> TrainingConfig:
+    """The training that an order asks for.
+
+    What it names is chosen from what the engine offers: a model by the path of a factory is refused, for nobody imports
+    code that another named.
+
+    Raises:
+        WrongArtefact: it asks for something that the engine does not have.
+    """
+    text = order.text
+    try:
+        station = StationConfig(
+            local_epochs=text.local_epochs,
+            edge_aggregations=text.edge_aggregations,
+            batch_size=text.batch_size,
+            learning_rate=float(text.learning_rate),
+            momentum=float(text.momentum),
+            rule=Rule(text.edge_rule, text.edge_tolerate),
+        )
+        return TrainingConfig(
+            dataset=text.dataset,
+            targets=order.targets,
+            model=text.model,
+            stations=stations,
+            rounds=text.global_rounds,
+            seed=text.seed,
+            station=station,
+            rule=Rule(text.rule, text.tolerate),
+        )
+    except TrainingError as error:
+        raise WrongArtefact(f"the order cannot be followed: {error}") from error
+
+
+def spec_of(order: Order, image_shape: ImageShape) -> ModelSpec:
+    """The model that an order names, for images of a shape.
+
+    Raises:
+        WrongArtefact: the engine has no such model.
+    """
+    try:
+        spec = ModelSpec(order.text.model, image_shape, len(order.targets))
+    except TrainingError as error:
+        raise WrongArtefact(f"the order cannot be followed: {error}") from error
+    if spec.is_own:
+        raise WrongArtefact(f"the order names the factory {spec.name!r}, and code that another names is not imported")
+    return spec
+
+
+@lru_cache(maxsize=4)
+def _workspace(spec: ModelSpec) -> nn.Module:
+    return spec.build()
+
+
+def state_of(data: bytes, spec: ModelSpec) -> State:
+    """The parameters of a model that another has made.
+
+    Raises:
+        WrongArtefact: it is another model, or none.
+    """
+    try:
+        return load_model(data, spec)[1]
+    except TrainingError as error:
+        raise WrongArtefact(str(error)) from error
+
+
+def _shape(samples: Samples) -> ImageShape:
+    channels, height, width = samples.images.shape[1:]
+    return (channels, height, width)
+
+
+def delivered(played: StationRound, samples: int) -> bytes:
+    """A base station's global round as the update that it delivers, which counts for all images that it declared.
+
+    Raises:
+        WorkError: no update came of it.
+    """
+    if played.update is None:
+        raise WorkError(played.reason)
+    return save_update(replace(played.update, samples=samples))
+
+
+@dataclass(frozen=True)
+class TorchStation:
+    """A base station's training.
+
+    Attributes:
+        clients_of: its data.
+    """
+
+    clients_of: ClientsOf
+
+    def samples(self, order: Order, station: int) -> int:
+        """See `StationWork`."""
+        return self._station(order, station).samples
+
+    def train(self, order: Order, station: int, model: bytes, global_round: int) -> bytes:
+        """See `StationWork`."""
+        own = self._station(order, station)
+        state = state_of(model, own.model)
+        try:
+            played = play_station(own, state, global_round, _workspace(own.model))
+        except TrainingError as error:
+            raise WorkError(str(error)) from error
+        return delivered(played, own.samples)
+
+    def _station(self, order: Order, station: int) -> Station:
+        settings = settings_of(order)
+        try:
+            clients = tuple(self.clients_of(order, station))
+            spec = spec_of(order, _shape(clients[0]))
+            if settings.station is None:
+                raise TypeError("an order's settings have a station's")
+            return Station(station, spec, clients, settings.station, settings.seed)
+        except TrainingError as error:
+            raise WorkError(str(error)) from error
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What an owner would have trained.
+
+    Attributes:
+        settings: of the whole training, its target labels among them.
+        station: of a base station.
+        claimed_bps: the accuracy that it claims, 1/10,000.
+        weight_limit: most that an update weighs, in medians of the samples.
+    """
+
+    settings: TrainingConfig
+    station: StationConfig
+    claimed_bps: int
+    weight_limit: int = 4
+
+
+@dataclass(frozen=True)
+class TorchOwner:
+    """An owner's training and judging.
+
+    Attributes:
+        test_of: its test images.
+        offer: what it proposes; None: nothing.
+        contribution: how it measures contributions, one of `fl.training.config.METHODS`.
+    """
+
+    test_of: TestOf
+    offer: Offer | None = None
+    contribution: str = "margin"
+
+    @cached_property
+    def _proposal(self) -> Proposal:
+        offer = self.offer
+        if offer is None or (name := offer.settings.model) is None:
+            raise WorkError("this owner proposes no model")
+        settings, station, targets = offer.settings, offer.station, tuple(offer.settings.targets or ())
+        try:
+            spec = ModelSpec(name, _shape(self.test_of(targets)), len(targets))
+            state = spec.initial_state(settings.seed)
+        except TrainingError as error:
+            raise WorkError(str(error)) from error
+        from fl.store.artefacts import digest_of
+        from fl.store.texts import decimal_of
+
+        initial = save_model(spec, state)
+        text = StationsView(
+            model=name,
+            dataset=settings.dataset,
+            label_count=len(targets),
+            parameters=sum(tensor.numel() for tensor in state.values()),
+            global_rounds=settings.rounds,
+            local_epochs=station.local_epochs,
+            edge_aggregations=station.edge_aggregations,
+            initial_model=digest_of(initial),
+            batch_size=station.batch_size,
+            learning_rate=decimal_of(station.learning_rate),
+            momentum=decimal_of(station.momentum),
+            seed=settings.seed,
+            rule=settings.rule.name,
+            tolerate=settings.rule.tolerate,
+            weight_limit=offer.weight_limit,
+            edge_rule=station.rule.name,
+            edge_tolerate=station.rule.tolerate,
+        )
+        return Proposal(OwnersView(offer.claimed_bps, targets), text, initial)
+
+    def proposal(self) -> Proposal:
+        """See `OwnerWork`."""
+        return self._proposal
+
+    def check(self, order: Order, station: int, global_round: int, data: bytes) -> int:
+        """See `OwnerWork`."""
+        update = self._load(order, data)
+        if (update.station, update.global_round) != (station, global_round):
+            raise WrongArtefact(
+                f"its update is of base station {update.station} in global round {update.global_round + 1}, "
+                f"not of {station} in {global_round + 1}"
+            )
+        for name, tensor in update.state.items():
+            if tensor.is_floating_point() and not bool((tensor.abs() <= LARGEST).all()):
+                raise WrongArtefact(f"{name} of its update has a number that is beyond {LARGEST:g}, or none")
+        return update.samples
+
+    def aggregate(
+        self, order: Order, global_round: int, model: bytes, updates: Sequence[Delivered], refused: int
+    ) -> bytes:
+        """See `OwnerWork`; `fl.training.cloud.train` is the one loop, and the chain its crew."""
+        spec, state = self._model(order, model)
+        stations = 1 + max((each.station for each in updates), default=-1) + refused
+        settings = replace(settings_of(order, max(1, stations)), contribution="none")
+        crew = Recorded(tuple(self._weighed(order, each) for each in updates), refused, self._judge(order, spec))
+        try:
+            done = next(train(settings, spec, crew, state=state, first_round=global_round))
+        except DivergedError:
+            return save_model(spec, state, global_round=global_round)
+        return save_model(spec, done.state, global_round=global_round)
+
+    def judge(self, order: Order, model: bytes) -> Judged:
+        """See `OwnerWork`."""
+        spec, state = self._model(order, model)
+        try:
+            judged = self._judge(order, spec)(state)
+        except DivergedError as error:
+            raise WrongArtefact(str(error)) from error
+        return Judged(judged.accuracy, judged.accuracy_bps, judged.loss)
+
+    def points(
+        self, order: Order, rounds: Sequence[tuple[bytes, Sequence[Delivered]]], stations: int
+    ) -> Mapping[int, int]:
+        """See `OwnerWork`: by the margin in accuracy of every recorded update, added up (paper, IV-C), or as asked."""
+        margins = []
+        for number, (before, updates) in enumerate(rounds):
+            spec, state = self._model(order, before)
+            judge = self._judge(order, spec)
+            settings = replace(settings_of(order, stations), contribution=self.contribution)
+            held = [self._weighed(order, each) for each in updates]
+            margins.append(measure_contributions(settings, number, judge(state), held, judge).values)
+        totals = total_margins(margins)
+        most = 2 * TOTAL_POINTS // stations
+        if len(totals) < 2 or len(totals) * most < TOTAL_POINTS:
+            return {}
+        return dict(zip(totals, contribution_points(list(totals.values()), most=most), strict=True))
+
+    def _model(self, order: Order, data: bytes) -> tuple[ModelSpec, State]:
+        spec = self._spec(order)
+        return spec, state_of(data, spec)
+
+    def _spec(self, order: Order) -> ModelSpec:
+        return spec_of(order, _shape(self.test_of(order.targets)))
+
+    def _judge(self, order: Order, spec: ModelSpec) -> Callable[[State], Evaluation]:
+        test = self.test_of(order.targets)
+        return lambda state: evaluate(_workspace(spec), state, test, 1)
+
+    def _load(self, order: Order, data: bytes) -> Update:
+        try:
+            return load_update(data, self._spec(order))
+        except TrainingError as error:
+            raise WrongArtefact(str(error)) from error
+
+    def _weighed(self, order: Order, delivered: Delivered) -> Update:
+        return replace(self._load(order, delivered.data), samples=delivered.weight)
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """The chain as a crew: `play` yields the updates that base stations recorded, wherever they trained.
+
+    Attributes:
+        updates: of one global round, checked.
+        refused: how many further ones are not what they have to be; they count among those that a rule tolerates.
+        judge: judges a model.
+    """
+
+    updates: tuple[Update, ...]
+    refused: int
+    judge: Callable[[State], Evaluation]
+
+    def play(self, state: State, global_round: int, stations: Sequence[int]) -> Iterator[StationRound]:
+        """See `Crew`."""
+        delivered = {update.station: update for update in self.updates}
+        refused = self.refused
+        for index in stations:
+            update = delivered.get(index)
+            if update is None and refused > 0:
+                refused -= 1
+                yield StationRound(index, None, reason="its update was refused", diverged=True)
+            else:
+                yield StationRound(index, update, reason="" if update else "it recorded no update")
+
+    def combine(self, updates: Sequence[Update], rule: Rule, dropped: int = 0) -> State:
+        """See `Crew`."""
+        try:
+            return aggregate(updates, rule, dropped)
+        except TrainingError as error:
+            raise TooFewError(str(error)) from error
+
+    def gather(self, updates: Sequence[Update]) -> Sequence[Update]:
+        """See `Crew`."""
+        return updates
+
+    def evaluate(self, state: State) -> Evaluation:
+        """See `Crew`."""
+        return self.judge(state)

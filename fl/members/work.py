@@ -1,0 +1,146 @@
+"""The training that a member does, behind a protocol: `fl.members.torch_work` has it for PyTorch.
+
+Models and updates are artefacts: bytes whose SHA-256 stands on chain. Base stations are numbered from 0 in the order of
+their commits.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from fl.faults import Fault
+from fl.members.order import Order
+from fl.store.texts import OwnersView, StationsView
+
+
+class WorkError(Fault, RuntimeError):
+    """Training, or judging a model, that cannot be done with what there is."""
+
+
+class WrongArtefact(WorkError):
+    """An update or a model of another member that is not what it has to be; the text says why."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A model to propose: what each side may read of it, and the model that training starts from."""
+
+    owners: OwnersView
+    stations: StationsView
+    initial: bytes
+
+
+@dataclass(frozen=True)
+class Judged:
+    """How a model does on an owner's own test data.
+
+    Attributes:
+        accuracy: 0 … 1.
+        accuracy_bps: the same as a vote brings it, 1/10,000.
+        loss: mean cross-entropy.
+    """
+
+    accuracy: float
+    accuracy_bps: int
+    loss: float
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """A base station's update that was checked.
+
+    Attributes:
+        station: its number.
+        data: the artefact.
+        weight: images that it counts for.
+    """
+
+    station: int
+    data: bytes
+    weight: int
+
+
+class StationWork(Protocol):
+    """What a base station does with its own clients' data."""
+
+    def samples(self, order: Order, station: int) -> int:
+        """Number of training images that it has for this order.
+
+        Raises:
+            WorkError: it cannot follow the order.
+        """
+        ...
+
+    def train(self, order: Order, station: int, model: bytes, global_round: int) -> bytes:
+        """One global round: the update as an artefact.
+
+        Raises:
+            WrongArtefact: the model is not one of this order.
+            WorkError: no update came of it.
+        """
+        ...
+
+
+class OwnerWork(Protocol):
+    """What an owner does with its model, or another's."""
+
+    def proposal(self) -> Proposal:
+        """The model that it proposes; the same each time."""
+        ...
+
+    def check(self, order: Order, station: int, global_round: int, data: bytes) -> int:
+        """The number of samples that an update names; what is none of that base station and global round is refused.
+
+        Raises:
+            WrongArtefact: it is none.
+        """
+        ...
+
+    def aggregate(
+        self, order: Order, global_round: int, model: bytes, updates: Sequence[Delivered], refused: int
+    ) -> bytes:
+        """The next global model, by the order's rule; the model as it was where there are too few updates for that.
+
+        Args:
+            order: of the round.
+            global_round: which.
+            model: the global model that it started from.
+            updates: checked.
+            refused: how many further ones were recorded and are not what they have to be.
+        """
+        ...
+
+    def judge(self, order: Order, model: bytes) -> Judged:
+        """How a model does on the owner's own test data.
+
+        Raises:
+            WrongArtefact: it is not one of this order.
+        """
+        ...
+
+    def points(
+        self, order: Order, rounds: Sequence[tuple[bytes, Sequence[Delivered]]], stations: int
+    ) -> Mapping[int, int]:
+        """The points that it finds right, by base station; none where too few have an update to add up.
+
+        Args:
+            order: of the round.
+            rounds: of each global round, the model that it started from and the checked updates.
+            stations: how many have committed.
+        """
+        ...
+
+
+def weight_of(samples: int, declared: Sequence[int], limit: int) -> int:
+    """The images that an update counts for: what its station declared, but at most `limit` times the median.
+
+    A station alone says how many images it has. So it cannot take the model over by what it says.
+
+    Args:
+        samples: what it declared.
+        declared: what all that train have.
+        limit: as the order has it.
+    """
+    in_order = sorted(declared)
+    median = in_order[(len(in_order) - 1) // 2]
+    return min(samples, limit * median)

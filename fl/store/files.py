@@ -1,0 +1,249 @@
+"""Files at any address that fsspec knows: a folder, S3, Google Cloud Storage, SFTP.
+
+A file is there as a whole or not at all. What is only a break of the connection is tried again.
+"""
+
+import errno
+import logging
+import os
+import re
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from fl.faults import line_of
+from fl.store.errors import Missing, Refused, StoreError, TooLarge, Unreachable
+
+log = logging.getLogger("hcfl")
+
+PAUSES = (0.5, 1.0, 2.0, 4.0)
+"""Seconds before each further try."""
+
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
+_UNFINISHED = ".put-"
+
+_ONE_PUT = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "az", "abfss", "adl", "oss", "oci", "memory"})
+"""Stores in which a file appears when its upload is complete; in all others it grows, and is renamed at the end."""
+
+_FOR_GOOD = frozenset(
+    {
+        *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
+        *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTEMPTY),
+    }
+)
+"""What trying again does not mend."""
+
+_T = TypeVar("_T")
+
+
+class Files:
+    """The files under an address.
+
+    Names are relative: parts of letters, digits, `.`, `_` and `-`, between slashes, none beginning with a dot.
+
+    Attributes:
+        address: as it may be shown, without a password.
+    """
+
+    def __init__(
+        self, address: str | Path, options: Mapping[str, Any] | None = None, pauses: tuple[float, ...] = PAUSES
+    ):
+        """Open an address; nothing is asked of it yet.
+
+        Args:
+            address: a folder, or any address that fsspec knows (`s3://bucket/prefix`).
+            options: what its file system takes, such as an endpoint and credentials.
+            pauses: seconds before each further try.
+
+        Raises:
+            Refused: fsspec does not know such an address, or needs a package for it that is not installed.
+        """
+        self.address = re.sub(r"//[^/@]*@", "//", str(address))
+        self._pauses = pauses
+        try:
+            self._system, root = fsspec.url_to_fs(str(address), **dict(options or {}))
+        except Exception as error:  # a file system may raise anything
+            raise Refused(f"the store {self.address} cannot be opened: {line_of(error)}") from error
+        self._root = root.rstrip("/")
+        self._local = isinstance(self._system, LocalFileSystem)
+
+    def write(self, name: str, data: bytes) -> None:
+        """Store a file, in place of one of that name. A reader or a crash never sees a part of it.
+
+        Raises:
+            Refused: it cannot be written there.
+            Unreachable: the store did not answer.
+        """
+        place = self._place(name)
+        write = self._write_local if self._local else self._write_remote
+        try:
+            self._trying(f"{name} cannot be written to {self.address}", lambda: write(place, data))
+        except Missing as error:  # the bucket
+            raise Refused(str(error)) from error
+
+    def read(self, name: str, most: int) -> bytes:
+        """A file's bytes.
+
+        Args:
+            name: of the file.
+            most: bytes that it may have; of a larger one none are read.
+
+        Raises:
+            Missing: there is none.
+            TooLarge: it is larger.
+            Refused: it cannot be read.
+            Unreachable: the store did not answer.
+        """
+        place = self._place(name)
+        return self._trying(f"{name} cannot be read from {self.address}", lambda: self._read(name, place, most))
+
+    def names(self, folder: str = "") -> list[str]:
+        """Names of the files directly in a folder, sorted; none where there is no folder. "" is the address itself.
+
+        Raises:
+            Refused: it cannot be read.
+            Unreachable: the store did not answer.
+        """
+        place, failed = self._folder(folder), f"{folder or 'what there is'} cannot be listed in {self.address}"
+        try:
+            return self._trying(failed, lambda: self._names(folder, place))
+        except Missing:
+            return []
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there.
+
+        Raises:
+            Refused: it cannot be removed.
+            Unreachable: the store did not answer.
+        """
+        place = self._place(name)
+        with suppress(Missing):
+            self._trying(f"{name} cannot be removed from {self.address}", lambda: self._remove(place))
+
+    def remove_unfinished(self, folder: str = "") -> None:
+        """Remove what writes that were killed left in a folder; for whoever alone writes there.
+
+        Raises:
+            Refused: it cannot be removed.
+            Unreachable: the store did not answer.
+        """
+        place, failed = self._folder(folder), f"{folder or 'what is unfinished'} cannot be cleared in {self.address}"
+        with suppress(Missing):
+            self._trying(failed, lambda: self._remove_unfinished(place))
+
+    # ── one try ──
+
+    def _write_local(self, place: str, data: bytes) -> None:
+        path = Path(place)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(_UNFINISHED + secrets.token_hex(8))
+        try:
+            with unfinished.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.replace(path)
+        except BaseException:
+            unfinished.unlink(missing_ok=True)
+            raise
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)  # else the name may be gone after a power cut
+        finally:
+            os.close(folder)
+
+    def _write_remote(self, place: str, data: bytes) -> None:
+        if not _ONE_PUT.isdisjoint(_protocols(self._system)):
+            self._system.pipe_file(place, data)
+            return
+        folder = place.rpartition("/")[0]
+        self._system.makedirs(folder, exist_ok=True)
+        unfinished = f"{folder}/{_UNFINISHED}{secrets.token_hex(8)}"
+        try:
+            self._system.pipe_file(unfinished, data)
+            self._system.mv(unfinished, place)
+        except BaseException:
+            with suppress(Exception):
+                self._system.rm_file(unfinished)
+            raise
+
+    def _read(self, name: str, place: str, most: int) -> bytes:
+        self._system.invalidate_cache()  # others write here, too
+        size = self._system.info(place)["size"]
+        if size is None:  # as a web server may have it
+            with self._system.open(place, "rb") as file:
+                data: bytes = file.read(most + 1)
+            size = len(data)
+        elif size <= most:
+            data = self._system.cat_file(place, start=0, end=size) if size else b""
+        if size > most:
+            raise TooLarge(f"{name} in {self.address} has {size:,} bytes or more: at most {most:,} are read")
+        if len(data) != size:
+            raise ConnectionError(f"{len(data):,} of {size:,} bytes came")
+        return data
+
+    def _names(self, folder: str, place: str) -> list[str]:
+        names = (name for name in self._listed(place) if _NAME.fullmatch(name))
+        return sorted(f"{folder}/{name}" if folder else name for name in names)
+
+    def _remove_unfinished(self, place: str) -> None:
+        for name in self._listed(place):
+            if name.startswith(_UNFINISHED):
+                self._remove(f"{place}/{name}")
+
+    def _remove(self, place: str) -> None:
+        if self._local:
+            Path(place).unlink()
+        else:
+            self._system.rm_file(place)
+
+    def _listed(self, place: str) -> list[str]:
+        self._system.invalidate_cache()
+        found = self._system.ls(place, detail=True)
+        return [each["name"].rpartition("/")[2] for each in found if each["type"] == "file"]
+
+    # ── again and again ──
+
+    def _trying(self, failed: str, once: Callable[[], _T]) -> _T:
+        for pause in (*self._pauses, None):
+            try:
+                return once()
+            except StoreError:
+                raise
+            except FileNotFoundError as error:
+                raise Missing(f"{failed}: there is no such file or bucket") from error
+            except Exception as error:  # a file system may raise anything
+                if _is_for_good(error):
+                    raise Refused(f"{failed}: {_said(error)}") from error
+                if pause is None:
+                    raise Unreachable(f"{failed}: {_said(error)}") from error
+                log.warning("%s: %s; trying again in %g s", failed, _said(error), pause)
+            time.sleep(pause)
+        raise AssertionError("unreachable")
+
+    def _folder(self, name: str) -> str:
+        return self._place(name) if name else self._root
+
+    def _place(self, name: str) -> str:
+        if not _NAME.fullmatch(name):
+            raise StoreError(f"not the name of a file in a store: {name!r}")
+        return f"{self._root}/{name}"
+
+
+def _is_for_good(error: Exception) -> bool:
+    return isinstance(error, PermissionError) or (isinstance(error, OSError) and error.errno in _FOR_GOOD)
+
+
+def _said(error: Exception) -> str:
+    return line_of(error) or type(error).__name__
+
+
+def _protocols(system: fsspec.AbstractFileSystem) -> set[str]:
+    return {system.protocol} if isinstance(system.protocol, str) else set(system.protocol)

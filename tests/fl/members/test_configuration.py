@@ -1,0 +1,122 @@
+"""member.yaml: the examples are read, and what is wrong is told by file, key, what it is and what it must be."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fl.market.terms import GWEI, Role
+from fl.members.configuration import Data, Margins, MemberConfiguration, OwnerPlan, StationPlan
+from fl.training.config import Rule, StationConfig
+from fl.yaml_file import ConfigurationError
+
+EXAMPLES = Path(__file__).parents[3] / "examples"
+
+Changed = Callable[..., Path]
+
+
+@pytest.fixture
+def changed(tmp_path: Path) -> Changed:
+    """An example in which a text is replaced by another."""
+
+    def changed(old: str, new: str, name: str = "owner.yaml") -> Path:
+        text = (EXAMPLES / name).read_text(encoding="utf-8")
+        assert text.count(old) == 1, f"{old!r} is not once in {name}: this test changes nothing"
+        path = tmp_path / name
+        path.write_text(text.replace(old, new), encoding="utf-8")
+        return path
+
+    return changed
+
+
+def test_read__example_of_an_owner__everything_that_it_says() -> None:
+    read = MemberConfiguration.read(EXAMPLES / "owner.yaml")
+    assert (read.role, read.account, read.nodes) == (Role.OWNER, "TEST::1", ("http://127.0.0.1:8545",))
+    assert (read.confirmations, read.margins, read.fee_cap, read.alert) == (1, Margins(30), 500 * GWEI, None)
+    assert (read.journal, read.store) == (EXAMPLES / "alice.sqlite", str(EXAMPLES / "store"))
+    assert (read.membership, read.contract) == (
+        str(EXAMPLES / "membership.json"),
+        str(EXAMPLES / "../deployments/31337.json"),
+    )
+    assert read.data == Data("digits", part=(0, 4))
+    plan = read.plan
+    assert isinstance(plan, OwnerPlan)
+    assert (plan.values, plan.accuracy_exponent, plan.function) == ({"0": 4, "1": 12, "2": 7, "3": 9}, 1, None)
+    assert plan.propose is not None
+    assert (plan.propose.targets, plan.propose.claimed_accuracy_bps) == (("0", "1", "2"), 8_500)
+    assert plan.propose.station == StationConfig(2, 2, 16, 0.1, 0.8)
+    assert plan.propose.rule == Rule("trimmed-mean", 1)
+
+
+def test_read__example_of_a_base_station__everything_that_it_says() -> None:
+    read = MemberConfiguration.read(EXAMPLES / "base_station.yaml")
+    assert (read.role, read.plan, read.data) == (
+        Role.BASE_STATION,
+        StationPlan(5),
+        Data("digits", part=(0, 4), clients=2),
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("role: owner", "role: boss", r'role is "boss" and must be owner or base station'),
+        ("account: TEST::1 ", "acount: TEST::1 ", "acount is no key that is known here; did you mean account?"),
+        ("  - http://127.0.0.1:8545", "  - 127.0.0.1:8545", 'nodes is "127.0.0.1:8545" and must be a list'),
+        ("  - http://127.0.0.1:8545", "  []", "nodes is a list of 0 and must be a list of one address"),
+        ("../deployments/31337.json", "nowhere", 'contract is "nowhere" and must be an address, or a path'),
+        ("confirmations: 1 ", "confirmations: soon ", 'confirmations is "soon" and must be a number of blocks'),
+        ("begin: 30", "begin: -1", 'margins.begin is "-1" and must be seconds before a deadline'),
+        ("fee_cap: 500 gwei", "fee_cap: 5 gwie", 'fee_cap is "5 gwie" and must be an amount'),
+        ("journal: ./alice.sqlite", "journal: s3://a/b", 'journal is "s3://a/b" and must be the path of a file'),
+        ('values: {"0": 4,', 'values: {"0": 4.5,', 'plan.values.0 is "4.5" and must be whole gwei'),
+        ("accuracy_exponent: 1", "accuracy_exponent: nan", 'plan.accuracy_exponent is "nan" and must be a number'),
+        ("claimed_accuracy: 0.85", "claimed_accuracy: 85", 'plan.propose.claimed_accuracy is "85" and must be an'),
+        ("global_rounds: 3", "global_rounds: 257", 'plan.propose.global_rounds is "257" and must be 1 … 256'),
+        ('["0", "1", "2"]', "[]", "plan.propose.targets is a list of 0 and must be a list of labels"),
+        ("learning_rate: 0.1", "learning_rate: -1", "plan.propose.learning_rate cannot be used: learning_rate must"),
+        ("tolerate: 1", "tolerate: 0", "plan.propose.rule cannot be used: trimmed-mean must tolerate at least 1"),
+        ("dataset: digits", "dataset: mnist", 'data.dataset is "mnist" and must be digits or cifar10'),
+        ("part: [0, 4]", "part: [4, 4]", "data.part is [4, 4] and must be two whole numbers"),
+        ("part: [0, 4]", "part: [1]", "data.part is [1] and must be two whole numbers"),
+        ("  # function: my_company", "  function: my_company", "plan.values and function are both given"),
+        ('  values: {"0": 4, "1": 12, "2": 7, "3": 9}', "", "plan.values and function are both missing"),
+    ],
+)
+def test_read__one_key_wrong__file_key_what_it_is_and_must_be(changed: Changed, old: str, new: str, said: str) -> None:
+    path = changed(old, new)
+    with pytest.raises(ConfigurationError, match=re.escape(said)) as refusal:
+        MemberConfiguration.read(path)
+    assert str(refusal.value).startswith(str(path))
+
+
+def test_read__function__instead_of_numbers(changed: Changed) -> None:
+    numbers = 'values: {"0": 4, "1": 12, "2": 7, "3": 9}'
+    read = MemberConfiguration.read(changed(numbers, "function: my_company.plans:value"))
+    assert isinstance(read.plan, OwnerPlan)
+    assert (read.plan.function, read.plan.values) == ("my_company.plans:value", {})
+    for no_path in ("plans", "plans.value", "os:system('x')", "../plans:value"):
+        with pytest.raises(ConfigurationError, match=r"plan.function is .* package.module:function"):
+            MemberConfiguration.read(changed(numbers, f'function: "{no_path}"'))
+
+
+def test_read__addresses__are_not_taken_for_paths(changed: Changed) -> None:
+    address = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
+    assert MemberConfiguration.read(changed("../deployments/31337.json", address)).contract == address
+    assert MemberConfiguration.read(changed("store: ./store", "store: s3://bucket/a")).store == "s3://bucket/a"
+    assert MemberConfiguration.read(changed("confirmations: 1 ", "confirmations: safe ")).confirmations == "safe"
+
+
+def test_read__secrets_of_the_store__are_not_shown(changed: Changed) -> None:
+    read = MemberConfiguration.read(changed("alert: null", "store_options: {secret: hush, n: 3}"))
+    assert read.store_options == {"secret": "hush", "n": 3}
+    assert "hush" not in repr(read)
+
+
+def test_read__no_plan__bids_by_hand(changed: Changed, tmp_path: Path) -> None:
+    text = (EXAMPLES / "owner.yaml").read_text(encoding="utf-8")
+    path = tmp_path / "owner.yaml"
+    path.write_text(text[: text.index("plan:")], encoding="utf-8")
+    read = MemberConfiguration.read(path)
+    assert (read.plan, read.data) == (None, None)
