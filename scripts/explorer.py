@@ -1,5 +1,7 @@
 """`ape run explorer`: the rounds of a deployment as pages that follow them."""
 
+from typing import Any
+
 import click
 from ape.api import ProviderAPI
 from ape.cli import network_option
@@ -9,18 +11,20 @@ import analysis  # noqa: F401
 import fl  # noqa: F401
 import web  # noqa: F401
 from scripts._command import Command
+from scripts._options import access_of
 
 
 @click.command(cls=Command)
-@network_option(default="ethereum:local:foundry")
-@click.option("--contract", metavar="ADDRESS", required=True, help="Deployment whose rounds are shown.")
+@network_option(default=None)
+@click.option("--config", metavar="FILE", help="A member.yaml, for what no option says.")
+@click.option("--contract", metavar="ADDRESS|FILE", help="Or the record in deployments/.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address that is listened on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0: any free one.")
-def cli(provider: ProviderAPI, contract: str, host: str, port: int) -> None:
+def cli(provider: ProviderAPI | None, host: str, port: int, **place: Any) -> None:
     """Show the rounds of a deployment in a browser, as they go on, and their reports once they are over.
 
     Whatever is shown is public: the node is read, nothing is ever sent.
     """
     from web.serve import serve
 
-    serve(provider, contract, host, port)
+    serve(access_of(provider, **place), host, port)

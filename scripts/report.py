@@ -1,6 +1,7 @@
 """`ape run report`: a finished round as one page, in words and figures."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 from ape.api import ProviderAPI
@@ -10,16 +11,18 @@ from ape.cli import network_option
 import analysis  # noqa: F401
 import fl  # noqa: F401
 from scripts._command import Command
+from scripts._options import access_of
 
 
 @click.command(cls=Command)
 @click.argument("round_", metavar="ROUND")
-@network_option(default="ethereum:local:foundry")
-@click.option("--contract", metavar="ADDRESS", help="Deployment on whose chain the round was played.")
+@network_option(default=None)
+@click.option("--config", metavar="FILE", help="A member.yaml, for what no option says.")
+@click.option("--contract", metavar="ADDRESS|FILE", help="Or the record in deployments/.")
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="The page.  [default: report.html beside it]"
 )
-def cli(round_: str, provider: ProviderAPI, contract: str | None, out: Path | None) -> None:
+def cli(round_: str, provider: ProviderAPI | None, out: Path | None, **place: Any) -> None:
     """Write a page about a finished round: what happened, why, and where every wei went.
 
     ROUND is a round.json or the folder that it lies in; or, with --contract and --network, the number of a round, whose
@@ -27,4 +30,4 @@ def cli(round_: str, provider: ProviderAPI, contract: str | None, out: Path | No
     """
     from analysis.report.command import report
 
-    click.echo(f"Written: {report(round_, contract, provider, out)}")
+    click.echo(f"Written: {report(round_, access_of(provider, **place), out)}")

@@ -6,12 +6,9 @@ import socket
 
 import click
 import uvicorn
-from ape.api import ProviderAPI
 
 from fl.faults import Fault
-from fl.market.client import Market
-from fl.market.connection import connected
-from fl.market.deployment import check_address
+from fl.members.access import Access
 from web.app import app_of
 from web.reader import Reader
 
@@ -20,23 +17,22 @@ class ServerError(Fault):
     """The address cannot be listened on."""
 
 
-def serve(provider: ProviderAPI, contract: str, host: str, port: int) -> None:
+def serve(access: Access, host: str, port: int) -> None:
     """Serve until it is interrupted.
 
     Args:
-        provider: a node, not yet connected.
-        contract: address of the deployment.
+        access: the deployment, and its node.
         host: address that is listened on.
         port: 0: any free one.
 
     Raises:
         Fault: the node, the contract or the address cannot be used.
     """
-    check_address(contract)
-    with _listening(host, port) as listening, connected(provider):
-        reader = Reader(Market.at(contract))
+    access.check()
+    with _listening(host, port) as listening, access.market() as market:
+        reader = Reader(market)
         name, found = listening.getsockname()[:2]
-        click.echo(f"Rounds of {contract}: http://{f'[{name}]' if ':' in name else name}:{found}  (Ctrl-C ends)")
+        click.echo(f"Rounds of {market.address}: http://{f'[{name}]' if ':' in name else name}:{found}  (Ctrl-C ends)")
         config = uvicorn.Config(
             app_of(reader.poll), log_level="warning", access_log=False, timeout_graceful_shutdown=1, server_header=False
         )

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ape.api import ProviderAPI
-
 from analysis.report.page import write
 from analysis.report.source import ReportError, from_chain, from_document, from_file
 from fl.crowdfunding.folder import DOCUMENT, REPORT
-from fl.market.client import Market
-from fl.market.connection import connected
+from fl.members.access import Access
 from fl.record.document import RoundDocument
 
 
-def report(round_: str, contract: str | None, provider: ProviderAPI, out: Path | None) -> Path:
+def report(round_: str, access: Access, out: Path | None) -> Path:
     """Write the page of a round.
 
     Args:
         round_: a `round.json`, the folder that it lies in, or the number of a round on chain.
-        contract: the deployment that has it; only for a number.
-        provider: the node that has the deployment, not yet connected; only for a number.
+        access: the deployment that has it, and its node; only for a number.
         out: the page; None: `report.html` beside the document, or `report-NUMBER.html` here.
 
     Returns:
@@ -33,16 +29,15 @@ def report(round_: str, contract: str | None, provider: ProviderAPI, out: Path |
     if not round_.isdecimal() or Path(round_).exists():
         path = Path(round_)
         path = path / DOCUMENT if path.is_dir() else path
-        if contract is not None:
+        if access.contract is not None:
             raise ReportError(f"--contract names a round on chain by its number, and {round_} is a file: leave one out")
         if not path.exists():
             raise ReportError(f"{path} is not there: name a round.json or, with --contract, the number of a round")
         source, page = from_file(path), out or path.with_name(REPORT)
     else:
-        if contract is None:
-            raise ReportError(f"round {round_} of which contract? Name it with --contract, and its node with --network")
-        with connected(provider):
-            source, page = from_chain(Market.at(contract), int(round_)), out or Path(f"report-{round_}.html")
+        access.check()
+        with access.market() as market:
+            source, page = from_chain(market, int(round_)), out or Path(f"report-{round_}.html")
     write(source, page)
     return page
 

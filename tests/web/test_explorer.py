@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -16,11 +17,13 @@ from playwright.sync_api import Browser, expect
 from analysis.devnode.market import Market as Devnode
 from analysis.devnode.rounds import CreateRound
 from fl.faults import Fault
+from fl.members.access import Access
 from tests.support.browser import visit
 from tests.support.crowdfund_round import APE, ROOT
 from tests.support.relay import Relay, wait_for
 from web.serve import serve
 
+NOBODY = "0x" + "11" * 20
 VIEWERS = 200
 MOST_MEMORY = 300_000_000
 """Bytes."""
@@ -126,9 +129,15 @@ def requests_of_one_look(running: Explorer) -> int:
 
 
 @pytest.mark.parametrize(
-    ("contract", "host", "words"),
-    [("0x12", "127.0.0.1", "is no address"), ("0x" + "11" * 20, "256.0.0.1", "cannot be listened on")],
+    ("contract", "named", "host", "words"),
+    [
+        ("0x12", True, "127.0.0.1", "is neither an address"),
+        (NOBODY, False, "127.0.0.1", "no node is named"),
+        (NOBODY, True, "256.0.0.1", "cannot be listened on"),
+    ],
 )
-def test_serve__what_cannot_be_used__is_said_before_the_node_is_asked(contract: str, host: str, words: str) -> None:
+def test_serve__what_cannot_be_used__is_said_before_the_node_is_asked(
+    chain: Any, contract: str, named: bool, host: str, words: str
+) -> None:
     with pytest.raises(Fault, match=words):
-        serve(None, contract, host, 0)  # type: ignore[arg-type]
+        serve(Access(chain.provider if named else None, contract), host, 0)

@@ -8,8 +8,8 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from analysis.devnode.market import Market as Devnode
 from analysis.devnode.rounds import CreateRound
-from fl.market.client import Market
 from tests.support.browser import DESKTOP, PHONE, visit
+from tests.support.client import client_of
 from tests.support.play import play
 from tests.support.rounds import ENDS, status_of
 from web.browser.serving import serving
@@ -20,7 +20,7 @@ STEPS = ("settled", "punished", "nothing trained", "aborted", "cancelled: too fe
 
 @pytest.fixture
 def served(market: Devnode) -> Iterator[str]:
-    with serving(Market.at(market.address)) as address:
+    with serving(client_of(market)) as address:
         yield address
 
 

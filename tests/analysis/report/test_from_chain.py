@@ -11,7 +11,7 @@ from analysis.report.flow import HELD, flows_of, through
 from analysis.report.page import html
 from analysis.report.reasons import reasons_of
 from analysis.report.source import ReportError, Source, from_chain
-from fl.market.client import Market
+from tests.support.client import client_of
 from tests.support.play import play
 from tests.support.rounds import ENDS, status_of
 
@@ -27,7 +27,7 @@ def settled(market: Devnode, end: str) -> LiveRound:
 
 
 def source_of(live: LiveRound) -> Source:
-    return from_chain(Market.at(live.market.address), live.id)
+    return from_chain(client_of(live.market), live.id)
 
 
 @pytest.mark.parametrize("end", ENDS)
@@ -108,4 +108,4 @@ def test_from_chain__no_finished_round__is_refused_in_one_line(
 ) -> None:
     live = create_round().selected()
     with pytest.raises(ReportError, match=words):
-        from_chain(Market.at(live.market.address), live.id - 1 + round_id)
+        from_chain(client_of(live.market), live.id - 1 + round_id)
