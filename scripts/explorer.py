@@ -11,11 +11,12 @@ import analysis  # noqa: F401
 import fl  # noqa: F401
 import web  # noqa: F401
 from scripts._command import Command
-from scripts._options import access_of
+from scripts._options import access_of, membership_option
 
 
 @click.command(cls=Command)
 @network_option(default=None)
+@membership_option
 @click.option("--config", metavar="FILE", help="A member.yaml, for what no option says.")
 @click.option("--contract", metavar="ADDRESS|FILE", help="Or the record in deployments/.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address that is listened on.")

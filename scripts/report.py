@@ -11,12 +11,13 @@ from ape.cli import network_option
 import analysis  # noqa: F401
 import fl  # noqa: F401
 from scripts._command import Command
-from scripts._options import access_of
+from scripts._options import access_of, membership_option
 
 
 @click.command(cls=Command)
 @click.argument("round_", metavar="ROUND")
 @network_option(default=None)
+@membership_option
 @click.option("--config", metavar="FILE", help="A member.yaml, for what no option says.")
 @click.option("--contract", metavar="ADDRESS|FILE", help="Or the record in deployments/.")
 @click.option(

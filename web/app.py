@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jinja2
@@ -62,6 +63,7 @@ class Board:
     poll: Poll
     templates: jinja2.Environment
     seconds: float
+    called: Mapping[str, str]
     snapshot: Snapshot = field(default_factory=Snapshot)
     version: int = 0
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -114,8 +116,8 @@ class Board:
 
     async def report(self, seen: RoundSeen) -> str:
         """The report of a round that is over; drawn beside the server's work."""
-        source = seen.source
-        assert source is not None
+        assert seen.source is not None
+        source = replace(seen.source, called=self.called)
 
         def make() -> str:
             return self.templates.get_template("_report.html").render(**context(source))
@@ -125,18 +127,19 @@ class Board:
             return await to_thread.run_sync(self.made, f"report {seen.record.round_id}", seen.report, make)
 
     def _render(self, template: str, **values: Any) -> str:
-        return self.templates.get_template(template).render(snapshot=self.snapshot, **values)
+        return self.templates.get_template(template).render(snapshot=self.snapshot, called=self.called, **values)
 
 
-def app_of(poll: Poll, seconds: float = SECONDS) -> Starlette:
+def app_of(poll: Poll, seconds: float = SECONDS, called: Mapping[str, str] | None = None) -> Starlette:
     """The server.
 
     Args:
         poll: reads the node; called by one thread at a time.
         seconds: between two calls of it.
+        called: how people call a member, by account.
     """
     templates = environment()
-    board = Board(poll, templates, seconds)
+    board = Board(poll, templates, seconds, defaultdict(str, called or {}))
 
     async def index(request: Request) -> Response:
         return _page("rounds.html", part=board.rounds())

@@ -7,6 +7,7 @@ import socket
 import click
 import uvicorn
 
+from analysis.report.source import called_by
 from fl.faults import Fault
 from fl.members.access import Access
 from web.app import app_of
@@ -34,7 +35,11 @@ def serve(access: Access, host: str, port: int) -> None:
         name, found = listening.getsockname()[:2]
         click.echo(f"Rounds of {market.address}: http://{f'[{name}]' if ':' in name else name}:{found}  (Ctrl-C ends)")
         config = uvicorn.Config(
-            app_of(reader.poll), log_level="warning", access_log=False, timeout_graceful_shutdown=1, server_header=False
+            app_of(reader.poll, called=called_by(access, market)),
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=1,
+            server_header=False,
         )
         uvicorn.Server(config).run(sockets=[listening])
 

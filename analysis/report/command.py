@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from analysis.report.page import write
-from analysis.report.source import ReportError, from_chain, from_document, from_file
+from analysis.report.source import ReportError, called_by, from_chain, from_document, from_file
 from fl.crowdfunding.folder import DOCUMENT, REPORT
 from fl.members.access import Access
 from fl.record.document import RoundDocument
@@ -38,6 +39,7 @@ def report(round_: str, access: Access, out: Path | None) -> Path:
         access.check()
         with access.market() as market:
             source, page = from_chain(market, int(round_)), out or Path(f"report-{round_}.html")
+            source = replace(source, called=called_by(access, market))
     write(source, page)
     return page
 

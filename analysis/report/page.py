@@ -104,6 +104,7 @@ def context(source: Source) -> dict[str, Any]:
         "theta": document.theta_numerator / 2**64,
         "members": members,
         "names": words.names_of(document),
+        "called": defaultdict(str, source.called),
         "story": story_of(source, members),
         "phases": _phases(document),
         "calls": _calls(document.transactions),

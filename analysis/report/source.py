@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -14,8 +14,10 @@ from fl.faults import Fault
 from fl.market.client import Market
 from fl.market.events import Transaction
 from fl.market.terms import Phase, Status
+from fl.members.access import Access
 from fl.record.document import GlobalRoundEntry, RoundDocument, TrainingEntry, document_of, read, to_json
 from fl.record.history import RoundRecord, rebuild
+from fl.store.signed import Domain
 
 
 class ReportError(Fault, ValueError):
@@ -31,12 +33,14 @@ class Source:
         off_chain: whether what is nowhere on chain (labels, names, accuracies by global round) is known.
         command: what writes the page again.
         check: what re-checks the round.
+        called: how people call a member, by account; of who is not in it they say its number.
     """
 
     document: RoundDocument
     off_chain: bool
     command: str
     check: str
+    called: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def facts(self) -> Round:
@@ -126,6 +130,16 @@ def of_record(chain_id: int, contract: str, record: RoundRecord, transactions: l
     document = document_of(chain_id, contract, record, texts, _training(record), None, transactions)
     command = f"ape run report {record.round_id} --contract {contract} --network NODE"
     return Source(document, False, command, command)
+
+
+def called_by(access: Access, market: Market) -> dict[str, str]:
+    """How people call the members, by account, as the membership list has it; empty without a list.
+
+    Raises:
+        MembershipError: the list that was named is none of this deployment.
+    """
+    listed = access.members(Domain(market.chain_id, market.address))
+    return {} if listed is None else {each.entry.account: each.name for each in listed.members}
 
 
 def _training(record: RoundRecord) -> TrainingEntry | None:

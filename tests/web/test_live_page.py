@@ -145,3 +145,18 @@ def test_page__that_is_not_there__says_so(browser: Browser, served: str) -> None
         assert seen.page.locator("h1").inner_text() == "Not here"
         for path in ("/static/..%2fapp.py", "/static/app.py", "/rounds/1/report", "/rounds/x"):
             assert seen.page.request.get(served + path).status == 404
+
+
+def test_round__a_member_that_is_called_so__is_shown_as_text(
+    browser: Browser, create_round: CreateRound, market: Devnode
+) -> None:
+    round_ = create_round().joined()
+    name = "</th><script>alert('name')</script>"
+    hostile = name + "\u202e<img src=x onerror=alert(1)>" + "x" * 10_000_000
+    called = {round_.owners[0].account: name, round_.stations[0].account: hostile}
+    with serving(client_of(market), called) as address, visit(browser, f"{address}/rounds/{round_.id}", PHONE) as seen:
+        expect(seen.page.locator("#live-owner-1")).to_contain_text(name)
+        expect(seen.page.locator("#live-base-station-1")).to_contain_text("characters)")
+        assert seen.page.locator("img").count() == 0
+        assert seen.overflow == 0
+        assert seen.said == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import uvicorn
@@ -17,10 +17,10 @@ SECONDS = 0.1
 
 
 @contextmanager
-def serving(market: Market) -> Iterator[str]:
+def serving(market: Market, called: Mapping[str, str] | None = None) -> Iterator[str]:
     """The address of a server of a deployment's rounds, for as long as it is needed."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        app = app_of(Reader(market).poll, SECONDS)
+        app = app_of(Reader(market).poll, SECONDS, called)
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
