@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
@@ -160,3 +162,21 @@ def test_round__a_member_that_is_called_so__is_shown_as_text(
         assert seen.page.locator("img").count() == 0
         assert seen.overflow == 0
         assert seen.said == []
+
+
+def test_round__server_away_and_back__says_so_and_goes_on(
+    browser: Browser, create_round: CreateRound, market: Devnode
+) -> None:
+    round_, client = create_round(), client_of(market)
+    with ExitStack() as first:
+        address = first.enter_context(serving(client))
+        with visit(browser, f"{address}/rounds/{round_.id}") as seen:
+            phase(seen.page, "join")
+            lost = seen.page.locator("#lost")
+            expect(lost).to_be_empty()
+            first.close()
+            expect(lost).to_contain_text("The connection is lost", timeout=15_000)
+            round_.joined()
+            with serving(client, port=urlsplit(address).port or 0):
+                expect(seen.page.locator("#live-members tbody tr")).to_have_count(6, timeout=20_000)
+                expect(lost).to_be_empty()

@@ -17,9 +17,9 @@ SECONDS = 0.1
 
 
 @contextmanager
-def serving(market: Market, called: Mapping[str, str] | None = None) -> Iterator[str]:
+def serving(market: Market, called: Mapping[str, str] | None = None, port: int = 0) -> Iterator[str]:
     """The address of a server of a deployment's rounds, for as long as it is needed."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    with socket.create_server(("127.0.0.1", port)) as listening:
         app = app_of(Reader(market).poll, SECONDS, called)
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
