@@ -9,7 +9,7 @@ from pathlib import Path
 
 from analysis.consortium import bucket
 from analysis.consortium.chain import node
-from analysis.consortium.deviant import CHEATS
+from analysis.consortium.cheats import CHEATS
 from analysis.consortium.organisations import COSTS, VALUES, ConsortiumError, configure, found
 from analysis.consortium.rounds import Consortium
 from fl.faults import Fault, line_of

@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from fl.market.terms import Role
 from fl.members.access import Access
@@ -13,7 +14,7 @@ from fl.members.command import run_rounds, told
 from fl.members.configuration import MemberConfiguration
 from fl.store import mailbox
 
-Cheat = Callable[[Member], None]
+Cheat = Callable[[Any], None]
 """Replaces an act of a member."""
 
 
@@ -22,7 +23,11 @@ def mute(member: Member) -> None:
     mailbox.send = lambda *arguments: None  # noqa: B010: mypy knows what a module has
 
 
-CHEATS: dict[str, Cheat] = {"mute": mute}
+def cheats() -> dict[str, Cheat]:
+    """All ways to cheat, by name; PyTorch is needed for some."""
+    from analysis.consortium.cheats import CHEATS
+
+    return {"mute": mute, **{name: cheat for name, (cheat, _) in CHEATS.items()}}
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -32,7 +37,7 @@ def main(arguments: Sequence[str]) -> None:
         arguments: the cheat's name, then the command and its arguments.
     """
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("cheat", choices=sorted(CHEATS))
+    parser.add_argument("cheat", choices=sorted(cheats()))
     parser.add_argument("command", choices=["owner", "base_station"])
     parser.add_argument("rounds", nargs="+", type=int)
     parser.add_argument("--config", type=Path, required=True)
@@ -42,7 +47,7 @@ def main(arguments: Sequence[str]) -> None:
 
     def member(self: Desk, round_id: int) -> Member:
         made = honest(self, round_id)
-        CHEATS[given.cheat](made)
+        cheats()[given.cheat](made)
         return made
 
     Desk.member = member  # type: ignore[method-assign]

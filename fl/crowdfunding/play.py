@@ -14,7 +14,8 @@ from fl.faults import Fault
 from fl.market.terms import Role, claimant_ordinal
 from fl.members.acts import NotYet
 from fl.members.facts import Facts
-from fl.members.steps import Done, Draw, Stuck, Wait
+from fl.members.station import last_call
+from fl.members.steps import Accept, Done, Draw, Stuck, Train, Wait
 
 DRAW_SECONDS = 30
 """Left of the draw's window when no more blocks are let pass."""
@@ -36,7 +37,7 @@ class Play:
 
     def __init__(self, settings: RoundSettings, cast: Cast, clock: Clock, watcher: Watcher):
         self._settings, self._cast, self._clock = settings, cast, clock
-        self._story = Story(watcher, cast.chronicle, cast.owners[0].address)
+        self._story = Story(watcher, cast.chronicle, {member.address: member.name for member in cast.members})
 
     def run(self) -> None:
         """Play it to its end.
@@ -74,7 +75,9 @@ class Play:
                     with self._story.telling(step):
                         member.do(step, facts)
                 except NotYet as error:
-                    waiting.append(Wait(None, str(error)))
+                    trains = isinstance(step, Accept | Train)
+                    until = last_call(facts, member.conduct) if trains else None
+                    waiting.append(Wait(until, str(error)))
                     continue
                 acted = True
             if not acted:

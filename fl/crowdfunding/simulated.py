@@ -93,17 +93,20 @@ class Together:
         stage: their data.
         workers: number of worker processes; None: what suits.
         stack: ends the workers.
+
+    Attributes:
+        alone: the work of one that trains by itself.
     """
 
     def __init__(self, stage: Stage, workers: int | None, stack: ExitStack):
         self._stage, self._workers, self._stack = stage, workers, stack
-        self._alone = TorchStation(stage.clients_of)
+        self.alone = TorchStation(stage.clients_of)
         self._crew: Crew | None = None
         self._played: tuple[int, bytes, dict[int, StationRound]] = (-1, b"", {})
 
     def samples(self, order: Order, station: int) -> int:
         """See `fl.members.work.StationWork`."""
-        return self._alone.samples(order, station)
+        return self.alone.samples(order, station)
 
     def train(self, order: Order, station: int, model: bytes, global_round: int) -> bytes:
         """See `fl.members.work.StationWork`: whoever is first in a global round lets all of them train."""
@@ -111,7 +114,7 @@ class Together:
         if self._crew is None:
             self._crew = self._stack.enter_context(open_crew(federation, self._workers))
         if not isinstance(self._crew, Pool):
-            return self._alone.train(order, station, model, global_round)
+            return self.alone.train(order, station, model, global_round)
         if self._played[:2] != (global_round, model):
             state = state_of(model, federation.model)
             rounds = self._crew.play(state, global_round, range(len(federation.stations)))

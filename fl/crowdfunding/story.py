@@ -1,6 +1,6 @@
 """A round in words, as it goes on: a heading when its phase begins, and what came of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from fl.crowdfunding.watcher import Watcher
@@ -29,11 +29,11 @@ class Story:
     Args:
         watcher: is told.
         chronicle: reads the chain.
-        account: anybody's, to read it with.
+        names: of the members, by account.
     """
 
-    def __init__(self, watcher: Watcher, chronicle: Chronicle, account: str):
-        self._watcher, self._chronicle, self._account = watcher, chronicle, account
+    def __init__(self, watcher: Watcher, chronicle: Chronicle, names: Mapping[str, str]):
+        self._watcher, self._chronicle, self._names = watcher, chronicle, names
         self._told: set[str] = set()
         facts = self._facts()
         low, high = (bps / 10_000 for bps in facts.terms.surplus_bps)
@@ -52,12 +52,13 @@ class Story:
             record = self._facts().record
             if record.theta_numerator is not None:
                 self._watcher.phase("Draw", f"θ = {record.theta_numerator / 2**64:.4f}")
-                self._watcher.did("the claimant", f"is {record.claimant}: its bids stay sealed, and all taxes are its")
+                claimant = self._names[record.claimant or ""]
+                self._watcher.did(claimant, "is the claimant: its bids stay sealed, and all taxes are its")
         elif isinstance(step, steps.Select):
             self._watcher.phase("Select", _selection(self._facts().record))
 
     def _facts(self) -> Facts:
-        return self._chronicle.facts(self._account)
+        return self._chronicle.facts(next(iter(self._names)))
 
 
 def _selection(record: RoundRecord) -> str:

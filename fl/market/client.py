@@ -123,7 +123,8 @@ class Market:
         at: number of the block at which views are read; None: the newest.
 
     Raises:
-        MarketError: (every method) the contract or the node refused, with the reason in words.
+        MarketError: (every method) the contract or the node refused, with the reason in words; `Again`, `Never` or
+            `ByHand` where that says what to do about it.
     """
 
     def __init__(
@@ -152,9 +153,10 @@ class Market:
         """
         contract_type = ContractType(contractName="HCFL", abi=json.loads(ABI.read_text(encoding="utf-8")))
         try:
-            contract = Contract(address, contract_type, fetch_from_explorer=False, detect_proxy=False)
-            code = contract.provider.get_code(contract.address)
-        except (ApeException, ValueError) as error:
+            with asking(address):
+                contract = Contract(address, contract_type, fetch_from_explorer=False, detect_proxy=False)
+                code = contract.provider.get_code(contract.address)
+        except ValueError as error:
             raise MarketError(f"{address}: {error}") from error
         if not code:
             raise MarketError(f"{address}: there is no contract on {contract.provider.network_choice}")
@@ -514,7 +516,9 @@ def asking(what: str) -> Iterator[None]:
     """Turns every way in which the contract or the node refuses into words.
 
     Raises:
-        MarketError: it did, at this step.
+        Never: the contract did, at this step.
+        Again: no node answered.
+        MarketError: something else went wrong.
     """
     try:
         yield

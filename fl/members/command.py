@@ -58,7 +58,7 @@ def _run(ready: Desk, round_id: int, pause: float) -> dict[str, Any]:
     _wait_for(ready.market, round_id, pause)
     member, chronicle = ready.member(round_id), ready.chronicle(round_id)
     margin = max(60, ready.configuration.margins.begin)
-    why = Runner(member, chronicle, ready.alert, margin, pause).run()
+    why = Runner(member, chronicle, ready.tend, ready.alert, margin, pause).run()
     return statement(member, chronicle.facts(member.address), why)
 
 
@@ -125,6 +125,7 @@ def by_hand(access: Access, round_id: int, word: str, prepare: Prepare = lambda 
         NotYet: it has to wait.
     """
     with desk(access) as ready:
+        ready.tend()
         member, chronicle = ready.member(round_id), ready.chronicle(round_id)
         did = 0
         while True:

@@ -17,8 +17,9 @@ from fl.members.rounds import stations_of
 from fl.members.steps import Step
 from fl.members.work import Delivered, Judged, OwnerWork, WorkError, WrongArtefact, weight_of
 from fl.store import mailbox
-from fl.store.artefacts import digest_of, from_chain, to_chain
+from fl.store.artefacts import ArtefactStore, digest_of, from_chain, to_chain
 from fl.store.errors import Missing, StoreError, TooLarge, Unreachable, ViewError, one_line, shown
+from fl.store.files import Files
 from fl.store.signed import (
     DeclarationStatement,
     OrderStatement,
@@ -122,8 +123,7 @@ class Owner(Member):
         noted = self.journal.noted(self.round_id, "claim")
         if noted is None:
             proposal = self._own_work().proposal()
-            # Kept in the store, sealed to itself, until the base stations that train are known.
-            initial = self.store.put(proposal.initial, self._cards([]))
+            initial = self._own_models.put(proposal.initial)
             noted = {
                 "owners": proposal.owners.to_bytes().hex(),
                 "stations": proposal.stations.to_bytes().hex(),
@@ -140,6 +140,15 @@ class Owner(Member):
         labels = ", ".join(owners.targets)
         self.did(f"proposed a model: labels {labels}, claimed {owners.claimed_accuracy_bps / 100:.1f} %")
 
+    @property
+    def _own_models(self) -> ArtefactStore:
+        """What nobody else may see yet, beside its journal.
+
+        In the shared store the size of an initial model would tell others before they bid, its name confirm a guess.
+        """
+        path = self.journal.path
+        return ArtefactStore(Files(path.with_name(f"{path.stem}-models")))
+
     def texts(self) -> tuple[OwnersView, StationsView]:
         """What it told the two sides of its own proposal."""
         noted = self.journal.noted(self.round_id, "claim")
@@ -149,7 +158,7 @@ class Owner(Member):
     def _deliver(self, facts: Facts) -> None:
         owners, stations = self.texts()
         order, readers = Order(owners.targets, stations), self._trainers_and_owners(facts)
-        self.store.put(self.store.get(order.text.initial_model, self.keys()), readers)
+        self.store.put(self._own_models.get(order.text.initial_model), readers)
         data = order.to_bytes()
         self.journal.note(self.round_id, "order", {"order": data.hex()})
         self._leave("order", self._sign(OrderStatement(self.round_id, digest_of(data))), data, readers)

@@ -51,6 +51,7 @@ class Runner:
     Attributes:
         member: with its account, journal and store.
         chronicle: reads the chain.
+        tend: looks after transactions that are on their way, which an earlier process may have left.
         alert: told once about each thing that people have to know in time.
         margin: seconds before a deadline from which on a step that is not done is one of them.
         pause: seconds between two looks while there is nothing to do.
@@ -59,6 +60,7 @@ class Runner:
 
     member: Member
     chronicle: Chronicle
+    tend: Callable[[], object]
     alert: Callable[[str], None]
     margin: int = 60
     pause: float = 1.0
@@ -95,6 +97,7 @@ class Runner:
 
     def _look(self) -> Facts | None:
         try:
+            self.tend()  # first, so that what it finds done is in the facts
             return self.chronicle.facts(self.member.address)
         except Never:
             raise

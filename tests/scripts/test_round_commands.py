@@ -217,6 +217,26 @@ def test_create_round__the_same_is_open__refused_unless_another_is_asked_for(
     assert re.search(r"round \d+ has the same terms and members, and can still be joined", line)
 
 
+def test_create_round__other_members_or_phases__is_another_round(
+    node: Chain, record: Path, members: Path, folder: Path, round_id: int
+) -> None:
+    examples = folder / "examples"
+    card = examples / "carol.card.json"
+    options = ("--contract", record, "--account", "TEST::7")
+    made = ok(membership.cli, "--card", *options, "--journal", examples / "carol7.sqlite", "--out", card, "--json")
+    table = (examples / "members.csv").read_text(encoding="utf-8")
+    (examples / "more.csv").write_text(
+        f"{table}carol, {json.loads(made)['account']}, owner, 1, carol.card.json\n", encoding="utf-8"
+    )
+    ok(membership.cli, examples / "more.csv", *options, "--out", examples / "more.json")
+    longer = examples / "longer.yaml"
+    text = (examples / "terms.yaml").read_text(encoding="utf-8")
+    longer.write_text(text.replace("train: 3 d", "train: 4 d"), encoding="utf-8")
+    where = ("--network", node.uri, "--contract", record, "--account", "TEST::0", "--yes")
+    ok(create_round.cli, examples / "terms.yaml", *where, "--membership", examples / "more.json")
+    ok(create_round.cli, longer, *where, "--membership", members)
+
+
 def test_create_round__points_under_equal__names_the_member(
     node: Chain, record: Path, members: Path, folder: Path
 ) -> None:

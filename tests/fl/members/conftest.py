@@ -21,7 +21,7 @@ from tests.support.proxy import Proxy, proxied
 FUNDS = 10**20
 RICH = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"  # an account whose key the node holds
 QUICK = Settings(pause=0.02, patience=0.15, silence=2, longest=10)
-BRISK = Patience(connect=0.5, answer=0.5, rest=0.2)
+BRISK = Patience(connect=0.5, answer=0.3, rest=0.2)
 
 
 @pytest.fixture(scope="module")
@@ -74,9 +74,21 @@ class Sender:
 
     def reopened(self) -> "Sender":
         """The same after a restart."""
-        self.journal.close()
-        self.journal = open_journal(self.journal.path, self.account, self.node, self.address)
+        self.put_back(self.copied())
         return self
+
+    def copied(self) -> bytes:
+        """The journal's file while no process has it."""
+        self.journal.close()
+        copy = self.journal.path.read_bytes()
+        self.journal = open_journal(self.journal.path, self.account, self.node, self.address)
+        return copy
+
+    def put_back(self, old: bytes) -> None:
+        """A copy of the journal's file takes its place."""
+        self.journal.close()
+        self.journal.path.write_bytes(old)
+        self.journal = open_journal(self.journal.path, self.account, self.node, self.address)
 
     def direct(self) -> Market:
         """The same account in somebody else's hand."""

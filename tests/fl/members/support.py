@@ -73,9 +73,3 @@ def scene(chain: Any, folder: Path, **settings: Any) -> Scene:
 def assert_artefacts(played: Played) -> None:
     """What an elector can: every global model follows from what was recorded and counts."""
     assert check_artefacts(played) == []
-
-
-def instead(member: Member, act: str, other: Callable[..., Any]) -> None:
-    """Have a member do something else in place of one of its acts: `other` is given that act and its arguments."""
-    honest = getattr(member, act)
-    setattr(member, act, lambda *arguments: other(honest, *arguments))

@@ -2,9 +2,11 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from ape import networks
@@ -29,6 +31,19 @@ def proxy(node: Chain) -> Iterator[Proxy]:
     with proxied(node.uri) as proxy:
         yield proxy
     logger.set_level(level)
+
+
+@pytest.fixture(autouse=True)
+def _not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look that never comes fails its test."""
+    slept = [0.0]
+
+    def counted(seconds: float) -> None:
+        slept[0] += seconds
+        assert slept[0] < 10, "nothing is shown any more"
+        time.sleep(seconds)
+
+    monkeypatch.setattr("fl.members.looking.time", SimpleNamespace(sleep=counted))
 
 
 @contextmanager
@@ -126,9 +141,9 @@ def test_look__journal_of_the_member_in_use__is_read_beside_it(
 
     assert looked().next_step()[0] == "reveal the sealed bids", "no journal is there"
     with Journal(tmp_path / "a.sqlite", alice, node.chain_id, round_.market.address) as journal:
-        assert looked().next_step()[0].startswith("do something by hand: the journal does not have the sealed bid")
+        assert looked().next_step()[0].startswith("do something by hand: the journal does not have the")
         sealed = round_.owners[0].sealed
-        journal.note(round_.id, "bid", {"bids": list(sealed.bids), "salt": sealed.salt.hex()})
+        journal.note(round_.id, "bid-0", {"bids": list(sealed.bids), "salt": sealed.salt.hex()})
         assert looked().next_step()[0] == "reveal the sealed bids"
     other = Access(account=round_.owners[1].account, configuration=access.configuration)
     with opened(other, round_.id) as watcher:

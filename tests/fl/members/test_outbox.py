@@ -1,5 +1,6 @@
 """Transactions sent by way of the journal, through a proxy, to a real node."""
 
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -74,13 +75,47 @@ def test_send__without_ether__says_what_to_do(sender: Sender) -> None:
     assert sender.rows() == ()
 
 
+def test_send__too_little_ether_for_its_gas__says_how_much(sender: Sender) -> None:
+    sender.node.set_balance(str(sender.account.address), 10**14)
+    with pytest.raises(ByHand, match=r"has 100000000000000 wei, and this may take \d+ with its gas: send ether to it"):
+        sender.client().deposit(sender.account, 10**13)
+    assert sender.rows() == ()
+
+
+@pytest.mark.parametrize(
+    "said", ["tx fee (1.20 ether) exceeds the configured cap (1.00 ether)", "exceeds block gas limit"]
+)
+def test_send__refused_by_the_node_for_good__is_in_nobodys_way(sender: Sender, said: str) -> None:
+    """An empty transaction takes the nonce, in case that another node has it: never are both mined."""
+    client, refused = sender.client(), Say({"error": {"code": -32000, "message": said}})
+    sent: list[str] = []
+
+    def first(_: str, params: list[Any]) -> bool:
+        sent.append(params[0])
+        return params[0] == sent[0]
+
+    sender.proxy.fail(refused, SEND, times=10**6, matches=first)
+    with pytest.raises(ByHand, match=re.escape(said)):
+        client.deposit(sender.account, 5)
+    sleep(sender.settings.patience)
+    client.deposit(sender.account, 6)
+    assert (sender.balance, sender.nonce) == (6, 2)
+    assert [(each.call, each.state) for each in sender.rows()] == [
+        ("deposit", State.REPLACED),
+        (FILLING, State.DONE),
+        ("deposit", State.DONE),
+    ]
+    client.deposit(sender.account, 5)
+    assert sender.balance == 11
+
+
 def test_send__for_another_account__is_refused(sender: Sender, accounts: Any) -> None:
     with pytest.raises(ByHand, match="each account has one of its own"):
         sender.client().deposit(accounts[0], 1)
 
 
 def test_send__depth_asked_for__waits_for_it(sender: Sender) -> None:
-    with pytest.raises(Again, match="not final yet"):
+    with pytest.raises(Again, match="not final after"):
         sender.client(confirmations=3, longest=0.2).deposit(sender.account, 5)
     with once_looked(sender, sender.node.rpc, "anvil_mine", "0x2"):
         receipt = sender.client(confirmations=3).deposit(sender.account, 5)
@@ -89,7 +124,7 @@ def test_send__depth_asked_for__waits_for_it(sender: Sender) -> None:
 
 
 def test_send__safe_block_asked_for__waits_for_it(sender: Sender) -> None:
-    with pytest.raises(Again, match="not final yet"):
+    with pytest.raises(Again, match="not final after"):
         sender.client(confirmations="safe", longest=0.2).deposit(sender.account, 5)
     sender.node.rpc("anvil_mine", "0x2")
     sender.client(confirmations="safe").deposit(sender.account, 5)
@@ -120,7 +155,7 @@ def test_send__node_gone_and_back__goes_on(sender: Sender) -> None:
 
 def test_send__node_gone_for_long__says_so_and_is_done_later(sender: Sender) -> None:
     sender.node.rpc("evm_setAutomine", False)
-    with pytest.raises(Again, match="not final yet"):
+    with pytest.raises(Again, match="not final after"):
         sender.client(longest=0.2).deposit(sender.account, 5)
     client = sender.client(silence=0.2)
     sender.proxy.fail(Reply(503), times=10**6)
@@ -200,7 +235,7 @@ def test_tend__after_a_reorganisation__sends_what_is_missing(sender: Sender) -> 
 def pending(sender: Sender, amount: int) -> None:
     """A deposit that the node has, and does not mine."""
     sender.node.rpc("evm_setAutomine", False)
-    with pytest.raises(Again, match="not final yet"):
+    with pytest.raises(Again, match="not final after"):
         sender.client(longest=0.1).deposit(sender.account, amount)
     assert len(sender.rows(State.OPEN)) == 1
 
@@ -275,8 +310,8 @@ def assert_raised(sender: Sender) -> None:
 def test_stuck__while_blocks_pass__is_replaced(sender: Sender) -> None:
     pending(sender, 5)
     crowd = once_looked(sender, crowded_block, sender, sender.rows()[0])
-    with crowd, pytest.raises(Again, match="not final yet"):
-        sender.client(patience=0.2, longest=0.6).deposit(sender.account, 5)
+    with crowd, pytest.raises(Again, match="not final after"):
+        sender.client(patience=0.2, longest=1).deposit(sender.account, 5)
     assert_raised(sender)
     assert len(sender.rows()) == 2, "a second block has not passed"
     assert len(sender.said) == 1 and "its fee is raised" in sender.said[0]
@@ -288,7 +323,7 @@ def test_stuck__while_blocks_pass__is_replaced(sender: Sender) -> None:
 
 def test_stuck__while_no_block_passes__costs_no_more(sender: Sender) -> None:
     pending(sender, 5)
-    with pytest.raises(Again, match="not final yet"):
+    with pytest.raises(Again, match="not final after"):
         sender.client(patience=0.05, longest=0.4).deposit(sender.account, 5)
     assert len(sender.rows()) == 1
 
@@ -313,8 +348,8 @@ def test_stuck__at_the_cap__says_so_and_stays_below_it(sender: Sender) -> None:
     pending(sender, 5)
     cap = sender.rows()[0].max_fee + 1
     crowd = once_looked(sender, crowded_block, sender, sender.rows()[0])
-    with crowd, pytest.raises(Again, match="not final yet"):
-        sender.client(patience=0.1, longest=0.4, fee_cap=cap).deposit(sender.account, 5)
+    with crowd, pytest.raises(Again, match="not final after"):
+        sender.client(patience=0.1, longest=1, fee_cap=cap).deposit(sender.account, 5)
     assert len(sender.rows()) == 1
     assert len(sender.said) == 1 and "stuck at" in sender.said[0] and "raise the cap" in sender.said[0]
 
@@ -365,6 +400,34 @@ def test_account__gap_that_another_hand_left__is_filled(sender: Sender) -> None:
     assert any("an empty one takes it" in each for each in sender.said)
 
 
+# ── an old copy of the journal ──
+
+
+def test_journal__old_copy_put_back__goes_on_with_the_nonce_of_the_chain(sender: Sender) -> None:
+    sender.client().deposit(sender.account, 5)
+    old = sender.copied()
+    sender.client().deposit(sender.account, 6)
+    before = sender.raw
+    sender.put_back(old)
+    sender.client().deposit(sender.account, 7)
+    assert sender.balance == 18
+    assert [each.nonce for each in sender.rows()] == [0, 2]
+    assert len(set(sender.proxy.sent())) == sender.nonce == 3, "no nonce was used twice"
+    assert set(before) < set(sender.proxy.sent())
+
+
+def test_journal__old_copy_put_back_with_a_pending_transaction__waits_for_that(sender: Sender) -> None:
+    old = sender.copied()
+    pending(sender, 5)
+    sender.put_back(old)
+    with pytest.raises(ByHand, match="nonce 0 is pending that is not in the journal"):
+        sender.client().deposit(sender.account, 6)
+    sender.node.rpc("evm_mine")
+    sender.node.rpc("evm_setAutomine", True)
+    sender.client().deposit(sender.account, 6)
+    assert (sender.balance, sender.nonce, len(sender.proxy.sent())) == (11, 2, 2)
+
+
 # ── fails in the chain ──
 
 
@@ -384,7 +447,7 @@ def test_send__reverted_in_its_block__says_why(sender: Sender) -> None:
     )
     snapshot = sender.node.rpc("evm_snapshot")
     sender.node.rpc("evm_setAutomine", False)
-    with pytest.raises(Again, match="not final yet"):
+    with pytest.raises(Again, match="not final after"):
         sender.client(longest=0.1).create_round(sender.account, terms, b"\1" * 32)
     sender.node.rpc("evm_setNextBlockTimestamp", sender.node.now + 10_000)
     sender.node.rpc("evm_mine")

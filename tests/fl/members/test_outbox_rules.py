@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from web3.exceptions import Web3RPCError
 
-from fl.members.outbox import MOST_GAS, Answer, Fees, answer_of, fees_for, gas_limit, raised
+from analysis.devnode.rounds import CreateRound
+from fl.members.outbox import MOST_GAS, NEW_SLOT, Answer, Fees, answer_of, fees_for, gas_limit, raised
 
 WEI = st.integers(0, 10**13)
 
@@ -43,12 +44,33 @@ def test_raised__again_and_again__ends_at_the_cap(start: Fees, cap: int) -> None
     assert steps < 300
 
 
-@given(estimate=st.integers(21_000, MOST_GAS), block=st.integers(21_000, 10**8))
-def test_gas_limit__any_estimate__has_a_margin_that_fits(estimate: int, block: int) -> None:
-    limit = gas_limit(estimate, block)
-    assert estimate <= limit
-    assert limit <= max(estimate, min(block, MOST_GAS))
-    assert limit in (block, MOST_GAS, estimate) or limit >= estimate + 51_300, "a first reveal costs so much more"
+@given(estimate=st.integers(21_000, MOST_GAS), data=st.binary(max_size=2_000), block=st.integers(21_000, 10**8))
+def test_gas_limit__any_estimate__has_a_margin_that_fits(estimate: int, data: bytes, block: int) -> None:
+    limit = gas_limit(estimate, data, block)
+    assert estimate <= limit <= max(estimate, min(block, MOST_GAS))
+    assert limit in (block, MOST_GAS, estimate) or limit >= estimate * 5 // 4
+
+
+def bids(models: int, count: int) -> list[tuple[int, ...]]:
+    return [tuple(20 + (member + model) % 10 for model in range(models)) for member in range(count)]
+
+
+@pytest.mark.parametrize("models", [1, 10, 64])
+def test_gas_limit__estimated_as_a_later_reveal__lasts_for_the_first(create_round: CreateRound, models: int) -> None:
+    """Two members of a side reveal at once: each was estimated after the other, and one is first."""
+    round_ = create_round(
+        owner_bids=bids(models, max(models, 2)), station_bids=bids(models, 3), proposers=range(models)
+    ).drawn()
+    chain, gas_needed = round_.market.chain, round_.market.gas_needed
+    for one, other in (round_.owners[:2], [seat for seat in round_.stations if seat is not round_.claimant]):
+        reveal = round_.reveal_bid(other)
+        first = gas_needed(reveal)
+        with chain.snapshot():
+            round_.reveal_bid(one).send()
+            later = gas_needed(reveal)
+        data = bytes.fromhex(round_.market.codec.call(reveal.function, reveal.arguments)[2:])
+        assert first - later >= NEW_SLOT, "the first is dearer"
+        assert gas_limit(later, data, 30_000_000) > first * 21 // 20
 
 
 @pytest.mark.parametrize(

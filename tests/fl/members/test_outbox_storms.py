@@ -59,7 +59,10 @@ def happen(sender: Sender, event: Any) -> None:
         case "forget":
             sender.forget()
         case "another hand":
+            if sender.nonce <= max((each.nonce for each in sender.rows()), default=-1):
+                return  # else it would undo what was final, and only the contract tells that: ask it
             sender.strange()
+            sender.node.rpc("evm_mine")  # anvil answers a moment before it has mined
         case "reorganise", depth:
             sender.node.rpc("anvil_mine", hex(depth))  # so that at most what this account did is dropped
             sender.node.rpc("anvil_reorg", depth + 1, [])
@@ -80,6 +83,7 @@ def insist(sender: Sender, amount: int) -> None:
 
 def weather(sender: Sender, storms: Sequence[Sequence[Any]]) -> None:
     """Deposits of powers of two, events before each: the sum tells how often each was done."""
+    sender.node.rpc("anvil_mine", "0x40")  # so that no reorganisation takes the account's ether away
     for number, storm in enumerate(storms):
         for event in storm:
             happen(sender, event)
@@ -91,8 +95,8 @@ def weather(sender: Sender, storms: Sequence[Sequence[Any]]) -> None:
     assert len({each.nonce for each in done}) == len(done)
 
 
-@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(storms=st.lists(st.lists(events, max_size=3), max_size=3))
+@settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(storms=st.lists(st.lists(events, max_size=3), max_size=2))
 @example([[(LoseAnswer(), "eth_sendRawTransaction", 4), "restart"], [("reorganise", 1), "forget"]])
 def test_send__any_storm__each_is_done_once(new_sender: Callable[[], Any], storms: list[list[Any]]) -> None:
     with new_sender() as sender:
@@ -125,7 +129,7 @@ def test_send__node_ended_and_started_with_its_state__sends_what_it_lost(
         sender = Sender(node, proxy, provider, account, journal, address, [])
         sender.client().deposit(account, 1)
         node.rpc("evm_setAutomine", False)
-        with pytest.raises(Again, match="not final yet"):
+        with pytest.raises(Again, match="not final after"):
             sender.client(longest=0.1).deposit(account, 2)
         first.close()
         with pytest.raises(Again, match="cannot be reached"):
@@ -134,4 +138,4 @@ def test_send__node_ended_and_started_with_its_state__sends_what_it_lost(
         sender.client().deposit(account, 2)
         assert sender.balance == 3
         assert [each.state for each in sender.rows()] == [State.DONE] * 2
-        assert proxy.sent() == sender.raw
+        assert proxy.sent()[1:] == sender.raw, "the first deployed the contract"

@@ -114,6 +114,15 @@ def test_open__any_bytes__one_kind_of_error(data: bytes) -> None:
         open_sealed(bytes([1, 0]) + data, KEYS[:1])
 
 
+def test_open__padded_otherwise_than_its_size_says__refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is one sealed form of data for a content key: nothing can be hidden behind them."""
+    with monkeypatch.context() as patched:
+        patched.setattr("fl.store.sealed._padded", lambda size: 5_000)
+        sealed = seal(b"text", CARDS[:1])
+    with pytest.raises(ViewError, match="says a wrong size"):
+        open_sealed(sealed, KEYS[:1])
+
+
 def test_open__wraps_without_end__are_not_tried() -> None:
     with pytest.raises(ViewError, match="not sealed as this version seals"):
         open_sealed(bytes([1, 255]) + bytes(1000), KEYS[:1])

@@ -219,3 +219,10 @@ def test_text__of_another_form__refused_with_the_reason(text: bytes, said: str) 
 def test_owners_view__that_nobody_could_read__is_not_made(targets: Any) -> None:
     with pytest.raises(ViewError):
         OwnersView(9_000, targets)
+
+
+def test_stations_view__seed_that_is_no_integer__is_not_made() -> None:
+    """It would be read back as another value than it was made of."""
+    for seed in ("5", True, 5.0, -1):
+        with pytest.raises(ViewError, match="the seed is"):
+            replace(STATIONS, seed=seed)  # type: ignore[arg-type]
