@@ -5,7 +5,7 @@ import pytest
 from tests.support.imports import Sources
 from tests.support.pages import ROOT
 
-SOURCES = Sources(ROOT, ("fl", "analysis", "scripts"))
+SOURCES = Sources(ROOT, ("fl", "analysis", "scripts", "web"))
 
 FORBIDDEN = [
     pytest.param("fl.market", "torch", id="fl/market needs no PyTorch"),
@@ -13,8 +13,10 @@ FORBIDDEN = [
     pytest.param("fl.training", "fl.market", id="fl/training knows no chain"),
     *(pytest.param("fl.store", end, id=f"fl/store needs no {end}") for end in ("torch", "ape", "fl.market")),
     pytest.param("fl", "analysis", id="fl does not need analysis"),
+    pytest.param("fl", "web", id="fl does not need web"),
     pytest.param("fl", "scripts", id="fl does not need scripts"),
     pytest.param("fl", "tests", id="fl does not need tests"),
+    pytest.param("web.serve", "torch", id="the live page needs no PyTorch"),
     pytest.param("analysis", "scripts", id="analysis does not need scripts"),
     pytest.param("analysis", "tests", id="analysis does not need tests"),
 ]

@@ -13,7 +13,7 @@ from rich.table import Table
 from fl.crowdfunding.cast import Played
 from fl.crowdfunding.watcher import Watcher
 from fl.market.terms import GWEI
-from fl.market.words import gwei
+from fl.market.words import gwei, short_gwei
 from fl.members.acts import Member
 from fl.record.document import MemberEntry, RoundDocument
 
@@ -54,12 +54,6 @@ class RichWatcher(Watcher):
         with Progress(*columns, console=self._console, transient=True, disable=not shown) as progress:
             task = progress.add_task(title, total=total)
             yield lambda: progress.advance(task)
-
-
-def short_gwei(wei: int) -> str:
-    """Wei as gwei, to two decimals where they are needed."""
-    text = f"{abs(wei) / GWEI:,.2f}".removesuffix(".00")
-    return "−" + text if wei < 0 and text != "0" else text
 
 
 def show_tables(console: Console, document: RoundDocument, played: Played) -> None:

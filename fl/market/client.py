@@ -431,14 +431,14 @@ class Market:
 
     def transactions(self, events: Sequence[Event]) -> list[Transaction]:
         """The transactions that left these logs, in their order."""
-        first = {event.transaction: event for event in reversed(events)}
+        left: dict[str, list[Event]] = {}
+        for event in events:
+            left.setdefault(event.transaction, []).append(event)
         names = {keccak(text=call.selector)[:4]: call.name for call in self.contract.contract_type.mutable_methods}
-        return [
-            self._transaction(first[digest], names) for digest in dict.fromkeys(each.transaction for each in events)
-        ]
+        return [self._transaction(logs, names) for logs in left.values()]
 
-    def _transaction(self, event: Event, names: dict[bytes, str]) -> Transaction:
-        web3 = self.contract.provider.web3
+    def _transaction(self, logs: Sequence[Event], names: dict[bytes, str]) -> Transaction:
+        web3, event = self.contract.provider.web3, logs[0]
         with asking("transaction"):
             sent = web3.eth.get_transaction(event.transaction)
             receipt = web3.eth.get_transaction_receipt(event.transaction)
@@ -451,6 +451,8 @@ class Market:
             time=event.time,
             log_index=event.log_index,
             gas_used=int(receipt["gasUsed"]),
+            fee=int(receipt["gasUsed"]) * int(receipt["effectiveGasPrice"]),
+            logs=tuple(each.trace for each in logs),
         )
 
     def _logs(

@@ -72,6 +72,11 @@ class MemberRecord:
     settled: Settled | None = None
     lot: int = 0
 
+    @property
+    def change(self) -> int:
+        """Wei that the round has made it richer so far."""
+        return self.lot - (0 if self.settled is None else self.settled.payment)
+
     def bids(self, models: int) -> list[int] | None:
         """Gwei for each model; None if it never revealed."""
         return None if self.words is None else unpack_bids(self.words, models)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from analysis.check_round import check
+from analysis.report.command import report_of_document
 from fl.crowdfunding.command import play_round
 from fl.crowdfunding.settings import Misbehaviour, RoundSettings
 from fl.crowdfunding.simulated import with_own_data
@@ -33,7 +34,9 @@ def play(chain: Any, tmp_path: Path) -> Played:
     """Plays a round with these settings, all that the command does once a node runs; returns the document."""
 
     def played(**settings: Any) -> dict[str, Any]:
-        assert play_round(RoundSettings(**{**SMALL, **settings}), chain.provider, None, tmp_path, check)
+        assert play_round(
+            RoundSettings(**{**SMALL, **settings}), chain.provider, None, tmp_path, check, report_of_document
+        )
         document: dict[str, Any] = json.loads((tmp_path / "round.json").read_text(encoding="utf-8"))
         return document
 
