@@ -39,6 +39,11 @@ prove: ## proofs, invariants, long searches, mutation check: hours (ARGS="halmos
 	$(ready)
 	@python scripts/_prove.py $(ARGS)
 
+.PHONY: consortium
+consortium: ## six members in processes of their own, two rounds, an S3 store (ARGS="--kill bob --mute alice")
+	$(ready)
+	@python -m analysis.consortium $(ARGS)
+
 .PHONY: figures
 figures: ## the paper's figures and ours, in small settings (ARGS=truth picks one)
 	$(ready)

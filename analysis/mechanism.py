@@ -61,6 +61,8 @@ class Settlement:
             without one.
         taxes: Clarke taxes, never negative, the claimant's 0. A member with a positive one is pivotal.
         payments: `share + tax`, without the lot; positive pays, negative receives.
+        shares_by_model: What every share would be at each model, `[member][model]`.
+        others_enjoy: `A_i` of mechanism.md, "Clarke tax", in the units of the scores, `[member][model]`.
     """
 
     selected: int | None
@@ -69,6 +71,8 @@ class Settlement:
     shares: list[int]
     taxes: list[int]
     payments: list[int]
+    shares_by_model: list[list[int]]
+    others_enjoy: list[list[int]]
 
 
 def draw(c: int, stations: int, lo_bps: int, hi_bps: int, owners_weighted: bool) -> Draw:
@@ -180,11 +184,13 @@ def settle(
     ]
     caps = _share_caps(max_owner_bid, points, n) + [None] * b
 
-    shares, taxes = [], []
+    shares, taxes, shares_of, others = [], [], [], []
     for member, (own_claims, cap, weight) in enumerate(zip(claims, caps, weights, strict=True)):
         own_shares = [row[member] if cap is None else min(row[member], cap) for row in shares_by_model]
         shares.append(0 if selected is None else own_shares[selected])
         enjoyed = _others_enjoy(scores, weight, own_claims, own_shares)
+        shares_of.append(own_shares)
+        others.append(enjoyed)
         taxes.append(0 if member == n + aside else _tax(enjoyed, weight, alive, selected))
     return Settlement(
         selected=selected,
@@ -193,6 +199,8 @@ def settle(
         shares=shares,
         taxes=taxes,
         payments=[share + tax for share, tax in zip(shares, taxes, strict=True)],
+        shares_by_model=shares_of,
+        others_enjoy=others,
     )
 
 

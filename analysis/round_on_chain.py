@@ -280,14 +280,13 @@ class _Fold:
         }
 
     def _balances(self, account: str) -> tuple[int, int]:
-        """Wei, free and locked, at the end of the blocks of its join and of its last log in the round."""
-        own = [log.block for log in self._logs if account in (log.values.get(key) for key in ("member", "claimant"))]
-        at = dict.fromkeys((min(own), max(own)), 0)
+        """Wei, free and locked, right after its join, and after the last log in the round that moved any of it."""
+        total, found = 0, list[int]()
         for log in self._all:
-            for block in at:
-                if log.block <= block:
-                    at[block] += _change(log, account)
-        return at[min(own)], at[max(own)]
+            total += _change(log, account)
+            if log.values.get("roundId") == self._round_id and log.name in _MOVES and _whose(log) == account:
+                found.append(total)
+        return found[0], found[-1]
 
     def _verdicts(
         self, votes: Sequence[Mapping[str, Any]], electors: int, reported: Mapping[str, Any] | None, points: list[int]
@@ -317,12 +316,13 @@ class _Fold:
     # ── blocks and transactions ──
 
     def _transactions(self) -> list[dict[str, Any]]:
-        first: dict[str, Log] = {}
+        left: dict[str, list[Log]] = {}
         for log in self._logs:
-            first.setdefault(log.transaction, log)
-        return [self._transaction(log) for log in first.values()]
+            left.setdefault(log.transaction, []).append(log)
+        return [self._transaction(logs) for logs in left.values()]
 
-    def _transaction(self, log: Log) -> dict[str, Any]:
+    def _transaction(self, logs: Sequence[Log]) -> dict[str, Any]:
+        log, *_ = logs
         sent = self._ask("eth_getTransactionByHash", [log.transaction])
         receipt = self._ask("eth_getTransactionReceipt", [log.transaction])
         block = self._ask("eth_getBlockByNumber", [hex(log.block), False])
@@ -337,6 +337,14 @@ class _Fold:
             "log_index": log.index,
             "gas_used": gas,
             "fee": gas * int(receipt["effectiveGasPrice"], 16),
+            "logs": [
+                {
+                    "event": each.name,
+                    "account": _whose(each),
+                    "number": each.values.get("model", each.values.get("globalRound")),
+                }
+                for each in logs
+            ],
         }
 
     def _draw(self, stations: Sequence[str]) -> Iterator[str]:
@@ -360,6 +368,17 @@ class _Fold:
 
 def _payment(dues: Mapping[str, int]) -> int:
     return dues["share"] + dues["tax"] + dues["slashed"] - dues["reward"] - dues["bonus"]
+
+
+_MOVES = ("Joined", "MemberSettled", "LotClaimed")
+
+
+def _whose(log: Log) -> Any:
+    """The account that a log is about; None: nobody alone."""
+    return next((log.values[key] for key in _ACCOUNTS if key in log.values), None)
+
+
+_ACCOUNTS = ("member", "proposer", "station", "elector", "claimant", "winner", "creator")
 
 
 def _change(log: Log, account: str) -> int:

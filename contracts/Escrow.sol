@@ -15,6 +15,7 @@ abstract contract Escrow is IHCFL {
     }
 
     function withdraw(uint256 amount, address to) external {
+        if (to == address(0)) revert TransferFailed(to, amount);
         _debit(msg.sender, amount);
         emit Withdrawn(msg.sender, to, amount);
         // The balance is lowered first: who re-enters finds only what is left. The receiver may be a contract that needs more than

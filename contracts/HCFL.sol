@@ -113,6 +113,8 @@ contract HCFL is Rounds, Escrow {
         if (source <= 2 ** 64) source = uint256(blockhash(block.number - 1));
         uint256 drawn = uint256(keccak256(abi.encode(source, roundId)));
         draw = draw.withTheta(uint64(drawn));
+        // Of 96 random bits a remainder prefers nobody by more than 1 in 2^76; who can choose among draws: attacks.md, "Not stopped".
+        // slither-disable-next-line weak-prng
         uint256 ordinal = uint96(drawn >> 64) % ledger.committed(STATIONS) + 1;
         round.terms = terms.withClaimant(ordinal);
         round.draw = draw;
@@ -254,8 +256,7 @@ contract HCFL is Rounds, Escrow {
 
     function settle(uint256 roundId, address member, uint256[] calldata bids) external {
         Round storage round = _rounds[roundId];
-        Settlement.Statement memory s;
-        _openSettlement(s, round, roundId, 1, bids);
+        Settlement.Statement memory s = _openSettlement(round, roundId, 1, bids);
         ClarkeTax.Book memory book;
         if (!_settle(round, s, book, round.members[member], member, bids)) revert NotAMember(roundId, member);
         _closeSettlement(s, round);
@@ -263,8 +264,7 @@ contract HCFL is Rounds, Escrow {
 
     function settleMany(uint256 roundId, address[] calldata members, uint256[] calldata bids) external {
         Round storage round = _rounds[roundId];
-        Settlement.Statement memory s;
-        _openSettlement(s, round, roundId, members.length, bids);
+        Settlement.Statement memory s = _openSettlement(round, roundId, members.length, bids);
         uint256 words = s.terms.bidWords();
         ClarkeTax.Book[2] memory books;
         for (uint256 i; i < members.length; ++i) {
@@ -330,13 +330,10 @@ contract HCFL is Rounds, Escrow {
     }
 
     /// @dev Reads a round for settlement. Stores a cancellation that a deadline has brought.
-    function _openSettlement(
-        Settlement.Statement memory s,
-        Round storage round,
-        uint256 roundId,
-        uint256 vectors,
-        uint256[] calldata bids
-    ) private {
+    function _openSettlement(Round storage round, uint256 roundId, uint256 vectors, uint256[] calldata bids)
+        private
+        returns (Settlement.Statement memory s)
+    {
         s.roundId = roundId;
         s.ledger = _ledgerOf(round, roundId);
         s.terms = round.terms;
@@ -344,7 +341,7 @@ contract HCFL is Rounds, Escrow {
         s.draw = round.draw;
         Status status = _statusOf(s.ledger, s.terms, s.conduct, s.draw);
         s.open = _settlementOpen(s.ledger, s.conduct, status);
-        if (status == Status.Cancelled && s.conduct.status() == Status.Open) _cancel(round, roundId, s.conduct);
+        if (status != s.conduct.status()) _cancel(round, roundId, s.conduct);
         Settlement.judge(s, status);
         uint256 words = vectors * s.terms.bidWords();
         if (bids.length != words) revert WrongBidLength(bids.length, words);
@@ -361,8 +358,7 @@ contract HCFL is Rounds, Escrow {
         uint256[] calldata bids
     ) private returns (bool) {
         if (member.isAt(Stage.None) || member.isAt(Stage.Settled)) return false;
-        Settlement.Dues memory dues;
-        uint256 released = Settlement.duesOf(dues, s, book, round, member, account, bids);
+        (Settlement.Dues memory dues, uint256 released) = Settlement.duesOf(s, book, round, member, account, bids);
         round.members[account] = dues.claimant ? member.withStage(Stage.Settled) : Member.wrap(0);
         unchecked {
             s.lot += dues.tax; // each below 2^109

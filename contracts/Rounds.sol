@@ -48,7 +48,8 @@ abstract contract Rounds is IHCFL {
         v.recorders = conduct.recorders();
         v.finished = conduct.finished();
         v.listedPoints = draw.listed();
-        (v.votesPunish, v.votesUphold, v.votesCast) = conduct.votes();
+        (v.votesPunish, v.votesUphold) = conduct.verdicts();
+        v.votesCast = conduct.votesCast();
         v.escrow = ledger.escrow();
         v.lot = round.lot;
     }
@@ -114,15 +115,13 @@ abstract contract Rounds is IHCFL {
         }
     }
 
-    function lockOf(uint256 roundId, Role role, uint32 points) external view returns (uint256) {
+    function lockOf(uint256 roundId, Role role, uint32 points) public view returns (uint256) {
         Round storage round = _rounds[roundId];
         return _lockOf(round, round.terms, uint256(role), points);
     }
 
     function worstLossOf(uint256 roundId, Role role, uint32 points) external view returns (uint256) {
-        Round storage round = _rounds[roundId];
-        Terms terms = round.terms;
-        return _lockOf(round, terms, uint256(role), points) - terms.bond();
+        return lockOf(roundId, role, points) - _rounds[roundId].terms.bond();
     }
 
     function lotOf(uint256 roundId) external view returns (uint256) {
@@ -263,8 +262,7 @@ abstract contract Rounds is IHCFL {
     /// @dev After a report the vote comes first, until all electors have voted or its deadline.
     function _settlementOpen(Ledger ledger, Conduct conduct, Status status) internal view returns (bool) {
         if (status == Status.Reported) {
-            (,, uint256 cast) = conduct.votes();
-            return cast == ledger.committed(OWNERS) - 1 || block.timestamp >= conduct.voteDeadline();
+            return conduct.votesCast() == ledger.committed(OWNERS) - 1 || block.timestamp >= conduct.voteDeadline();
         }
         return status == Status.Cancelled || status == Status.NothingTrained || status == Status.Aborted;
     }

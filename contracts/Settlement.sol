@@ -78,7 +78,7 @@ library Settlement {
         s.taxed = s.conduct.recorders() != 0;
         unchecked {
             uint256 needed = s.draw.thresholdBps() * (s.ledger.committed(OWNERS) - 1);
-            (uint256 punish, uint256 uphold,) = s.conduct.votes();
+            (uint256 punish, uint256 uphold) = s.conduct.verdicts();
             s.punished = punish * 10_000 > needed;
             s.upheld = !s.punished && uphold * 10_000 > needed && s.draw.listed() == ClarkeTax.CONTRIBUTION_POINTS;
         }
@@ -121,25 +121,26 @@ library Settlement {
     /// @notice What a member owes and is owed. Reverts if its time has not come.
     /// @param book its side's; opened when the first member needs it
     /// @param bids its packed bids from `bids[s.from]` on; zeros if it never revealed
+    /// @return dues all of it
     /// @return released what becomes free, wei
     function duesOf(
-        Dues memory dues,
         Statement memory s,
         ClarkeTax.Book memory book,
         Round storage round,
         Member member,
         address account,
         uint256[] calldata bids
-    ) internal view returns (uint256 released) {
+    ) internal view returns (Dues memory dues, uint256 released) {
         uint256 side = member.side();
         uint256 bond = s.terms.bond();
         bool drawn = s.terms.isDrawn();
-        bool due = s.open;
-        if (member.isAt(Stage.Joined)) {
-            // It never committed: nobody waits for it, but whether a proposer loses its bond is known with the draw.
-            if (!due) due = block.timestamp >= s.terms.commitDeadline() && (drawn || !member.isProposer());
+        bool absent = member.isAt(Stage.Joined);
+        // Nobody waits for who never committed, but whether a proposer loses its bond is known with the draw.
+        bool early = absent && block.timestamp >= s.terms.commitDeadline() && (drawn || !member.isProposer());
+        if (!s.open && !early) revert IHCFL.SettlementNotOpen(s.roundId, s.conduct.status());
+        if (absent) {
             if (drawn && member.isProposer()) dues.slashed = bond;
-        } else if (due) {
+        } else {
             dues.claimant = s.terms.isClaimant(member);
             if (drawn && !dues.claimant && member.isAt(Stage.Committed)) dues.slashed = bond;
             uint256 share;
@@ -153,20 +154,20 @@ library Settlement {
                     (share, dues.tax) = ClarkeTax.shareAndTax(book, side == OWNERS ? member.points() : 1, bids, s.from);
                 }
             }
-            if (side == STATIONS) {
-                stationsDues(dues, s, member, share, bond);
-            } else {
-                if (s.conduct.recorders() != 0) dues.share = share;
-                // Once, if it was silent as well.
-                if (member.proposed(s.selected) && (s.punished || s.aborted)) dues.slashed = bond;
-            }
+            if (side == STATIONS) stationsDues(dues, s, member, share, bond);
+            else ownersDues(dues, s, member, share, bond);
         }
-        if (!due) revert IHCFL.SettlementNotOpen(s.roundId, s.conduct.status());
         released = collect(dues, s.terms.largestPayment(side, member.points()) + bond);
         // A stake is locked beside the rest, and only shared out again: at most all of them go to one.
         unchecked {
             if (side == STATIONS) released += s.draw.stake() + uint256(dues.bonus);
         }
+    }
+
+    /// @dev A bad winner's bond is taken once, if it was silent as well.
+    function ownersDues(Dues memory dues, Statement memory s, Member member, uint256 share, uint256 bond) private pure {
+        if (s.conduct.recorders() != 0) dues.share = share;
+        if (member.proposed(s.selected) && (s.punished || s.aborted)) dues.slashed = bond;
     }
 
     /// @dev Where nothing is selected it is 0.

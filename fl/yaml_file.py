@@ -41,11 +41,6 @@ class Section:
     node: yaml.MappingNode
 
     @property
-    def line(self) -> int:
-        """Where it begins, from 1."""
-        return int(self.node.start_mark.line) + 1
-
-    @property
     def keys(self) -> tuple[str, ...]:
         """Those that are given a value, in their order."""
         return tuple(self._nodes)

@@ -78,11 +78,12 @@ def cli(provider: ProviderAPI, contract: str | None, out: str | None, **options:
     """Play a whole crowdfunding round.
 
     Owners and base stations fund a round, propose models, bid under seal, train the selected model, vote and are paid.
-    The finished round is written as round.json and checked: contract against reference, the books to the wei, every
-    artefact against its digest. Exits with 1 if anything is off.
+    The finished round is written as round.json, told in report.html, and checked: contract against reference, the books
+    to the wei, every artefact against its digest. Exits with 1 if anything is off.
     """
     from analysis.check_round import check
+    from analysis.report.command import report_of_document
     from fl.crowdfunding.command import run
 
-    if not run(options, provider, contract, out, check):
+    if not run(options, provider, contract, out, check, report_of_document):
         sys.exit(1)

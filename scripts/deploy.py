@@ -47,12 +47,14 @@ def cli(
         located(check)
     else:
         sender = account_named(account)
-    with connected(node):
-        deploying = Deploying(project, node, folder, lambda text: click.echo(text, err=True))
+    with connected(node) as active:
+        deploying = Deploying(project, active, folder, lambda text: click.echo(text, err=True))
         if check is not None:
             found = deploying.check(check)
             show(
-                {"deployment": check, "off": found}, [f"off  {line}" for line in found] or [f"{check} is HCFL"], as_json
+                {"deployment": check, "off": found},
+                [f"off  {line}" for line in found] or [f"{check} is HCFL as the sources here stand"],
+                as_json,
             )
             sys.exit(1 if found else 0)
         record = deploying.deploy(sender, replace)

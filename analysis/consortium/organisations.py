@@ -40,6 +40,7 @@ class Organisation:
     Attributes:
         name: the alias of its key file, too.
         role: "owner" or "base station".
+        side: its number among those, from 0.
         folder: everything that is its own.
         address: its account's.
         passphrase: of its key file.
@@ -47,6 +48,7 @@ class Organisation:
 
     name: str
     role: str
+    side: int
     folder: Path
     address: str
     passphrase: str
@@ -84,21 +86,24 @@ class Organisation:
             raise ConsortiumError(f"{self.name}: `ape run {' '.join(words)}`: {(done.stderr or done.stdout).strip()}")
         return done.stdout
 
-    def start(self, *words: str) -> "subprocess.Popen[str]":
-        """Leave a command running; it writes to a log in its folder."""
+    def start(self, words: Sequence[str], program: Sequence[str] | None = None) -> "subprocess.Popen[str]":
+        """Leave a command running; it writes to a log in its folder.
+
+        Args:
+            words: the command's.
+            program: what runs it; None: `ape run`.
+        """
+        command = self.command(*words) if program is None else [*program, *words]
         with (self.folder / "member.log").open("a", encoding="utf-8") as log:
-            return subprocess.Popen(self.command(*words), env=self.environment, stdout=log, stderr=log, text=True)
+            return subprocess.Popen(command, env=self.environment, stdout=log, stderr=log, text=True)
 
 
-def found(root: Path, chain: Chain, nodes: Sequence[str], store: Mapping[str, Any], rule: str) -> list[Organisation]:
-    """Found all organisations: three owners, three base stations.
+def found(root: Path, chain: Chain) -> list[Organisation]:
+    """Found all organisations: three owners, three base stations; each has a key file, and ether.
 
     Args:
         root: a folder for each goes here.
         chain: where their accounts get ether.
-        nodes: addresses of nodes.
-        store: address and options of the store that they share.
-        rule: the aggregation rule that proposals name.
     """
     made = []
     names = [(name, "owner") for name in VALUES] + [(name, "base station") for name in COSTS]
@@ -109,24 +114,33 @@ def found(root: Path, chain: Chain, nodes: Sequence[str], store: Mapping[str, An
         key_file = Account.encrypt(account.key, passphrase, iterations=2)
         (folder / "ape" / "accounts" / f"{name}.json").write_text(json.dumps(key_file), encoding="utf-8")
         chain.rpc("anvil_setBalance", account.address, hex(FUNDS))
-        organisation = Organisation(name, role, folder, account.address, passphrase)
-        side = number if role == "owner" else number - len(VALUES)
-        organisation.config.write_text(json.dumps(_configuration(organisation, side, nodes, store, rule)), "utf-8")
-        made.append(organisation)
+        made.append(Organisation(name, role, number % len(VALUES), folder, account.address, passphrase))
     return made
 
 
+def configure(member: Organisation, nodes: Sequence[str], store: str, options: Mapping[str, Any]) -> None:
+    """Write its member.yaml.
+
+    Args:
+        member: whose.
+        nodes: addresses of nodes, in its order of preference.
+        store: address of the store that all share.
+        options: with its own credentials.
+    """
+    member.config.write_text(json.dumps(_configuration(member, nodes, store, options)), "utf-8")
+
+
 def _configuration(
-    organisation: Organisation, side: int, nodes: Sequence[str], store: Mapping[str, Any], rule: str
+    organisation: Organisation, nodes: Sequence[str], store: str, options: Mapping[str, Any]
 ) -> dict[str, Any]:
-    name, root = organisation.name, organisation.folder.parent
+    name, root, side = organisation.name, organisation.folder.parent, organisation.side
     common: dict[str, Any] = {
         "nodes": list(nodes),
         "contract": str(root / "31337.json"),
         "account": name,
         "role": organisation.role,
-        "store": store["address"],
-        "store_options": store["options"],
+        "store": store,
+        "store_options": dict(options),
         "journal": str(organisation.folder / "journal.sqlite"),
         "membership": str(root / "membership.json"),
         "confirmations": 1,
@@ -141,7 +155,7 @@ def _configuration(
         "claimed_accuracy": 0.8,
         "global_rounds": 2,
         "seed": side,
-        "rule": rule,
+        "rule": "median",
     }
     data = {"dataset": "digits", "part": [side, len(VALUES)]}
     return {**common, "plan": {"values": dict(values), "propose": propose}, "data": data}

@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,25 @@ def compile_contract(path: str, name: str | None = None, *, evm_version: str | N
     compiled = json.loads(kept.read_text(encoding="utf-8"))[name]
     code, runtime = (bytes.fromhex(compiled["evm"][kind]["object"]) for kind in ("bytecode", "deployedBytecode"))
     return Artefact(name, tuple(compiled["abi"]), code, runtime)
+
+
+def refusal(path: str, changed: Mapping[str, str]) -> str | None:
+    """What the compiler says against a contract, None if nothing; it reads and checks it, and makes no code.
+
+    Args:
+        path: its file, relative to the repository.
+        changed: what stands in a source instead, by its file.
+    """
+    request = _request(path, None)
+    request["settings"]["outputSelection"] = {path: {"*": ["abi"]}}
+    for source, text in changed.items():
+        request["sources"][source] = {"content": text}
+    version = Path(_settings()["solc"]).name.removeprefix("solc-v")
+    try:
+        solcx.compile_standard(request, solc_version=version)
+    except solcx.exceptions.SolcError as error:
+        return str(error).partition("\n\n")[0]
+    return None
 
 
 def _settings() -> dict[str, Any]:

@@ -10,8 +10,6 @@ import numpy as np
 from analysis.figures import interests
 from analysis.figures.bands import NAME, Band, band
 from analysis.figures.figure import Claim, Data, Figure, FigureError, Request, Setting
-from analysis.figures.market import own_market
-from analysis.figures.selection import select
 from analysis.figures.trainings import Plan, Training, labels_of, train_all
 from analysis.plot import SERIES, finish, panels, style
 from fl.training.config import StationConfig
@@ -45,6 +43,8 @@ def measure(request: Request) -> Data:
     Raises:
         FigureError: the node does not start, the data cannot be had, a training fails, or nothing is selected.
     """
+    from analysis.figures.market import own_market
+
     setting = FIGURE.setting(request)
     plan = PLANS[setting]
     labels = labels_of(plan, request)
@@ -55,9 +55,9 @@ def measure(request: Request) -> Data:
             for panel in FURTHER
         }
     drawn = [each for panel in markets.values() for each in panel]
-    found = train_all(plan, [_training(each, strategy) for each in drawn for strategy in STRATEGIES], request)
+    found = train_all(plan, [training_of(each, strategy) for each in drawn for strategy in STRATEGIES], request)
     for each in drawn:
-        each["accuracy"] = {strategy: found[_training(each, strategy)] for strategy in STRATEGIES}
+        each["accuracy"] = {strategy: found[training_of(each, strategy)] for strategy in STRATEGIES}
     return {
         "settings": {**interests.settings(labels), "further": FURTHER, **plan.as_json()},
         "markets": markets,
@@ -66,6 +66,8 @@ def measure(request: Request) -> Data:
 
 def _market(market: Market, base: int, seed: int, labels: Sequence[str], panel: str) -> dict[str, Any]:
     """A crowd, what the contract selects of its proposals, and a random one."""
+    from analysis.figures.selection import select  # with the chain, of which the trainings alone need nothing
+
     random = Random(f"accuracy {base} {seed} {panel}")
     crowd = interests.draw_crowd(random, labels, FURTHER[panel])
     proposal, claimant = random.randrange(len(crowd.proposals)), random.randrange(len(crowd.costs))
@@ -85,7 +87,8 @@ def _market(market: Market, base: int, seed: int, labels: Sequence[str], panel: 
     }
 
 
-def _training(market: Data, strategy: str) -> Training:
+def training_of(market: Data, strategy: str) -> Training:
+    """The training of the proposal that a strategy takes, judged by what all want."""
     return Training(market["seed"], tuple(market["proposals"][market[strategy]]), tuple(market["common"]))
 
 

@@ -270,7 +270,7 @@ interface IHCFL {
 
     /// @notice Less is free than the call takes, wei.
     error InsufficientBalance(uint256 available, uint256 required);
-    /// @notice The receiver did not take the ether.
+    /// @notice The receiver did not take the ether, or is the zero address, which would burn it.
     error TransferFailed(address to, uint256 amount);
 
     /// @notice No such round was created.
@@ -383,7 +383,7 @@ interface IHCFL {
     /// @notice Adds the value sent to the caller's free balance.
     function deposit() external payable;
 
-    /// @notice Sends part of the caller's free balance to `to`.
+    /// @notice Sends part of the caller's free balance to `to`, which is not 0.
     function withdraw(uint256 amount, address to) external;
 
     // ────────────────────────────────────────── create and join ────────────────────────────────────────

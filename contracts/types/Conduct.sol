@@ -78,9 +78,13 @@ library ConductLibrary {
         return Conduct.unwrap(self).get(FINISHED, 20);
     }
 
-    function votes(Conduct self) internal pure returns (uint256 punish, uint256 uphold, uint256 cast) {
-        uint256 word = Conduct.unwrap(self);
-        return (word.get(VOTES_PUNISH, 20), word.get(VOTES_UPHOLD, 20), word.get(VOTES_CAST, 20));
+    /// @dev The votes for either verdict.
+    function verdicts(Conduct self) internal pure returns (uint256 punish, uint256 uphold) {
+        return (Conduct.unwrap(self).get(VOTES_PUNISH, 20), Conduct.unwrap(self).get(VOTES_UPHOLD, 20));
+    }
+
+    function votesCast(Conduct self) internal pure returns (uint256) {
+        return Conduct.unwrap(self).get(VOTES_CAST, 20);
     }
 
     /// @dev The tolerance until the report; then what a measured accuracy must reach, if the winner is not to be punished. 1/10,000.

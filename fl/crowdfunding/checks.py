@@ -1,6 +1,6 @@
 """What a round is held against once it is finished: the chain's books and the artefacts that its digests name."""
 
-from fl.crowdfunding.play import Played
+from fl.crowdfunding.cast import Played
 from fl.faults import Fault
 from fl.market.client import Market
 from fl.members.audit import audit_training

@@ -11,12 +11,13 @@ from ape.api import ProviderAPI
 from rich.console import Console
 from rich.markup import escape
 
-from fl.crowdfunding.folder import DOCUMENT, FOLDERS, LOG, round_folder
+from fl.crowdfunding.folder import DOCUMENT, FOLDERS, LOG, REPORT, round_folder
 from fl.crowdfunding.network import accounts_on, check_network
 from fl.crowdfunding.settings import RoundSettings, SettingsError, settings_of
 from fl.market.connection import connected
 from fl.market.deployment import attach, check_address, deploy
 from fl.market.refusals import MarketError
+from fl.record.document import RoundDocument
 
 TOO_LATE = ("DeadlinePassed", "InvalidDeadline")
 """Errors of the contract that say that a phase was over too soon."""
@@ -24,9 +25,17 @@ TOO_LATE = ("DeadlinePassed", "InvalidDeadline")
 Check = Callable[[dict[str, Any]], list[str]]
 """What a document has that it should not have, one line for each."""
 
+Report = Callable[[RoundDocument, Path, Path], None]
+"""Writes a round, and where its document lies, as a page to a path."""
+
 
 def run(
-    options: Mapping[str, Any], provider: ProviderAPI, contract: str | None, out: str | None, check_document: Check
+    options: Mapping[str, Any],
+    provider: ProviderAPI,
+    contract: str | None,
+    out: str | None,
+    check_document: Check,
+    report: Report,
 ) -> bool:
     """Play, show, write and check a round. What is wrong is told as early as it can be: torch takes seconds to load.
 
@@ -36,6 +45,7 @@ def run(
         contract: address of a deployment to play on; None: a new one.
         out: folder where everything is left; None: one of its own.
         check_document: holds the document against the reference, of which this package knows nothing.
+        report: writes the page about the round.
 
     Returns:
         Whether all checks passed.
@@ -48,11 +58,16 @@ def run(
     if contract is not None:
         check_address(contract)
     with round_folder(out) as folder, connected(provider):
-        return play_round(settings, provider, contract, folder, check_document)
+        return play_round(settings, provider, contract, folder, check_document, report)
 
 
 def play_round(
-    settings: RoundSettings, provider: ProviderAPI, contract: str | None, folder: Path, check_document: Check
+    settings: RoundSettings,
+    provider: ProviderAPI,
+    contract: str | None,
+    folder: Path,
+    check_document: Check,
+    report: Report,
 ) -> bool:
     """The same, with a connected node, in a folder that is there."""
     members = accounts_on(provider, 1 + settings.owners + settings.base_stations)
@@ -62,6 +77,7 @@ def play_round(
     console.print("Setting the stage ...")
 
     # From here on with torch.
+    from fl.crowdfunding.cast import Cast
     from fl.crowdfunding.checks import check_artefacts, check_books
     from fl.crowdfunding.clock import Clock
     from fl.crowdfunding.play import Play
@@ -74,18 +90,20 @@ def play_round(
     clock, watcher = Clock(chain, provider), RichWatcher(console)
     with ExitStack() as stack:
         try:
-            play = stack.enter_context(closing(Play(settings, stage, market, members, clock, folder, watcher)))
-            played = play.run()
+            cast = stack.enter_context(closing(Cast.of(stage, market, members, folder, watcher, clock.now)))
+            Play(settings, cast, clock, watcher).run()
         except MarketError as error:
             if error.name in TOO_LATE:
                 raise SettingsError(f"--phase-seconds {settings.phase_seconds} is too short here: {error}") from error
             raise
+        played = cast.played()
         document = played.document
         path = folder / DOCUMENT
         write(document, path)
+        report(document, path, folder / REPORT)
         show_tables(console, document, played)
         # A path stays in one piece for who copies it.
-        written = f"\nWritten: {path}, and beside it {'/, '.join(FOLDERS)}/ and {LOG}"
+        written = f"\nWritten: {path}, and beside it {'/, '.join(FOLDERS)}/ and {LOG}\nReport: {folder / REPORT}"
         console.print(written, highlight=False, markup=False, soft_wrap=True)
         found = [
             *(f"reference: {line}" for line in check_document(to_json(document))),

@@ -11,7 +11,7 @@ from typing import NoReturn
 from fl.crowdfunding.settings import SettingsError
 
 ROUNDS = Path("rounds")
-DOCUMENT, LOG = "round.json", "round.log"
+DOCUMENT, LOG, REPORT = "round.json", "round.log", "report.html"
 FOLDERS = ("store", "journals")
 
 

@@ -10,10 +10,10 @@ from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from fl.crowdfunding.play import Played
+from fl.crowdfunding.cast import Played
 from fl.crowdfunding.watcher import Watcher
 from fl.market.terms import GWEI
-from fl.market.words import gwei
+from fl.market.words import gwei, short_gwei
 from fl.members.acts import Member
 from fl.record.document import MemberEntry, RoundDocument
 
@@ -54,12 +54,6 @@ class RichWatcher(Watcher):
         with Progress(*columns, console=self._console, transient=True, disable=not shown) as progress:
             task = progress.add_task(title, total=total)
             yield lambda: progress.advance(task)
-
-
-def short_gwei(wei: int) -> str:
-    """Wei as gwei, to two decimals where they are needed."""
-    text = f"{abs(wei) / GWEI:,.2f}".removesuffix(".00")
-    return "−" + text if wei < 0 and text != "0" else text
 
 
 def show_tables(console: Console, document: RoundDocument, played: Played) -> None:
@@ -115,8 +109,8 @@ def _members(document: RoundDocument, played: Played) -> Table:
 
 def _bid(member: Member, document: RoundDocument) -> int:
     """What a member bid for the selected model, opened or not, gwei: its true value or cost."""
-    bid = member.journal.noted(member.round_id, "bid")
-    return 0 if document.selected is None or bid is None else int(bid["bids"][document.selected])
+    bids = [each["bids"] for name, each in member.journal.notes(member.round_id).items() if name.startswith("bid-")]
+    return 0 if document.selected is None or not bids else int(bids[0][document.selected])
 
 
 def summary(entry: MemberEntry, bid: int, document: RoundDocument, gas: int) -> str:

@@ -1,41 +1,23 @@
 """The members of a simulated round: each with an account, numbers, data and a journal of its own, and nothing else."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 import numpy as np
-from ape.api import AccountAPI
 
 from fl.crowdfunding.settings import RoundSettings
 from fl.crowdfunding.valuations import Valuations, draw
-from fl.crowdfunding.watcher import Watcher
-from fl.market.client import Market
-from fl.market.connection import signing
-from fl.market.membership import Entry
-from fl.market.membership_file import Listed, MembershipList
-from fl.market.terms import Role
-from fl.members.facts import Facts
-from fl.members.journal import Journal
 from fl.members.order import Order
 from fl.members.owner import OwnerConduct
-from fl.members.owner_acts import Owner
-from fl.members.plan import by_label, per_label
-from fl.members.rounds import Conduct
-from fl.members.station_acts import BaseStation
 from fl.members.torch_work import Offer, TorchOwner, TorchStation, delivered, state_of
-from fl.members.work import StationWork
-from fl.store.artefacts import to_chain
-from fl.store.files import Files
-from fl.store.keys import EncryptionKey, KeyCard
-from fl.store.signed import Domain
+from fl.members.work import WorkError
 from fl.training.crews.crew import Crew
 from fl.training.crews.pool import Pool, open_crew
 from fl.training.data.dataset import Samples, labels_of, load_dataset
 from fl.training.federation import Federation, build_federation
-from fl.training.model.artefact import load_model, save_model
 from fl.training.pilot import forecast_once
 from fl.training.seeds import Stream, derive_seed
 from fl.training.station import StationRound
@@ -83,8 +65,15 @@ class Stage:
         return with_own_data(self.federation(targets), owner).dataset.test
 
     def federation(self, targets: tuple[str, ...]) -> Federation:
-        """Everybody's data for a model of these labels."""
-        return next(each for each in self.federations if each.config.targets == targets)
+        """Everybody's data for a model of these labels.
+
+        Raises:
+            WorkError: no member has any.
+        """
+        for each in self.federations:
+            if each.config.targets == targets:
+                return each
+        raise WorkError(f"no member has data for the labels {', '.join(targets)}")
 
     def owner(self, index: int) -> tuple[TorchOwner, OwnerConduct]:
         """What an owner judges by and proposes, and how it goes about the round."""
@@ -104,17 +93,20 @@ class Together:
         stage: their data.
         workers: number of worker processes; None: what suits.
         stack: ends the workers.
+
+    Attributes:
+        alone: the work of one that trains by itself.
     """
 
     def __init__(self, stage: Stage, workers: int | None, stack: ExitStack):
         self._stage, self._workers, self._stack = stage, workers, stack
-        self._alone = TorchStation(stage.clients_of)
+        self.alone = TorchStation(stage.clients_of)
         self._crew: Crew | None = None
         self._played: tuple[int, bytes, dict[int, StationRound]] = (-1, b"", {})
 
     def samples(self, order: Order, station: int) -> int:
         """See `fl.members.work.StationWork`."""
-        return self._alone.samples(order, station)
+        return self.alone.samples(order, station)
 
     def train(self, order: Order, station: int, model: bytes, global_round: int) -> bytes:
         """See `fl.members.work.StationWork`: whoever is first in a global round lets all of them train."""
@@ -122,7 +114,7 @@ class Together:
         if self._crew is None:
             self._crew = self._stack.enter_context(open_crew(federation, self._workers))
         if not isinstance(self._crew, Pool):
-            return self._alone.train(order, station, model, global_round)
+            return self.alone.train(order, station, model, global_round)
         if self._played[:2] != (global_round, model):
             state = state_of(model, federation.model)
             rounds = self._crew.play(state, global_round, range(len(federation.stations)))
@@ -150,104 +142,3 @@ def _claims(settings: RoundSettings, federations: Sequence[Federation]) -> tuple
         for owner, federation in enumerate(federations)
     )
     return tuple((pilot.correct + 1) * 10_000 // (pilot.samples + 2) for pilot in pilots)
-
-
-def names_of(settings: RoundSettings) -> list[str]:
-    """What the members are called: owners, then base stations."""
-    owners, stations = range(1, settings.owners + 1), range(1, settings.base_stations + 1)
-    return [*(f"owner {number}" for number in owners), *(f"base station {number}" for number in stations)]
-
-
-def listing(
-    stage: Stage, market: Market, creator: AccountAPI, accounts: Sequence[AccountAPI], folder: Path
-) -> tuple[MembershipList, list[Journal]]:
-    """The membership list, made by the round's creator, and a journal for each member, with its key.
-
-    Args:
-        stage: the members' points.
-        market: the deployment.
-        creator: signs the list.
-        accounts: the owners', then the base stations'.
-        folder: for the journals.
-    """
-    settings, domain = stage.settings, Domain(market.chain_id, market.address)
-    roles = [Role.OWNER] * settings.owners + [Role.BASE_STATION] * settings.base_stations
-    points = [*stage.valuations.owner_points, *[1] * settings.base_stations]
-    (folder / "journals").mkdir(exist_ok=True)
-    journals, members = [], []
-    for name, account, role, each in zip(names_of(settings), accounts, roles, points, strict=True):
-        address = str(account.address)
-        path = folder / "journals" / f"{name.replace(' ', '-')}.sqlite"
-        journal, key = Journal(path, address, market.chain_id, market.address), EncryptionKey.generate()
-        journal.keep_key(key.secret)
-        journals.append(journal)
-        members.append(Listed(Entry(address, role, each), KeyCard.signed(address, key, signing(account)), name))
-    made = MembershipList.made(domain, members, str(creator.address), signing(creator))
-    return made, journals
-
-
-def members_of(
-    stage: Stage,
-    market: Market,
-    round_id: int,
-    listed: MembershipList,
-    accounts: Sequence[AccountAPI],
-    journals: Sequence[Journal],
-    folder: Path,
-    watcher: Watcher,
-    work: StationWork,
-) -> tuple[list[Owner], list[BaseStation]]:
-    """The members of a round.
-
-    Args:
-        stage: their numbers and data.
-        market: where the round is.
-        round_id: the round.
-        listed: the membership list.
-        accounts: theirs, in its order.
-        journals: the same.
-        folder: for the store.
-        watcher: told what they do.
-        work: the base stations' training.
-    """
-    names = {each.entry.account: each.name for each in listed.members}
-    owners: list[Owner] = []
-    stations: list[BaseStation] = []
-    for line, account, journal in zip(listed.members, accounts, journals, strict=True):
-        common = (line.name, account, market, round_id, journal, Files(folder / "store"), listed)
-        rest = (line.entry.points, listed.tree.proof(line.entry), Telling(watcher, line.name, names))
-        if line.entry.role is Role.OWNER:
-            own, conduct = stage.owner(len(owners))
-            worth = by_label(stage.valuations.values[len(owners)])
-            owners.append(Owner(*common, conduct, *rest, worth=worth, work=own))
-        else:
-            cost = per_label(stage.valuations.costs[len(stations)])
-            stations.append(BaseStation(*common, Conduct(), *rest, cost=cost, work=work))
-    return owners, stations
-
-
-@dataclass(frozen=True)
-class Telling:
-    """Tells the watcher what a member does; accounts that it speaks of have their names."""
-
-    watcher: Watcher
-    name: str
-    names: dict[str, str]
-
-    def __call__(self, what: str) -> None:
-        """Tell it."""
-        for account, name in self.names.items():
-            what = what.replace(account, name)
-        self.watcher.did(self.name, what)
-
-
-def untrained(owner: Owner) -> Callable[[Facts], bytes]:
-    """Puts a freshly drawn model into the store, for a winner that reports one; its digest."""
-
-    def put(facts: Facts) -> bytes:
-        order = owner.order(facts)
-        spec, _ = load_model(owner.global_model(0, facts, order))
-        data = save_model(spec, spec.initial_state(order.text.seed + 1))
-        return to_chain(owner.store.put(data, owner.listed.cards(Role.OWNER)))
-
-    return put

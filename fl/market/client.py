@@ -123,7 +123,8 @@ class Market:
         at: number of the block at which views are read; None: the newest.
 
     Raises:
-        MarketError: (every method) the contract or the node refused, with the reason in words.
+        MarketError: (every method) the contract or the node refused, with the reason in words; `Again`, `Never` or
+            `ByHand` where that says what to do about it.
     """
 
     def __init__(
@@ -152,9 +153,10 @@ class Market:
         """
         contract_type = ContractType(contractName="HCFL", abi=json.loads(ABI.read_text(encoding="utf-8")))
         try:
-            contract = Contract(address, contract_type, fetch_from_explorer=False, detect_proxy=False)
-            code = contract.provider.get_code(contract.address)
-        except (ApeException, ValueError) as error:
+            with asking(address):
+                contract = Contract(address, contract_type, fetch_from_explorer=False, detect_proxy=False)
+                code = contract.provider.get_code(contract.address)
+        except ValueError as error:
             raise MarketError(f"{address}: {error}") from error
         if not code:
             raise MarketError(f"{address}: there is no contract on {contract.provider.network_choice}")
@@ -399,16 +401,19 @@ class Market:
         """Unix time of the block that a call would be mined in, or a little less."""
         return self.block("pending").time
 
-    def events(self, round_id: int, first_block: int | None = None, last_block: int | str = "latest") -> list[Event]:
-        """Every log of a round, in the order of the chain.
+    def events(
+        self, round_id: int | None = None, first_block: int | None = None, last_block: int | str = "latest"
+    ) -> list[Event]:
+        """Every log, in the order of the chain.
 
         Args:
-            round_id: the round.
+            round_id: of one round; None: of all, and those of balances.
             first_block: to read from; None: the deployment's.
             last_block: to read to, inclusive.
         """
-        abis = [abi for abi in self.contract.contract_type.events if abi.inputs[0].name == "roundId"]
-        topics = [None, HexBytes(round_id.to_bytes(32, "big"))]
+        every = self.contract.contract_type.events
+        abis = [abi for abi in every if round_id is None or abi.inputs[0].name == "roundId"]
+        topics = [] if round_id is None else [None, HexBytes(round_id.to_bytes(32, "big"))]
         logs = self._logs(abis, topics, self._first_block() if first_block is None else first_block, last_block)
         return self._events(abis, logs)
 
@@ -506,11 +511,13 @@ class Market:
 
     def transactions(self, events: Sequence[Event]) -> list[Transaction]:
         """The transactions that left these logs, in their order."""
-        first = {event.transaction: event for event in reversed(events)}
-        return [self._transaction(first[digest]) for digest in dict.fromkeys(each.transaction for each in events)]
+        left: dict[str, list[Event]] = {}
+        for event in events:
+            left.setdefault(event.transaction, []).append(event)
+        return [self._transaction(logs) for logs in left.values()]
 
-    def _transaction(self, event: Event) -> Transaction:
-        web3 = self.contract.provider.web3
+    def _transaction(self, logs: Sequence[Event]) -> Transaction:
+        web3, event = self.contract.provider.web3, logs[0]
         with asking("transaction"):
             sent = web3.eth.get_transaction(event.transaction)
             receipt = web3.eth.get_transaction_receipt(event.transaction)
@@ -522,6 +529,8 @@ class Market:
             time=event.time,
             log_index=event.log_index,
             gas_used=int(receipt["gasUsed"]),
+            fee=int(receipt["gasUsed"]) * int(receipt["effectiveGasPrice"]),
+            logs=tuple(each.trace for each in logs),
         )
 
     def _logs(
@@ -585,7 +594,9 @@ def asking(what: str) -> Iterator[None]:
     """Turns every way in which the contract or the node refuses into words.
 
     Raises:
-        MarketError: it did, at this step.
+        Never: the contract did, at this step.
+        Again: no node answered.
+        MarketError: something else went wrong.
     """
     try:
         yield

@@ -25,18 +25,19 @@ def connected(provider: ProviderAPI) -> Iterator[ProviderAPI]:
     logger.set_level(LogLevel.ERROR)
     with ExitStack() as stack:
         try:
-            stack.enter_context(provider.network.use_provider(provider, disconnect_on_exit=True))
+            # Where this process has spoken to the node before, ape goes on with that connection.
+            active = stack.enter_context(provider.network.use_provider(provider, disconnect_on_exit=True))
         except (ApeException, OSError) as error:
             said = str(error).splitlines()[0]
             raise MarketError(f"--network {provider.network_choice} cannot be used: {said}") from error
         with asking("ask for the chain's id"):
-            found, expected = int(str(provider.make_request("eth_chainId", [])), 0), provider.chain_id
+            found, expected = int(str(active.make_request("eth_chainId", [])), 0), active.chain_id
         if found != expected:
             raise MarketError(
                 f"the node has chain id {found}, and {provider.network_choice} means {expected}: "
                 "name the node by its address alone, as in --network http://127.0.0.1:8545"
             )
-        yield provider
+        yield active
 
 
 def named(provider: ProviderAPI | None) -> ProviderAPI:

@@ -25,6 +25,31 @@ class Event:
     transaction: str = ""
     log_index: int = 0
 
+    @property
+    def trace(self) -> "Trace":
+        """What it says, and of whom, without the amounts."""
+        accounts = (self.values[key] for key in _ACCOUNTS if key in self.values)
+        numbers = (int(self.values[key]) for key in ("model", "globalRound") if key in self.values)
+        return Trace(self.name, next(accounts, None), next(numbers, None))
+
+
+_ACCOUNTS = ("member", "proposer", "station", "elector", "claimant", "winner", "creator")
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One log of a transaction: which figure of the round it stands behind.
+
+    Attributes:
+        event: of the contract's interface.
+        account: whom it is about; None: nobody alone.
+        number: of the model or of the global round; None: of neither.
+    """
+
+    event: str
+    account: str | None
+    number: int | None
+
 
 @dataclass(frozen=True)
 class Transaction:
@@ -38,6 +63,8 @@ class Transaction:
         time: Unix time of the block.
         index: of its first log of the round, in the block.
         gas_used: of its receipt.
+        fee: what its sender paid for that gas, wei.
+        logs: what it left of the round, in order.
     """
 
     call: str | None
@@ -47,6 +74,8 @@ class Transaction:
     time: int
     log_index: int
     gas_used: int
+    fee: int
+    logs: tuple[Trace, ...]
 
 
 @dataclass(frozen=True)

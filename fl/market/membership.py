@@ -1,6 +1,5 @@
 """Membership lists: who may join a round, on which side, with how many points."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -60,8 +59,3 @@ class MembershipTree:
         if entry not in self.entries:
             raise ValueError(f"{entry} is not in the membership list")
         return self._tree.proof(entry.leaf)
-
-
-def tree_of(entries: Sequence[Entry]) -> MembershipTree:
-    """A tree over the entries, in any order."""
-    return MembershipTree(tuple(entries))

@@ -44,7 +44,7 @@ class Patience:
         connect: seconds that a node may take to be reached.
         answer: seconds that it may take to answer.
         rest: seconds that a node is left alone after it could not be used; doubled each time, up to 16 times.
-        behind: blocks that a node may be behind the newest block that any has shown.
+        behind: blocks that a node may be behind the newest that another has shown.
     """
 
     connect: float = 5
@@ -59,6 +59,7 @@ class _Node:
 
     http: HTTPProvider
     checked: bool = False
+    newest: int = 0
     resting_until: float = 0
     failures: int = 0
 
@@ -95,7 +96,6 @@ class Nodes(JSONBaseProvider):
             _Node(HTTPProvider(URI(address), limits, exception_retry_configuration=None)) for address in addresses
         ]
         self._chain_id = chain_id
-        self._newest = 0
         self._current: _Node | None = None
         self.endpoint_uri = URI(addresses[0])  # by which ape knows the connection
 
@@ -117,7 +117,6 @@ class Nodes(JSONBaseProvider):
                     return answer
                 self._rest(node)
                 refused = answer
-        self._newest = 0  # if all are behind, the chain is
         if refused is not None:
             return refused
         raise NoNode(f"no node can be used: {'; '.join(why)}")
@@ -137,10 +136,10 @@ class Nodes(JSONBaseProvider):
             self._check(node)
         answer = _answer_of(node, method, params)
         if method == LATEST and params[0] == "latest" and isinstance(block := answer.get("result"), dict):
-            number = int(str(block["number"]), 16)
-            if number < self._newest - self._patience.behind:
-                raise _Away(f"is {self._newest - number} blocks behind")
-            self._newest = max(self._newest, number)
+            node.newest = int(str(block["number"]), 16)
+            behind = max(each.newest for each in self._nodes) - node.newest  # a chain that goes back does so on each
+            if behind > self._patience.behind:
+                raise _Away(f"is {behind} blocks behind")
         return answer
 
     def _check(self, node: _Node) -> None:

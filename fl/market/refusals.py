@@ -37,7 +37,7 @@ class ByHand(MarketError):
 
 _WORDS: dict[str, str] = {
     "InsufficientBalance": "{available} wei are free and {required} are needed; deposit the difference",
-    "TransferFailed": "{to} did not accept {amount} wei",
+    "TransferFailed": "{to} did not accept {amount} wei, or is nobody's address",
     "UnknownRound": "there is no round {roundId}; check the number and the contract's address",
     "InvalidCap": "a cap on bids must be 1 … 2^44 − 1 gwei, not {cap}",
     "BondOutOfRange": "the bond must be {minimum} … {maximum} wei, not {bond}",

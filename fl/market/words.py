@@ -12,6 +12,12 @@ def gwei(wei: int) -> str:
     return "−" + text if wei < 0 else text
 
 
+def short_gwei(wei: int) -> str:
+    """Wei as gwei, to two decimals where they are needed."""
+    text = f"{abs(wei) / GWEI:,.2f}".removesuffix(".00")
+    return "−" + text if wei < 0 and text != "0" else text
+
+
 def utc(time: int) -> str:
     """A Unix time, to the second."""
     return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -58,7 +58,7 @@ class Access:
                 raise MarketError(
                     f"{self._contract()} is about chain {record.chain_id}, and the node is on chain {provider.chain_id}"
                 )
-            yield Market.at(address)
+            yield Market(Market.at(address).contract, first_block=self.first_block)
 
     @contextmanager
     def domain(self) -> Iterator[Domain]:

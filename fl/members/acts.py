@@ -22,7 +22,7 @@ from fl.members.facts import Facts
 from fl.members.journal import Journal
 from fl.members.order import MOST_BYTES as MOST_ORDER
 from fl.members.order import Order
-from fl.members.rounds import Conduct
+from fl.members.rounds import Conduct, bid_name, sealed_bid
 from fl.members.steps import Step
 from fl.store import mailbox
 from fl.store.artefacts import ArtefactStore, digest_of, from_chain
@@ -138,7 +138,9 @@ class Member:
             case steps.Draw():
                 market.draw_claimant(account, round_id)
             case steps.Reveal():
-                sealed = self._bid()
+                sealed = sealed_bid(facts, self.journal.notes(round_id))
+                if sealed is None:
+                    raise NotYet("the journal does not have the bid that is sealed on chain")
                 market.reveal_bid(account, round_id, sealed.words, sealed.salt)
                 self.did(f"bid {', '.join(map(str, sealed.bids))} gwei")
             case steps.Select():
@@ -160,20 +162,17 @@ class Member:
 
     # ── bids ──
 
-    def _bid(self) -> SealedBid:
-        noted = self.journal.noted(self.round_id, "bid")
-        return SealedBid(tuple(noted["bids"]), bytes.fromhex(noted["salt"]))
-
     def _commit(self, facts: Facts) -> None:
         """Bid the truth for every model, sealed.
 
         A proposer harms its own model alone by what it sends: the bid for that is `blind_bid`, and it is said why.
         """
-        if self.journal.noted(self.round_id, "bid") is None:
+        name = bid_name(facts.record)
+        if (noted := self.journal.noted(self.round_id, name)) is None:
             bids = tuple(self._estimate(model, facts) for model in range(len(facts.record.models)))
-            sealed = SealedBid(bids)
-            self.journal.note(self.round_id, "bid", {"bids": list(bids), "salt": sealed.salt.hex()})
-        sealed = self._bid()
+            noted = {"bids": list(bids), "salt": SealedBid(bids).salt.hex()}
+            self.journal.note(self.round_id, name, noted)
+        sealed = SealedBid(tuple(noted["bids"]), bytes.fromhex(noted["salt"]))
         commitment = sealed.commitment(facts.chain_id, facts.contract, self.round_id, self.address)
         self.market.commit_bid(self.account, self.round_id, commitment)
         self.did("sealed its bids")
@@ -250,12 +249,12 @@ class Member:
         """
         before = facts.record.global_rounds.get(number - 1)
         digest = order.text.initial_model if before is None else from_chain(before[0])
-        return self.store.get(digest, self.keys(), account=facts.record.winner)
+        return self.store.get(digest, self.keys(), order.most_bytes, account=facts.record.winner)
 
-    def _leave(self, name: str, statement: Statement, data: bytes, readers: Sequence[KeyCard]) -> None:
+    def _leave(self, name: str, signed: Signed, data: bytes, readers: Sequence[KeyCard]) -> None:
         """Something of the round, signed."""
         place = round_place(self.market.address, self.round_id, name)
-        mailbox.leave(self.files, self.address, place, pack(self._sign(statement), data), readers)
+        mailbox.leave(self.files, self.address, place, pack(signed, data), readers)
 
     def _take(self, account: str, name: str, most: int) -> tuple[Signed, bytes]:
         """What another has left of the round; who signed it is for the caller to check."""
@@ -275,6 +274,10 @@ class Member:
         """The key cards of those who may read, and the own one."""
         found = (self.listed.find(each) for each in dict.fromkeys([*accounts, self.address]))
         return [each.card for each in found if each is not None]
+
+    def _owners(self, facts: Facts) -> list[KeyCard]:
+        """Who may read updates: the owners that have bid."""
+        return self._cards(each.account for each in facts.committed_owners)
 
     def _trainers_and_owners(self, facts: Facts) -> list[KeyCard]:
         """Who may read global models: the base stations that train, and the owners that pay."""

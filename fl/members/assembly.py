@@ -46,7 +46,16 @@ class Desk:
     files: Files
     listed: MembershipList
     access: Access
+    outbox: Journaled
     alert: Callable[[str], None]
+
+    def tend(self) -> None:
+        """Look after transactions that are on their way.
+
+        Raises:
+            MarketError: the node does not answer, or somebody must do something.
+        """
+        self.outbox.tend(self.access.signer())
 
     def chronicle(self, round_id: int) -> Chronicle:
         """A reader of a round."""
@@ -104,7 +113,7 @@ def desk(access: Access) -> Iterator[Desk]:
             outbox = Journaled(journal, plain.contract.provider, sending, say=alert)
             market = Market(plain.contract, outbox, first_block=access.first_block)
             files = Files(configuration.store, configuration.store_options)
-            yield Desk(configuration, market, journal, files, listed, access, alert)
+            yield Desk(configuration, market, journal, files, listed, access, outbox, alert)
 
 
 def _sent(confirmations: int | str) -> Any:

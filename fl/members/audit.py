@@ -17,7 +17,6 @@ from fl.members.order import Order
 from fl.members.work import Updates, WorkError, weighed
 from fl.store.artefacts import digest_of, from_chain, to_chain
 from fl.store.errors import Missing, StoreError, Unreachable
-from fl.store.texts import OwnersView
 
 
 @dataclass(frozen=True)
@@ -59,11 +58,7 @@ class Auditor(Protocol):
     market: Market
 
     def order(self, facts: Facts) -> Order:
-        """The winner's."""
-        ...
-
-    def view(self, model: int, facts: Facts) -> OwnersView:
-        """What a proposal told owners."""
+        """The winner's, held against what it proposed and claimed."""
         ...
 
     def aggregation(self, number: int, facts: Facts) -> Aggregation:
@@ -110,15 +105,11 @@ def audit_training(owner: Auditor, facts: Facts) -> TrainingAudit:
     if winner is None or record.selected is None:
         return TrainingAudit()
     try:
-        order, told = owner.order(facts), owner.view(record.selected, facts)
+        order = owner.order(facts)
     except Unreachable:
         raise
     except (StoreError, NotYet) as error:
         return TrainingAudit((Finding(f"it cannot be held against the proposal: {error}", winner, "order"),))
-    if order.targets != told.targets:
-        claimed, ordered = ", ".join(told.targets), ", ".join(order.targets)
-        what = f"it is for the labels {ordered}, and the claim is for {claimed}"
-        return TrainingAudit((Finding(what, winner, "order"),))
     rounds = tuple(_global_round(owner, number, facts, order) for number in sorted(record.global_rounds))
     return TrainingAudit((), rounds, _result(facts, order, winner))
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from fl.market.bids import SealedBid
 from fl.market.client import Market
 from fl.market.refusals import MarketError
 from fl.market.terms import Role
@@ -16,6 +17,7 @@ from fl.members.acts import Member
 from fl.members.assembly import Desk, desk
 from fl.members.facts import Facts
 from fl.members.owner_acts import Owner
+from fl.members.rounds import bid_name
 from fl.members.run import Runner
 from fl.members.steps import Done, Step, Stuck, Wait
 from fl.record.statement import Statement, statement_of
@@ -60,7 +62,7 @@ def _run(ready: Desk, round_id: int, pause: float) -> str:
     _wait_for(ready.market, round_id, pause)
     member, chronicle = ready.member(round_id), ready.chronicle(round_id)
     margin = max(60, ready.configuration.margins.begin)
-    return Runner(member, chronicle, ready.alert, margin, pause).run()
+    return Runner(member, chronicle, ready.tend, ready.alert, margin, pause).run()
 
 
 def _wait_for(market: Market, round_id: int, pause: float) -> None:
@@ -78,7 +80,10 @@ def _wait_for(market: Market, round_id: int, pause: float) -> None:
         time.sleep(pause)
 
 
-def by_hand(access: Access, round_id: int, word: str, prepare: Callable[[Member], None] = lambda member: None) -> str:
+Prepare = Callable[[Member, Facts], None]
+
+
+def by_hand(access: Access, round_id: int, word: str, prepare: Prepare = lambda member, facts: None) -> str:
     """Do one step, if it is the member's next.
 
     Args:
@@ -92,6 +97,7 @@ def by_hand(access: Access, round_id: int, word: str, prepare: Callable[[Member]
         NotYet: it has to wait.
     """
     with desk(access) as ready:
+        ready.tend()
         member, chronicle = ready.member(round_id), ready.chronicle(round_id)
         did = 0
         while True:
@@ -100,7 +106,7 @@ def by_hand(access: Access, round_id: int, word: str, prepare: Callable[[Member]
             if not isinstance(step, WORDS[word]):
                 break
             if not did:
-                prepare(member)
+                prepare(member, facts)
             member.do(step, facts)
             did += 1
         if not did:
@@ -122,21 +128,23 @@ def next_of(step: Step, facts: Facts) -> str:
             return next(word for word, kinds in WORDS.items() if isinstance(step, kinds))
 
 
-def note_bids(bids: Sequence[int]) -> Callable[[Member], None]:
+def note_bids(bids: Sequence[int]) -> Prepare:
     """Bids of one's own choice instead of the plan's."""
 
-    def prepare(member: Member) -> None:
-        from fl.market.bids import SealedBid
-
-        sealed = SealedBid(tuple(bids))
-        member.journal.note(member.round_id, "bid", {"bids": list(bids), "salt": sealed.salt.hex()})
+    def prepare(member: Member, facts: Facts) -> None:
+        if len(bids) != len(facts.record.models):
+            raise MarketError(f"there are {len(facts.record.models)} models, and {len(bids)} bids were given")
+        if any(bid > member.cap(facts) for bid in bids):
+            raise MarketError(f"a bid is {member.cap(facts)} gwei at most in this round")
+        salt = SealedBid(tuple(bids)).salt.hex()
+        member.journal.note(member.round_id, bid_name(facts.record), {"bids": list(bids), "salt": salt})
 
     return prepare
 
 
-def note_vote(accuracy_bps: int, uphold: bool) -> Callable[[Member], None]:
+def note_vote(accuracy_bps: int, uphold: bool) -> Prepare:
     """A vote of one's own choice instead of what is measured."""
-    return lambda member: member.journal.note(
+    return lambda member, facts: member.journal.note(
         member.round_id, "measured", {"accuracy_bps": accuracy_bps, "uphold": uphold}
     )
 
@@ -183,16 +191,5 @@ def record(access: Access, round_id: int, out: Path) -> str:
         facts = chronicle.facts(member.address)
         if not facts.settlement_open or facts.unsettled:
             raise MarketError(f"round {round_id} is not settled yet")
-        # What an account does in other rounds, before or after, is not this one's.
-        joined, last = dict[str, int](), dict[str, int]()
-        for event in chronicle.events:
-            account = event.values.get("member") or event.values.get("claimant")
-            if account is not None:
-                joined.setdefault(account, event.block)
-                last[account] = event.block
-        before, after = (
-            {account: ready.market.at_block(block).balance_of(account) for account, block in blocks.items()}
-            for blocks in (joined, last)
-        )
-        write(document(member, facts, ready.market, before, texts_of(member, facts), after), out)
+        write(document(member, facts, ready.market, chronicle.events, texts_of(member, facts)), out)
         return f"Written: {out}"

@@ -1,8 +1,9 @@
 """What a member must not forget, on its disk: what it settled on, its keys, each transaction before it leaves.
 
 One SQLite file for each account, chain and contract, used by one process at a time. Every call that writes is synced
-when it returns, and whole or not there at all: a crash at any moment, or a copy of the file with its `-wal`, leaves a
-journal that opens. A copy of the file alone is an old journal, which is safe as well: see `Journal.note`.
+when it returns, and whole or not there at all: a crash at any moment leaves a journal that opens. To keep a copy, copy
+the file while no process has it; what is newer lies in the `-wal` beside it. An old copy is safe to go on with: see
+`Journal.note`.
 """
 
 import json
@@ -375,6 +376,8 @@ class Journal:
             database.execute("INSERT INTO identity VALUES (?, ?, ?)", identity)
             database.execute(f"PRAGMA application_id = {APPLICATION}")
             database.execute(f"PRAGMA user_version = {FORMAT}")
+        with self._failing("written to"):
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # a copy of the file alone is a journal
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from fl.store import canonical
+from fl.store.artefacts import MOST_BYTES as MOST_ARTEFACT
 from fl.store.errors import ViewError, shown
 from fl.store.texts import StationsView
 
@@ -30,6 +31,11 @@ class Order:
             raise ViewError(f"the target labels of this order are {shown(self.targets)}")
         if not len(set(self.targets)) == len(self.targets) == self.text.label_count:
             raise ViewError(f"this order has {len(self.targets)} target labels, its text {self.text.label_count}")
+
+    @property
+    def most_bytes(self) -> int:
+        """That a model or an update of this order has: 8 a parameter, and room for names."""
+        return min(8 * self.text.parameters + 2**20, MOST_ARTEFACT)
 
     def to_bytes(self) -> bytes:
         """The order as canonical JSON, the text in it as it was sealed to base stations."""

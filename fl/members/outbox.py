@@ -14,7 +14,6 @@ from enum import Enum, auto
 from typing import Any, Literal, TypeVar
 
 from ape.api import AccountAPI, ProviderAPI, ReceiptAPI, TransactionAPI
-from ape.exceptions import ApeException
 from eth_account.typed_transactions.typed_transaction import TypedTransaction
 from eth_utils import keccak, to_bytes
 from hexbytes import HexBytes
@@ -30,11 +29,11 @@ log = logging.getLogger("hcfl")
 MOST_GAS = 2**24
 """Gas that one transaction may take (EIP-7825)."""
 
+NEW_SLOT = 17_100
+"""Gas that filling an empty storage slot takes beyond changing one."""
+
 FILLING = "fill a gap"
 """The call, in words, of a transaction that only takes a nonce that another left."""
-
-LOOKS = 3
-"""How often the receipt of a nonce that the chain has must be missing until the nonce counts as somebody else's."""
 
 T = TypeVar("T")
 
@@ -47,7 +46,8 @@ class Settings:
         confirmations: blocks that a transaction must be deep to be final, its own counted; "safe": until the node
             calls its block that.
         fee_cap: wei a gas that are never exceeded, tip included.
-        patience: seconds that a transaction may be pending, while blocks pass, until its fees are raised.
+        patience: seconds that a transaction may be pending, while blocks pass, until its fees are raised; and that
+            one which is not in the journal may be in the way until that is believed.
         silence: seconds that no node may answer until the member is told.
         longest: seconds until the member is told that a transaction is not final.
         pause: seconds between two looks, at most.
@@ -101,13 +101,19 @@ def _part(amount: int, divisor: int) -> int:
     return max(1, -(-amount // divisor))
 
 
-def gas_limit(estimate: int, block_limit: int) -> int:
+def gas_limit(estimate: int, data: bytes, block_limit: int) -> int:
     """The limit for a transaction that was estimated.
 
-    What others do in between can make it dearer: the first reveal of a side writes three new slots more than those
-    after it, a first credit one. What is not used is not paid.
+    What others do in between can make it dearer: the first reveal of a side fills a new slot for each word of bids,
+    which those after it find filled; a first credit fills one. What is not used is not paid.
+
+    Args:
+        estimate: gas, in the state of now.
+        data: the call; it writes about as many slots as it has words.
+        block_limit: gas of a block.
     """
-    return max(estimate, min(estimate + estimate // 4 + 4 * 17_100, block_limit, MOST_GAS))
+    slots = min(max(len(data) // 32, 4), 20)  # 20: a reveal of 64 models
+    return max(estimate, min(estimate + estimate // 4 + slots * NEW_SLOT, block_limit, MOST_GAS))
 
 
 def key_of(receiver: str, value: int, data: bytes) -> bytes:
@@ -220,7 +226,8 @@ class Journaled:
         self._settings = settings or Settings()
         self._say = say
         self._pending: dict[int, _Pending] = {}  # by nonce
-        self._missing: dict[int, int] = {}  # by nonce, how often its receipt was
+        self._missing: dict[int, float] = {}  # by nonce, since when the chain has it and no receipt of ours
+        self._receipts: dict[bytes, Mapping[str, Any]] = {}  # by hash, of what has become final
         self._strange: float | None = None  # since when a transaction is pending that is not in the journal
         self._told: set[str] = set()
 
@@ -275,7 +282,9 @@ class Journaled:
                 if time.monotonic() - answered > self._settings.silence:
                     raise Again(f"{call}: {_why(error)}; what has left is in the journal, try again later") from error
             if time.monotonic() - begun > self._settings.longest:
-                raise Again(f"{call}: its transaction is not final yet; ask for the same again to go on waiting")
+                raise Again(
+                    f"{call}: not final after {self._settings.longest:g} s; ask for the same again to follow it"
+                )
             time.sleep(pause)
             pause = min(2 * pause, self._settings.pause)
 
@@ -291,24 +300,36 @@ class Journaled:
                 return None
             signed = self._sign(errand, head)
             errand.nonce = signed.nonce
+            self._pending[signed.nonce] = _Pending(time.monotonic(), head.number)
             self._post(signed)
             self._tend(self._head(), errand.account)
         return self._outcome(errand)
 
     def _outcome(self, errand: _Errand) -> ReceiptAPI | None:
         """The receipt of what has become final."""
-        rows = [each for each in self._journal.transactions() if each.nonce == errand.nonce]
+        rows = [each for each in self._journal.transactions() if (each.nonce, each.key) == (errand.nonce, errand.key)]
         for each in rows:
             if each.state is State.DONE:
-                try:
-                    return self._provider.get_receipt(_hex(each.hash), required_confirmations=0, timeout=1)
-                except ApeException:  # it was dropped a moment ago
-                    return None
+                # From what was read: a node that is gone now cannot have it asked for, and done, again.
+                return self._decoded(each, errand.transaction)
             if each.state is State.FAILED:
                 raise self._failure(each, errand)
-        if all(each.state is State.LOST for each in rows):
+        if not any(each.state is State.OPEN for each in rows):  # another transaction took the nonce
             errand.nonce = None
         return None
+
+    def _decoded(self, row: Recorded, transaction: TransactionAPI) -> ReceiptAPI:
+        data = {
+            "provider": self._provider,
+            "required_confirmations": 0,
+            **transaction.model_dump(by_alias=True, mode="json"),
+            "nonce": row.nonce,
+            "gas": row.gas,
+            "gasPrice": row.price,
+            "type": 2,
+            **self._receipts.pop(row.hash),
+        }
+        return self._provider.network.ecosystem.decode_receipt(data)
 
     # ── looking ──
 
@@ -373,26 +394,39 @@ class Journaled:
         state = State.DONE if receipt["status"] else State.FAILED
         price = int(receipt.get("effectiveGasPrice", row.max_fee))
         self._journal.finish(row.hash, state, int(receipt["blockNumber"]), int(receipt["gasUsed"]), price)
+        self._receipts[row.hash] = receipt
         self._pending.pop(row.nonce, None)
 
     def _look_for(self, nonce: int, versions: list[Recorded]) -> None:
-        """The chain has a transaction of this nonce, and it seems to be none of ours."""
-        self._missing[nonce] = self._missing.get(nonce, 0) + 1
-        if self._missing[nonce] >= LOOKS and not any(self._known(each.hash) for each in versions):
-            self._journal.lose(nonce)
-            self._say(
-                f"nonce {nonce} of {self._journal.account} was used by a transaction that is not in the journal: "
-                "the account must be this member's alone"
-            )
+        """The chain has a transaction of this nonce, and it seems to be none of ours.
+
+        One of several nodes behind an address may know less than another, so this must last until it is believed.
+        """
+        since = self._missing.setdefault(nonce, time.monotonic())
+        if time.monotonic() - since <= self._settings.patience or any(self._known(each.hash) for each in versions):
+            return
+        del self._missing[nonce]
+        self._journal.lose(nonce)
+        self._say(
+            f"nonce {nonce} of {self._journal.account} was used by a transaction that is not in the journal: "
+            "the account must be this member's alone"
+        )
 
     def _push(self, nonce: int, versions: list[Recorded], head: _Head, account: AccountAPI) -> None:
         """A transaction that is not in the chain: see to it that the node has it, at a fee that somebody takes."""
         newest = versions[0]
-        if not self._known(newest.hash):
-            self._post(newest)
         pending = self._pending.setdefault(nonce, _Pending(time.monotonic(), head.number))
-        waited = time.monotonic() - pending.since > self._settings.patience and head.number > pending.block
-        if waited and nonce == head.count:
+        waited = time.monotonic() - pending.since > self._settings.patience
+        if not self._known(newest.hash):
+            try:
+                self._post(newest)
+            except ByHand as error:  # refused for good, it would be in the way of all others for good
+                if not waited or newest.call == FILLING:
+                    raise
+                self._say(f"{error}; an empty transaction takes its nonce")
+                self._fill(nonce, head, account)
+                return
+        if waited and head.number > pending.block and nonce == head.count:
             self._replace(newest, head, account)
 
     def _bridge(self, head: _Head, account: AccountAPI) -> None:
@@ -402,9 +436,12 @@ class Journaled:
         pending = self._pending.setdefault(head.count, _Pending(time.monotonic(), head.number))
         if time.monotonic() - pending.since > self._settings.patience:
             self._say(f"no transaction has nonce {head.count} of {account.address} any more: an empty one takes it")
-            empty = self._provider.network.ecosystem.create_transaction(receiver=account.address)
-            key = keccak(text=f"{FILLING} {head.count}")
-            self._post(self._write(account, FILLING, key, empty, head.count, 21_000, self._fees(head.base_fee)))
+            self._fill(head.count, head, account)
+
+    def _fill(self, nonce: int, head: _Head, account: AccountAPI) -> None:
+        empty = self._provider.network.ecosystem.create_transaction(receiver=account.address)
+        key = keccak(text=f"{FILLING} {nonce}")
+        self._post(self._write(account, FILLING, key, empty, nonce, 21_000, self._fees(head.base_fee)))
 
     def _alone(self, head: _Head) -> bool:
         """Whether no transaction of the account waits that is not in the journal; one behind it would wait as well."""
@@ -429,6 +466,11 @@ class Journaled:
     def _sign(self, errand: _Errand, head: _Head) -> Signed:
         """Sign what is asked for, and write it down."""
         gas, fees = self._gas(errand.call, errand.transaction, head), self._fees(head.base_fee)
+        needed, account = errand.transaction.value + gas * fees.most, self._journal.account
+        if (has := int(self._provider.web3.eth.get_balance(account))) < needed:
+            raise ByHand(
+                f"{errand.call}: {account} has {has} wei, and this may take {needed} with its gas: send ether to it"
+            )
         return self._write(errand.account, errand.call, errand.key, errand.transaction, head.count, gas, fees)
 
     def _gas(self, call: str, transaction: TransactionAPI, head: _Head) -> int:
@@ -444,7 +486,7 @@ class Journaled:
             raise self._refusal(call, str(transaction.receiver), error) from error
         except Web3RPCError as error:
             raise self._sorted(call, error) from error
-        return gas_limit(estimate, head.gas_limit)
+        return gas_limit(estimate, bytes(transaction.data), head.gas_limit)
 
     def _write(
         self, account: AccountAPI, call: str, key: bytes, transaction: TransactionAPI, nonce: int, gas: int, fees: Fees

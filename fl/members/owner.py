@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fl.market.terms import Status
 from fl.members.facts import Facts
 from fl.members.rounds import Conduct, Notes, after_training, overdue, settled, until_selected
-from fl.members.steps import Aggregate, Deliver, Join, List, Propose, Report, Step, Stuck, Vote, Wait
+from fl.members.steps import Aggregate, Deliver, List, Propose, Report, Step, Stuck, Vote, Wait
 
 NO_UPDATE = bytes(32)
 """What a base station records that was there and has no update: attendance earns the reward, the update the points."""
@@ -27,9 +27,7 @@ def next_step(facts: Facts, notes: Notes, conduct: OwnerConduct) -> Step:
     match facts.status:
         case Status.OPEN:
             step = until_selected(facts, notes, conduct)
-            proposes = facts.now < facts.deadlines.join and conduct.proposes and not _has_proposed(facts)
-            has_room = len(facts.record.models) < facts.terms.max_models
-            return Propose() if proposes and has_room and not isinstance(step, Join) else step
+            return Propose() if _can_propose(facts) and conduct.proposes else step
         case Status.TRAINING:
             return _train(facts, notes, conduct) if facts.is_winner else _look_on(facts, conduct)
         case Status.REPORTED:
@@ -40,8 +38,10 @@ def next_step(facts: Facts, notes: Notes, conduct: OwnerConduct) -> Step:
             return settled(facts, conduct)
 
 
-def _has_proposed(facts: Facts) -> bool:
-    return any(model.proposer == facts.account for model in facts.record.models)
+def _can_propose(facts: Facts) -> bool:
+    models = facts.record.models
+    in_time = facts.me is not None and facts.now < facts.deadlines.join
+    return in_time and len(models) < facts.terms.max_models and all(each.proposer != facts.account for each in models)
 
 
 def _look_on(facts: Facts, conduct: OwnerConduct) -> Step:

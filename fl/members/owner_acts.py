@@ -19,12 +19,14 @@ from fl.members.rounds import stations_of
 from fl.members.steps import Step
 from fl.members.work import Delivered, Judged, OwnerWork, Updates, WorkError, WrongArtefact, weighed
 from fl.store import mailbox
-from fl.store.artefacts import digest_of, from_chain, to_chain
-from fl.store.errors import StoreError, Unreachable, ViewError
+from fl.store.artefacts import ArtefactStore, digest_of, from_chain, to_chain
+from fl.store.errors import Missing, StoreError, TooLarge, Unreachable, ViewError, one_line, shown
+from fl.store.files import Files
 from fl.store.signed import (
     AggregationStatement,
     DeclarationStatement,
     OrderStatement,
+    Signed,
     UpdateStatement,
 )
 from fl.store.texts import OwnersView, StationsView
@@ -111,8 +113,7 @@ class Owner(Member):
         noted = self.journal.noted(self.round_id, "claim")
         if noted is None:
             proposal = self._own_work().proposal()
-            # Kept in the store, sealed to itself, until the base stations that train are known.
-            initial = self.store.put(proposal.initial, self._cards([]))
+            initial = self._own_models.put(proposal.initial)
             noted = {
                 "owners": proposal.owners.to_bytes().hex(),
                 "stations": proposal.stations.to_bytes().hex(),
@@ -129,6 +130,15 @@ class Owner(Member):
         labels = ", ".join(owners.targets)
         self.did(f"proposed a model: labels {labels}, claimed {owners.claimed_accuracy_bps / 100:.1f} %")
 
+    @property
+    def _own_models(self) -> ArtefactStore:
+        """What nobody else may see yet, beside its journal.
+
+        In the shared store the size of an initial model would tell others before they bid, its name confirm a guess.
+        """
+        path = self.journal.path
+        return ArtefactStore(Files(path.with_name(f"{path.stem}-models")))
+
     def texts(self) -> tuple[OwnersView, StationsView]:
         """What it told the two sides of its own proposal."""
         noted = self.journal.noted(self.round_id, "claim")
@@ -138,10 +148,10 @@ class Owner(Member):
     def _deliver(self, facts: Facts) -> None:
         owners, stations = self.texts()
         order, readers = Order(owners.targets, stations), self._trainers_and_owners(facts)
-        self.store.put(self.store.get(order.text.initial_model, self.keys()), readers)
+        self.store.put(self._own_models.get(order.text.initial_model), readers)
         data = order.to_bytes()
         self.journal.note(self.round_id, "order", {"order": data.hex()})
-        self._leave("order", OrderStatement(self.round_id, digest_of(data)), data, readers)
+        self._leave("order", self._sign(OrderStatement(self.round_id, digest_of(data))), data, readers)
         self.journal.note(self.round_id, "delivered", True)
 
     def _aggregate(self, number: int, facts: Facts) -> None:
@@ -149,7 +159,7 @@ class Owner(Member):
         name = f"aggregate-{number}"
         if (noted := self.journal.noted(self.round_id, name)) is None:
             order, work = self.order(facts), self._own_work()
-            updates = self.collect(number, facts, order, declared=True)
+            updates = self.collect(number, facts, order)
             for account, reason in updates.absent.items():
                 self.did(f"leaves {account} out of global round {number + 1}: {reason}")
             recorded = present(facts, number)
@@ -176,8 +186,7 @@ class Owner(Member):
     def _leave_aggregation(self, number: int, data: bytes, facts: Facts) -> None:
         """Tell the other owners what the global model was made of, who was left out and why."""
         statement = AggregationStatement(self.round_id, number, digest_of(data))
-        owners = self._cards(each.account for each in facts.committed_owners)
-        self._leave(f"aggregation-{number}", statement, data, owners)
+        self._leave(f"aggregation-{number}", self._sign(statement), data, self._owners(facts))
 
     def aggregation(self, number: int, facts: Facts) -> Aggregation:
         """What the winner says the model after a global round was made of.
@@ -201,20 +210,13 @@ class Owner(Member):
         before = self.global_model(number, facts, order)
         return self._own_work().aggregate(order, number, before, list(updates.delivered.values()), updates.refused)
 
-    def collect(self, number: int, facts: Facts, order: Order, *, declared: bool = False) -> Updates:
+    def collect(self, number: int, facts: Facts, order: Order) -> Updates:
         """The updates of a global round that count, and why those of the others do not.
 
         An update counts if its station recorded its digest, signed it for this round and global round with the number
-        of samples that is in it, the same in every global round, and it holds a finite model of the order's kind.
-
-        Args:
-            number: the global round.
-            facts: of the chain.
-            order: the winner's.
-            declared: whether the number of samples must be the one that the station declared before, as the winner
-                asks. What it declared to others they cannot know; what it recorded they can.
+        of samples that is in it, the one that it declared, and it holds a finite model of the order's kind.
         """
-        stations, recorded = stations_of(facts), present(facts, number)
+        stations, recorded, most = stations_of(facts), present(facts, number), order.most_bytes
         found: dict[str, Delivered] = {}
         absent: dict[str, str] = {}
         for each in facts.recorders:
@@ -223,22 +225,22 @@ class Owner(Member):
                 absent[account] = "it recorded no update"
                 continue
             try:
-                data, samples = self._update(account, number, recorded[account])
+                data, samples = self._update(account, number, recorded[account], most)
                 if (inside := self._own_work().check(order, stations[account], number, data)) != samples:
                     raise WrongArtefact(f"it signed {samples:,} samples, and its update names {inside:,}")
-                if declared and samples != (said := self._declared(account)):
+                if samples != (said := self._declared(account, facts)):
                     raise WrongArtefact(f"it declared {said:,} samples, and brings {samples:,}")
             except Unreachable:
                 raise  # not the station's fault: it is tried again
             except (StoreError, WrongArtefact) as error:
-                absent[account] = str(error)
+                absent[account] = one_line(error)
             else:
                 found[account] = Delivered(stations[account], data, samples, samples)
         return Updates(weighed(found, order.text.weight_limit), absent, len(absent.keys() & recorded.keys()))
 
-    def _update(self, account: str, number: int, digest: bytes) -> tuple[bytes, int]:
+    def _update(self, account: str, number: int, digest: bytes, most: int) -> tuple[bytes, int]:
         """A base station's signed update, and on how many samples it says that it was trained."""
-        signed, data = self.store.get_signed(from_chain(digest), self.keys(), account=account)
+        signed, data = self.store.get_signed(from_chain(digest), self.keys(), most, account=account)
         statement = signed.statement
         if not isinstance(statement, UpdateStatement):
             raise WrongArtefact("what it signed is no update")
@@ -249,20 +251,41 @@ class Owner(Member):
             raise WrongArtefact(f"{statement.samples} samples are none that a base station has")
         return data, statement.samples
 
-    def _declared(self, account: str) -> int:
-        """The samples that a base station declared, once: whoever declares again is held to the first."""
-        name = f"declared-{account}"
+    def _declared(self, account: str, facts: Facts) -> int:
+        """The samples that a base station declared, once: whoever declares again is held to the first.
+
+        The winner passes on what it was told, for a station may tell others something else, or later.
+        """
+        name, winner = f"declared-{account}", facts.record.winner
         if (noted := self.journal.noted(self.round_id, name)) is None:
-            signed, _ = self._take(account, "declaration", 0)
-            signed.verify(self.domain, account)
-            statement = signed.statement
-            if not isinstance(statement, DeclarationStatement) or statement.round_id != self.round_id:
-                raise WrongArtefact("its declaration is of another round")
-            noted = statement.samples
-            self.journal.note(self.round_id, name, str(noted))
+            if winner is None or facts.is_winner:
+                signed, samples = self._declaration(account, account, "declaration")
+                self._leave(f"declaration-{account}", signed, b"", self._owners(facts))
+            else:
+                try:
+                    _, samples = self._declaration(account, winner, f"declaration-{account}")
+                except (Missing, TooLarge, ViewError, WrongArtefact):
+                    _, samples = self._declaration(account, account, "declaration")
+            noted = str(samples)
+            self.journal.note(self.round_id, name, noted)
         return int(noted)
 
+    def _declaration(self, account: str, holder: str, name: str) -> tuple[Signed, int]:
+        signed, _ = self._take(holder, name, 0)
+        signed.verify(self.domain, account)
+        statement = signed.statement
+        if not isinstance(statement, DeclarationStatement) or statement.round_id != self.round_id:
+            raise WrongArtefact("its declaration is of another round")
+        return signed, statement.samples
+
     # ── judging ──
+
+    def order(self, facts: Facts) -> Order:
+        """The winner's order, which must be for the labels that owners have bid for."""
+        order, selected = super().order(facts), facts.record.selected
+        if selected is not None and order.targets != (wanted := self.view(selected, facts).targets):
+            raise ViewError(f"the order is for the labels {shown(order.targets)}, the proposal for {shown(wanted)}")
+        return order
 
     def judge(self, order: Order, digest: str, facts: Facts) -> Judged:
         """How a model of the winner's does on this owner's test data.
@@ -271,7 +294,8 @@ class Owner(Member):
             StoreError: it cannot be had.
             WorkError: it cannot be judged.
         """
-        return self._own_work().judge(order, self.store.get(digest, self.keys(), account=facts.record.winner))
+        model = self.store.get(digest, self.keys(), order.most_bytes, account=facts.record.winner)
+        return self._own_work().judge(order, model)
 
     def measured_points(self, facts: Facts) -> dict[str, int]:
         """The points that this owner finds right, by base station's account.

@@ -1,12 +1,15 @@
 """A round's document from the chain and what a member can open; no other member need be there."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import suppress
 
 from fl.market.client import Market
+from fl.market.events import Event
 from fl.members.acts import NotYet
 from fl.members.facts import Facts
 from fl.members.owner_acts import Owner
+from fl.members.work import WorkError
+from fl.record.books import balances_in
 from fl.record.document import Balances, GlobalRoundEntry, RoundDocument, Texts, TrainingEntry, document_of
 from fl.store.artefacts import from_chain
 from fl.store.errors import StoreError
@@ -15,10 +18,15 @@ from fl.store.errors import StoreError
 def training_entry(owner: Owner, facts: Facts) -> TrainingEntry | None:
     """The training of a round as an owner finds it: every global model judged by its own test data.
 
-    Raises:
-        StoreError: a model cannot be had.
-        WorkError: one cannot be judged.
+    Returns:
+        None where nothing was reported, or a model of it cannot be had or judged.
     """
+    with suppress(StoreError, WorkError, NotYet):
+        return _training_entry(owner, facts)
+    return None
+
+
+def _training_entry(owner: Owner, facts: Facts) -> TrainingEntry | None:
     record = facts.record
     if record.result is None or record.selected is None:
         return None
@@ -60,12 +68,7 @@ def texts_of(owner: Owner, facts: Facts) -> list[Texts]:
 
 
 def document(
-    owner: Owner,
-    facts: Facts,
-    market: Market,
-    before: Mapping[str, int],
-    texts: list[Texts],
-    after: Mapping[str, int] | None = None,
+    owner: Owner, facts: Facts, market: Market, events: Sequence[Event], texts: Sequence[Texts]
 ) -> RoundDocument:
     """A finished round as one document.
 
@@ -73,9 +76,8 @@ def document(
         owner: opens and judges.
         facts: of its end.
         market: where it was played.
-        before: wei of each account, free and locked, once it had joined.
+        events: all logs of the round, in the order of the chain.
         texts: of each proposal, as far as they are known.
-        after: the same once it was settled and had claimed its lot; None: as it has now.
     """
     return document_of(
         facts.chain_id,
@@ -83,9 +85,6 @@ def document(
         facts.record,
         texts,
         training_entry(owner, facts),
-        {
-            account: Balances(wei, market.balance_of(account) if after is None else after[account])
-            for account, wei in before.items()
-        },
-        market.transactions(market.events(facts.round_id)),
+        {account: Balances(*wei) for account, wei in balances_in(market.events(), facts.round_id).items()},
+        market.transactions(events),
     )

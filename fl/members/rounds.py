@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from fl.market.bids import commitment_of, pack_bids
+from eth_utils import keccak
+
+from fl.market.bids import SealedBid
 from fl.market.terms import Role, Status
 from fl.members.facts import Facts
 from fl.members.steps import (
@@ -24,6 +26,7 @@ from fl.members.steps import (
     Stuck,
     Wait,
 )
+from fl.record.history import RoundRecord
 
 Notes: TypeAlias = Mapping[str, Any]
 """What the member's journal says of this round, by name (`fl.members.journal`)."""
@@ -78,20 +81,30 @@ def _reveal(facts: Facts, notes: Notes) -> Step:
     waiting = Wait(deadlines.reveal, "the others have not revealed yet")
     if me is None or not me.committed or me.words is not None or facts.is_claimant:
         return waiting
-    if "bid" not in notes:
-        return Stuck("the journal does not have the sealed bid: put back the one it was noted in, or lose the bond")
-    bid = notes["bid"]
-    words, salt = pack_bids(bid["bids"]), bytes.fromhex(bid["salt"])
-    sealed = commitment_of(facts.chain_id, facts.contract, facts.round_id, facts.account, words, salt)
-    if sealed != me.commitment:
-        return Stuck(
-            "the journal has another bid than the one sealed on chain: put back the right one, or lose the bond"
-        )
+    if sealed_bid(facts, notes) is None:
+        return Stuck("the journal does not have the bid sealed on chain: put back the right one, or lose the bond")
     # A draw that is undone may name another claimant; whoever has revealed by then has shown its bids for nothing.
     halfway = (facts.record.drawn_at + deadlines.reveal) // 2
     if facts.final < facts.record.drawn_at and facts.now < halfway:
         return Wait(halfway, "the draw is not final yet")
     return Reveal()
+
+
+def bid_name(record: RoundRecord) -> str:
+    """What the journal calls the bids for these models in this order; for other models there are others."""
+    models = b"".join(model.owners_digest + model.stations_digest for model in record.models)
+    return f"bid-{keccak(models).hex()[:16]}"
+
+
+def sealed_bid(facts: Facts, notes: Notes) -> SealedBid | None:
+    """The bids that the member has sealed on chain; None: they are not in its journal, or it has sealed none."""
+    for name, bid in notes.items():
+        if name.startswith("bid-"):
+            sealed = SealedBid(tuple(bid["bids"]), bytes.fromhex(bid["salt"]))
+            commitment = sealed.commitment(facts.chain_id, facts.contract, facts.round_id, facts.account)
+            if facts.me is not None and commitment == facts.me.commitment:
+                return sealed
+    return None
 
 
 def after_training(facts: Facts, conduct: Conduct) -> Step:

@@ -11,6 +11,8 @@ from fl.members import steps
 from fl.members.acts import Member, NotYet
 from fl.members.facts import Chronicle, Facts
 from fl.members.steps import Done, Step, Stuck, Wait
+from fl.members.work import WorkError
+from fl.yaml_file import ConfigurationError
 
 log = logging.getLogger("hcfl")
 
@@ -49,6 +51,7 @@ class Runner:
     Attributes:
         member: with its account, journal and store.
         chronicle: reads the chain.
+        tend: looks after transactions that are on their way, which an earlier process may have left.
         alert: told once about each thing that people have to know in time.
         margin: seconds before a deadline from which on a step that is not done is one of them.
         pause: seconds between two looks while there is nothing to do.
@@ -57,6 +60,7 @@ class Runner:
 
     member: Member
     chronicle: Chronicle
+    tend: Callable[[], object]
     alert: Callable[[str], None]
     margin: int = 60
     pause: float = 1.0
@@ -93,6 +97,7 @@ class Runner:
 
     def _look(self) -> Facts | None:
         try:
+            self.tend()  # first, so that what it finds done is in the facts
             return self.chronicle.facts(self.member.address)
         except Never:
             raise
@@ -111,7 +116,7 @@ class Runner:
             if self._refused[step] >= OFTEN:
                 self._tell(f"{self.member.name} was refused {OFTEN} times: {error}")
             self._postponed(step, facts, error)
-        except ByHand as error:
+        except (ByHand, WorkError, ConfigurationError) as error:
             self._tell(f"{self.member.name}: {error}")
             self._postponed(step, facts, error)
         except Fault as error:  # the node or the store, for the time being

@@ -19,6 +19,16 @@ def next_step(facts: Facts, notes: Notes, conduct: Conduct) -> Step:
             return settled(facts, conduct)
 
 
+def last_call(facts: Facts, conduct: Conduct) -> int:
+    """From when on the base station records what is left: attendance earns the reward, with or without a model.
+
+    Returns:
+        Unix time.
+    """
+    recorded = 0 if facts.me is None else len(facts.me.updates)
+    return facts.deadlines.train - conduct.reserve * (facts.global_rounds - recorded)
+
+
 def _train(facts: Facts, notes: Notes, conduct: Conduct) -> Step:
     deadlines, me = facts.deadlines, facts.me
     if facts.unsettled and me in facts.unsettled:
@@ -26,11 +36,9 @@ def _train(facts: Facts, notes: Notes, conduct: Conduct) -> Step:
     if me is None or me not in facts.recorders or facts.now >= deadlines.train:
         return overdue(facts) or Wait(deadlines.report, "the winner trains")
     number = len(me.updates)
-    left = facts.global_rounds - number
-    if left == 0:
+    if number == facts.global_rounds:
         return Wait(deadlines.report, "every global round is recorded")
-    # What is left to record must be recorded by then: attendance earns the reward, with or without a model.
-    last = deadlines.train - conduct.reserve * left
+    last = last_call(facts, conduct)
     if facts.now >= last:
         return Train(number) if f"update-{number}" in notes else Attend(number)
     if f"update-{number}" in notes:

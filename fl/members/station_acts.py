@@ -14,7 +14,7 @@ from fl.members.steps import Step
 from fl.members.work import StationWork, WorkError
 from fl.store import mailbox
 from fl.store.artefacts import digest_of, from_chain, to_chain
-from fl.store.errors import StoreError, ViewError
+from fl.store.errors import StoreError, TooLarge, ViewError, one_line
 from fl.store.signed import (
     DeclarationStatement,
     UpdateStatement,
@@ -89,13 +89,14 @@ class BaseStation(Member):
         try:
             order = self.order(facts)
             samples = self._own_work().samples(order, stations_of(facts)[self.address])
-        except (ViewError, WorkError) as error:
-            self.journal.note(self.round_id, "order", {"refused": str(error)})
-            self.did(f"cannot follow the winner's order, and records attendance only: {error}")
+        except (ViewError, TooLarge, WorkError) as error:
+            reason = one_line(error)
+            self.journal.note(self.round_id, "order", {"refused": reason})
+            self.did(f"cannot follow the winner's order, and records attendance only: {reason}")
             return
         self.journal.note(self.round_id, "samples", samples)
-        readers = self._cards(each.account for each in facts.committed_owners)
-        self._leave("declaration", DeclarationStatement(self.round_id, samples), b"", readers)
+        declared = self._sign(DeclarationStatement(self.round_id, samples))
+        self._leave("declaration", declared, b"", self._owners(facts))
         self.journal.note(self.round_id, "order", {"order": order.to_bytes().hex()})
 
     def _train(self, number: int, facts: Facts) -> None:
@@ -119,7 +120,7 @@ class BaseStation(Member):
             return from_chain(NO_UPDATE)
         samples = self.journal.noted(self.round_id, "samples")
         signed = self._sign(UpdateStatement(self.round_id, number, digest_of(data), samples))
-        return self.store.put(data, self._cards(each.account for each in facts.committed_owners), signed)
+        return self.store.put(data, self._owners(facts), signed)
 
     def _own_work(self) -> StationWork:
         if self.work is None:

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
 from fl.faults import Fault
 from fl.market.events import Transaction
-from fl.market.terms import Role, Status
+from fl.market.terms import Deadlines, Role, Status
 from fl.record.history import MemberRecord, RoundRecord, Settled
 from fl.store.texts import OwnersView, StationsView
 
@@ -139,6 +139,7 @@ class RoundDocument:
         theta_range: what θ was drawn from, 1/10,000.
         theta_numerator: θ · 2^64; 0 where it was not drawn.
         claimant: account; None where nothing was drawn.
+        deadlines: Unix times at which the phases close.
         threshold: a verdict needs more than this part of the electors, 1/10,000.
         tolerance: a measured accuracy may be so much below the claimed one, 1/10,000.
         policy: the owners', "equal" or "capability".
@@ -159,6 +160,7 @@ class RoundDocument:
     caps: Caps
     bond: int
     contribution_stake: int
+    deadlines: Deadlines
     threshold: int
     tolerance: int
     policy: str
@@ -203,7 +205,7 @@ def document_of(
     record: RoundRecord,
     texts: Sequence[Texts],
     training: TrainingEntry | None,
-    balances: Mapping[str, Balances],
+    balances: Mapping[str, Balances] | None,
     transactions: Sequence[Transaction],
 ) -> RoundDocument:
     """The document of a finished round.
@@ -214,13 +216,15 @@ def document_of(
         record: what the chain's logs say.
         texts: what each proposal told the two sides.
         training: None where nothing was trained.
-        balances: by account.
+        balances: by account; None: they are not known either, and count from 0.
         transactions: of the round.
 
     Raises:
         KeyError: the round is not over.
     """
     terms, stations = record.terms, record.side(Role.BASE_STATION)
+    if balances is None:
+        balances = {each.account: Balances(0, each.change) for each in record.members.values()}
     return RoundDocument(
         format=FORMAT,
         chain_id=chain_id,
@@ -232,6 +236,7 @@ def document_of(
         caps=Caps(terms.max_owner_bid, terms.max_station_bid),
         bond=terms.bond,
         contribution_stake=terms.contribution_stake,
+        deadlines=terms.deadlines,
         threshold=terms.threshold_bps,
         tolerance=terms.tolerance_bps,
         policy=terms.owner_policy.name.lower(),
@@ -270,14 +275,23 @@ def _models(record: RoundRecord, texts: Sequence[Texts]) -> tuple[ModelEntry, ..
             targets=() if owners is None else owners.targets,
             global_rounds=model.global_rounds,
             initial_digest=None if theirs is None else theirs.initial_model,
-            claimed_accuracy=None if owners is None else owners.claimed_accuracy_bps / 10_000,
+            claimed_accuracy=_claimed(record, number, owners),
             value=value,
             cost=cost,
             # Nothing is opened in a round that cannot be held.
             margin=((stations - 1) * value - stations * cost) // max(1, stations - 1),
         )
-        for model, (owners, theirs), value, cost in zip(record.models, texts, *record.sums(), strict=True)
+        for number, (model, (owners, theirs), value, cost) in enumerate(
+            zip(record.models, texts, *record.sums(), strict=True)
+        )
     )
+
+
+def _claimed(record: RoundRecord, model: int, owners: OwnersView | None) -> float | None:
+    """As its text says, or as the winner's report has opened it."""
+    if record.result is not None and model == record.selected:
+        return record.result[1] / 10_000
+    return None if owners is None else owners.claimed_accuracy_bps / 10_000
 
 
 def _member(record: RoundRecord, member: MemberRecord, balances: Balances) -> MemberEntry:

@@ -34,6 +34,11 @@ class Settled:
     forfeited: int
     bonus: int
 
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> "Settled":
+        """From the log's values."""
+        return cls(*(values[key] for key in ("share", "tax", "slashed", "reward", "forfeited", "bonus")))
+
     @property
     def payment(self) -> int:
         """What it took or, negative, gave."""
@@ -68,6 +73,11 @@ class MemberRecord:
     listed: int | None = None
     settled: Settled | None = None
     lot: int = 0
+
+    @property
+    def change(self) -> int:
+        """Wei that the round has made it richer so far."""
+        return self.lot - (0 if self.settled is None else self.settled.payment)
 
     def bids(self, models: int) -> list[int] | None:
         """Gwei for each model; None if it never revealed."""
@@ -250,8 +260,7 @@ def _apply(record: RoundRecord, name: str, v: Mapping[str, Any]) -> None:
         case "Voted":
             record.votes.append(Vote(v["elector"], v["measuredAccuracyBps"], bool(v["upholdContributions"])))
         case "MemberSettled":
-            amounts = (v[key] for key in ("share", "tax", "slashed", "reward", "forfeited", "bonus"))
-            members[v["member"]].settled = Settled(*amounts)
+            members[v["member"]].settled = Settled.of(v)
         case "LotClaimed":
             members[v["claimant"]].lot += v["amount"]
         case _:

@@ -1,6 +1,6 @@
 """What the store refuses, each with a text of one line that says what to do."""
 
-from fl.faults import Fault
+from fl.faults import Fault, line_of
 
 
 class StoreError(Fault):
@@ -29,6 +29,12 @@ class Unreachable(StoreError):
 
 class ViewError(StoreError):
     """A text, key card, statement or sealed file that is not what it claims to be. Its sender has to mend it."""
+
+
+def one_line(error: Exception, most: int = 300) -> str:
+    """What is wrong with something that somebody else sent: they may have written part of it."""
+    text = line_of(error)
+    return text if len(text) <= most else f"{text[:most]}…"
 
 
 def shown(value: object, most: int = 60) -> str:

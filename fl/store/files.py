@@ -110,9 +110,9 @@ class Files:
             Refused: it cannot be read.
             Unreachable: the store did not answer.
         """
-        place = self._folder(folder)
+        place, failed = self._folder(folder), f"{folder or 'what there is'} cannot be listed in {self.address}"
         try:
-            return self._trying(f"{folder} cannot be listed in {self.address}", lambda: self._names(folder, place))
+            return self._trying(failed, lambda: self._names(folder, place))
         except Missing:
             return []
 
@@ -134,9 +134,9 @@ class Files:
             Refused: it cannot be removed.
             Unreachable: the store did not answer.
         """
-        place = self._folder(folder)
+        place, failed = self._folder(folder), f"{folder or 'what is unfinished'} cannot be cleared in {self.address}"
         with suppress(Missing):
-            self._trying(f"{folder} cannot be cleared in {self.address}", lambda: self._remove_unfinished(place))
+            self._trying(failed, lambda: self._remove_unfinished(place))
 
     # ── one try ──
 

@@ -1,51 +1,22 @@
-"""What members leave for each other under names that their readers know, and their key cards.
+"""What members leave for each other under names that their readers know.
 
-    <account>/card                                  its key card
     <account>/texts/<digest>                        a text of a proposal, by its digest on chain
     <account>/rounds/<contract>/<round>/<name>      what belongs to a round: order, declaration, aggregation-<g>
 
-A member writes under its own account only. Nothing here is trusted: cards are signed, texts are held against the
-digests on chain.
+A member writes under its own account only. Nothing here is trusted: what is left for a round is signed, texts are held
+against the digests on chain.
 """
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from fl.store import keys, texts
+from fl.store import texts
 from fl.store.errors import Missing, TooLarge, ViewError
 from fl.store.files import Files
 from fl.store.keys import EncryptionKey, KeyCard
 from fl.store.sealed import most_sealed, open_sealed, seal
 
 _V = TypeVar("_V")
-
-
-def publish(files: Files, card: KeyCard) -> None:
-    """Leave one's key card for the others.
-
-    Raises:
-        ViewError: the account did not sign it.
-    """
-    card.verify()
-    files.write(_card_place(card.account), card.to_bytes())
-
-
-def card_of(files: Files, account: str) -> KeyCard:
-    """A member's key card, checked.
-
-    Raises:
-        ViewError: there is none, or it is not the member's.
-        Unreachable: the store did not answer.
-    """
-    try:
-        card = KeyCard.from_bytes(files.read(_card_place(account), keys.MOST_BYTES))
-    except Missing:
-        raise ViewError(f"{account} has published no encryption key: it cannot be sent anything") from None
-    except (TooLarge, ViewError) as error:
-        raise ViewError(f"the key card of {account} is refused: {error}") from error
-    if card.account != account:
-        raise ViewError(f"the key card of {account} names {card.account}")
-    return card
 
 
 def send(files: Files, account: str, digest: bytes, text: bytes, cards: Sequence[KeyCard]) -> None:
@@ -125,10 +96,6 @@ def take(files: Files, account: str, place: str, own: Sequence[EncryptionKey], m
         Unreachable: the store did not answer.
     """
     return open_sealed(files.read(f"{account}/{place}", most_sealed(most)), own, most)
-
-
-def _card_place(account: str) -> str:
-    return f"{account}/card"
 
 
 def _text_place(digest: bytes) -> str:

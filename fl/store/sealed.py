@@ -27,7 +27,7 @@ _VERSION = 1
 _KEY, _NONCE, _TAG, _SIZE = 32, 12, 16, 8
 _WRAP = 65 + 16 + 16 + _KEY  # ephemeral point, nonce, tag, key
 _LEAST = 4096
-"""Every text of a proposal is padded to the same."""
+"""Bytes that data are padded to: so texts of proposals all have one size."""
 
 
 def seal(data: bytes, cards: Sequence[KeyCard]) -> bytes:

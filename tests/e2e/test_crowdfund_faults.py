@@ -1,6 +1,7 @@
 """What `ape run crowdfund_round` makes of wrong options, full disks and nodes that are not there or die."""
 
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -115,20 +116,22 @@ def test_out__not_to_be_written_to__one_line(mount: Mount, tmp_path: Path, too_e
 def test_out__file_where_a_folder_goes__one_line(tmp_path: Path, too_early: dict[str, str]) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    (out / "artefacts").write_text("mine", encoding="utf-8")
-    assert_nothing_started(run("--out", str(out), env=too_early), str(out), "artefacts")
-    assert (out / "artefacts").read_text(encoding="utf-8") == "mine"
+    (out / "store").write_text("mine", encoding="utf-8")
+    assert_nothing_started(run("--out", str(out), env=too_early), str(out), "store")
+    assert (out / "store").read_text(encoding="utf-8") == "mine"
 
 
 def test_disk__full__one_line_and_what_is_left(mount: Mount, tmp_path: Path) -> None:
     """A full disk or, for who may not mount one, files that may not grow."""
     if (disk := mount(200_000)) is not None:
-        out, reason, before = disk / "round", "No space left on device", None
+        out, before = disk / "round", None
     else:
-        out, reason = tmp_path / "out", "File too large"
+        out = tmp_path / "out"
         before = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (30_000, 30_000))
     done = run("--out", str(out), *SMALL, before=before)
-    assert_one_line(done, reason, f"what there is of the round is in {out}")
+    assert_one_line(done, f"what there is of the round is in {out}")
+    # What is full first is a journal, of which SQLite tells, or the store.
+    assert re.search("No space left on device|disk is full|disk I/O error|File too large", done.stderr)
     assert "averaged" not in done.stdout, "the disk was full while it trained"
     assert not (out / "round.json").exists(), "half a document would pass for a finished round"
 

@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import sqlite3
 import subprocess
 import termios
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from fl.market.merkle import updates_root
 from fl.record.document import from_json, to_json
 from fl.store.artefacts import ArtefactStore
 from fl.store.files import Files
+from fl.store.keys import EncryptionKey
 from tests.support.crowdfund_round import ROOT, SMALL, command, play, read, run
 
 
@@ -65,6 +67,14 @@ def test_default__round_json__agrees_with_the_reference(default_round: Played) -
     assert to_json(from_json(document)) == document
 
 
+def test_default__report__lies_where_it_says_and_agrees_with_the_reference(default_round: Played) -> None:
+    path = default_round.folder / "report.html"
+    assert f"Report: {path}" in default_round.shown, "in one piece"
+    page = path.read_text(encoding="utf-8")
+    assert "All amounts of 8 members agree with the reference to the wei." in page
+    assert f"python -m analysis.check_round {default_round.folder / 'round.json'}" in page
+
+
 def test_default__one_amount_changed__is_found(default_round: Played) -> None:
     document = default_round.document
     changed = json.loads(json.dumps(document))
@@ -83,11 +93,14 @@ def test_default__model__reaches_its_claim(default_round: Played) -> None:
 
 def test_default__artefacts__are_those_on_chain(default_round: Played) -> None:
     folder, document = default_round.folder, default_round.document
-    store = ArtefactStore(Files(folder / "artefacts"))
+    winner = document["models"][document["selected"]]["proposer"]
+    store = ArtefactStore(Files(folder / "store"), winner)
+    with sqlite3.connect(folder / "journals" / "owner-1.sqlite") as journal:
+        keys = [EncryptionKey(secret) for (secret,) in journal.execute("SELECT secret FROM keys")]
     for each in document["training"]["global_rounds"]:
-        assert store.get(each["global_digest"])
+        assert store.get(each["global_digest"], keys)
         assert each["updates_root"] != "0x" + updates_root([]).hex()
-    assert store.get(document["training"]["result_digest"])
+    assert store.get(document["training"]["result_digest"], keys)
     initial = document["models"][document["selected"]]["initial_digest"]
     assert initial == document["training"]["initial_digest"], "training begins with the model that was proposed"
 
@@ -99,7 +112,7 @@ def test_default__every_call__was_a_real_transaction_within_the_gas_cap(
     calls = {tx["call"] for tx in document["transactions"]}
     expected = (
         "createRound join propose commitBid drawClaimant revealBid selectModel recordUpdate recordGlobalRound "
-        "reportContributions reportResult vote settleMany claimLot"
+        "reportContributions reportResult vote settle claimLot"
     )
     assert calls == set(expected.split())
     assert all(21_000 < tx["gas_used"] <= 2**24 for tx in document["transactions"])
@@ -121,7 +134,9 @@ def test_default__claimant__stands_aside_and_has_the_lot(default_round: Played) 
 def test_same_seed__again__same_training_and_same_money(default_round: Played, tmp_path: Path) -> None:
     """All but hashes, times, and the gas that a salt's zeros save."""
     again = play(tmp_path / "again", "--seed", "1")
-    first, second = ({**document, "transactions": None} for document in (default_round.document, again))
+    first, second = (
+        {**document, "transactions": None, "deadlines": None} for document in (default_round.document, again)
+    )
     assert first == second
 
 
@@ -155,8 +170,8 @@ def test_default__no_color__no_colour_nor_bold(default_round: Played) -> None:
 
 def test_default__60_columns__no_line_is_wider_and_no_word_is_cut(default_round: Played) -> None:
     lines = re.split("[\r\n]", CONTROL.sub("", default_round.shown))
-    assert [line for line in lines if len(line.rstrip()) > 60 and "Written: " not in line] == []
-    assert "…" not in default_round.shown.replace("Setting the stage", "")
+    assert [line for line in lines if len(line.rstrip()) > 60 and not re.match("Written: |Report: ", line)] == []
+    assert [line for line in lines if "…" in line] == []
     assert f"contract        {default_round.document['contract']}" in default_round.shown, "in one piece"
     assert f"Written: {default_round.folder / 'round.json'}," in default_round.shown, "in one piece"
 

@@ -11,9 +11,10 @@ from threading import Lock
 
 import click
 
+from analysis.devnode.sources import refusal
 from tests.mutation.mutants import Mutant, MutantError, read_mutants
-from tests.mutation.report import REQUIRED, fingerprint, read, score, write
-from tests.mutation.workshop import ROOT, Verdict, Workshop, last_commit
+from tests.mutation.report import REQUIRED, code, fingerprint, read, score, write
+from tests.mutation.workshop import CONTRACT, ROOT, Verdict, Workshop, last_commit
 
 AMOUNTS = ("/ClarkeTax.sol", "/Settlement.sol", "/Lanes.sol", "/Escrow.sol", "/HCFL.sol")
 
@@ -32,6 +33,17 @@ def importance(mutant: Mutant) -> tuple[bool, int]:
     """
     place = next((i for i, name in enumerate(AMOUNTS) if mutant.file.endswith(name)), len(AMOUNTS))
     return bool(mutant.survives), place
+
+
+def fault_of(mutant: Mutant) -> str | None:
+    """Why a mutant of the checkout says nothing about the tests, None if it may."""
+    try:
+        changed = mutant.changed(ROOT)
+    except MutantError as error:
+        return str(error)
+    if code(changed) == code((ROOT / mutant.file).read_text(encoding="utf-8")):
+        return "it changes nothing"
+    return refusal(CONTRACT, {mutant.file: changed})
 
 
 def check(
@@ -77,7 +89,7 @@ def check(
 @click.command()
 @click.option("--jobs", type=click.IntRange(1), default=2, show_default=True, help="Mutants at a time.")
 @click.option("--only", metavar="PATTERN", help="Those whose file or description matches; writes no results.")
-@click.option("--list", "list_", is_flag=True, help="List the mutants, and check that each can be made.")
+@click.option("--list", "list_", is_flag=True, help="List them, and say which can tell nothing about the tests.")
 @click.option("--baseline/--no-baseline", default=True, help="First run all tests without a change.")
 @click.option("--again", is_flag=True, help="Also try those that an earlier run caught on the same contracts.")
 def main(jobs: int, only: str | None, list_: bool, baseline: bool, again: bool) -> None:
@@ -90,12 +102,16 @@ def main(jobs: int, only: str | None, list_: bool, baseline: bool, again: bool) 
         mutants = select(read_mutants(), only)
         if not mutants:
             raise MutantError(f"no mutant matches {only}")
+        if list_:
+            with ThreadPoolExecutor(jobs) as pool:
+                faults = list(pool.map(fault_of, mutants))
+            for mutant, fault in zip(mutants, faults, strict=True):
+                click.echo(f"{mutant.file}: {mutant.why}" + (f": {fault}" if fault else ""))
+            if any(faults):
+                raise MutantError(f"{len(faults) - faults.count(None)} of {len(faults)} say nothing; mend the lists")
+            return
         for mutant in mutants:
             mutant.changed(ROOT)
-            if list_:
-                click.echo(f"{mutant.file}: {mutant.why}")
-        if list_:
-            return
         # Not under `.cache`: ape takes nothing there for a contract.
         with TemporaryDirectory(prefix="hcfl-mutation-", ignore_cleanup_errors=True) as scratch:
             sources = Path(scratch) / "commit"

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.mutation.__main__ import fault_of
 from tests.mutation.mutants import Mutant, read_mutants
 from tests.mutation.report import code, fingerprint, read, score, write
 from tests.mutation.workshop import ROOT, Verdict, last_commit
@@ -60,6 +61,23 @@ def test_mutants__every_one_listed__can_be_made() -> None:
     assert len(mutants) > 30
     for mutant in mutants:
         assert mutant.changed(ROOT) != (ROOT / mutant.file).read_text(encoding="utf-8")
+
+
+SENDS = "if (!sent) revert TransferFailed(to, amount);"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (SENDS, "sent;", None),
+        (SENDS, "seen;", "DeclarationError"),
+        (SENDS, f"{SENDS} // or so", "changes nothing"),
+        ("if (unheard of)", "", "0 times"),
+    ],
+)
+def test_fault_of__mutant__says_whether_it_can_tell_anything(old: str, new: str, said: str | None) -> None:
+    fault = fault_of(Mutant("contracts/Escrow.sol", old, new, "", ()))
+    assert fault is None if said is None else said in (fault or "")
 
 
 def test_last_commit__copy__has_the_sources(tmp_path: Path) -> None:

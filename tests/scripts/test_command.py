@@ -13,7 +13,7 @@ from fl.crowdfunding.settings import SettingsError
 from fl.market.refusals import MarketError
 from fl.store.errors import Missing, ViewError
 from fl.training.errors import DataError
-from scripts import bench_gas, bench_throughput, crowdfund_round
+from scripts import bench_gas, bench_throughput, create_round, crowdfund_round, deploy, membership, status
 from scripts._command import Command
 
 
@@ -61,4 +61,7 @@ def test_command__fault_of_ours__is_not_hidden() -> None:
 
 
 def test_commands__all__end_so() -> None:
-    assert {type(script.cli) for script in (bench_gas, bench_throughput, crowdfund_round)} == {Command}
+    assert {
+        type(script.cli)
+        for script in (bench_gas, bench_throughput, create_round, crowdfund_round, deploy, membership, status)
+    } == {Command}

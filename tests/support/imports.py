@@ -75,26 +75,27 @@ class Sources:
         """Those in a package, or the module of this name."""
         return [name for name in self.trees if lies_in(name, place)]
 
-    def path(self, start: str, end: str) -> list[str]:
+    def path(self, start: str, end: str, but: Collection[str] = ()) -> list[str]:
         """The shortest way by which something in `start` imports something in `end`, over any modules between.
 
         Args:
             start: a module or a package.
             end: the same, or a library.
+            but: modules that no way leads over.
 
         Returns:
             Dotted names, from the one in `start` to the one in `end`; empty where there is no way.
         """
-        return next((way for way in self._ways([start]) if lies_in(way[-1], end)), [])
+        return next((way for way in self._ways([start], but) if lies_in(way[-1], end)), [])
 
     def reached(self, starts: Collection[str]) -> frozenset[str]:
         """All that some modules or packages import, over any modules between, and they themselves."""
         return frozenset(way[-1] for way in self._ways(starts))
 
-    def _ways(self, starts: Collection[str]) -> Iterator[list[str]]:
+    def _ways(self, starts: Collection[str], but: Collection[str] = ()) -> Iterator[list[str]]:
         """The shortest way to each module and library that is reached, the shortest first."""
-        ways = deque([name] for start in starts for name in self.modules(start))
-        seen = {way[0] for way in ways}
+        ways = deque([name] for start in starts for name in self.modules(start) if name not in but)
+        seen = {way[0] for way in ways}.union(but)
         while ways:
             way = ways.popleft()
             yield way
@@ -125,6 +126,22 @@ class Sources:
             return [edges[one][other] for other, one in pairwise(backwards)]
         return []
 
+    def methods_calling(self, module: str, name: str, called: str) -> set[str]:
+        """The methods of a class that call another of its own, such as `self._send(...)`.
+
+        Args:
+            module: where the class is.
+            name: of the class.
+            called: of the method.
+        """
+        (found,) = (node for node in self.trees[module].body if isinstance(node, ast.ClassDef) and node.name == name)
+        methods = [node for node in found.body if isinstance(node, ast.FunctionDef) and node.name != called]
+        return {method.name for method in methods if called in {name for name, _ in _attributes(method)}}
+
+    def attributes(self, module: str) -> Iterator[tuple[str, int]]:
+        """The attributes that a module reads of anything but a text, with their lines."""
+        return _attributes(self.trees[module])
+
     def without_use(self, product: str, users: Collection[str]) -> list[str]:
         """What a package defines at the top level of its modules and nobody in it or among the users names.
 
@@ -143,6 +160,12 @@ class Sources:
             for defined in _defined(self.trees[name])
             if defined not in used
         ]
+
+
+def _attributes(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and not isinstance(node.value, ast.Constant | ast.JoinedStr):
+            yield node.attr, node.lineno
 
 
 def _parents(name: str) -> list[str]:

@@ -38,10 +38,11 @@ class Stall(Fault):
 
 
 @dataclass(frozen=True)
-class Refuse(Fault):
-    """An HTTP status without an answer of JSON-RPC."""
+class Reply(Fault):
+    """An HTTP status and a body of the proxy's own."""
 
     status: int
+    body: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -169,8 +170,8 @@ def _handler_of(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
         disable_nagle_algorithm = True
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            request = json.loads(body)
+            asked = self.rfile.read(int(self.headers["Content-Length"]))
+            request = json.loads(asked)
             first = request[0] if isinstance(request, list) else request
             if proxy.ended:
                 self.close_connection = True
@@ -179,21 +180,21 @@ def _handler_of(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
                 case LoseRequest():
                     self.close_connection = True
                 case LoseAnswer():
-                    _ask(proxy.upstream, body)
+                    _ask(proxy.upstream, asked)
                     self.close_connection = True
-                case Refuse(status):
-                    self._answer(status, b"")
+                case Reply(status, body):
+                    self._answer(status, body)
                 case Say(answer):
                     self._answer(200, json.dumps({"jsonrpc": "2.0", "id": first["id"], **answer}).encode())
                 case Stall(seconds):
                     proxy.wait(seconds)
-                    self._pass_on(body)
+                    self._pass_on(asked)
                 case _:
-                    self._pass_on(body)
+                    self._pass_on(asked)
 
-        def _pass_on(self, body: bytes) -> None:
+        def _pass_on(self, asked: bytes) -> None:
             try:
-                answer = _ask(proxy.upstream, body)
+                answer = _ask(proxy.upstream, asked)
             except OSError:  # the node is gone, and so is who stands before it
                 self.close_connection = True
                 return

@@ -67,6 +67,26 @@ def test_path__over_modules_between__is_found_and_shown(plant: Plant) -> None:
     assert sources.path("codec", "chain") == []
 
 
+def test_path__but_over_some_modules__goes_round_them_or_is_none(plant: Plant) -> None:
+    sources = plant({"lib/user.py": "import lib.near", "lib/near.py": "import torch", "lib/torch_side.py": ""})
+    assert sources.path("lib", "torch", but=["lib.near"]) == []
+    assert sources.path("lib", "torch", but=["lib.torch_side"]) == ["lib.near", "torch"]
+
+
+SENDER = (
+    "class Market:\n def join(self):\n  return self._send()\n def seen(self):\n  return 1\n def _send(self):\n  pass"
+)
+
+
+def test_methods_calling__one_that_sends_and_one_that_reads__are_told_apart(plant: Plant) -> None:
+    assert plant({"lib/client.py": SENDER}).methods_calling("lib.client", "Market", "_send") == {"join"}
+
+
+def test_attributes__of_texts__are_none(plant: Plant) -> None:
+    text = "', '.join(a)\nf'{b}'.join(c)\nmarket.join(d)\nplay.market.settle"
+    assert set(plant({"lib/user.py": text}).attributes("lib.user")) == {("join", 3), ("market", 4), ("settle", 4)}
+
+
 def test_path__what_a_package_itself_imports__counts_for_its_modules_and_their_users(plant: Plant) -> None:
     sources = plant({"lib/__init__.py": "import torch", "lib/light.py": "", "app/user.py": "from lib.light import x"})
     assert sources.path("lib.light", "torch") == ["lib.light", "lib", "torch"]

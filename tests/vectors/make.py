@@ -13,7 +13,7 @@ from eth_utils import keccak
 
 from analysis.mechanism import draw
 from fl.market.bids import MAX_BID, commitment_of, pack_bids
-from fl.market.membership import Entry, tree_of
+from fl.market.membership import Entry, MembershipTree
 from fl.market.merkle import standard_leaf, updates_root
 from fl.market.terms import Deadlines, Policy, Role, RoundTerms
 from fl.members.aggregation import Aggregation
@@ -110,7 +110,7 @@ def membership() -> Vectors:
     vectors = []
     for size in (1, 2, 3, 5):
         entries = [Entry(each.address, Role(number % 2), 1 + number) for number, each in enumerate(ACCOUNTS[:size])]
-        tree = tree_of(entries)
+        tree = MembershipTree(tuple(entries))
         rows = [
             {
                 "account": entry.account,

@@ -6,6 +6,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -14,12 +15,14 @@ from rich.console import Console
 from analysis.benchmarks.training import peers, record, tables
 from analysis.benchmarks.training.compare import compare
 from analysis.benchmarks.training.fairness import UnfairError
+from analysis.benchmarks.training.gpu_day import gpu_day, subset
 from analysis.benchmarks.training.lineup import CONTENDERS, IDLE, LINEUPS, unable
 from analysis.benchmarks.training.measures import ROUNDS
 from analysis.benchmarks.training.paper_run import paper_run
 from analysis.benchmarks.training.record import Measured, Pass, Record, RecordError
 from analysis.benchmarks.training.trial import Trial, TrialError
 from analysis.benchmarks.training.workload import ON_CPU, ON_GPU, WORKLOADS
+from analysis.provenance import write_document
 from fl.training.errors import TrainingError
 from fl.training.model.runtime import pick_device
 
@@ -38,6 +41,8 @@ def main() -> None:
 @click.option("--passes", default=2, show_default=True, type=click.IntRange(1), help="How often each is run.")
 @click.option("--rounds", default=ROUNDS, show_default=True, type=click.IntRange(2), help="Global rounds of each run.")
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
+@click.option("--installed", is_flag=True, help="Of other libraries measure what this Python has; install nothing.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="File for each run as soon as it ended.")
 @click.option("--write", "how", flag_value="write", help="Record the result instead of the one there is.")
 @click.option("--add", "how", flag_value="add", help="Record the result behind the one there is.")
 def compare_command(
@@ -47,6 +52,8 @@ def compare_command(
     passes: int,
     rounds: int,
     device: str,
+    installed: bool,
+    out: Path | None,
     how: str | None,
 ) -> None:
     """Run every contender in fresh processes, in turn, and compare seconds per global round.
@@ -60,9 +67,19 @@ def compare_command(
         kind = pick_device(device).type
         machine, versions, sources = record.here(kind)
         measured: dict[str, Measured] = {}
+        ended: list[Trial] = []
+
+        def say(trial: Trial) -> None:
+            console.print(_line(trial), highlight=False)
+            ended.append(trial)
+            if out:
+                rows = [asdict(each) for each in ended]
+                head = {"command": _command(), **sources, "machine": machine, "versions": versions}
+                write_document(out, {**head, "trials": rows})
+
         for name in workloads or (ON_GPU if kind == "cuda" else ON_CPU):
             console.rule(f"{name}: {WORKLOADS[name].title}", align="left")
-            able = _able(console, names or LINEUPS.get(name, IDLE), kind)
+            able = _able(console, names or LINEUPS.get(name, IDLE), kind, installed)
             measured[name] = compare(
                 WORKLOADS[name],
                 able,
@@ -70,8 +87,9 @@ def compare_command(
                 data_dir=data_dir,
                 passes=passes,
                 rounds=rounds,
-                say=lambda trial: console.print(_line(trial), highlight=False),
+                say=say,
                 provenance=lambda trials: Pass(_command(), trials=tuple(trials), **sources),
+                installed=installed,
             )
         result = Record(kind, machine, versions, measured)
         path = record.path_of(kind)
@@ -89,14 +107,14 @@ def compare_command(
         sys.exit(1)
 
 
-def _able(console: Console, names: Sequence[str], device: str) -> list[str]:
+def _able(console: Console, names: Sequence[str], device: str, installed: bool) -> list[str]:
     able = []
     for name in names:
-        if reason := unable(CONTENDERS[name], device):
+        if reason := unable(CONTENDERS[name], device, installed):
             console.print(f"{CONTENDERS[name].title}: not measured: {reason}", highlight=False)
         else:
             able.append(name)
-    if any(CONTENDERS[name].peer for name in able):
+    if not installed and any(CONTENDERS[name].library for name in able):
         peers.set_up()
     return able
 
@@ -111,7 +129,8 @@ def _command() -> str:
     return shlex.join(["python", "-m", "analysis.benchmarks.training", *sys.argv[1:]])
 
 
-main.add_command(paper_run)
+for _command_of in (paper_run, gpu_day, subset):
+    main.add_command(_command_of)
 
 if __name__ == "__main__":
     main(prog_name="python -m analysis.benchmarks.training")

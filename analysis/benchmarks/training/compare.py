@@ -25,6 +25,7 @@ def compare(
     rounds: int,
     say: Callable[[Trial], None],
     provenance: Callable[[Sequence[Trial]], Pass],
+    installed: bool = False,
 ) -> Measured:
     """Run every contender in each pass, in turn from the first to the last and from the last to the first.
 
@@ -39,6 +40,7 @@ def compare(
         rounds: global rounds of each run.
         say: hears of each run.
         provenance: makes a pass of its trials.
+        installed: see `trial.run`.
 
     Raises:
         DataError: the data set cannot be had.
@@ -55,7 +57,7 @@ def compare(
         for number in range(passes):
             trials: list[Trial] = []
             for name in in_turn(contenders, number):
-                trial, state = run(CONTENDERS[name], data, rounds, device)
+                trial, state = run(CONTENDERS[name], data, rounds, device, installed)
                 if CONTENDERS[name].module != FLOOR:
                     trial = replace(trial, accuracy=evaluate(module, state, test).accuracy)
                 trials.append(trial)

@@ -170,11 +170,12 @@ class Variant:
     graphs: bool = False
 
 
+PLAIN, ENGINE, COMPILED = "plain: as usually written", "the engine's", "compiled"
 VARIANTS = (
-    Variant("plain: as usually written", plain, usual=True),
-    Variant("the engine's", one_by_one),
+    Variant(PLAIN, plain, usual=True),
+    Variant(ENGINE, one_by_one),
     Variant("the engine's, bf16", one_by_one, precision="bfloat16"),
-    Variant("compiled", compiled, usual=True),
+    Variant(COMPILED, compiled, usual=True),
     Variant("stacked clients", stacked, usual=True),
     Variant("CUDA graphs", one_by_one, graphs=True),
     Variant("CUDA graphs, bf16", one_by_one, precision="bfloat16", graphs=True),
@@ -239,16 +240,22 @@ def _wait(device: torch.device) -> None:
 @click.option("--batch", default=50, show_default=True, type=click.IntRange(1), help="Images in one step.")
 @click.option("--clients", default=10, show_default=True, type=click.IntRange(1))
 @click.option("--rounds", default=30, show_default=True, type=click.IntRange(1), help="A step of every client each.")
+@click.option(
+    "--variant", "names", multiple=True, type=click.Choice([each.name for each in VARIANTS]), help="Default: all."
+)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="File for the figures.")
-def main(device: str, model: str, batch: int, clients: int, rounds: int, out: Path | None) -> None:
+def main(
+    device: str, model: str, batch: int, clients: int, rounds: int, names: tuple[str, ...], out: Path | None
+) -> None:
     """Time of a client's step, by what makes it faster."""
     console = Console()
     try:
         where = pick_device(device)
     except TrainingError as error:
         raise click.ClickException(str(error)) from None
-    taken, unable = measure(VARIANTS, ModelSpec(model, (3, 32, 32), 10), clients, batch, where, rounds)
-    base = taken[VARIANTS[0].name]
+    variants = [each for each in VARIANTS if not names or each.name in names]
+    taken, unable = measure(variants, ModelSpec(model, (3, 32, 32), 10), clients, batch, where, rounds)
+    base = taken[variants[0].name]
     table = Table("step", "ms (median)", "× plain (median over the rounds)")
     for name, seconds in taken.items():
         table.add_row(name, f"{median(seconds) * 1e3:.3f}", f"{median(map(truediv, base, seconds)):.2f}")

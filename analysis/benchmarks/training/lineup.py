@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from fl.training.errors import TrainingError
 from fl.training.model.runtime import check_graphs, check_precision
 
 PLAIN, OURS, BF16, FLOWER, FLOOR = "plain", "ours", "ours-bf16", "flower", "floor"
+BOUND = "plain-processes"
 GRAPHS, GRAPHS_BF16 = "ours-graphs", "ours-graphs-bf16"
 
 
@@ -23,7 +25,7 @@ class Contender:
         name: in `CONTENDERS`.
         title: for people.
         module: in `analysis.benchmarks.training.contenders`.
-        peer: whether it needs the environment of `peers`.
+        library: that it needs, which the environment of `peers` has; empty: none.
         options: for its module, by device.
         busy: whether a process keeps one core busy meanwhile.
     """
@@ -31,7 +33,7 @@ class Contender:
     name: str
     title: str
     module: str
-    peer: bool = False
+    library: str = ""
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     busy: bool = False
 
@@ -53,10 +55,16 @@ CONTENDERS = _by_name(
     ),
     Contender(PLAIN, "plain PyTorch loop", "plain"),
     Contender(
+        BOUND,
+        "plain PyTorch loop, several processes",
+        "plain_processes",
+        options={"cpu": {"processes": 2}, "cuda": {"processes": 4}},
+    ),
+    Contender(
         FLOWER,
         "Flower, its defaults",
         "flower",
-        peer=True,
+        library="flwr",
         # by default a client gets no GPU; one is what Flower's guides give it
         options={"cuda": {"resources": {"num_cpus": 2, "num_gpus": 1.0}}},
     ),
@@ -64,27 +72,35 @@ CONTENDERS = _by_name(
         "flower-tuned",
         "Flower, tuned: actors of one core",
         "flower",
-        peer=True,
+        library="flwr",
         options={
             "cpu": {"resources": {"num_cpus": 1, "num_gpus": 0.0}},
             "cuda": {"resources": {"num_cpus": 1, "num_gpus": 0.25}},
         },
     ),
-    Contender("pfl", "pfl-research", "pfl_research", peer=True),
+    Contender("pfl", "pfl-research", "pfl_research", library="pfl"),
     Contender(FLOOR, "floor: forward, backward, step", "floor"),
     Contender("ours-busy", "fl.training, one core busy", "ours", busy=True),
     Contender("plain-busy", "plain PyTorch loop, one core busy", "plain", busy=True),
 )
-IDLE = tuple(name for name, contender in CONTENDERS.items() if not contender.busy)
+IDLE = tuple(name for name, contender in CONTENDERS.items() if not contender.busy and name != BOUND)
 LINEUPS: Mapping[str, tuple[str, ...]] = {
-    "10x1": tuple(CONTENDERS),
+    "10x1": tuple(name for name in CONTENDERS if name != BOUND),
     "resnet50": (OURS, BF16, GRAPHS, GRAPHS_BF16, PLAIN, FLOOR),
 }
 """Who takes part in a workload unless told otherwise, if it is not `IDLE`."""
 
 
-def unable(contender: Contender, device: str) -> str | None:
-    """Why a contender cannot be measured on this machine; None if it can."""
+def unable(contender: Contender, device: str, installed: bool = False) -> str | None:
+    """Why a contender cannot be measured on this machine; None if it can.
+
+    Args:
+        contender: who.
+        device: "cpu" or "cuda".
+        installed: whether it is taken only if this Python has it.
+    """
+    if installed and contender.library and find_spec(contender.library) is None:
+        return f"{contender.library} is not installed"
     options, there = contender.options.get(device, {}), torch.device(device)
     try:
         check_graphs(options.get("graphs", False), there)

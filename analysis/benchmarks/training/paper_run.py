@@ -19,6 +19,7 @@ from fl.training.crews.pool import open_crew
 from fl.training.errors import TrainingError
 from fl.training.federation import build_federation
 from fl.training.model.runtime import pick_device
+from fl.training.model.spec import MODELS
 
 STATION = StationConfig(
     local_epochs=2, edge_aggregations=1, batch_size=32, learning_rate=0.02, momentum=0.9, augment=True
@@ -28,6 +29,7 @@ STATION = StationConfig(
 
 @click.command("paper-run")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="CIFAR-10; without, it is downloaded.")
+@click.option("--model", default="resnet50", show_default=True, type=click.Choice(list(MODELS)))
 @click.option("--rounds", default=50, show_default=True, type=click.IntRange(1), help="Global rounds.")
 @click.option("--stations", default=10, show_default=True, type=click.IntRange(1), help="Base stations, a client each.")
 @click.option("--train-images", default=10_000, show_default=True, type=click.IntRange(1))
@@ -44,6 +46,7 @@ STATION = StationConfig(
 )
 def paper_run(
     data_dir: Path | None,
+    model: str,
     rounds: int,
     stations: int,
     train_images: int,
@@ -54,14 +57,14 @@ def paper_run(
     seed: int,
     out: Path,
 ) -> None:
-    """Train ResNet-50 as the paper does and write the accuracy after each global round."""
+    """Train ResNet-50 as the paper does and write the accuracy, after each global round anew."""
     console = Console()
     config = TrainingConfig(
         dataset="cifar10",
         data_dir=data_dir,
         train_images=train_images,
         test_images=test_images,
-        model="resnet50",
+        model=model,
         stations=stations,
         clients=1,
         rounds=rounds,
@@ -76,6 +79,17 @@ def paper_run(
         kind = pick_device(device).type
         federation = build_federation(config)
         loaded = time.perf_counter() - began
+        machine, versions, sources = record.here(kind)
+        document = {
+            "command": shlex.join(["python", "-m", "analysis.benchmarks.training", *sys.argv[1:]]),
+            **sources,
+            "machine": machine,
+            "versions": {name: versions[name] for name in ("python", "torch", "numpy")},
+            "config": {**asdict(config), "data_dir": None},
+            "unit": "seconds since the command began, the loading of the images included",
+            "seconds_to_load": round(loaded, 2),
+            "rounds": curve,
+        }
         with open_crew(federation) as crew:
             for done in train(federation.config, federation.model, crew):
                 seconds = round(time.perf_counter() - began, 2)
@@ -84,18 +98,7 @@ def paper_run(
                 console.print(
                     f"round {done.global_round + 1}: {seconds:.1f} s, accuracy {accuracy:.4f}", highlight=False
                 )
+                write_document(out, document)
     except TrainingError as error:
         raise click.ClickException(str(error)) from None
-    machine, versions, sources = record.here(kind)
-    document = {
-        "command": shlex.join(["python", "-m", "analysis.benchmarks.training", *sys.argv[1:]]),
-        **sources,
-        "machine": machine,
-        "versions": {name: versions[name] for name in ("python", "torch", "numpy")},
-        "config": {**asdict(config), "data_dir": None},
-        "unit": "seconds since the command began, the loading of the images included",
-        "seconds_to_load": round(loaded, 2),
-        "rounds": curve,
-    }
-    write_document(out, document)
     console.print(f"Written: {out}", highlight=False, soft_wrap=True)

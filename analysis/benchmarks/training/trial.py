@@ -68,7 +68,7 @@ class Trial:
         return self.ended[0] - self.seconds
 
 
-def run(contender: Contender, data: Path, rounds: int, device: str) -> tuple[Trial, State]:
+def run(contender: Contender, data: Path, rounds: int, device: str, installed: bool = False) -> tuple[Trial, State]:
     """Run the contender once.
 
     Args:
@@ -76,6 +76,7 @@ def run(contender: Contender, data: Path, rounds: int, device: str) -> tuple[Tri
         data: the file of `inputs`.
         rounds: global rounds, at least 2.
         device: "cpu" or "cuda".
+        installed: whether this Python has what it needs, and not the environment of `peers`.
 
     Returns:
         What it took, without the accuracy, and its global model after the last round.
@@ -89,7 +90,8 @@ def run(contender: Contender, data: Path, rounds: int, device: str) -> tuple[Tri
         options = dict(contender.options.get(device, {}))
         job = Job(contender.module, data, rounds, device, folder / "told", folder / "state", options, contender.busy)
         job.write(folder / "job")
-        began, peak = _play(contender, folder)
+        python = peers.PYTHON if contender.library and not installed else Path(sys.executable)
+        began, peak = _play(contender, folder, python)
         try:
             lines = [json.loads(line) for line in job.told.read_text(encoding="utf-8").splitlines()]
             state = load_state(job.state.read_bytes())
@@ -118,9 +120,8 @@ def _said(folder: Path) -> str:
     return (folder / "said").read_text(encoding="utf-8", errors="replace").strip()[-1_500:]
 
 
-def _play(contender: Contender, folder: Path) -> tuple[float, int]:
+def _play(contender: Contender, folder: Path, python: Path) -> tuple[float, int]:
     """Start the process, wait till it ends; returns when it started and its peak memory."""
-    python = peers.PYTHON if contender.peer else sys.executable
     command = [str(python), "-m", "analysis.benchmarks.training.contenders", str(folder / "job")]
     environment = {
         **os.environ,

@@ -26,7 +26,8 @@ contract RoundWordsProof is Proof {
         (f[2], f[3]) = (conduct.reportDeadline(), conduct.voteDeadline());
         (f[4], f[5], f[6]) = (uint256(conduct.status()), conduct.selected(), conduct.globalRounds());
         (f[7], f[8], f[9]) = (conduct.recorders(), conduct.finished(), conduct.accuracy());
-        (f[10], f[11], f[12]) = conduct.votes();
+        (f[10], f[11]) = conduct.verdicts();
+        f[12] = conduct.votesCast();
     }
 
     function fields(Draw draw) private pure returns (uint256[] memory f) {

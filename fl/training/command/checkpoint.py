@@ -177,7 +177,7 @@ class RunFolder:
         return None
 
     def _load(self, entry: _Entry, spec: ModelSpec) -> Resumed:
-        _, state = load_model(self._store.get(entry.model, most=_MOST_BYTES), spec, largest=None)
+        _, state = load_model(self._store.get(entry.model, most=_MOST_BYTES), spec, own=True)
         velocity = None
         if entry.velocity is not None:
             velocity = load_state(self._store.get(entry.velocity, most=_MOST_BYTES))

@@ -92,9 +92,7 @@ def most_bytes(spec: ModelSpec) -> int:
     return content + header + _METADATA_BYTES
 
 
-def load_model(
-    data: bytes, expected: ModelSpec | None = None, largest: float | None = LARGEST
-) -> tuple[ModelSpec, State]:
+def load_model(data: bytes, expected: ModelSpec | None = None, *, own: bool = False) -> tuple[ModelSpec, State]:
     """A model saved by `save_model`.
 
     Whoever made the artefact chose the name in it. So a factory outside this package is imported only where
@@ -103,13 +101,13 @@ def load_model(
     Args:
         data: the artefact.
         expected: the model that it must hold; None: any of `fl.training.model.spec.MODELS`.
-        largest: magnitude that a parameter may have; None: any, numbers or not.
+        own: this program has stored it itself: its size and the magnitudes of its parameters are not looked at.
 
     Raises:
         ModelError: `data` is not one or larger than one, it holds another model than expected, its tensors are not
             those of the model that it names, or a parameter is no number or too large.
     """
-    if expected is not None and len(data) > (most := most_bytes(expected)):
+    if not own and expected is not None and len(data) > (most := most_bytes(expected)):
         raise ModelError(f"the artefact has {len(data):,} bytes, one of {expected} at most {most:,}")
     state = load_state(data)
     try:
@@ -128,8 +126,8 @@ def load_model(
     if expected is None and spec.is_own:
         raise ModelError(f"the artefact names the factory {spec.name}, which is not imported unless it is expected")
     check_state(spec, state)
-    if largest is not None:
-        _check_magnitudes(state, largest)
+    if not own:
+        _check_magnitudes(state)
     return spec, state
 
 
@@ -144,10 +142,10 @@ def whole_number(value: object) -> int:
     return value
 
 
-def _check_magnitudes(state: State, largest: float) -> None:
+def _check_magnitudes(state: State) -> None:
     for name, tensor in state.items():
-        if tensor.is_floating_point() and tensor.numel() and not tensor.abs().amax() <= largest:  # not: or nan
-            raise ModelError(f"a parameter in {name} is no number, or larger than {largest:g}")
+        if tensor.is_floating_point() and tensor.numel() and not tensor.abs().amax() <= LARGEST:  # not: or nan
+            raise ModelError(f"a parameter in {name} is no number, or larger than {LARGEST:g}")
 
 
 def _cut(error: Exception) -> str:

@@ -87,6 +87,14 @@ def test_withdraw__to_the_contract_itself__refused(market: Market, stranger: str
     assert (market.free(stranger), market.held) == (10, 10)
 
 
+def test_withdraw__to_the_zero_address__refused(market: Market, stranger: str) -> None:
+    """Where a receiver was forgotten it would be burnt."""
+    zero = "0x" + "00" * 20
+    market.call("deposit", sender=stranger, value=10).send()
+    market.call("withdraw", 10, zero, sender=stranger).reverts_with("TransferFailed", to=zero, amount=10)
+    assert (market.free(stranger), market.held) == (10, 10)
+
+
 def force(market: Market, sender: str, amount: int) -> None:
     """Send ether that no function sees: init code that destroys its own contract in the contract's favour."""
     init_code = f"0x73{market.address[2:]}ff"  # PUSH20 market, SELFDESTRUCT

@@ -15,7 +15,7 @@ from tests.contracts.stateful.creation import Creation, creations
 from tests.contracts.stateful.ending import everybody_withdraws, stranger_ends_every_round
 from tests.contracts.stateful.perturbation import perturbed
 from tests.contracts.stateful.player import Player
-from tests.contracts.stateful.scene import Scene
+from tests.contracts.stateful.scene import NOBODY, Scene
 from tests.contracts.stateful.state import Round
 
 ROUNDS = 4  # the most in one walk
@@ -129,7 +129,8 @@ class Protocol(RuleBasedStateMachine):
         sender = self.somebody(data)
         free = self.scene.world.free[sender]
         amount = data.draw(st.sampled_from((0, 1, free // 2, free, free + 1, 2**256 - 1)), "amount")
-        self.scene.attempt(self.scene.market.call("withdraw", amount, self.somebody(data), sender=sender))
+        to = data.draw(st.sampled_from((*self.scene.accounts, NOBODY)), "to")
+        self.scene.attempt(self.scene.market.call("withdraw", amount, to, sender=sender))
 
     @rule(data=st.data(), once_more=st.booleans())
     def withdraw_and_call_again(self, data: st.DataObject, once_more: bool) -> None:

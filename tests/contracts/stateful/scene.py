@@ -19,6 +19,7 @@ from tests.contracts.stateful.state import Round, World
 
 # The hedgehog's code refuses ether; the magpie's calls the contract again when it is paid.
 HEDGEHOG, MAGPIE = "hedgehog", "magpie"
+NOBODY = "0x" + "00" * 20
 MEMBERS = ("alice", "bob", "carol", "north", "south", "east", "west", HEDGEHOG, MAGPIE)
 STRANGER = "stranger"  # joins nothing, and ends every round
 ENOUGH = 2**120  # wei that each account has: above any lock
@@ -49,7 +50,7 @@ class Scene:
             now=market.chain.now,
             free=dict.fromkeys(self.accounts, 0),
             ether=dict.fromkeys(self.accounts, ENOUGH),
-            refusing=frozenset({self.hedgehog}),
+            refusing=frozenset({self.hedgehog, NOBODY}),
         )
         self.sealed: dict[tuple[int, str], SealedBid] = {}
         self._seen: Seen | None = None

@@ -331,7 +331,7 @@ class World:
     """Everything: the time, every account's free balance and ether, and the rounds by number.
 
     Attributes:
-        refusing: accounts whose code refuses ether.
+        refusing: addresses that no ether goes to: the zero address, and accounts whose code refuses it.
         reactions: what an account's code calls whenever it is paid.
         randao: of the newest block that a draw is in, 32 bytes.
     """

@@ -72,7 +72,7 @@ def test_folder__finished_round__refused(tmp_path: Path) -> None:
         pass
 
 
-@pytest.mark.parametrize("name", ["artefacts", "mailbox"])
+@pytest.mark.parametrize("name", ["store", "journals"])
 def test_folder__file_where_a_folder_goes__refused(name: str, tmp_path: Path) -> None:
     (tmp_path / name).touch()
     with pytest.raises(SettingsError, match=f"a file named {name}"), round_folder(str(tmp_path)):

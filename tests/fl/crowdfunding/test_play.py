@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from analysis.check_round import check
-from fl.artefacts import digest_of
+from analysis.report.command import report_of_document
 from fl.crowdfunding.command import play_round
 from fl.crowdfunding.settings import Misbehaviour, RoundSettings
-from fl.crowdfunding.training import with_own_data
-from fl.market.members import UPHOLD_WITHIN
+from fl.crowdfunding.simulated import with_own_data
 from fl.market.terms import GWEI, Policy
+from fl.members.owner_acts import UPHOLD_WITHIN
+from fl.store.artefacts import digest_of
 from fl.training.cloud import train
 from fl.training.config import DEFAULTS, METHODS, Rule, TrainingConfig
 from fl.training.contribution.points import contribution_points, total_margins
@@ -33,7 +34,9 @@ def play(chain: Any, tmp_path: Path) -> Played:
     """Plays a round with these settings, all that the command does once a node runs; returns the document."""
 
     def played(**settings: Any) -> dict[str, Any]:
-        assert play_round(RoundSettings(**{**SMALL, **settings}), chain.provider, None, tmp_path, check)
+        assert play_round(
+            RoundSettings(**{**SMALL, **settings}), chain.provider, None, tmp_path, check, report_of_document
+        )
         document: dict[str, Any] = json.loads((tmp_path / "round.json").read_text(encoding="utf-8"))
         return document
 
@@ -76,7 +79,7 @@ def test_pilots__each_proposer__claims_its_own_forecast(
     play: Played, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody misbehaves; owners bid for what is claimed, and the winner keeps it."""
-    monkeypatch.setattr("fl.crowdfunding.play.PILOTS", tmp_path / "pilots")
+    monkeypatch.setattr("fl.crowdfunding.simulated.PILOTS", tmp_path / "pilots")
     document = play(pilot=0.2, models=3, train_images=300, rounds=2)
     claims = [model["claimed_accuracy"] for model in document["models"]]
     assert len(set(claims)) > 1
@@ -116,7 +119,7 @@ def test_workers__two__start_and_train_the_same(play: Played, monkeypatch: pytes
     real = Pool._start
     monkeypatch.setattr(Pool, "_start", lambda pool: (started.append(1), real(pool))[1])
     document = play(**OPTIONS, workers=2)
-    assert len(started) == 2 * (1 + 3), "for the training, and for each owner that measures"
+    assert len(started) == 2, "for the training; each owner judges for itself"
     found = [each["global_digest"] for each in document["training"]["global_rounds"]]
     assert found == digests_of(federation_of(document))
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from analysis.worked_example import ROUND
-from fl.crowdfunding.show import gwei, short_gwei, summary
+from fl.crowdfunding.show import summary
 from fl.market.terms import GWEI
 from fl.record.document import MemberEntry, RoundDocument, read
 
@@ -86,10 +86,3 @@ def test_summary__no_model__is_worth_nothing(status: str) -> None:
     entry = owner(0)
     line = summary(entry, 14, document(entry, status=status), 1)
     assert line == "no model, tax 0, received 0, net 0 gwei, gas 1"
-
-
-def test_short_gwei__rounds__but_never_to_minus_nothing() -> None:
-    assert [short_gwei(wei) for wei in (0, -1, 14 * GWEI, -7_170_000_001, 1_234_567_000_000)] == [
-        "0", "0", "14", "−7.17", "1,234.57"
-    ]  # fmt: skip
-    assert gwei(-1) == "−0.000000001"

@@ -8,6 +8,7 @@ import pytest
 from analysis.devnode.rounds import CreateRound
 from fl.market.client import ABI, Market
 from fl.market.deployment import abi_of
+from fl.market.events import Trace
 from fl.market.refusals import MarketError
 from fl.market.terms import GWEI, Phase, Role, Stage, Status
 from fl.record.history import rebuild
@@ -74,7 +75,13 @@ def test_transactions__of_a_round__are_told_by_its_logs(create_round: CreateRoun
         block = round_.market.chain.rpc("eth_getBlockByNumber", hex(tx.block), False)
         assert tx.hash in block["transactions"]
         assert tx.time == int(block["timestamp"], 16)
-        assert tx.gas_used > 21_000
+        receipt = round_.market.chain.rpc("eth_getTransactionReceipt", tx.hash)
+        assert tx.gas_used == int(receipt["gasUsed"], 16) > 21_000
+        assert tx.fee == tx.gas_used * int(receipt["effectiveGasPrice"], 16)
+        assert len(tx.logs) == len(receipt["logs"])
+    joined = [tx.logs for tx in transactions if tx.call == "join"]
+    assert joined == [(Trace("Joined", seat.account, None),) for seat in round_.members]
+    assert transactions[-1].logs == (Trace("ModelSelected", round_.winner.account, 1),)
     assert market.events(round_.id, first_block=events[-1].block) == events[-1:]
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.devnode.market import Call, Market
-from fl.market.membership import Entry, MembershipTree, tree_of
+from fl.market.membership import Entry, MembershipTree
 from fl.market.terms import GWEI, Deadlines, Policy, Role, RoundTerms
 
 entries = st.builds(
@@ -34,14 +34,14 @@ def climbed(leaf: bytes, proof: list[bytes]) -> bytes:
 
 @given(lists)
 def test_proof__every_entry__leads_to_the_root(members: list[Entry]) -> None:
-    tree = tree_of(members)
+    tree = MembershipTree(tuple(members))
     assert all(climbed(entry.leaf, tree.proof(entry)) == tree.root for entry in members)
 
 
 @given(lists, st.randoms())
 def test_root__entries_in_any_order__the_same(members: list[Entry], chance: random.Random) -> None:
     shuffled = chance.sample(members, len(members))
-    assert tree_of(shuffled).root == tree_of(members).root
+    assert MembershipTree(tuple(shuffled)).root == MembershipTree(tuple(members)).root
 
 
 @given(lists, entries)
@@ -49,7 +49,7 @@ def test_proof__somebody_else__refused(members: list[Entry], other: Entry) -> No
     if other.leaf in {entry.leaf for entry in members}:
         return
     with pytest.raises(ValueError, match="not in the membership list"):
-        tree_of(members).proof(other)
+        MembershipTree(tuple(members)).proof(other)
 
 
 def test_tree__empty__refused() -> None:
@@ -66,7 +66,7 @@ def test_leaf__by_formula__double_hash_of_the_encoded_line() -> None:
 def test_tree__openzeppelins_own_example__its_published_root(monkeypatch: pytest.MonkeyPatch) -> None:
     """The six letters in the tests of @openzeppelin/merkle-tree: only the leaves' content differs from ours."""
     monkeypatch.setattr(Entry, "leaf", property(lambda line: keccak(keccak(encode(["string"], [line.account])))))
-    tree = tree_of([Entry(letter, Role.OWNER) for letter in "abcdef"])
+    tree = MembershipTree(tuple(Entry(letter, Role.OWNER) for letter in "abcdef"))
     assert tree.root.hex() == "6deb52b5da8fd108f79fab00341f38d2587896634c646ee52e49f845680a70c8"
 
 
@@ -75,7 +75,7 @@ def test_join__listed_accounts__their_proofs_accepted_and_no_other_points(
     deployment: Market, members: list[Entry], points: int
 ) -> None:
     """Simulated: a capability round over the list, joined by one of its lines."""
-    tree, entry = tree_of(members), members[0]
+    tree, entry = MembershipTree(tuple(members)), members[0]
     terms = RoundTerms(
         max_owner_bid=1,
         max_station_bid=1,

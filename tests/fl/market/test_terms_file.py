@@ -85,17 +85,73 @@ def terms(draw: st.DrawFn) -> RoundTerms:
 def test_problems__any_terms__are_what_the_contract_refuses(deployment: Market, terms: RoundTerms) -> None:
     """Its first error, and no error where it accepts them."""
     with untouched(deployment):
-        now = deployment.chain.now
-        moved = replace(terms, deadlines=Deadlines(*(at - NOW + now for at in astuple(terms.deadlines))))
-        found = [key for key, _ in problems(moved, now)]
-        call = deployment.call("createRound", moved.encode(), ROOT, sender="0x" + "11" * 20)
-        try:
-            call.returns()
-        except Reverted as refused:
-            assert found, f"the contract refuses {moved}: {refused}"
-            assert refused.failure.error in ERRORS[found[0]]
-        else:
-            assert found == []
+        assert_as_the_contract(deployment, terms)
+
+
+AT_THE_LIMITS: dict[str, tuple[Any, ...]] = {
+    "max_owner_bid": (0, 1, MAX_BID, MAX_BID + 1),
+    "max_station_bid": (0, 1, 200, 201, MAX_BID + 1),
+    "bond": (50 * GWEI - 1, 50 * GWEI, 50 * GWEI + 1, MAX_BOND, MAX_BOND + GWEI),
+    "contribution_stake": (0, 1, GWEI, MAX_BID * GWEI, (MAX_BID + 1) * GWEI),
+    "surplus_bps": ((0, 0), (0, 9_999), (9_999, 9_999), (0, 10_000), (2, 1)),
+    "threshold_bps": (4_999, 5_000, 9_999, 10_000),
+    "tolerance_bps": (0, 9_999, 10_000),
+    "max_models": (0, 1, 64, 65),
+}
+
+
+@pytest.mark.parametrize("key", AT_THE_LIMITS)
+def test_problems__each_key_at_its_limits__are_what_the_contract_refuses(deployment: Market, key: str) -> None:
+    with untouched(deployment):
+        accepted = {
+            assert_as_the_contract(deployment, replace(dated([300] * 7), **{key: value}))
+            for value in AT_THE_LIMITS[key]
+        }
+    assert accepted == {True, False}
+
+
+@pytest.mark.parametrize("phase", range(7))
+def test_problems__each_phase_at_its_shortest__are_what_the_contract_refuses(deployment: Market, phase: int) -> None:
+    shortest = 240 if phase == 2 else 60
+    with untouched(deployment):
+        for length in (shortest - 1, shortest):
+            lengths = [300] * 7
+            lengths[phase] = length
+            assert assert_as_the_contract(deployment, dated(lengths)) == (length == shortest)
+
+
+def test_problems__the_longest_round__is_what_the_contract_takes(deployment: Market) -> None:
+    with untouched(deployment):
+        for total in (LONGEST_ROUND, LONGEST_ROUND + 1):
+            taken = assert_as_the_contract(deployment, dated([300] * 6 + [total - 6 * 300]))
+            assert taken == (total == LONGEST_ROUND)
+
+
+def test_problems__capability__takes_no_range(deployment: Market) -> None:
+    with untouched(deployment):
+        for ends in ((0, 0), (0, 1)):
+            terms = replace(dated([300] * 7), owner_policy=Policy.CAPABILITY, surplus_bps=ends)
+            assert assert_as_the_contract(deployment, terms) == (ends == (0, 0))
+
+
+def dated(lengths: list[int]) -> RoundTerms:
+    """Good terms with phases of these lengths, from `NOW` on."""
+    return replace(good, deadlines=Deadlines(*(NOW + sum(lengths[: i + 1]) for i in range(7))))
+
+
+def assert_as_the_contract(deployment: Market, terms: RoundTerms) -> bool:
+    """Whether it takes terms whose deadlines are counted from `NOW`; the first problem found here is its error."""
+    now = deployment.chain.now
+    moved = replace(terms, deadlines=Deadlines(*(at - NOW + now for at in astuple(terms.deadlines))))
+    found = [key for key, _ in problems(moved, now)]
+    try:
+        deployment.call("createRound", moved.encode(), ROOT, sender="0x" + "11" * 20).returns()
+    except Reverted as refused:
+        assert found, f"the contract refuses {moved}: {refused}"
+        assert refused.failure.error in ERRORS[found[0]]
+        return False
+    assert found == [], f"the contract takes {moved}"
+    return True
 
 
 def test_read__example__all_its_terms() -> None:
@@ -124,6 +180,12 @@ def changed(tmp_path: Path, old: str, new: str) -> Path:
     path = tmp_path / "terms.yaml"
     path.write_text(text.replace(old, new), encoding="utf-8")
     return path
+
+
+def test_terms__commit_phase__as_long_as_finality_asks_for(tmp_path: Path) -> None:
+    assert TermsFile.read(changed(tmp_path, "commit: 2 h", "commit: 2568 s")).terms(NOW)
+    with pytest.raises(ConfigurationError, match=r"deadlines.commit is .* and must be at least 2568 s after join"):
+        TermsFile.read(changed(tmp_path, "commit: 2 h", "commit: 2567 s")).terms(NOW)
 
 
 def test_terms__times__are_not_counted_from_now(tmp_path: Path) -> None:

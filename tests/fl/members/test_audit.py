@@ -8,13 +8,7 @@ from typing import Any
 
 import pytest
 
-from fl.crowdfunding.clock import Clock
-from fl.crowdfunding.network import accounts_on
-from fl.crowdfunding.play import Play, Played
-from fl.crowdfunding.settings import RoundSettings
-from fl.crowdfunding.simulated import Stage
-from fl.crowdfunding.watcher import Watcher
-from fl.market.deployment import deploy
+from fl.crowdfunding.cast import Played
 from fl.members.aggregation import Aggregation, against_chain
 from fl.members.audit import TrainingAudit, audit_training, differing_points
 from fl.members.auditing import audit
@@ -28,20 +22,18 @@ from fl.store.artefacts import digest_of, from_chain
 from fl.store.errors import Missing, ViewError
 from fl.store.signed import AggregationStatement, OrderStatement
 from fl.training.update import load_update, save_update
+from tests.fl.members.support import Heard, scene
 
-SETTINGS = RoundSettings(
-    owners=3,
-    base_stations=3,
-    models=1,
-    rounds=7,
-    clients=1,
-    train_images=60,
-    test_images=60,
-    claim=0.6,
-    workers=0,
-    local_epochs=1,
-    edge_aggregations=1,
-)
+SETTINGS = {
+    "rounds": 7,
+    "clients": 1,
+    "train_images": 60,
+    "test_images": 60,
+    "claim": 0.6,
+    "workers": 0,
+    "local_epochs": 1,
+    "edge_aggregations": 1,
+}
 
 Forged = Callable[[Updates], Updates]
 
@@ -109,39 +101,27 @@ class Forger(Owner):
         return {**shifted, last: 1_000_000 - rest * (len(points) - 1)}
 
 
-class Listening(Watcher):
-    """Keeps what members say."""
-
-    def __init__(self) -> None:
-        self.said: list[tuple[str, str]] = []
-
-    def did(self, who: str, what: str) -> None:
-        self.said.append((who, what))
-
-
 @pytest.fixture(scope="module")
-def listening() -> Listening:
-    return Listening()
-
-
-@pytest.fixture(scope="module")
-def played(
-    chain: Any, project: Any, tmp_path_factory: pytest.TempPathFactory, listening: Listening
-) -> Iterator[Played]:
-    folder, provider = tmp_path_factory.mktemp("forged"), chain.provider
-    accounts = accounts_on(provider, 7)
-    market = deploy(project, accounts[0])
-    play = Play(SETTINGS, Stage.of(SETTINGS), market, accounts, Clock(chain, provider), Path(folder), listening)
-    with closing(play):
-        play._owners[0].__class__ = Forger
-        done = play.run()
+def forged(chain: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Played, Heard]]:
+    """A round whose winner forges, and what its members said."""
+    round_ = scene(chain, tmp_path_factory.mktemp("forged"), **SETTINGS)
+    round_.play.owners[0].__class__ = Forger
+    with closing(round_.play):
+        round_.go()
+        done = round_.play.played()
         assert done.record.winner == done.owners[0].address, "nothing was trained: the tests would look at nothing"
-        yield done
+        yield done, round_.heard
+
+
+@pytest.fixture(scope="module")
+def played(forged: tuple[Played, Heard]) -> Played:
+    return forged[0]
 
 
 @pytest.fixture(scope="module")
 def elector(played: Played) -> Owner:
-    return played.owners[1]
+    owner: Owner = played.owners[1]
+    return owner
 
 
 @pytest.fixture(scope="module")
@@ -195,13 +175,12 @@ def test_audit__contributions_moved__each_that_differs_is_named(elector: Owner, 
     assert differing_points(listed, played.facts, 0) == ()
 
 
-def test_vote__training_that_does_not_follow__is_not_upheld_and_why_is_said(
-    played: Played, listening: Listening
-) -> None:
+def test_vote__training_that_does_not_follow__is_not_upheld_and_why_is_said(forged: tuple[Played, Heard]) -> None:
+    played, heard = forged
     assert [vote.uphold for vote in played.record.votes] == [False, False]
     assert not played.document.upheld
-    for name in ("owner 2", "owner 3"):
-        said = [what for who, what in listening.said if who == name and "does not uphold: global round" in what]
+    for elector in played.owners[1:]:
+        said = [what for what in heard.of(elector) if "does not uphold: global round" in what]
         assert len(said) == 6, "one for each forged global round"
 
 
@@ -212,7 +191,7 @@ def _order_again(winner: Owner, order: Order) -> None:
     data = order.to_bytes()
     cards = winner._cards(each.address for each in [winner])
     everybody = [*cards, *winner.listed.cards(winner.role)]
-    winner._leave("order", OrderStatement(winner.round_id, digest_of(data)), data, everybody)
+    winner._leave("order", winner._sign(OrderStatement(winner.round_id, digest_of(data))), data, everybody)
 
 
 def test_audit__order_for_other_labels_than_the_claim__named(played: Played, elector: Owner) -> None:
@@ -233,7 +212,7 @@ def test_audit__word_of_another_global_round__refused(played: Played, elector: O
     cards = winner.listed.cards(winner.role)
     statement = AggregationStatement(winner.round_id, 1, digest_of(data))
     try:
-        winner._leave("aggregation-0", statement, data, cards)
+        winner._leave("aggregation-0", winner._sign(statement), data, cards)
         with pytest.raises(ViewError, match="another global round"):
             elector.aggregation(HONEST, facts)
     finally:

@@ -138,6 +138,17 @@ def test_open__process_that_had_it_was_killed__goes_on(path: Path) -> None:
         assert journal.noted(1, "mine") == "written"
 
 
+def test_open__copy_of_the_file_alone__is_an_older_journal(path: Path) -> None:
+    with opened(path) as journal:
+        journal.note(1, "bid", 5)
+        copy = Path(shutil.copy(path, path.with_name("copy.sqlite")))
+        with opened(copy) as old:
+            assert old.noted(1, "bid") is None
+            old.note(1, "bid", 6)
+    with pytest.raises(JournalError, match="is of"):
+        Journal(copy, BOB, 31337, CONTRACT)
+
+
 def test_read_only__writes_nothing(path: Path) -> None:
     with pytest.raises(JournalError, match="there is no journal"):
         opened(path, read_only=True)

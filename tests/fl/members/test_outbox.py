@@ -1,5 +1,6 @@
 """Transactions sent by way of the journal, through a proxy, to a real node."""
 
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -9,17 +10,15 @@ from time import monotonic, sleep
 from typing import Any
 
 import pytest
-from eth_account import Account
 
 from fl.market.refusals import Again, ByHand, Never
 from fl.market.terms import GWEI, Deadlines, Policy, RoundTerms
 from fl.members.journal import Recorded, State
 from fl.members.outbox import FILLING
-from tests.fl.members.conftest import Sender
-from tests.support.proxy import Fault, LoseAnswer, LoseRequest, Refuse, Say, Stall
+from tests.fl.members.conftest import RICH, Sender
+from tests.support.proxy import Fault, LoseAnswer, LoseRequest, Reply, Say, Stall
 
 SEND = "eth_sendRawTransaction"
-RICH = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"  # an account whose key the node holds
 
 
 @contextmanager
@@ -76,13 +75,47 @@ def test_send__without_ether__says_what_to_do(sender: Sender) -> None:
     assert sender.rows() == ()
 
 
+def test_send__too_little_ether_for_its_gas__says_how_much(sender: Sender) -> None:
+    sender.node.set_balance(str(sender.account.address), 10**14)
+    with pytest.raises(ByHand, match=r"has 100000000000000 wei, and this may take \d+ with its gas: send ether to it"):
+        sender.client().deposit(sender.account, 10**13)
+    assert sender.rows() == ()
+
+
+@pytest.mark.parametrize(
+    "said", ["tx fee (1.20 ether) exceeds the configured cap (1.00 ether)", "exceeds block gas limit"]
+)
+def test_send__refused_by_the_node_for_good__is_in_nobodys_way(sender: Sender, said: str) -> None:
+    """An empty transaction takes the nonce, in case that another node has it: never are both mined."""
+    client, refused = sender.client(), Say({"error": {"code": -32000, "message": said}})
+    sent: list[str] = []
+
+    def first(_: str, params: list[Any]) -> bool:
+        sent.append(params[0])
+        return params[0] == sent[0]
+
+    sender.proxy.fail(refused, SEND, times=10**6, matches=first)
+    with pytest.raises(ByHand, match=re.escape(said)):
+        client.deposit(sender.account, 5)
+    sleep(sender.settings.patience)
+    client.deposit(sender.account, 6)
+    assert (sender.balance, sender.nonce) == (6, 2)
+    assert [(each.call, each.state) for each in sender.rows()] == [
+        ("deposit", State.REPLACED),
+        (FILLING, State.DONE),
+        ("deposit", State.DONE),
+    ]
+    client.deposit(sender.account, 5)
+    assert sender.balance == 11
+
+
 def test_send__for_another_account__is_refused(sender: Sender, accounts: Any) -> None:
     with pytest.raises(ByHand, match="each account has one of its own"):
         sender.client().deposit(accounts[0], 1)
 
 
 def test_send__depth_asked_for__waits_for_it(sender: Sender) -> None:
-    with pytest.raises(Again, match="not final yet"):
+    with pytest.raises(Again, match="not final after"):
         sender.client(confirmations=3, longest=0.2).deposit(sender.account, 5)
     with once_looked(sender, sender.node.rpc, "anvil_mine", "0x2"):
         receipt = sender.client(confirmations=3).deposit(sender.account, 5)
@@ -91,7 +124,7 @@ def test_send__depth_asked_for__waits_for_it(sender: Sender) -> None:
 
 
 def test_send__safe_block_asked_for__waits_for_it(sender: Sender) -> None:
-    with pytest.raises(Again, match="not final yet"):
+    with pytest.raises(Again, match="not final after"):
         sender.client(confirmations="safe", longest=0.2).deposit(sender.account, 5)
     sender.node.rpc("anvil_mine", "0x2")
     sender.client(confirmations="safe").deposit(sender.account, 5)
@@ -101,7 +134,7 @@ def test_send__safe_block_asked_for__waits_for_it(sender: Sender) -> None:
 # ── the way to the node ──
 
 
-@pytest.mark.parametrize("fault", [LoseAnswer(), LoseRequest(), Refuse(429), Refuse(503), Stall(45)], ids=str)
+@pytest.mark.parametrize("fault", [LoseAnswer(), LoseRequest(), Reply(429), Reply(503), Stall(45)], ids=str)
 @pytest.mark.parametrize("method", [SEND, "eth_getTransactionReceipt", "eth_getTransactionCount"])
 def test_send__over_a_bad_line__is_done_once(sender: Sender, fault: Fault, method: str) -> None:
     sender.proxy.fail(fault, method, times=2)
@@ -122,10 +155,10 @@ def test_send__node_gone_and_back__goes_on(sender: Sender) -> None:
 
 def test_send__node_gone_for_long__says_so_and_is_done_later(sender: Sender) -> None:
     sender.node.rpc("evm_setAutomine", False)
-    with pytest.raises(Again, match="not final yet"):
+    with pytest.raises(Again, match="not final after"):
         sender.client(longest=0.2).deposit(sender.account, 5)
     client = sender.client(silence=0.2)
-    sender.proxy.fail(Refuse(503), times=10**6)
+    sender.proxy.fail(Reply(503), times=10**6)
     with pytest.raises(Again, match=r"no node can be used: http://127.0.0.1:\d+ answers HTTP 503;"):
         client.deposit(sender.account, 5)
     sender.proxy.mend()
@@ -202,7 +235,7 @@ def test_tend__after_a_reorganisation__sends_what_is_missing(sender: Sender) -> 
 def pending(sender: Sender, amount: int) -> None:
     """A deposit that the node has, and does not mine."""
     sender.node.rpc("evm_setAutomine", False)
-    with pytest.raises(Again, match="not final yet"):
+    with pytest.raises(Again, match="not final after"):
         sender.client(longest=0.1).deposit(sender.account, amount)
     assert len(sender.rows(State.OPEN)) == 1
 
@@ -277,8 +310,8 @@ def assert_raised(sender: Sender) -> None:
 def test_stuck__while_blocks_pass__is_replaced(sender: Sender) -> None:
     pending(sender, 5)
     crowd = once_looked(sender, crowded_block, sender, sender.rows()[0])
-    with crowd, pytest.raises(Again, match="not final yet"):
-        sender.client(patience=0.2, longest=0.6).deposit(sender.account, 5)
+    with crowd, pytest.raises(Again, match="not final after"):
+        sender.client(patience=0.2, longest=1).deposit(sender.account, 5)
     assert_raised(sender)
     assert len(sender.rows()) == 2, "a second block has not passed"
     assert len(sender.said) == 1 and "its fee is raised" in sender.said[0]
@@ -290,7 +323,7 @@ def test_stuck__while_blocks_pass__is_replaced(sender: Sender) -> None:
 
 def test_stuck__while_no_block_passes__costs_no_more(sender: Sender) -> None:
     pending(sender, 5)
-    with pytest.raises(Again, match="not final yet"):
+    with pytest.raises(Again, match="not final after"):
         sender.client(patience=0.05, longest=0.4).deposit(sender.account, 5)
     assert len(sender.rows()) == 1
 
@@ -315,21 +348,13 @@ def test_stuck__at_the_cap__says_so_and_stays_below_it(sender: Sender) -> None:
     pending(sender, 5)
     cap = sender.rows()[0].max_fee + 1
     crowd = once_looked(sender, crowded_block, sender, sender.rows()[0])
-    with crowd, pytest.raises(Again, match="not final yet"):
-        sender.client(patience=0.1, longest=0.4, fee_cap=cap).deposit(sender.account, 5)
+    with crowd, pytest.raises(Again, match="not final after"):
+        sender.client(patience=0.1, longest=1, fee_cap=cap).deposit(sender.account, 5)
     assert len(sender.rows()) == 1
     assert len(sender.said) == 1 and "stuck at" in sender.said[0] and "raise the cap" in sender.said[0]
 
 
 # ── another hand ──
-
-
-def by_another_hand(sender: Sender) -> None:
-    """The account's next transaction, an empty one, which is in no journal."""
-    fields = {"to": RICH, "value": 0, "gas": 21_000, "maxFeePerGas": 10**10, "maxPriorityFeePerGas": 10**9}
-    fields |= {"nonce": sender.nonce, "chainId": sender.node.chain_id, "type": 2}
-    signed = Account.sign_transaction(fields, sender.account.private_key)
-    sender.node.rpc(SEND, signed.raw_transaction.to_0x_hex())
 
 
 def test_account__used_by_another_hand__goes_on_with_its_nonce(sender: Sender) -> None:
@@ -354,7 +379,7 @@ def test_account__nonce_taken_by_another_hand__is_signed_anew(sender: Sender) ->
 
 def test_account__pending_by_another_hand__is_not_touched(sender: Sender) -> None:
     sender.node.rpc("evm_setAutomine", False)
-    by_another_hand(sender)
+    sender.strange()
     with pytest.raises(ByHand, match="nonce 0 is pending that is not in the journal"):
         sender.client().deposit(sender.account, 5)
     assert sender.rows() == ()
@@ -373,6 +398,34 @@ def test_account__gap_that_another_hand_left__is_filled(sender: Sender) -> None:
     assert sender.balance == 12
     assert {each.nonce: each.call for each in sender.rows()} == {0: FILLING, 1: "deposit", 2: "deposit"}
     assert any("an empty one takes it" in each for each in sender.said)
+
+
+# ── an old copy of the journal ──
+
+
+def test_journal__old_copy_put_back__goes_on_with_the_nonce_of_the_chain(sender: Sender) -> None:
+    sender.client().deposit(sender.account, 5)
+    old = sender.copied()
+    sender.client().deposit(sender.account, 6)
+    before = sender.raw
+    sender.put_back(old)
+    sender.client().deposit(sender.account, 7)
+    assert sender.balance == 18
+    assert [each.nonce for each in sender.rows()] == [0, 2]
+    assert len(set(sender.proxy.sent())) == sender.nonce == 3, "no nonce was used twice"
+    assert set(before) < set(sender.proxy.sent())
+
+
+def test_journal__old_copy_put_back_with_a_pending_transaction__waits_for_that(sender: Sender) -> None:
+    old = sender.copied()
+    pending(sender, 5)
+    sender.put_back(old)
+    with pytest.raises(ByHand, match="nonce 0 is pending that is not in the journal"):
+        sender.client().deposit(sender.account, 6)
+    sender.node.rpc("evm_mine")
+    sender.node.rpc("evm_setAutomine", True)
+    sender.client().deposit(sender.account, 6)
+    assert (sender.balance, sender.nonce, len(sender.proxy.sent())) == (11, 2, 2)
 
 
 # ── fails in the chain ──
@@ -394,7 +447,7 @@ def test_send__reverted_in_its_block__says_why(sender: Sender) -> None:
     )
     snapshot = sender.node.rpc("evm_snapshot")
     sender.node.rpc("evm_setAutomine", False)
-    with pytest.raises(Again, match="not final yet"):
+    with pytest.raises(Again, match="not final after"):
         sender.client(longest=0.1).create_round(sender.account, terms, b"\1" * 32)
     sender.node.rpc("evm_setNextBlockTimestamp", sender.node.now + 10_000)
     sender.node.rpc("evm_mine")

@@ -17,10 +17,11 @@ def objects(heading: str, document: Any) -> list[dict[str, Any]]:
     """What a section is about: the document, or what lies under the keys that its heading names."""
     found = []
     for path in re.findall(r"`([\w.]+)`", heading) or [""]:
-        part = document
+        parts = [document]
         for key in filter(None, path.split(".")):
-            part = part[key]
-        found += part if isinstance(part, list) else [part]
+            values = [part[key] for part in parts]
+            parts = [item for value in values for item in (value if isinstance(value, list) else [value])]
+        found += parts
     return found
 
 

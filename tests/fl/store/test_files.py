@@ -20,11 +20,11 @@ from fsspec.implementations.memory import MemoryFileSystem
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis.consortium import bucket as s3
 from fl.store.artefacts import ArtefactStore, digest_of
 from fl.store.errors import Missing, Refused, StoreError, TooLarge, Unreachable
 from fl.store.files import Files
 from fl.store.keys import EncryptionKey
-from tests.fl.store import s3
 from tests.fl.store.support import ALICE, card_of
 
 

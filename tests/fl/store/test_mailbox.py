@@ -72,13 +72,9 @@ def test_read__file_that_is_not_sealed__refused(files: Files, size: int) -> None
 
 
 def test_read__sealed_to_an_old_card__opens_with_any_key_of_the_past(files: Files) -> None:
-    """Whoever can write in the store puts an old card back, signed as it was: its owner is not locked out."""
+    """An old card is signed as a new one is, and may stand in a list: its owner is not locked out."""
     old, new = EncryptionKey.generate(), EncryptionKey.generate()
-    mailbox.publish(files, card_of(BOB, old))
-    kept = files.read(f"{BOB.address}/card", 2000)
-    mailbox.publish(files, card_of(BOB, new))
-    files.write(f"{BOB.address}/card", kept)
-    mailbox.send(files, ALICE.address, digest_of(VIEW), VIEW.to_bytes(), [mailbox.card_of(files, BOB.address)])
+    mailbox.send(files, ALICE.address, digest_of(VIEW), VIEW.to_bytes(), [card_of(BOB, old)])
     assert read(files, BOB, keys=[new, old]) == VIEW
 
 
@@ -93,37 +89,6 @@ def test_read__store_that_does_not_answer__is_not_the_proposers_fault(
     monkeypatch.setattr(files._system, "info", gone)
     with pytest.raises(Unreachable, match="connection reset"):
         read(files, BOB)
-
-
-# ── key cards ──
-
-
-def test_card__published__is_read_back(files: Files) -> None:
-    card = card_of(BOB, KEYS[BOB.address])
-    mailbox.publish(files, card)
-    assert mailbox.card_of(files, BOB.address) == card
-
-
-def test_card__none_or_in_anothers_place__refused(files: Files) -> None:
-    with pytest.raises(ViewError, match="no encryption key"):
-        mailbox.card_of(files, ALICE.address)
-    mailbox.publish(files, card_of(BOB, EncryptionKey.generate()))
-    files.write(f"{ALICE.address}/card", files.read(f"{BOB.address}/card", 2000))
-    with pytest.raises(ViewError, match="names"):
-        mailbox.card_of(files, ALICE.address)
-
-
-def test_card__too_large_or_none__refused_and_names_the_member(files: Files) -> None:
-    for content in (b"{}", bytes(10_000)):
-        files.write(f"{ALICE.address}/card", content)
-        with pytest.raises(ViewError, match=f"the key card of {ALICE.address} is refused"):
-            mailbox.card_of(files, ALICE.address)
-
-
-def test_publish__card_that_its_account_did_not_sign__refused(files: Files) -> None:
-    with pytest.raises(ViewError, match="is signed by"):
-        mailbox.publish(files, card_of(BOB, EncryptionKey.generate(), claimed=ALICE.address))
-    assert files.names(ALICE.address) == []
 
 
 # ── what belongs to a round ──

@@ -3,6 +3,7 @@
 import secrets
 
 import pytest
+from coincurve import PublicKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -41,6 +42,34 @@ def runs_alike(first: bytes, second: bytes) -> list[bytes]:
     """What is the same at the same place, in one piece each; the point of a wrap begins with 4."""
     alike = bytes(int(a == b) for a, b in zip(first, second, strict=True))
     return [b"", *alike.split(b"\0")]
+
+
+def wraps_of(sealed: bytes) -> list[bytes]:
+    return [sealed[at : at + 129] for at in range(2, 2 + 2 ** sealed[1] * 129, 129)]
+
+
+def test_seal__readers__stand_in_random_order() -> None:
+    def places() -> tuple[bool, ...]:
+        return tuple(opens(KEYS[0], wrap) for wrap in wraps_of(seal(b"text", CARDS[:8])))
+
+    found = [places() for _ in range(20)]
+    assert all(sum(each) == 1 for each in found)
+    assert len(set(found)) > 1
+
+
+def opens(key: EncryptionKey, wrap: bytes) -> bool:
+    try:
+        key.open(wrap)
+    except ViewError:
+        return False
+    return True
+
+
+def test_seal__wraps_that_nobody_opens__look_like_the_others() -> None:
+    """Each begins with a point of the curve of its own."""
+    wraps = wraps_of(seal(b"text", CARDS[:5]))
+    assert sum(any(opens(key, wrap) for key in KEYS) for wrap in wraps) == 5
+    assert len({PublicKey(wrap[:65]).format() for wrap in wraps}) == 8
 
 
 @pytest.mark.parametrize(("readers", "wraps"), [(1, 1), (2, 2), (3, 4), (4, 4), (5, 8), (9, 16)])
@@ -83,6 +112,15 @@ def test_open__any_bytes__one_kind_of_error(data: bytes) -> None:
         open_sealed(data, KEYS[:1])
     with pytest.raises(ViewError):
         open_sealed(bytes([1, 0]) + data, KEYS[:1])
+
+
+def test_open__padded_otherwise_than_its_size_says__refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is one sealed form of data for a content key: nothing can be hidden behind them."""
+    with monkeypatch.context() as patched:
+        patched.setattr("fl.store.sealed._padded", lambda size: 5_000)
+        sealed = seal(b"text", CARDS[:1])
+    with pytest.raises(ViewError, match="says a wrong size"):
+        open_sealed(sealed, KEYS[:1])
 
 
 def test_open__wraps_without_end__are_not_tried() -> None:

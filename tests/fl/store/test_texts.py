@@ -1,4 +1,4 @@
-"""What proposals tell each side: read back as they were, bound by their digests, refused in one line where odd."""
+"""What proposals tell each side: read back as they were, bound by their digests, refused in one line if odd."""
 
 import json
 from collections.abc import Callable
@@ -27,6 +27,9 @@ STATIONS = StationsView(
     seed=2**63,
     rule="mean",
     tolerate=0,
+    weight_limit=4,
+    edge_rule="mean",
+    edge_tolerate=0,
 )
 OWNERS = OwnersView(9_000, ("cat", "dog"))
 
@@ -216,3 +219,10 @@ def test_text__of_another_form__refused_with_the_reason(text: bytes, said: str) 
 def test_owners_view__that_nobody_could_read__is_not_made(targets: Any) -> None:
     with pytest.raises(ViewError):
         OwnersView(9_000, targets)
+
+
+def test_stations_view__seed_that_is_no_integer__is_not_made() -> None:
+    """It would be read back as another value than it was made of."""
+    for seed in ("5", True, 5.0, -1):
+        with pytest.raises(ViewError, match="the seed is"):
+            replace(STATIONS, seed=seed)  # type: ignore[arg-type]

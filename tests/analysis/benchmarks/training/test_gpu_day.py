@@ -1,0 +1,195 @@
+"""What is prepared for a GPU: its commands are well formed, limited in time, and leave what they have."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import click
+import pytest
+import torch
+from click.testing import CliRunner
+from PIL import Image
+
+from analysis.benchmarks.training import device_step, gpu_day
+from analysis.benchmarks.training.__main__ import main
+from analysis.benchmarks.training.gpu_day import Step, fastest, play, steps, unpack
+from analysis.figures import accuracy_trainings
+from fl.training.data.dataset import load_dataset
+from fl.training.errors import DataError
+
+
+def python(name: str, code: str, seconds: float = 60) -> Step:
+    return Step(name, ("-c", code), seconds)
+
+
+def run(*options: str) -> click.testing.Result:
+    return CliRunner().invoke(main, options)
+
+
+def write_images(folder: Path, labels: Sequence[str], count: int) -> Path:
+    """So many images of random pixels for each label, to train on and to judge by."""
+    random = torch.Generator().manual_seed(0)
+    for part in ("train", "test"):
+        for label in labels:
+            (folder / part / label).mkdir(parents=True)
+            for number in range(count):
+                pixels = torch.randint(0, 256, (32, 32, 3), dtype=torch.uint8, generator=random).numpy()
+                Image.fromarray(pixels).save(folder / part / label / f"{number}.png")
+    return folder
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """A folder of images of two labels, eight for each part."""
+    return write_images(tmp_path / "images", ("cat", "dog"), 4)
+
+
+# ── the data ──
+
+
+def test_subset__unpacked__has_the_pixels_and_labels_of_the_folder(images: Path, tmp_path: Path) -> None:
+    out = tmp_path / "part.npz"
+    done = run("subset", "--data-dir", str(images), "--out", str(out), "--train-images", "6", "--test-images", "8")
+    assert done.exit_code == 0, done.output
+    found = load_dataset("cifar10", unpack(out, tmp_path / "again"))
+    expected = load_dataset("cifar10", images, train_images=6)
+    for mine, theirs in ((found.train, expected.train), (found.test, expected.test)):
+        assert sorted(map(bytes_of, mine.images)) == sorted(map(bytes_of, theirs.images))
+        assert dict(zip(map(bytes_of, mine.images), mine.labels.tolist(), strict=True)) == dict(
+            zip(map(bytes_of, theirs.images), theirs.labels.tolist(), strict=True)
+        )
+    assert found.label_names == ("cat", "dog")
+
+
+def bytes_of(image: torch.Tensor) -> bytes:
+    return bytes(image.numpy().tobytes())
+
+
+def test_unpack__archive_and_folder__are_the_folder(images: Path, tmp_path: Path) -> None:
+    archive = Path(shutil.make_archive(str(tmp_path / "images-too"), "xztar", images.parent, images.name))
+    assert len(load_dataset("cifar10", unpack(archive, tmp_path / "again")).train) == 8
+    assert unpack(images, tmp_path / "unused") == images
+
+
+@pytest.mark.parametrize("name", ["nonsense.npz", "nonsense.tar.xz", "nonsense"])
+def test_unpack__nonsense__is_one_line(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"nonsense")
+    with pytest.raises(DataError, match="is neither a folder of images"):
+        unpack(tmp_path / name, tmp_path / "folder")
+
+
+# ── the steps ──
+
+
+def test_play__any_end__is_noted(tmp_path: Path) -> None:
+    ended = play(python("good", "print('fine')"), left=60)
+    assert (ended.status, ended.said) == (0, "fine")
+    assert play(python("bad", "raise SystemExit(3)"), left=60).status == 3
+    assert play(python("late", "print('never')"), left=0).said == "there was no time left"
+
+
+def test_play__longer_than_there_is_time_left__is_ended() -> None:
+    assert play(python("long", "import time; time.sleep(60)", 60), left=0.5).status is None
+
+
+def test_play__longer_than_it_may__is_ended_with_all_that_it_started(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    child = f"import time, pathlib; time.sleep(4); pathlib.Path({str(mark)!r}).touch()"
+    code = (
+        "import subprocess, sys, time; print('began', flush=True); "
+        f"subprocess.Popen([sys.executable, '-c', {child!r}]); time.sleep(60)"
+    )
+    began = time.monotonic()
+    ended = play(python("long", code, 2), left=60)
+    assert ended.status is None and "began" in ended.said
+    assert time.monotonic() - began < 20
+    time.sleep(max(0.0, 6 - (time.monotonic() - began)))
+    assert not mark.exists(), "what it had started went on"
+
+
+def test_gpu_day__step_that_fails__is_noted_and_the_next_one_runs(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And after each step the file says how it ended."""
+    out = tmp_path / "out"
+    look = f"import json; print(len(json.load(open({str(out / 'gpu-day.json')!r}))['steps']))"
+    given = [python("bad", "raise SystemExit(3)"), python("good", look)]
+    monkeypatch.setattr(gpu_day, "steps", lambda *_: iter(given))
+    done = run("gpu-day", "--data", str(images), "--out", str(out), "--device", "cpu")
+    assert done.exit_code == 1
+    document = json.loads((out / "gpu-day.json").read_text(encoding="utf-8"))
+    assert [(step["name"], step["status"]) for step in document["steps"]] == [("bad", 3), ("good", 0)]
+    assert document["steps"][1]["said"] == "1"
+    assert images.exists(), "the folder that was given is left alone"
+
+
+def commands(out: Path, *, tiny: bool) -> list[Step]:
+    return list(steps(out, out, "cuda", tiny))
+
+
+@pytest.mark.parametrize("tiny", [False, True])
+def test_steps__options__are_those_of_their_commands(tmp_path: Path, tiny: bool) -> None:
+    """An option that is not there would be found only where the GPU is."""
+    groups = {"analysis.benchmarks.training": main}
+    alone = {"device_step": device_step.main, "accuracy_trainings": accuracy_trainings.main}
+    parsed = []
+    for step in commands(tmp_path, tiny=tiny):
+        flag, module, *options = step.arguments
+        assert flag == "-m"
+        if module == "pytest":
+            assert all((gpu_day.ROOT / path).exists() for path in gpu_day.TESTS)
+            continue
+        command: click.Command = alone.get(module.rpartition(".")[2]) or groups[module].commands[options.pop(0)]
+        parsed.append(command.make_context(module, options).params["out"])
+    assert len(parsed) == len(set(parsed)) == (5 if tiny else 7), "a file of its own for each"
+
+
+def test_steps__all_limits__fit_into_a_quarter_of_an_hour_but_for_what_is_worth_least(tmp_path: Path) -> None:
+    names = [step.name for step in commands(tmp_path, tiny=False)]
+    assert names[:5] == ["bits", "step-cnn", "step-resnet50", "compare", "paper-run"]
+    assert sum(step.seconds for step in commands(tmp_path, tiny=False)[:5]) <= 14 * 60
+
+
+def test_steps__after_what_was_found__go_on_with_the_fastest(tmp_path: Path) -> None:
+    for model, order in (("cnn", ["CUDA graphs", "the engine's, bf16"]), ("resnet50", ["CUDA graphs, bf16"])):
+        taken = {name: [1.0 + place, 9.0, 1.0 + place] for place, name in enumerate(order)}
+        write(tmp_path / f"step-{model}.json", {**taken, "the engine's": [5.0], "stacked clients": [0.1]})
+    assert fastest(tmp_path / "step-cnn.json") == ["CUDA graphs", "the engine's, bf16", "the engine's"]
+    found = {step.name: step.arguments for step in commands(tmp_path, tiny=False)}
+    chosen = [value for flag, value in pairwise(found["compare"]) if flag == "--contender"]
+    assert chosen == ["ours-graphs", "ours-bf16", "plain", "plain-processes", "pfl", "floor"]
+    assert ("--graphs" in found["paper-run"], "bfloat16" in found["paper-run"]) == (True, True)
+
+
+def test_steps__nothing_found__take_the_engine_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "step-cnn.json").write_text("{", encoding="utf-8")
+    found = {step.name: step.arguments for step in commands(tmp_path, tiny=False)}
+    assert "ours" in found["compare"]
+    assert "--graphs" not in found["paper-run"]
+
+
+def write(path: Path, seconds: dict[str, Sequence[float]]) -> None:
+    path.write_text(json.dumps({"seconds": seconds}), encoding="utf-8")
+
+
+@pytest.mark.heavy
+def test_gpu_day__tiny_on_a_cpu__runs_all_of_it(tmp_path: Path) -> None:
+    labels = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+    images = write_images(tmp_path / "images", labels, 12)
+    out = tmp_path / "out"
+    run("gpu-day", "--tiny", "--device", "cpu", "--data", str(images), "--out", str(out))
+    document = json.loads((out / "gpu-day.json").read_text(encoding="utf-8"))
+    ended = {step["name"]: step["status"] for step in document["steps"]}
+    assert ended.pop("compiled-small-cnn") in (0, None), "a compiler may take its time"
+    assert set(ended.values()) == {0}, document["steps"]
+    assert {path.name for path in out.iterdir()} >= {
+        "step-small-cnn.json",
+        "compare.json",
+        "paper-run.json",
+        "figure.json",
+    }

@@ -1,0 +1,376 @@
+"""Members that cheat, each on a real chain: who does is left out with a reason, and the others go on."""
+
+import json
+from collections.abc import Callable
+from copy import copy
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from analysis.consortium.cheats import (
+    CHEATS,
+    Cheat,
+    declaring_again,
+    ill,
+    instead,
+    replay,
+    saying,
+    signed_by,
+)
+from fl.crowdfunding.cast import Played
+from fl.crowdfunding.checks import check_artefacts
+from fl.market.terms import Role, Status
+from fl.members.acts import Member
+from fl.members.facts import Facts
+from fl.members.order import Order
+from fl.members.owner import NO_UPDATE
+from fl.members.owner_acts import Owner
+from fl.members.station_acts import BaseStation
+from fl.members.steps import Aggregate, List, Report, Step, Wait
+from fl.members.work import Proposal
+from fl.store import canonical
+from fl.store.artefacts import digest_of
+from fl.store.sealed import seal
+from fl.store.signed import OrderStatement, pack
+from fl.training.model.artefact import load_model, save_model
+from tests.fl.members.support import assert_artefacts, scene
+
+
+def copying(victim: BaseStation) -> Cheat:
+    """Records the victim's digest, with the victim's file under its own name."""
+
+    def cheat(station: BaseStation) -> None:
+        def trained(honest: Any, number: int, facts: Facts) -> str:
+            digest: str = victim.journal.noted(victim.round_id, f"update-{number}")
+            name = victim.store.name(digest)
+            station.files.write(station.store.name(digest), station.files.read(name, 2**24))
+            return digest
+
+        instead(station, "_trained", trained)
+
+    return cheat
+
+
+def test_stations__that_cheat__are_absent_with_the_reason_and_the_others_go_on(chain: Any, tmp_path: Path) -> None:
+    play = scene(
+        chain, tmp_path, owners=2, base_stations=len(CHEATS) + 7, clients=1, rounds=2, train_images=400, claim=0.1
+    )
+    *honest, ill_one, greedy, copier, replaying, again = play.play.stations[:7]
+    cheating = dict(zip(CHEATS, play.play.stations[7:], strict=True))
+    for name, station in cheating.items():
+        CHEATS[name][0](station)
+    ill(ill_one)
+    saying(100_000)(greedy)
+    copying(honest[0])(copier)
+    replay(replaying)
+    declaring_again(again)
+    played = play.run()
+    assert_artefacts(played)
+    winner, record = played.owners[0], played.record
+    for number in (0, 1):
+        noted = winner.journal.noted(winner.round_id, f"aggregate-{number}")
+        absent = noted["absent"]
+        for name, station in cheating.items():
+            assert CHEATS[name][1] in absent.get(station.address, "it counts"), (name, number)
+        counted = [*honest, greedy, *([again, replaying] if number == 0 else [])]
+        assert set(noted["included"]) == {each.address for each in counted}, number
+        assert "is signed by" in absent[copier.address]
+        assert record.members[ill_one.address].updates[number] == NO_UPDATE
+        assert all(len(reason) < 400 and "\n" not in reason for reason in absent.values())
+    assert "another update" in absent[replaying.address]
+    assert "it declared" in absent[again.address]
+    points = {each.account: each.listed for each in record.members.values()}
+    assert not any(points[each.address] for each in (*cheating.values(), ill_one, copier))
+    assert record.status is Status.REPORTED and not record.punished
+    assert all(len(record.members[each.address].updates) == 2 for each in play.play.stations), (
+        "each was there, and is paid"
+    )
+
+
+# ── the winner ──
+
+Forge = Callable[[Member, Member], bytes | None]
+"""What a member sees in place of a file of the winner's; None: nothing."""
+
+
+def sees(member: Member, winner: Member, part: str, forge: Forge) -> None:
+    """The store gives this member something else than others, under the winner's names that have this part."""
+    files, honest = copy(member.files), member.files
+
+    def read(name: str, most: int) -> bytes:
+        if name.startswith(winner.address) and part in name:
+            honest.read(name, 2**30)  # it is there
+            data, name = forge(member, winner), f"forged/{member.address}"
+            honest.remove(name) if data is None else honest.write(name, data)
+        return honest.read(name, most)
+
+    files.read = read  # type: ignore[method-assign]
+    member.files = files
+
+
+def sealed_to(member: Member, data: bytes) -> bytes:
+    found = member.listed.find(member.address)
+    assert found is not None
+    return seal(data, [found.card])
+
+
+def order_of(winner: Member) -> Order:
+    return Order.from_bytes(bytes.fromhex(winner.journal.noted(winner.round_id, "order")["order"]))
+
+
+def order_signed_by(signer: Member | None, change: Callable[[Order], Order] = lambda order: order) -> Forge:
+    """An order by somebody, None: by the winner."""
+
+    def forge(member: Member, winner: Member) -> bytes:
+        data = change(order_of(winner)).to_bytes()
+        statement = OrderStatement(winner.round_id, digest_of(data))
+        return sealed_to(member, pack(signed_by(signer or winner, statement), data))
+
+    return forge
+
+
+def unsigned(member: Member, winner: Member) -> bytes:
+    return sealed_to(member, order_of(winner).to_bytes())
+
+
+def signed_apart(member: Member, winner: Member) -> bytes:
+    """The signature is of another order."""
+    statement = OrderStatement(winner.round_id, "0x" + "11" * 32)
+    return sealed_to(member, pack(signed_by(winner, statement), order_of(winner).to_bytes()))
+
+
+def nothing(member: Member, winner: Member) -> None:
+    """It is not there."""
+
+
+def large(member: Member, winner: Member) -> bytes:
+    return sealed_to(member, bytes(2**20))
+
+
+def of_another_text(order: Order) -> Order:
+    return replace(order, text=replace(order.text, salt="11" * 32))
+
+
+def with_other_labels(order: Order) -> Order:
+    return replace(order, targets=tuple(f"easier {label}" for label in order.targets))
+
+
+ORDERS: dict[str, tuple[Forge, str]] = {
+    "unsigned": (unsigned, "signed artefact"),
+    "signed by another": (lambda member, winner: order_signed_by(member)(member, winner), "is signed by"),
+    "another was signed": (signed_apart, "a signed Order is about"),
+    "another text": (order_signed_by(None, of_another_text), "not of the model that was proposed"),
+    "garbage": (lambda member, winner: bytes(100), "not sealed"),
+    "large": (large, "at most"),
+}
+MODELS: dict[str, Forge] = {
+    "withheld": nothing,
+    "garbage": lambda member, winner: bytes(5000),
+    "another": lambda member, winner: sealed_to(member, bytes(5000)),
+    "large": lambda member, winner: sealed_to(member, bytes(2**22)),
+}
+
+
+def test_winner__orders_and_models_that_cannot_be_followed__stations_attend_and_are_paid(
+    chain: Any, tmp_path: Path
+) -> None:
+    """Some of three honest base stations' fellows are shown something else."""
+    play = scene(
+        chain, tmp_path, base_stations=3 + len(ORDERS) + 1 + len(MODELS), clients=1, train_images=200, claim=0.1
+    )
+    winner, elector, misled = play.play.owners
+    honest, rest = play.play.stations[:3], play.play.stations[3:]
+    ordered, (left_alone, *modelled) = rest[: len(ORDERS)], rest[len(ORDERS) :]
+    for station, (forge, _) in zip(ordered, ORDERS.values(), strict=True):
+        sees(station, winner, "/order", forge)
+    sees(left_alone, winner, "/order", nothing)
+    for station, forge in zip(modelled, MODELS.values(), strict=True):
+        sees(station, winner, "/artefacts/", forge)
+    sees(misled, winner, "/order", order_signed_by(None, with_other_labels))
+    played = play.run()
+    assert_artefacts_by(elector, played)
+    noted = winner.journal.noted(winner.round_id, "aggregate-0")
+    assert set(noted["included"]) == {each.address for each in honest}
+    for station, (_, reason) in zip(ordered, ORDERS.values(), strict=True):
+        assert reason in station.journal.noted(station.round_id, "order")["refused"]
+    for station in rest:
+        member = played.record.members[station.address]
+        assert member.updates == {0: NO_UPDATE}
+        assert member.settled is not None and member.settled.slashed == 0
+    votes = {vote.account: vote for vote in played.record.votes}
+    assert votes[elector.address].measured_accuracy_bps > 0
+    assert votes[misled.address].measured_accuracy_bps == 0
+    assert any("the order is for the labels" in line for line in play.heard.of(misled))
+
+
+def assert_artefacts_by(elector: Any, played: Played) -> None:
+    """As this owner finds them."""
+    assert check_artefacts(replace(played, owners=(elector,))) == []
+
+
+def other_shapes(proposal: Proposal) -> Proposal:
+    """It starts from a model of one more class."""
+    spec, _ = load_model(proposal.initial)
+    other = replace(spec, classes=spec.classes + 1)
+    initial = save_model(other, other.initial_state(0))
+    return replace(proposal, stations=replace(proposal.stations, initial_model=digest_of(initial)), initial=initial)
+
+
+def a_factory(proposal: Proposal) -> Proposal:
+    """It names code of the winner's."""
+    return replace(proposal, stations=replace(proposal.stations, model="os:system"))
+
+
+class _Proposing:
+    """An owner's work with another proposal."""
+
+    def __init__(self, work: Any, change: Callable[[Proposal], Proposal]):
+        self._work, self._proposal = work, change(work.proposal())
+
+    def proposal(self) -> Proposal:
+        return self._proposal
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._work, name)
+
+
+def test_winner__models_of_other_shapes_or_withheld__attended_and_punished(chain: Any, tmp_path: Path) -> None:
+    play = scene(chain, tmp_path, rounds=2)
+    winner, *electors = play.play.owners
+    winner.work = _Proposing(winner.work, other_shapes)  # type: ignore[assignment]
+
+    def aggregate(honest: Any, number: int, facts: Facts) -> None:
+        winner.market.record_global_round(winner.account, winner.round_id, number, bytes([1] * 32), bytes(32))
+
+    instead(winner, "_aggregate", aggregate)
+    instead(winner, "_points", lambda honest, facts: {})
+    played = play.run()
+    record = played.record
+    for station in play.play.stations:
+        member = record.members[station.address]
+        assert member.updates == {0: NO_UPDATE, 1: NO_UPDATE}
+        assert member.settled is not None and member.settled.slashed == 0 < member.settled.reward
+        assert any("not small-cnn" in line for line in play.heard.of(station))
+    assert [vote.measured_accuracy_bps for vote in record.votes] == [0, 0]
+    assert record.punished and played.document.training is None
+    settled = record.members[winner.address].settled
+    assert settled is not None and settled.slashed == record.terms.bond
+    for elector in electors:
+        assert any("cannot judge the reported model, and measures 0" in line for line in play.heard.of(elector))
+
+
+def test_winner__names_a_factory_and_never_reports__nothing_is_imported_and_stations_are_paid(
+    chain: Any, tmp_path: Path
+) -> None:
+    play = scene(chain, tmp_path)
+    winner = play.play.owners[0]
+    winner.work = _Proposing(winner.work, a_factory)  # type: ignore[assignment]
+    honest = winner.next_step
+
+    def silent(facts: Facts) -> Step:
+        step = honest(facts)
+        return Wait(facts.deadlines.report, "it is gone") if isinstance(step, Aggregate | List | Report) else step
+
+    winner.next_step = silent  # type: ignore[method-assign]
+    played = play.run()
+    assert played.record.status is Status.ABORTED
+    for station in play.play.stations:
+        assert any("code that another names is not imported" in line for line in play.heard.of(station))
+        settled = played.record.members[station.address].settled
+        assert settled is not None and settled.slashed == 0 < settled.reward
+
+
+# ── proposers ──
+
+OWNERS, STATIONS = frozenset({Role.OWNER}), frozenset({Role.BASE_STATION})
+Proposes = Callable[[Owner, dict[Role, str]], None]
+"""What comes after a proposal; the names of its texts by side."""
+
+
+def writing(data: Callable[[Owner, Role], bytes], sides: frozenset[Role] = OWNERS | STATIONS) -> Proposes:
+    """Another text, that its readers can open."""
+
+    def propose(owner: Owner, names: dict[Role, str]) -> None:
+        for side in sides:
+            owner.files.write(names[side], seal(data(owner, side), owner.listed.cards(side)))
+
+    return propose
+
+
+def removing(*sides: Role) -> Proposes:
+    return lambda owner, names: [owner.files.remove(names[side]) for side in sides]  # type: ignore[return-value]
+
+
+def unreadable(owner: Owner, names: dict[Role, str]) -> None:
+    """Nobody has the key for it."""
+    for name in names.values():
+        owner.files.write(name, bytes(10_000))
+
+
+def odd(owner: Owner, side: Role) -> bytes:
+    """The right names, with values of other types."""
+    return canonical.encode(dict.fromkeys(json.loads(owner.texts()[side].to_bytes()), -1))
+
+
+def not_proposed(owner: Owner, side: Role) -> bytes:
+    return replace(owner.texts()[side], salt="33" * 32).to_bytes()
+
+
+def more_rounds(owner: Owner, names: dict[Role, str]) -> None:
+    """What is on chain names one global round more: see below."""
+
+
+TEXTS: dict[str, tuple[Proposes, frozenset[Role]]] = {
+    "none": (removing(*Role), OWNERS | STATIONS),
+    "none for owners": (removing(Role.OWNER), OWNERS),
+    "none for base stations": (removing(Role.BASE_STATION), STATIONS),
+    "unreadable": (unreadable, OWNERS | STATIONS),
+    "no JSON": (writing(lambda *_: b"{"), OWNERS | STATIONS),
+    "deep JSON": (writing(lambda *_: b"[" * 50_000), OWNERS | STATIONS),
+    "no object": (writing(lambda *_: b"[1,2]"), OWNERS | STATIONS),
+    "no text of a proposal": (writing(lambda *_: b"{}"), OWNERS | STATIONS),
+    "odd values": (writing(odd), OWNERS | STATIONS),
+    "another than was proposed": (writing(not_proposed), OWNERS | STATIONS),
+    "ten megabytes": (writing(lambda *_: bytes(10 * 2**20)), OWNERS | STATIONS),
+    "other global rounds than on chain": (more_rounds, STATIONS),
+}
+
+
+def test_proposers__whose_texts_cannot_be_used__harm_their_own_models_alone(chain: Any, tmp_path: Path) -> None:
+    """An owner bids 0 for such a model, a base station its cap, and says why; for all others the truth."""
+    play = scene(chain, tmp_path, owners=1 + len(TEXTS), models=None)
+    alice, *mallories = play.play.owners
+    for owner, (_, (after, _)) in zip(mallories, TEXTS.items(), strict=True):
+        instead(owner, "_propose", partial(_propose, owner, after))
+    played = play.run()
+    record = played.record
+    assert [model.proposer for model in record.models] == [owner.address for owner in play.play.owners]
+    assert record.selected == 0, "alice's"
+    north = next(each for each in play.play.stations if each.address != record.claimant)
+    bids = {member.name: record.members[member.address].bids(len(record.models)) for member in (alice, north)}
+    for model, (owner, (name, (_, harmed))) in enumerate(zip(mallories, TEXTS.items(), strict=True), start=1):
+        worth = alice.worth(owner.texts()[0])
+        assert worth > 0, "else nothing is seen here"
+        for member, truth, blind in ((alice, worth, 0), (north, 0, record.terms.max_station_bid)):
+            is_blind = member.role in harmed
+            assert bids[member.name][model] == (blind if is_blind else truth), (name, member.name)
+            told = [line for line in play.heard.of(member) if line.startswith(f"bids {blind} for model {model} of ")]
+            assert len(told) == is_blind, (name, member.name)
+            assert all(owner.name in line and "\n" not in line for line in told)
+    assert bids[alice.name][0] == alice.worth(alice.texts()[0]) and bids[north.name][0] == 0
+    assert record.status is Status.REPORTED
+
+
+def _propose(owner: Owner, after: Proposes, honest: Callable[[Facts], None], facts: Facts) -> None:
+    market = owner.market
+    if after is more_rounds:
+        lying = copy(market)
+        lying.propose = lambda *said: market.propose(*said[:-1], said[-1] + 1)  # type: ignore[method-assign]
+        owner.market = lying
+    honest(facts)
+    owner.market = market
+    owners, stations = owner.texts()
+    digest = owners.digest(facts.chain_id, facts.contract, owner.round_id, owner.address)
+    sides = {Role.OWNER: digest, Role.BASE_STATION: stations.digest}
+    after(owner, {side: f"{owner.address}/texts/{each.hex()}" for side, each in sides.items()})

@@ -1,0 +1,202 @@
+"""Training and judging behind the protocols of `fl.members.work`, without a chain: `test_hostile` plays it on one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+import torch
+
+from fl.crowdfunding.simulated import with_own_data
+from fl.members.order import Order
+from fl.members.owner_acts import UPHOLD_WITHIN
+from fl.members.torch_work import Offer, TorchOwner, TorchStation
+from fl.members.work import Delivered, WorkError, WrongArtefact, weight_of
+from fl.training.config import Rule, StationConfig, TrainingConfig
+from fl.training.contribution.points import TOTAL_POINTS
+from fl.training.data.dataset import Samples
+from fl.training.federation import Federation, build_federation
+from fl.training.model.spec import ModelSpec
+from fl.training.update import load_update, save_update
+
+STATIONS = 5
+TARGETS = ("0", "1", "7")
+
+
+@dataclass(frozen=True)
+class Market:
+    """Owners and base stations of a federation, and the first's order."""
+
+    federation: Federation
+    owners: tuple[TorchOwner, ...]
+    station: TorchStation
+    order: Order
+    initial: bytes
+
+    def update(self, station: int, model: bytes | None = None, number: int = 0) -> Delivered:
+        """A base station's honest update."""
+        data = self.station.train(self.order, station, model or self.initial, number)
+        return Delivered(station, data, self.station.samples(self.order, station))
+
+    def rounds(self, stations: Sequence[int], count: int = 2) -> list[tuple[bytes, list[Delivered]]]:
+        """Global rounds of these, each with the model that it starts from."""
+        model, played = self.initial, []
+        for number in range(count):
+            updates = [self.update(station, model, number) for station in stations]
+            played.append((model, updates))
+            model = self.owners[0].aggregate(self.order, number, model, updates, 0)
+        return played
+
+
+@pytest.fixture(scope="module")
+def market() -> Market:
+    return market_of(Rule())
+
+
+def market_of(rule: Rule) -> Market:
+    config = TrainingConfig(
+        targets=TARGETS, train_images=300, stations=STATIONS, rounds=2, station=StationConfig(2, 1), rule=rule
+    )
+    federation = build_federation(config)
+    offer = Offer(replace(config, model=federation.model.name), federation.stations[0].config, 8_500)
+
+    def owner(index: int, offered: Offer | None) -> TorchOwner:
+        test = with_own_data(federation, index).dataset.test
+        return TorchOwner(lambda targets: test, offered)
+
+    first = owner(0, offer)
+    proposal = first.proposal()
+    order = Order(TARGETS, proposal.stations)
+    station = TorchStation(lambda order, index: federation.stations[index].clients)
+    return Market(federation, (first, *(owner(index, None) for index in (1, 2, 3))), station, order, proposal.initial)
+
+
+# ── base stations ──
+
+
+def test_samples__of_a_base_station__are_all_of_its_clients_images(market: Market) -> None:
+    for index, station in enumerate(market.federation.stations):
+        assert market.station.samples(market.order, index) == sum(len(client) for client in station.clients)
+
+
+def test_train__broken_images__says_that_no_update_came_of_it(market: Market) -> None:
+    clients = [
+        Samples(torch.full(each.images.shape, float("nan")), each.labels)
+        for each in market.federation.stations[0].clients
+    ]
+    with pytest.raises(WorkError, match="the loss became nan"):
+        TorchStation(lambda *_: clients).train(market.order, 0, market.initial, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ({"model": "os:system"}, "code that another names is not imported"),
+        ({"model": "vgg"}, "unknown model"),
+        ({"rule": "best"}, "cannot be followed"),
+        ({"learning_rate": "0"}, "cannot be followed"),
+    ],
+)
+def test_order__that_names_what_the_engine_does_not_have__refused(
+    market: Market, text: dict[str, Any], said: str
+) -> None:
+    order = replace(market.order, text=replace(market.order.text, **text))
+    with pytest.raises(WrongArtefact, match=said):
+        market.station.samples(order, 0)
+
+
+# ── the winner ──
+
+
+def test_check__update_of_another_model_station_or_round__refused_by_name(market: Market) -> None:
+    owner, data = market.owners[0], market.update(1).data
+    update = load_update(data)
+    assert owner.check(market.order, 1, 0, data) == update.samples
+    other = ModelSpec(update.model.name, update.model.image_shape, 4)
+    wrong = {
+        r"holds small-cnn of 4 classes .* not small-cnn of 3 classes": replace(
+            update, model=other, state=other.initial_state(0)
+        ),
+        "of base station 0 in global round 1, not of 1": replace(update, station=0),
+        "of base station 1 in global round 2, not of 1 in 1": replace(update, global_round=1),
+    }
+    for said, each in wrong.items():
+        with pytest.raises(WrongArtefact, match=said):
+            owner.check(market.order, 1, 0, save_update(each))
+
+
+def test_aggregate__no_update_or_wrong_ones_alone__leaves_the_model_as_it_was(market: Market) -> None:
+    owner = market.owners[0]
+    for refused in (0, 3):
+        kept = owner.aggregate(market.order, 0, market.initial, [], refused)
+        assert owner.judge(market.order, kept) == owner.judge(market.order, market.initial)
+
+
+def test_aggregate__any_order_of_the_updates__the_same_bytes(market: Market) -> None:
+    updates = [market.update(station) for station in (0, 2, 3)]
+    one, other = (
+        market.owners[0].aggregate(market.order, 0, market.initial, each, 0) for each in (updates, updates[::-1])
+    )
+    assert one == other
+
+
+def liar(market: Market, model: bytes, number: int) -> Delivered:
+    """Trained on wrong labels, by who has 60 images and declares 100,000."""
+    clients = [replace(each, labels=(each.labels + 1) % 3) for each in market.federation.stations[4].clients]
+    data = TorchStation(lambda *_: clients).train(market.order, 4, model, number)
+    return Delivered(4, data, 100_000)
+
+
+def accuracy(market: Market, limit: int | None, *, lies: bool = True, rounds: int = 3) -> float:
+    """Of the model after some rounds with a liar, an update weighing at most so many medians."""
+    model = market.initial
+    for _ in range(rounds):
+        updates = [market.update(station, model, 0) for station in range(4)]
+        if lies:
+            updates.append(liar(market, model, 0))
+        counts = [each.weight for each in updates]
+        if limit is not None:
+            updates = [replace(each, weight=weight_of(each.weight, counts, limit)) for each in updates]
+        model = market.owners[0].aggregate(market.order, 0, model, updates, 0)
+    return market.owners[0].judge(market.order, model).accuracy
+
+
+def test_weight__of_who_declares_100000_images__takes_no_model_over(market: Market) -> None:
+    """Without a limit the liar alone makes the model; with a low one, or a robust rule, the others do.
+
+    A limit of several medians only dampens it: among four others the accuracy is 0.8 at two medians, 0.5 at four.
+    """
+    alone, unlimited = accuracy(market, None, lies=False), accuracy(market, None)
+    assert alone > 0.9 and unlimited < 0.3
+    robust = market_of(Rule("trimmed-mean", 1))
+    assert accuracy(market, 1) > alone - 0.05
+    assert accuracy(robust, 4) > alone - 0.05
+
+
+@pytest.mark.parametrize(
+    ("samples", "others", "weight"),
+    [(100_000, [100, 100, 100], 400), (399, [100, 100, 100], 399), (7, [100, 100], 7), (10**12, [], 10**12)],
+)
+def test_weight__at_most_four_medians(samples: int, others: list[int], weight: int) -> None:
+    assert weight_of(samples, [*others, samples], 4) == min(weight, 4 * sorted([*others, samples])[len(others) // 2])
+
+
+# ── electors ──
+
+
+def test_points__of_honest_stations__measured_alike_by_every_owner(market: Market) -> None:
+    rounds = market.rounds(range(3))
+    measured = [owner.points(market.order, rounds, 3) for owner in market.owners]
+    for points in measured:
+        assert sum(points.values()) == TOTAL_POINTS
+        assert all(0 < each <= 2 * TOTAL_POINTS // 3 for each in points.values())
+        for station, each in points.items():
+            assert abs(each - measured[0][station]) <= UPHOLD_WITHIN
+
+
+def test_points__of_one_station_in_three__cannot_add_up_and_are_none(market: Market) -> None:
+    assert market.owners[0].points(market.order, market.rounds([1]), 3) == {}
+
+
+def test_points__attendance_alone__earns_none(market: Market) -> None:
+    assert set(market.owners[0].points(market.order, market.rounds([0, 2]), 3)) == {0, 2}

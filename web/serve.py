@@ -1,0 +1,53 @@
+"""`ape run explorer`: the server on its address, with a reader on its node."""
+
+from __future__ import annotations
+
+import socket
+
+import click
+import uvicorn
+
+from analysis.report.source import called_by
+from fl.faults import Fault
+from fl.members.access import Access
+from web.app import app_of
+from web.reader import Reader
+
+
+class ServerError(Fault):
+    """The address cannot be listened on."""
+
+
+def serve(access: Access, host: str, port: int) -> None:
+    """Serve until it is interrupted.
+
+    Args:
+        access: the deployment, and its node.
+        host: address that is listened on.
+        port: 0: any free one.
+
+    Raises:
+        Fault: the node, the contract or the address cannot be used.
+    """
+    access.check()
+    with _listening(host, port) as listening, access.market() as market:
+        reader = Reader(market)
+        name, found = listening.getsockname()[:2]
+        click.echo(f"Rounds of {market.address}: http://{f'[{name}]' if ':' in name else name}:{found}  (Ctrl-C ends)")
+        config = uvicorn.Config(
+            app_of(reader.poll, called=called_by(access, market)),
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=1,
+            server_header=False,
+        )
+        uvicorn.Server(config).run(sockets=[listening])
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        reason = error.strerror or error
+        raise ServerError(f"--host {host} --port {port} cannot be listened on: {reason}") from error
