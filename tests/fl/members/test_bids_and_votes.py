@@ -62,6 +62,6 @@ def test_bid__store_that_does_not_answer__is_put_off_and_not_blind() -> None:
     ],
 )
 def test_vote__points_near_what_it_measured__upheld_and_no_further(measured: dict[str, int], uphold: bool) -> None:
-    alice = member(Owner, _points=lambda facts: measured)
+    alice = member(Owner, measured_points=lambda facts: measured)
     assert UPHOLD_WITHIN == 100_000
     assert alice._upholds(facts(a=400_000, b=600_000, c=None)) is uphold

@@ -244,7 +244,7 @@ def test_winner__models_of_other_shapes_or_withheld__attended_and_punished(chain
         winner.market.record_global_round(winner.account, winner.round_id, number, bytes([1] * 32), bytes(32))
 
     instead(winner, "_aggregate", aggregate)
-    instead(winner, "_points", lambda honest, facts: {})
+    instead(winner, "measured_points", lambda honest, facts: {})
     played = play.run()
     record = played.record
     for station in play.play.stations:
