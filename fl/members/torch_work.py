@@ -168,7 +168,7 @@ class Offer:
     settings: TrainingConfig
     station: StationConfig
     claimed_bps: int
-    weight_limit: int = 4
+    weight_limit: int = 2
 
 
 @dataclass(frozen=True)
