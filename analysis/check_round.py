@@ -5,6 +5,8 @@ to the wei. `fl/record/round.md` has the format; nothing of the product's reader
 
 - A cancelled round that was drawn, and in which a base station revealed, was not selected in time.
 - Punishment and the contributions' standing are counted again from the votes.
+
+With `--rpc` every field that the chain knows is held against it (`analysis.round_on_chain`), and the rest is listed.
 """
 
 from __future__ import annotations
@@ -14,11 +16,16 @@ import json
 import logging
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eth_utils import is_address
+
 from analysis.mechanism import BASIS_POINTS, THETA_ONE, WEI_PER_GWEI, theta_numerator
 from analysis.round_facts import Dues, Member, Round, RoundResult
+from analysis.round_on_chain import Ask, ChainError, RoundOnChain, asking, compare
+from analysis.round_on_chain import read_round as read_chain
 from analysis.settlement import exceeds_threshold, settle_round
 
 logger = logging.getLogger(__name__)
@@ -27,6 +34,19 @@ FORMAT = 2
 
 Document = Mapping[str, Any]
 DUES_FIELDS = ("share", "tax", "reward", "forfeited", "slashed", "bonus", "payment")
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What came of a check.
+
+    Attributes:
+        found: One line a discrepancy.
+        unknown: What was held against nothing.
+    """
+
+    found: list[str]
+    unknown: list[str]
 
 
 def check(document: Document) -> list[str]:
@@ -238,6 +258,68 @@ def _int(number: int | str) -> int:
     return int(number)
 
 
+def check_on_chain(ask: Ask, contract: str, round_id: int, first_block: int, document: Document | None) -> Checked:
+    """Hold what the chain says of a round against the reference, and a `round.json` against the chain.
+
+    Args:
+        ask: A node.
+        contract: The deployment.
+        round_id: The round.
+        first_block: Of the deployment, or before.
+        document: The parsed JSON; None: there is none to check.
+
+    Raises:
+        Fault: The node does not answer, there is no such round, or it is not over.
+    """
+    chain = read_chain(ask, contract, round_id, first_block)
+    if document is None:
+        return Checked(check_chain(chain), [])
+    try:
+        found, unknown = compare(document, chain)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        return Checked([f"the document cannot be read: {error!r}"], [])
+    return Checked([*found, *check_chain(chain)], unknown)
+
+
+def check_against_chain(document: Document, ask: Ask, contract: str | None, first_block: int = 0) -> Checked:
+    """The same for the round that a `round.json` names.
+
+    Args:
+        document: The parsed JSON.
+        ask: A node.
+        contract: The deployment that is trusted; None: the one that the document names.
+        first_block: Of the deployment, or before.
+
+    Raises:
+        Fault: As above.
+    """
+    named, round_id = document.get("contract"), document.get("round_id")
+    if not isinstance(named, str) or not is_address(named) or type(round_id) is not int:
+        return Checked([f"the document names no contract and round: {named!r}, {round_id!r}"], [])
+    checked = check_on_chain(ask, contract or named, round_id, first_block, document)
+    if contract is None:
+        return Checked(checked.found, ["that the contract is HCFL (name one with --contract)", *checked.unknown])
+    return checked
+
+
+def check_chain(chain: RoundOnChain) -> list[str]:
+    """Work out again from the chain's logs what they say was decided: draw, selection, shares, taxes, payments.
+
+    Returns:
+        One line for each thing that does not follow.
+    """
+    # What an account does besides, in other rounds or none, is not the round's doing; a lot may wait to be claimed.
+    taxes = sum(entry["tax"] for side in ("owners", "base_stations") for entry in chain.known[side])
+    alone: dict[str, list[Document]] = {"owners": [], "base_stations": []}
+    for side, entries in alone.items():
+        for entry in chain.known[side]:
+            lot = max(entry["lot"], taxes) if entry["claimant"] else entry["lot"]
+            after = {"lot": lot, "balance_before": 0, "balance_after": lot - entry["payment"]}
+            entries.append({**entry, **after})
+    found = [*(f"draw: {line}" for line in chain.draw), *check({**chain.known, **alone})]
+    return [f"the contract, or the node that tells of it: {line}" for line in found]
+
+
 def main(arguments: Sequence[str]) -> int:
     """Check one document and say what is wrong with it; 0 if nothing, 1 if something, 2 if it cannot be read.
 
@@ -247,25 +329,35 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m analysis.check_round",
         description="Works out again, from the bids and from what happened, all that the mechanism decides in a "
-        "finished round, and compares it to the wei.",
+        "finished round, and compares it to the wei. With --rpc all that the chain knows is held against the chain.",
         epilog="Exits with 0 if all agrees, with 1 and a line for each discrepancy if not, with 2 if the document "
-        "cannot be read.",
+        "or the chain cannot be read.",
     )
     parser.add_argument("path", type=Path, metavar="PATH", help="a round.json, as `make round` leaves it")
-    path = parser.parse_args(arguments).path
+    parser.add_argument("--rpc", metavar="URL", help="a node of the chain that the round was played on")
+    parser.add_argument("--contract", metavar="ADDRESS", help="the deployment that you trust, with --rpc")
+    parser.add_argument("--first-block", type=int, default=0, help="of that deployment, with --rpc", metavar="NUMBER")
+    options = parser.parse_args(arguments)
+    path = options.path
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        logger.error("%s cannot be read: %s", path, error)
+        if options.rpc is None:
+            checked = Checked(check(document), [])
+        else:  # What the chain knows agrees with it or not; and what the chain says is held against the reference.
+            checked = check_against_chain(document, asking(options.rpc), options.contract, options.first_block)
+    except (OSError, ValueError, ChainError) as error:
+        logger.error("%s cannot be checked: %s", path, error)
         return 2
-    found = check(document)
-    for line in found:
+    for line in checked.found:
         logger.error("%s", line)
-    if found:
-        logger.error("%s: %d discrepancies", path, len(found))
+    if checked.found:
+        logger.error("%s: %d discrepancies", path, len(checked.found))
         return 1
     members = len(document["owners"]) + len(document["base_stations"])
-    logger.info("%s: all amounts of %d members agree with the reference", path, members)
+    where = "" if options.rpc is None else f", and with chain {document['chain_id']}"
+    logger.info("%s: all amounts of %d members agree with the reference%s", path, members, where)
+    for line in checked.unknown:
+        logger.info("not checked: %s", line)
     return 0
 
 

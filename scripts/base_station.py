@@ -28,13 +28,13 @@ from scripts._options import (
 @pause_option
 @json_option
 def cli(provider: ProviderAPI | None, rounds: tuple[int, ...], pause: float, as_json: bool, **place: Any) -> None:
-    """Take a base station through ROUNDS, one after the other, to a statement of each.
+    """Take a base station through ROUNDS, one after the other, to a statement of them.
 
     It joins, bids, reveals, trains the selected model on its own data, records its updates and settles, each
     in its time, and can be ended and started again at any moment: what it has decided is in its journal.
     """
     from fl.market.terms import Role
-    from fl.members.command import run_rounds, told
+    from fl.members.command import run_rounds
 
-    found = run_rounds(access_of(provider, **place), Role.BASE_STATION, rounds, pause)
-    show(found, [line for each in found for line in told(each)], as_json)
+    ends, statement = run_rounds(access_of(provider, **place), Role.BASE_STATION, rounds, pause)
+    show({"rounds": ends, "statement": statement.to_json()}, [*ends, *statement.told()], as_json)

@@ -10,7 +10,7 @@ from fl.market.terms import Role
 from fl.members.access import Access
 from fl.members.acts import Member
 from fl.members.assembly import Desk
-from fl.members.command import run_rounds, told
+from fl.members.command import run_rounds
 from fl.members.configuration import MemberConfiguration
 from fl.store import mailbox
 
@@ -53,8 +53,8 @@ def main(arguments: Sequence[str]) -> None:
     Desk.member = member  # type: ignore[method-assign]
     access = Access(configuration=MemberConfiguration.read(given.config))
     role = Role.OWNER if given.command == "owner" else Role.BASE_STATION
-    for each in run_rounds(access, role, given.rounds, given.pause):
-        print("\n".join(told(each)))
+    ends, statement = run_rounds(access, role, given.rounds, given.pause)
+    print("\n".join([*ends, *statement.told()]))
 
 
 if __name__ == "__main__":

@@ -90,6 +90,8 @@ class Consortium:
                 self._until(pace.over, numbers)
                 print(f"Round {number} is settled")
             self._until(lambda: all(each.poll() is not None for each in self._processes.values()), numbers)
+            for number in numbers:
+                self._audit(number)
         finally:
             for process in self._processes.values():
                 ended(process, 5)
@@ -97,6 +99,16 @@ class Consortium:
             print(self._log(each))
         if self._killed:
             print(f"{', '.join(self._killed)}: ended by SIGKILL {self._kills} times in all, and started again")
+
+    def _audit(self, number: int) -> None:
+        """The round as a document, worked out again by an owner that did not write it; stations train again."""
+        writer, auditor, *_ = (each for each in self._members if each.role == "owner")
+        path = self._root / f"round-{number}.json"
+        print(writer.run("record", str(number), "--config", str(writer.config), "--out", str(path)))
+        print(auditor.run("audit", str(number), "--config", str(auditor.config), "--document", str(path)))
+        for each in self._members:
+            if each.role != "owner" and each.name not in self._deviants:
+                print(each.run("audit", str(number), "--config", str(each.config), "--station", "own"))
 
     def _start(self, member: Organisation, numbers: Sequence[int]) -> None:
         command = "owner" if member.role == "owner" else "base_station"

@@ -99,6 +99,11 @@ class Codec:
             return values[0] if values else None
         return SimpleNamespace(**dict(zip(names, values, strict=True)))
 
+    def called(self, data: str) -> str | None:
+        """The function that a call is for; None: none of this interface."""
+        selector = data.removeprefix("0x")[:8]
+        return next((name for name, each in self._selectors.items() if each == selector), None)
+
     def failure(self, data: str) -> Failure:
         raw = _bytes(data)
         selector, rest = raw[:4].hex(), raw[4:]

@@ -3,9 +3,8 @@
 from fl.crowdfunding.cast import Played
 from fl.faults import Fault
 from fl.market.client import Market
-from fl.market.merkle import updates_root
-from fl.members.owner import present
-from fl.store.artefacts import digest_of, from_chain
+from fl.members.audit import audit_training
+from fl.store.artefacts import from_chain
 
 
 def check_books(market: Market, played: Played) -> list[str]:
@@ -29,27 +28,20 @@ def check_books(market: Market, played: Played) -> list[str]:
 
 
 def check_artefacts(played: Played) -> list[str]:
-    """Hold artefacts against their digests on chain, and global models against the recorded updates, as an elector can.
+    """Hold artefacts against their digests on chain, and global models against the updates, as an elector does.
 
     Returns:
         One line a discrepancy.
     """
     record = played.record
-    found: list[str] = []
     if record.winner is None:
-        return found
+        return []
     owner = next(each for each in played.owners if each.address != record.winner)
     try:
-        order = owner.order(played.facts)
-        for number, (digest, root) in sorted(record.global_rounds.items()):
-            updates, recorded = owner.collect(number, played.facts, order), present(played.facts, number)
-            if updates_root([(account, recorded[account]) for account in updates.delivered]) != root:
-                found.append(f"global round {number}: its updates root is not that of the recorded updates")
-            model = owner.aggregated(number, played.facts, order, updates)
-            if digest_of(model) != from_chain(digest):
-                found.append(f"global round {number}: its model is not the average of the recorded updates")
+        audited = audit_training(owner, played.facts)
         if record.result is not None:
             owner.store.get(from_chain(record.result[0]), owner.keys(), account=record.winner)
     except Fault as error:
-        found.append(str(error))
-    return found
+        return [str(error)]
+    # That a winner reports another model is what `--bad-winner` shows, and what electors punish.
+    return [str(each) for each in (*audited.order, *(found for each in audited.rounds for found in each.findings))]

@@ -24,7 +24,7 @@ from ethpm_types.abi import EventABI
 from hexbytes import HexBytes
 from web3.exceptions import Web3Exception
 
-from fl.market.events import Event, Transaction
+from fl.market.events import Event, Sent, Transaction
 from fl.market.outbox import Direct, Outbox
 from fl.market.refusals import Again, ByHand, MarketError, Never, NoNode, explain
 from fl.market.terms import Phase, Role, RoundTerms, Stage, Status
@@ -413,9 +413,28 @@ class Market:
         """
         every = self.contract.contract_type.events
         abis = [abi for abi in every if round_id is None or abi.inputs[0].name == "roundId"]
-        inputs = {abi.name: {each.name: each for each in abi.inputs} for abi in abis}
         topics = [] if round_id is None else [None, HexBytes(round_id.to_bytes(32, "big"))]
         logs = self._logs(abis, topics, self._first_block() if first_block is None else first_block, last_block)
+        return self._events(abis, logs)
+
+    def events_about(self, account: str, last_block: int) -> list[Event]:
+        """Every log that names an account first, of all rounds and of none, in the order of the chain.
+
+        Args:
+            account: its address.
+            last_block: to read to, inclusive.
+        """
+        abis, word = self.contract.contract_type.events, HexBytes(bytes(12) + bytes.fromhex(account[2:]))
+        of_rounds = [abi for abi in abis if abi.inputs[0].name == "roundId"]
+        of_none = [abi for abi in abis if abi.inputs[0].name == "account"]
+        found = [
+            *self._events(of_rounds, self._logs(of_rounds, [None, None, word], self._first_block(), last_block)),
+            *self._events(of_none, self._logs(of_none, [None, word], self._first_block(), last_block)),
+        ]
+        return sorted(found, key=lambda event: (event.block, event.log_index))
+
+    def _events(self, abis: Sequence[EventABI], logs: Sequence[ContractLog]) -> list[Event]:
+        inputs = {abi.name: {each.name: each for each in abi.inputs} for abi in abis}
         times = {block: self.block(block).time for block in {int(log.block_number) for log in logs}}
         return [
             Event(
@@ -429,22 +448,81 @@ class Market:
             for log in logs
         ]
 
+    def sent(self, digest: str) -> Sent:
+        """A mined transaction, by its hash."""
+        web3 = self.contract.provider.web3
+        with asking("transaction"):
+            return self._sent(web3.eth.get_transaction(digest))
+
+    def sent_in(self, block: int, sender: str) -> list[Sent]:
+        """The transactions of an account in a block."""
+        with asking("block"):
+            found = self.contract.provider.web3.eth.get_block(block, full_transactions=True)
+            return [self._sent(each) for each in found["transactions"] if to_checksum_address(each["from"]) == sender]
+
+    def sent_count(self, sender: str, block: int) -> int:
+        """How many transactions an account had sent by the end of a block.
+
+        Raises:
+            MarketError: the node does not keep what is so old.
+        """
+        with asking("count transactions"):
+            return int(self.contract.provider.web3.eth.get_transaction_count(sender, block))
+
+    def request(self, method: str, parameters: Sequence[Any]) -> Any:
+        """Any JSON-RPC method of the node, for a reader of its own."""
+        with asking(method):
+            return self.contract.provider.make_request(method, list(parameters))
+
+    @property
+    def first_block(self) -> int:
+        """Before which the contract has no logs."""
+        return self._first_block()
+
+    def _sent(self, found: Any) -> Sent:
+        receipt = self.contract.provider.web3.eth.get_transaction_receipt(found["hash"])
+        return Sent(
+            hash=HexBytes(found["hash"]).to_0x_hex(),
+            sender=to_checksum_address(found["from"]),
+            nonce=int(found["nonce"]),
+            call=(call := self._called(found)),
+            round_id=self._round_called(call, bytes(found["input"])),
+            done=bool(receipt["status"]),
+            block=int(found["blockNumber"]),
+            time=self.block(int(found["blockNumber"])).time,
+            value=int(found["value"]),
+            gas_used=int(receipt["gasUsed"]),
+            fee=int(receipt["gasUsed"]) * int(receipt["effectiveGasPrice"]),
+        )
+
+    def _called(self, found: Any) -> str | None:
+        """The function that a transaction calls; None: another contract's."""
+        if found["to"] is None or to_checksum_address(found["to"]) != self.address:
+            return None
+        names = {keccak(text=call.selector)[:4]: call.name for call in self.contract.contract_type.mutable_methods}
+        return names.get(bytes(found["input"])[:4])
+
+    def _round_called(self, call: str | None, data: bytes) -> int | None:
+        """The round that a call names, which is its first parameter."""
+        if call is None:
+            return None
+        inputs = self.contract.contract_type.mutable_methods[call].inputs
+        return int.from_bytes(data[4:36]) if inputs and inputs[0].name == "roundId" else None
+
     def transactions(self, events: Sequence[Event]) -> list[Transaction]:
         """The transactions that left these logs, in their order."""
         left: dict[str, list[Event]] = {}
         for event in events:
             left.setdefault(event.transaction, []).append(event)
-        names = {keccak(text=call.selector)[:4]: call.name for call in self.contract.contract_type.mutable_methods}
-        return [self._transaction(logs, names) for logs in left.values()]
+        return [self._transaction(logs) for logs in left.values()]
 
-    def _transaction(self, logs: Sequence[Event], names: dict[bytes, str]) -> Transaction:
+    def _transaction(self, logs: Sequence[Event]) -> Transaction:
         web3, event = self.contract.provider.web3, logs[0]
         with asking("transaction"):
             sent = web3.eth.get_transaction(event.transaction)
             receipt = web3.eth.get_transaction_receipt(event.transaction)
-        to_us = sent["to"] is not None and to_checksum_address(sent["to"]) == self.address
         return Transaction(
-            call=names.get(bytes(sent["input"])[:4]) if to_us else None,
+            call=self._called(sent),
             sender=to_checksum_address(sent["from"]),
             hash=event.transaction,
             block=event.block,

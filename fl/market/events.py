@@ -76,3 +76,34 @@ class Transaction:
     gas_used: int
     fee: int
     logs: tuple[Trace, ...]
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A mined transaction of an account.
+
+    Attributes:
+        hash: hex.
+        sender: who pays for it.
+        nonce: its number among the sender's.
+        call: the contract's function; None where it was sent to another contract.
+        round_id: the round that the call names; None: none.
+        done: whether it was not refused.
+        block: number of the block.
+        time: Unix time of the block.
+        value: wei that it brought.
+        gas_used: of its receipt.
+        fee: wei that its sender paid for that gas.
+    """
+
+    hash: str
+    sender: str
+    nonce: int
+    call: str | None
+    round_id: int | None
+    done: bool
+    block: int
+    time: int
+    value: int
+    gas_used: int
+    fee: int

@@ -87,7 +87,7 @@ class Desk:
             work = _owner_work(configuration, plan)
             return Owner(name, account, *own, conduct, *rest, worth=_worth(plan), work=work)
         costs = configuration.plan if isinstance(configuration.plan, StationPlan) else StationPlan()
-        work_of = _station_work(configuration)
+        work_of = station_work(configuration)
         return BaseStation(name, account, *own, Conduct(reserve=reserve), *rest, cost=_cost(costs), work=work_of)
 
 
@@ -199,7 +199,8 @@ def _owner_work(configuration: MemberConfiguration, plan: OwnerPlan) -> Any:
     return TorchOwner(OwnData(configuration.data).test_of, offer)
 
 
-def _station_work(configuration: MemberConfiguration) -> Any:
+def station_work(configuration: MemberConfiguration) -> Any:
+    """The training of a base station with the data that a member.yaml names; None: it names none."""
     if configuration.data is None:
         return None
     from fl.members.own_data import OwnData

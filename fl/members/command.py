@@ -6,12 +6,11 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from fl.market.bids import SealedBid
 from fl.market.client import Market
 from fl.market.refusals import MarketError
-from fl.market.terms import GWEI, Role
+from fl.market.terms import Role
 from fl.members import steps
 from fl.members.access import Access
 from fl.members.acts import Member
@@ -21,6 +20,7 @@ from fl.members.owner_acts import Owner
 from fl.members.rounds import bid_name
 from fl.members.run import Runner
 from fl.members.steps import Done, Step, Stuck, Wait
+from fl.record.statement import Statement, statement_of
 
 log = logging.getLogger("hcfl")
 
@@ -41,8 +41,11 @@ WORDS: dict[str, tuple[type[Step], ...]] = {
 """The steps by hand, as `ape run member` calls them."""
 
 
-def run_rounds(access: Access, role: Role, rounds: Sequence[int], pause: float) -> list[dict[str, Any]]:
-    """Take a member through rounds, one after the other; a statement for each.
+def run_rounds(access: Access, role: Role, rounds: Sequence[int], pause: float) -> tuple[list[str], Statement]:
+    """Take a member through rounds, one after the other.
+
+    Returns:
+        How each ended, and what all of them came to.
 
     Raises:
         Fault: it cannot go on.
@@ -51,15 +54,15 @@ def run_rounds(access: Access, role: Role, rounds: Sequence[int], pause: float) 
         found = access.configuration.role.name.lower().replace("_", " ")
         raise MarketError(f"{access.configuration.path} is that of a member as {found}: use its command")
     with desk(access) as ready:
-        return [_run(ready, round_id, pause) for round_id in rounds]
+        ends = [f"round {round_id}: {_run(ready, round_id, pause)}" for round_id in rounds]
+        return ends, statement_of(ready.market, str(access.signer().address))
 
 
-def _run(ready: Desk, round_id: int, pause: float) -> dict[str, Any]:
+def _run(ready: Desk, round_id: int, pause: float) -> str:
     _wait_for(ready.market, round_id, pause)
     member, chronicle = ready.member(round_id), ready.chronicle(round_id)
     margin = max(60, ready.configuration.margins.begin)
-    why = Runner(member, chronicle, ready.tend, ready.alert, margin, pause).run()
-    return statement(member, chronicle.facts(member.address), why)
+    return Runner(member, chronicle, ready.tend, ready.alert, margin, pause).run()
 
 
 def _wait_for(market: Market, round_id: int, pause: float) -> None:
@@ -75,37 +78,6 @@ def _wait_for(market: Market, round_id: int, pause: float) -> None:
             log.info("waits: there is no round %d yet", round_id)
             said = True
         time.sleep(pause)
-
-
-def statement(member: Member, facts: Facts, why: str) -> dict[str, Any]:
-    """What a round came to for a member, wei."""
-    me = facts.me
-    settled = None if me is None else me.settled
-    fees = [each for each in member.journal.transactions() if each.gas_used is not None]
-    return {
-        "member": member.name,
-        "account": member.address,
-        "round": facts.round_id,
-        "ended": why,
-        "locked": 0 if me is None else me.lock,
-        "share": 0 if settled is None else settled.share,
-        "tax": 0 if settled is None else settled.tax,
-        "slashed": 0 if settled is None else settled.slashed,
-        "reward": 0 if settled is None else settled.reward,
-        "bonus": 0 if settled is None else settled.bonus,
-        "lot": 0 if me is None else me.lot,
-        "net": 0 if settled is None or me is None else me.lot - settled.payment,
-        "free_balance": facts.free_balance,
-        "fees_of_all_rounds": sum((each.gas_used or 0) * (each.price or 0) for each in fees),
-    }
-
-
-def told(found: dict[str, Any]) -> list[str]:
-    """A statement for people."""
-    amounts = ("locked", "share", "tax", "slashed", "reward", "bonus", "lot", "net", "free_balance")
-    lines = [f"{found['member']} ({found['account']}), round {found['round']}: {found['ended']}"]
-    lines += [f"  {name.replace('_', ' '):<14}{found[name] / GWEI:>20,.9f} gwei" for name in amounts]
-    return [*lines, f"  {'fees':<14}{found['fees_of_all_rounds'] / GWEI:>20,.9f} gwei, of all its rounds"]
 
 
 Prepare = Callable[[Member, Facts], None]

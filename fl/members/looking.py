@@ -17,6 +17,7 @@ from fl.members.configuration import OwnerPlan
 from fl.members.facts import Chronicle, Facts
 from fl.members.journal import Journal, JournalError
 from fl.members.status import RoundStatus, Who
+from fl.record.statement import Statement, statement_of
 from fl.store.signed import Domain
 
 NOBODY = "0x" + "00" * 20
@@ -47,6 +48,20 @@ def opened(access: Access, round_id: int) -> Iterator["Watcher"]:
     account = _account(access)
     with access.market() as market:
         yield Watcher(access, market, round_id, account)
+
+
+def statement(access: Access) -> Statement:
+    """Everything that an account has done with the contract; nothing is signed, so any account's.
+
+    Raises:
+        MarketError: node, contract or account cannot be used.
+        StatementError: it does not add up to what the chain says.
+    """
+    access.check()
+    if (account := _account(access)) is None:
+        raise MarketError("no account is named: --account with an alias or an address, or --config member.yaml")
+    with access.market() as market:
+        return statement_of(market, account)
 
 
 class Watcher:

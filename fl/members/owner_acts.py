@@ -1,6 +1,5 @@
 """What an owner does: it proposes, bids, makes the global models of its own, or judges the winner's and votes."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from sys import float_info
 
@@ -8,6 +7,9 @@ from fl.market.merkle import updates_root
 from fl.market.terms import Role
 from fl.members import steps
 from fl.members.acts import Member, NotYet
+from fl.members.aggregation import MOST_BYTES as MOST_AGGREGATION
+from fl.members.aggregation import Aggregation
+from fl.members.audit import audit_training, differing_points
 from fl.members.facts import Facts
 from fl.members.order import Order
 from fl.members.owner import OwnerConduct, present
@@ -15,12 +17,13 @@ from fl.members.owner import next_step as owners_next_step
 from fl.members.plan import Worth
 from fl.members.rounds import stations_of
 from fl.members.steps import Step
-from fl.members.work import Delivered, Judged, OwnerWork, WorkError, WrongArtefact, weight_of
+from fl.members.work import Delivered, Judged, OwnerWork, Updates, WorkError, WrongArtefact, weighed
 from fl.store import mailbox
 from fl.store.artefacts import ArtefactStore, digest_of, from_chain, to_chain
 from fl.store.errors import Missing, StoreError, TooLarge, Unreachable, ViewError, one_line, shown
 from fl.store.files import Files
 from fl.store.signed import (
+    AggregationStatement,
     DeclarationStatement,
     OrderStatement,
     Signed,
@@ -33,19 +36,6 @@ UPHOLD_WITHIN = 100_000
 
 MOST_SAMPLES = 2**40
 """That a base station can have."""
-
-
-@dataclass(frozen=True)
-class Updates:
-    """The updates of a global round, by account.
-
-    Attributes:
-        delivered: those that count.
-        absent: why there is none that counts, of the other base stations that train.
-    """
-
-    delivered: Mapping[str, Delivered]
-    absent: Mapping[str, str]
 
 
 @dataclass
@@ -183,13 +173,33 @@ class Owner(Member):
                 "digest": self.store.put(data, self._trainers_and_owners(facts)),
                 "included": {account: from_chain(recorded[account]) for account in updates.delivered},
                 "absent": updates.absent,
+                "made_of": Aggregation.of(facts.block, recorded, updates.absent).to_bytes().hex(),
                 "accuracy": judged.accuracy,
                 "loss": judged.loss,
             }
             self.journal.note(self.round_id, name, noted)
+        self._leave_aggregation(number, bytes.fromhex(noted["made_of"]), facts)
         root = updates_root([(account, to_chain(digest)) for account, digest in noted["included"].items()])
         self.market.record_global_round(self.account, self.round_id, number, to_chain(noted["digest"]), root)
         self.did(f"averaged global round {number + 1}: accuracy {noted['accuracy']:.1%}")
+
+    def _leave_aggregation(self, number: int, data: bytes, facts: Facts) -> None:
+        """Tell the other owners what the global model was made of, who was left out and why."""
+        statement = AggregationStatement(self.round_id, number, digest_of(data))
+        self._leave(f"aggregation-{number}", self._sign(statement), data, self._owners(facts))
+
+    def aggregation(self, number: int, facts: Facts) -> Aggregation:
+        """What the winner says the model after a global round was made of.
+
+        Raises:
+            StoreError: it does not say, or it did not sign that.
+        """
+        winner = facts.record.winner or ""
+        signed, data = self._take(winner, f"aggregation-{number}", MOST_AGGREGATION)
+        if signed.statement != AggregationStatement(self.round_id, number, digest_of(data)):
+            raise ViewError("what the winner signed is about another global round")
+        signed.verify(self.domain, winner)
+        return Aggregation.from_bytes(data)
 
     def aggregated(self, number: int, facts: Facts, order: Order, updates: Updates) -> bytes:
         """The global model that follows from the updates of a global round.
@@ -198,8 +208,7 @@ class Owner(Member):
             StoreError: the model before it cannot be had.
         """
         before = self.global_model(number, facts, order)
-        refused = len(updates.absent.keys() & present(facts, number).keys())
-        return self._own_work().aggregate(order, number, before, list(updates.delivered.values()), refused)
+        return self._own_work().aggregate(order, number, before, list(updates.delivered.values()), updates.refused)
 
     def collect(self, number: int, facts: Facts, order: Order) -> Updates:
         """The updates of a global round that count, and why those of the others do not.
@@ -208,7 +217,7 @@ class Owner(Member):
         of samples that is in it, the one that it declared, and it holds a finite model of the order's kind.
         """
         stations, recorded, most = stations_of(facts), present(facts, number), order.most_bytes
-        found: dict[str, tuple[bytes, int]] = {}
+        found: dict[str, Delivered] = {}
         absent: dict[str, str] = {}
         for each in facts.recorders:
             account = each.account
@@ -226,13 +235,8 @@ class Owner(Member):
             except (StoreError, WrongArtefact) as error:
                 absent[account] = one_line(error)
             else:
-                found[account] = (data, samples)
-        counts = [samples for _, samples in found.values()]
-        delivered = {
-            account: Delivered(stations[account], data, weight_of(samples, counts, order.text.weight_limit))
-            for account, (data, samples) in found.items()
-        }
-        return Updates(delivered, absent)
+                found[account] = Delivered(stations[account], data, samples, samples)
+        return Updates(weighed(found, order.text.weight_limit), absent, len(absent.keys() & recorded.keys()))
 
     def _update(self, account: str, number: int, digest: bytes, most: int) -> tuple[bytes, int]:
         """A base station's signed update, and on how many samples it says that it was trained."""
@@ -293,8 +297,14 @@ class Owner(Member):
         model = self.store.get(digest, self.keys(), order.most_bytes, account=facts.record.winner)
         return self._own_work().judge(order, model)
 
-    def _points(self, facts: Facts) -> dict[str, int]:
-        """The points that this owner finds right, by base station's account."""
+    def measured_points(self, facts: Facts) -> dict[str, int]:
+        """The points that this owner finds right, by base station's account.
+
+        Raises:
+            StoreError: the order, or a model, cannot be had.
+            NotYet: likewise.
+            WorkError: they cannot be measured.
+        """
         order = self.order(facts)
         rounds = []
         for number in sorted(facts.record.global_rounds):
@@ -308,7 +318,7 @@ class Owner(Member):
     def _list(self, facts: Facts) -> None:
         points = self.journal.noted(self.round_id, "points")
         if points is None:
-            points = self._points(facts)
+            points = self.measured_points(facts)
             self.journal.note(self.round_id, "points", points)
         if points:
             self.market.report_contributions(self.account, self.round_id, list(points), list(points.values()))
@@ -339,15 +349,18 @@ class Owner(Member):
         self.did(f"measured {noted['accuracy_bps'] / 100:.1f} %, and {verdict} the contributions")
 
     def _upholds(self, facts: Facts) -> bool:
+        """Whether the winner's training follows from what others signed, and its list from what is measured here."""
         try:
-            measured = self._points(facts)
+            found = audit_training(self, facts).findings
+            found = found or differing_points(self.measured_points(facts), facts, UPHOLD_WITHIN)
         except Unreachable:
             raise
         except (StoreError, WorkError, NotYet) as error:
             self.did(f"cannot measure the contributions: {error}")
             return False
-        listed = {each.account: each.listed or 0 for each in facts.record.side(Role.BASE_STATION)}
-        return all(abs(listed.get(each, 0) - measured.get(each, 0)) <= UPHOLD_WITHIN for each in {*listed, *measured})
+        for each in found:
+            self.did(f"does not uphold: {each}")
+        return not found
 
     def _own_work(self) -> OwnerWork:
         if self.work is None:

@@ -9,7 +9,7 @@ from fl.members.acts import NotYet
 from fl.members.facts import Facts
 from fl.members.owner_acts import Owner
 from fl.members.work import WorkError
-from fl.record.books import balances_after_joining
+from fl.record.books import balances_in
 from fl.record.document import Balances, GlobalRoundEntry, RoundDocument, Texts, TrainingEntry, document_of
 from fl.store.artefacts import from_chain
 from fl.store.errors import StoreError
@@ -79,13 +79,12 @@ def document(
         events: all logs of the round, in the order of the chain.
         texts: of each proposal, as far as they are known.
     """
-    before = balances_after_joining(market.events(), facts.round_id)
     return document_of(
         facts.chain_id,
         facts.contract,
         facts.record,
         texts,
         training_entry(owner, facts),
-        {account: Balances(wei, market.balance_of(account)) for account, wei in before.items()},
+        {account: Balances(*wei) for account, wei in balances_in(market.events(), facts.round_id).items()},
         market.transactions(events),
     )

@@ -5,7 +5,7 @@ their commits.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from fl.faults import Fault
@@ -53,11 +53,28 @@ class Delivered:
         station: its number.
         data: the artefact.
         weight: images that it counts for.
+        samples: images that its station says it was trained on.
     """
 
     station: int
     data: bytes
     weight: int
+    samples: int = 0
+
+
+@dataclass(frozen=True)
+class Updates:
+    """The updates of a global round, by account.
+
+    Attributes:
+        delivered: those that count.
+        absent: why there is none that counts, of the other base stations that train.
+        refused: how many of these have recorded one.
+    """
+
+    delivered: Mapping[str, Delivered]
+    absent: Mapping[str, str]
+    refused: int
 
 
 class StationWork(Protocol):
@@ -144,3 +161,9 @@ def weight_of(samples: int, declared: Sequence[int], limit: int) -> int:
     in_order = sorted(declared)
     median = in_order[(len(in_order) - 1) // 2]
     return min(samples, limit * median)
+
+
+def weighed(found: Mapping[str, Delivered], limit: int) -> dict[str, Delivered]:
+    """Updates with the weights that they have among each other; `limit` as `weight_of` takes it."""
+    samples = [each.samples for each in found.values()]
+    return {account: replace(each, weight=weight_of(each.samples, samples, limit)) for account, each in found.items()}

@@ -6,15 +6,15 @@ from fl.market.events import Event
 from fl.record.history import Settled
 
 
-def balances_after_joining(events: Iterable[Event], round_id: int) -> dict[str, int]:
-    """Wei of each member of a round right after it joined that.
+def balances_in(events: Iterable[Event], round_id: int) -> dict[str, tuple[int, int]]:
+    """Wei of each member of a round: right after it joined that, and right after its last log there that moved any.
 
     Args:
         events: all logs of the deployment, in the order of the chain.
         round_id: the round.
     """
     balances: dict[str, int] = {}
-    joined: dict[str, int] = {}
+    found: dict[str, tuple[int, int]] = {}
     for event in events:
         v = event.values
         match event.name:
@@ -31,6 +31,7 @@ def balances_after_joining(events: Iterable[Event], round_id: int) -> dict[str, 
             case _:
                 continue
         balances[account] = balances.get(account, 0) + change
-        if event.name == "Joined" and v["roundId"] == round_id:
-            joined[account] = balances[account]
-    return joined
+        if v.get("roundId") == round_id:
+            first, _ = found.get(account, (balances[account], 0))
+            found[account] = first, balances[account]
+    return found

@@ -55,6 +55,7 @@ class MemberRecord:
         ordinal: a base station's number in the order of commits, from 1; 0: none.
         words: its revealed bids, packed; None before.
         updates: digest by global round (base stations).
+        recorded_in: number of the block that has each of them, by global round.
         listed: the points that the winner listed it with; None if it did not.
         lot: wei that it was credited as claimant.
     """
@@ -68,6 +69,7 @@ class MemberRecord:
     ordinal: int = 0
     words: tuple[int, ...] | None = None
     updates: dict[int, bytes] = field(default_factory=dict)
+    recorded_in: dict[int, int] = field(default_factory=dict)
     listed: int | None = None
     settled: Settled | None = None
     lot: int = 0
@@ -209,6 +211,8 @@ def rebuild(events: Iterable[Event]) -> RoundRecord:
                 record.since = event.time
             if event.name == "ClaimantDrawn":
                 record.drawn_at = event.time
+            elif event.name == "UpdateRecorded":
+                record.members[event.values["station"]].recorded_in[event.values["globalRound"]] = event.block
     if record is None:
         raise ValueError("there are no logs of this round")
     return record

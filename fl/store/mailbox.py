@@ -1,7 +1,7 @@
 """What members leave for each other under names that their readers know.
 
     <account>/texts/<digest>                        a text of a proposal, by its digest on chain
-    <account>/rounds/<contract>/<round>/<name>      what belongs to a round: order, declaration
+    <account>/rounds/<contract>/<round>/<name>      what belongs to a round: order, declaration, aggregation-<g>
 
 A member writes under its own account only. Nothing here is trusted: what is left for a round is signed, texts are held
 against the digests on chain.

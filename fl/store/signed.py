@@ -106,6 +106,17 @@ class OrderStatement(Statement):
 
 
 @dataclass(frozen=True)
+class AggregationStatement(Statement):
+    """What the winner says a global model was made of: `Aggregation(roundId, globalRound, digest)`."""
+
+    TYPE = "Aggregation"
+
+    round_id: int
+    global_round: int
+    digest: str
+
+
+@dataclass(frozen=True)
 class MembershipStatement(Statement):
     """A membership list by its maker: `Membership(root, digest)`."""
 
@@ -117,7 +128,8 @@ class MembershipStatement(Statement):
 
 _SOLIDITY: dict[object, str] = {int: "uint256", str: "bytes32"}
 _STATEMENTS: dict[str, type[Statement]] = {
-    each.TYPE: each for each in (UpdateStatement, DeclarationStatement, OrderStatement, MembershipStatement)
+    each.TYPE: each
+    for each in (UpdateStatement, DeclarationStatement, OrderStatement, AggregationStatement, MembershipStatement)
 }
 
 

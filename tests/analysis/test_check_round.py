@@ -236,4 +236,4 @@ def test_main__help_or_wrong_call__says_what_it_takes(capsys: pytest.CaptureFixt
             main(arguments)
         said = "".join(capsys.readouterr())
         assert ended.value.code == status, arguments
-        assert "usage: python -m analysis.check_round [-h] PATH" in said
+        assert "usage: python -m analysis.check_round [-h]" in said and "PATH" in said

@@ -3,17 +3,13 @@
 import pytest
 
 from analysis.devnode.rounds import CreateRound, LiveRound
-from fl.market.events import Event
+from fl.market.client import Market as Client
 from fl.market.terms import GWEI, Role, Status, claimant_ordinal
 from fl.record.history import RoundRecord, rebuild
 
 
 def record_of(round_: LiveRound) -> RoundRecord:
-    return rebuild(logs_of(round_))
-
-
-def logs_of(round_: LiveRound) -> list[Event]:
-    return [Event(log.name, log.values) for log in round_.market.logs_of(round_.id)]
+    return rebuild(Client.at(round_.market.address).events(round_.id))
 
 
 def test_rebuild__settled_round__adds_up_to_what_the_contract_holds(create_round: CreateRound) -> None:

@@ -1,0 +1,358 @@
+"""A winner that forges each of its global models in another way, on a real node: electors find and name all of it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fl.crowdfunding.cast import Played
+from fl.members.aggregation import Aggregation, against_chain
+from fl.members.audit import TrainingAudit, audit_training, differing_points
+from fl.members.auditing import audit
+from fl.members.facts import Facts
+from fl.members.order import Order
+from fl.members.owner import cut_of
+from fl.members.owner_acts import UPHOLD_WITHIN, Owner
+from fl.members.replay import replay
+from fl.members.work import Delivered, Updates, WorkError
+from fl.store.artefacts import digest_of, from_chain
+from fl.store.errors import Missing, ViewError
+from fl.store.signed import AggregationStatement, OrderStatement
+from fl.training.update import load_update, save_update
+from tests.fl.members.support import Heard, scene
+
+SETTINGS = {
+    "rounds": 7,
+    "clients": 1,
+    "train_images": 60,
+    "test_images": 60,
+    "claim": 0.6,
+    "workers": 0,
+    "local_epochs": 1,
+    "edge_aggregations": 1,
+}
+
+Forged = Callable[[Updates], Updates]
+
+
+def _changed(change: Callable[[Delivered, Delivered], Delivered]) -> Forged:
+    """The first update changed, with a second one at hand."""
+
+    def forged(updates: Updates) -> Updates:
+        (account, one), (_, other), *_ = updates.delivered.items()
+        return replace(updates, delivered={**updates.delivered, account: change(one, other)})
+
+    return forged
+
+
+def _swapped(one: Delivered, other: Delivered) -> Delivered:
+    theirs = load_update(other.data)
+    return replace(one, data=save_update(replace(load_update(one.data), state=theirs.state)))
+
+
+def _scaled(one: Delivered, other: Delivered) -> Delivered:
+    update = load_update(one.data)
+    state = {name: tensor * 3 for name, tensor in update.state.items()}
+    return replace(one, data=save_update(replace(update, state=state)))
+
+
+def _one_less(updates: Updates) -> Updates:
+    return replace(updates, delivered=dict(list(updates.delivered.items())[1:]))
+
+
+HONEST, SAID, SILENTLY, SWAPPED, DOUBLED, SCALED, ANOTHERS = range(7)
+"""What the winner does in each global round."""
+
+FORGED: dict[int, Forged] = {
+    SILENTLY: _one_less,
+    SWAPPED: _changed(_swapped),
+    DOUBLED: _changed(lambda one, other: replace(one, weight=2 * one.weight)),
+    SCALED: _changed(_scaled),
+}
+
+
+class Forger(Owner):
+    """An owner that would rather have another model."""
+
+    def collect(self, number: int, facts: Facts, order: Order, **options: Any) -> Updates:
+        updates = super().collect(number, facts, order, **options)
+        if number != SAID or "aggregate-1" in self.journal.notes(self.round_id):
+            return updates
+        victim, *rest = updates.delivered
+        delivered = {account: updates.delivered[account] for account in rest}
+        return Updates(delivered, {victim: "its update is not there"}, 1)
+
+    def aggregated(self, number: int, facts: Facts, order: Order, updates: Updates) -> bytes:
+        if number == ANOTHERS:
+            return self.global_model(number - 1, facts, order)
+        forged = FORGED[number](updates) if number in FORGED else updates
+        return super().aggregated(number, facts, order, forged)
+
+    def measured_points(self, facts: Facts) -> dict[str, int]:
+        """The last gets what is the others'."""
+        points = super().measured_points(facts)
+        *_, last = points
+        most = 2_000_000 // len(points)
+        rest = (1_000_000 - most) // (len(points) - 1)
+        shifted = {account: most if account == last else rest for account in points}
+        return {**shifted, last: 1_000_000 - rest * (len(points) - 1)}
+
+
+@pytest.fixture(scope="module")
+def forged(chain: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Played, Heard]]:
+    """A round whose winner forges, and what its members said."""
+    round_ = scene(chain, tmp_path_factory.mktemp("forged"), **SETTINGS)
+    round_.play.owners[0].__class__ = Forger
+    with closing(round_.play):
+        round_.go()
+        done = round_.play.played()
+        assert done.record.winner == done.owners[0].address, "nothing was trained: the tests would look at nothing"
+        yield done, round_.heard
+
+
+@pytest.fixture(scope="module")
+def played(forged: tuple[Played, Heard]) -> Played:
+    return forged[0]
+
+
+@pytest.fixture(scope="module")
+def elector(played: Played) -> Owner:
+    owner: Owner = played.owners[1]
+    return owner
+
+
+@pytest.fixture(scope="module")
+def audited(played: Played, elector: Owner) -> TrainingAudit:
+    return audit_training(elector, played.facts)
+
+
+def _found(audited: TrainingAudit, number: int) -> str:
+    """What is found of a global round; the winner signed it."""
+    return "\n".join(each.what for each in audited.rounds[number].findings)
+
+
+def test_audit__honest_global_round__follows(audited: TrainingAudit) -> None:
+    assert audited.rounds[HONEST].findings == ()
+    said = audited.rounds[HONEST].said
+    assert said is not None and len(said.included) == 3 and not said.left_out
+
+
+def test_audit__update_left_out_with_a_lie__named_with_the_reason(audited: TrainingAudit, played: Played) -> None:
+    victim = played.base_stations[0].address
+    (finding,) = audited.rounds[SAID].findings
+    assert finding.what == f"it leaves out the update of {victim}, which counts; its reason: its update is not there"
+    assert finding.signer == played.record.winner
+    said = audited.rounds[SAID].said
+    assert said is not None and said.left_out == {victim: "its update is not there"}
+
+
+@pytest.mark.parametrize("number", [SILENTLY, SWAPPED, DOUBLED, SCALED, ANOTHERS])
+def test_audit__model_of_other_updates__named(audited: TrainingAudit, played: Played, number: int) -> None:
+    (finding,) = audited.rounds[number].findings
+    model = "0x" + played.record.global_rounds[number][0].hex()
+    assert finding.what.startswith(f"its model is {model}, and mean of the 3 updates that it names makes 0x")
+    assert (finding.signer, finding.where) == (played.record.winner, f"global round {number + 1}")
+
+
+def test_audit__digest_of_another_round__is_the_one_recorded(played: Played) -> None:
+    """The forgery is what it is called: the artefact is there, and belongs to the global round before."""
+    rounds = played.record.global_rounds
+    assert rounds[ANOTHERS][0] == rounds[ANOTHERS - 2][0]
+
+
+def test_audit__contributions_moved__each_that_differs_is_named(elector: Owner, played: Played) -> None:
+    measured = elector.measured_points(played.facts)
+    findings = differing_points(measured, played.facts, UPHOLD_WITHIN)
+    assert findings, "the winner moved points from two stations to the third"
+    listed = {account: played.record.members[account].listed or 0 for account in measured}
+    far = {account for account in measured if abs(listed[account] - measured[account]) > UPHOLD_WITHIN}
+    assert {account for account in far if any(account in each.what for each in findings)} == far
+    assert len(findings) == len(far)
+    assert {each.signer for each in findings} == {played.record.winner}
+    assert differing_points(listed, played.facts, 0) == ()
+
+
+def test_vote__training_that_does_not_follow__is_not_upheld_and_why_is_said(forged: tuple[Played, Heard]) -> None:
+    played, heard = forged
+    assert [vote.uphold for vote in played.record.votes] == [False, False]
+    assert not played.document.upheld
+    for elector in played.owners[1:]:
+        said = [what for what in heard.of(elector) if "does not uphold: global round" in what]
+        assert len(said) == 6, "one for each forged global round"
+
+
+# ── what the winner can still put into the store ──
+
+
+def _order_again(winner: Owner, order: Order) -> None:
+    data = order.to_bytes()
+    cards = winner._cards(each.address for each in [winner])
+    everybody = [*cards, *winner.listed.cards(winner.role)]
+    winner._leave("order", winner._sign(OrderStatement(winner.round_id, digest_of(data))), data, everybody)
+
+
+def test_audit__order_for_other_labels_than_the_claim__named(played: Played, elector: Owner) -> None:
+    winner, order = played.owners[0], elector.order(played.facts)
+    others = (*order.targets[:-1], "none of these")
+    try:
+        _order_again(winner, replace(order, targets=others))
+        (finding,) = audit_training(elector, played.facts).findings
+    finally:
+        _order_again(winner, order)
+    assert "none of these" in finding.what
+    assert (finding.signer, finding.where) == (played.record.winner, "order")
+
+
+def test_audit__word_of_another_global_round__refused(played: Played, elector: Owner) -> None:
+    winner, facts = played.owners[0], played.facts
+    data = winner.aggregation(HONEST, facts).to_bytes()
+    cards = winner.listed.cards(winner.role)
+    statement = AggregationStatement(winner.round_id, 1, digest_of(data))
+    try:
+        winner._leave("aggregation-0", winner._sign(statement), data, cards)
+        with pytest.raises(ViewError, match="another global round"):
+            elector.aggregation(HONEST, facts)
+    finally:
+        winner._leave_aggregation(HONEST, data, facts)
+
+
+def test_aggregation__no_word_of_it__of_all_that_was_recorded(played: Played, elector: Owner) -> None:
+    """A winner with another client leaves none; where it averaged all, all still follows."""
+    place = elector.files._place(f"{played.record.winner}/rounds/{elector.market.address}/{elector.round_id}")
+    files = {name: Path(place, f"aggregation-{name}").read_bytes() for name in (HONEST, SAID)}
+    try:
+        for name in files:
+            Path(place, f"aggregation-{name}").unlink()
+        with pytest.raises(Missing):
+            elector.aggregation(HONEST, played.facts)
+        audited = audit_training(elector, played.facts)
+    finally:
+        for name, content in files.items():
+            Path(place, f"aggregation-{name}").write_bytes(content)
+    assert (audited.rounds[HONEST].said, audited.rounds[HONEST].findings) == (None, ())
+    assert "the root that it recorded is not that of the 3 updates" in _found(audited, SAID)
+
+
+# ── what the chain knows of the winner's word ──
+
+
+@pytest.fixture
+def said(audited: TrainingAudit) -> Aggregation:
+    found = audited.rounds[HONEST].said
+    assert found is not None
+    return found
+
+
+def _without(said: Aggregation, account: str, reason: str | None = "late") -> Aggregation:
+    recorded = {each: digest for each, digest in said.recorded.items() if each != account}
+    return replace(said, recorded=recorded, left_out={} if reason is None else {account: reason})
+
+
+def test_against_chain__honest__nothing(said: Aggregation, played: Played) -> None:
+    assert list(against_chain(said, HONEST, played.facts, 0)) == []
+
+
+def test_against_chain__what_was_there_in_time__named(said: Aggregation, played: Played) -> None:
+    account, stranger = next(iter(said.recorded)), "0x" + "11" * 20
+    facts = played.facts
+    late, cut = replace(said, block=0), cut_of(facts, HONEST)
+
+    def found(changed: Aggregation, time: int = 0) -> list[str]:
+        return list(against_chain(changed, HONEST, facts, time))
+
+    assert found(_without(said, account)) == [
+        f"it says that {account} had recorded nothing by block {said.block}, and it had"
+    ]
+    assert found(_without(late, account), cut - 7) == [f"it did not wait for {account}, which had 7 s left"]
+    assert found(_without(late, account), cut) == [], "whoever is late is late"
+    assert found(_without(said, account, None)) == [f"it says nothing of {account}, which trains"]
+    forged = replace(said, recorded={**said.recorded, account: "0x" + "22" * 32})
+    assert found(forged) == [f"it says that {account} recorded {'0x' + '22' * 32}, which is not on chain"]
+    assert found(replace(said, left_out={stranger: ""})) == [f"it names {stranger}, which does not train"]
+
+
+def test_aggregation__bytes__read_back_and_damage_is_refused(said: Aggregation) -> None:
+    assert Aggregation.from_bytes(said.to_bytes()) == said
+    noisy = Aggregation.of(1, {"a": bytes(32)}, {"a": "[{" * 500})
+    assert Aggregation.from_bytes(noisy.to_bytes()).refused == 1
+    for data in (b"{}", said.to_bytes()[:-1], b'{"block":-1,"left_out":{},"recorded":{}}'):
+        with pytest.raises(ViewError):
+            Aggregation.from_bytes(data)
+    with pytest.raises(ViewError):
+        Aggregation.from_bytes(b'{"block":1,"left_out":{"a":1},"recorded":{}}')
+
+
+# ── the whole, as `ape run audit` shows it ──
+
+
+def test_audit_command__dishonest_winner__all_is_named_in_order_and_shown(played: Played, elector: Owner) -> None:
+    found = audit(elector, played.facts)
+    assert [each.where for each in found.findings][:6] == [f"global round {number}" for number in range(2, 8)]
+    assert {each.where for each in found.findings[6:]} <= {"contributions", "accuracy"}
+    assert {each.signer for each in found.findings} == {played.record.winner}
+    document, text = found.to_json(), "\n".join(found.lines())
+    assert [each["follows"] for each in document["global_rounds"]] == [True] + 6 * [False]
+    assert "global round 1: of 3 updates, 0 left out; the model follows, bit for bit" in text
+    assert f"  without {played.base_stations[0].address}: its update is not there" in text
+    assert found.judged is not None and "accuracy: claimed 60.0 %" in text
+    assert set(document["contributions"]["measured"]) == {each.address for each in played.base_stations}
+
+
+def test_audit__artefact_changed_in_the_store__whose_it_is_is_named(played: Played, elector: Owner) -> None:
+    """A station that takes its update back: what was made of it cannot be worked out again."""
+    station = played.base_stations[2]
+    digest = from_chain(played.record.members[station.address].updates[HONEST])
+    path = Path(elector.files._place(elector.store.name(digest, station.address)))
+    whole = path.read_bytes()
+    try:
+        path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+        finding, *_ = audit_training(elector, played.facts).rounds[HONEST].findings
+    finally:
+        path.write_bytes(whole)
+    assert station.address in finding.what and "does not count" in finding.what
+
+
+class Without:
+    """Has lost its data."""
+
+    def samples(self, order: Order, station: int) -> int:
+        raise WorkError("the folder is empty")
+
+    def train(self, order: Order, station: int, model: bytes, global_round: int) -> bytes:
+        raise WorkError("the folder is empty")
+
+
+def test_replay__a_station_with_its_own_data__makes_what_it_recorded(played: Played, elector: Owner) -> None:
+    """Its keys or an owner's open what it started from; with other data another update comes of it."""
+    station = played.base_stations[0]
+    recorded, work = played.record.members[station.address].updates, station.work
+    assert work is not None
+    train = work.train
+    for member in (station, elector):
+        done = list(replay(member, work, station.address, played.facts))
+        assert [each.again for each in done] == [from_chain(digest) for _, digest in sorted(recorded.items())]
+        assert not any(each.differs for each in done)
+
+    class Others(Without):
+        """The data of another."""
+
+        def train(self, order: Order, station: int, model: bytes, global_round: int) -> bytes:
+            data = load_update(train(order, 1, model, global_round))
+            return save_update(replace(data, station=station))
+
+    first, *_ = replay(elector, Others(), station.address, played.facts)
+    assert first.differs and str(first).startswith(f"global round 1: {first.recorded} is recorded, and these data make")
+
+
+def test_replay__nothing_recorded_or_no_data__says_so(played: Played, elector: Owner) -> None:
+    account = played.base_stations[0].address
+    members = {**played.record.members, account: replace(played.record.members[account], updates={0: bytes(32)})}
+    facts = replace(played.facts, record=replace(played.record, members=members))
+
+    (attended,) = replay(elector, Without(), account, facts)
+    assert (attended.recorded, attended.again, attended.differs) == (None, None, False)
+    lost, *_ = replay(elector, Without(), account, played.facts)
+    assert lost.differs and str(lost).endswith("and none can be made: the folder is empty")
