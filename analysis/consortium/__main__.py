@@ -3,17 +3,24 @@
 import argparse
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 from analysis.consortium import bucket
-from analysis.consortium.chain import node
+from analysis.consortium.chain import Node, anvil, hardhat
 from analysis.consortium.cheats import CHEATS
 from analysis.consortium.organisations import COSTS, VALUES, ConsortiumError, configure, found
 from analysis.consortium.rounds import Consortium
 from fl.faults import Fault, line_of
 from fl.market.nodes import connected
+
+NODES: Mapping[str, Callable[[float], AbstractContextManager[Node]]] = {
+    "anvil": anvil,
+    "hardhat": hardhat,
+    "hardhat-without-prevrandao": partial(hardhat, randomness=False),
+}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -26,6 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--mute", choices=list(VALUES), help="a proposer that sends no text")
     parser.add_argument("--seed", type=int, default=1, help="of the moments at which members are killed (1)")
     parser.add_argument("--block", type=float, default=0.25, metavar="S", help="seconds between two blocks (0.25)")
+    parser.add_argument("--node", choices=list(NODES), default="anvil", help="of the chain (anvil)")
     parser.add_argument("--store", choices=["s3", "folder"], default="s3", help="what the members share (s3)")
     parser.add_argument("--out", type=Path, help="a new folder that keeps everything; else it is removed")
     options = parser.parse_args(arguments)
@@ -35,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         with ExitStack() as stack:
             root = stack.enter_context(_folder(options.out))
-            here = stack.enter_context(node(options.block))
+            here = stack.enter_context(NODES[options.node](options.block))
             stack.enter_context(connected([here.url]))
             members = found(root, here.chain)
             server = None

@@ -113,7 +113,7 @@ def found(root: Path, chain: Chain) -> list[Organisation]:
         account = Account.create()
         key_file = Account.encrypt(account.key, passphrase, iterations=2)
         (folder / "ape" / "accounts" / f"{name}.json").write_text(json.dumps(key_file), encoding="utf-8")
-        chain.rpc("anvil_setBalance", account.address, hex(FUNDS))
+        chain.rpc("hardhat_setBalance", account.address, hex(FUNDS))
         made.append(Organisation(name, role, number % len(VALUES), folder, account.address, passphrase))
     return made
 

@@ -605,6 +605,9 @@ def asking(what: str) -> Iterator[None]:
     except ContractLogicError as error:
         raise Never(f"{what}: {error}") from error
     except ApeException as error:
+        # Ape passes on as its own what the connection said.
+        if isinstance(error.__cause__ or error.__context__, OSError):
+            raise Again(f"{what}: the node does not answer any more") from error
         raise MarketError(f"{what}: {error}") from error
     except NoNode as error:
         raise Again(f"{what}: {error}") from error

@@ -12,6 +12,7 @@ contract LanesProof is Proof {
     uint256 private constant MODELS = 6;
 
     uint256[17] private _sums;
+    uint256[17] private _costs;
 
     /// @dev Lane l of a word.
     function laneAt(uint256 word, uint256 l) private pure returns (uint256) {
@@ -102,6 +103,28 @@ contract LanesProof is Proof {
         try this.add(bids, cap) {}
         catch {
             assert(false);
+        }
+    }
+
+    /// @notice The selection: of the live models with a positive score none has a larger one, and none before it as large a one. Bounded:
+    /// three models, whose sums are in one word.
+    function check_best__anySums__isTheFirstOfTheLargestLiveScores(
+        uint256 values,
+        uint256 costs,
+        uint256 live,
+        uint32 stations
+    ) external {
+        assume(stations > 1);
+        (_sums[0], _costs[0]) = (values, costs);
+        (uint256 selected, uint256 score) = Lanes.best(_sums, _costs, 3, live, stations);
+        unchecked {
+            for (uint256 m; m < 3; ++m) {
+                uint256 value = (uint256(stations) - 1) * laneAt(values, m + 1);
+                uint256 cost = uint256(stations) * laneAt(costs, m + 1);
+                bool positive = (live >> m) & 1 == 1 && value > cost;
+                if (positive) assert(value - cost <= score && (value - cost < score || selected <= m));
+                if (m == selected && score != 0) assert(positive && value - cost == score);
+            }
         }
     }
 

@@ -83,9 +83,12 @@ contract RoundWordsProof is Proof {
 
     /// @notice `maxOwnerBid (1 + p)` of an owner, `maxStationBid` of a base station, and small enough for what is added to it.
     function check_terms__largestPayment__isWhatThePageSays(Terms terms, uint32 points) external pure {
-        assert(terms.largestPayment(OWNERS, points) == terms.cap(OWNERS) * (1 + uint256(points)) * 1 gwei);
-        assert(terms.largestPayment(STATIONS, points) == terms.cap(STATIONS) * 1 gwei);
-        assert(terms.largestPayment(OWNERS, points) < 2 ** 107);
+        unchecked {
+            // 44, 33 and 30 bits: no product is as large as a word.
+            assert(terms.largestPayment(OWNERS, points) == terms.cap(OWNERS) * (1 + uint256(points)) * 1 gwei);
+            assert(terms.largestPayment(STATIONS, points) == terms.cap(STATIONS) * 1 gwei);
+            assert(terms.largestPayment(OWNERS, points) < 2 ** 107);
+        }
     }
 
     // ──────────────────────────────────────────── conduct ──────────────────────────────────────────────

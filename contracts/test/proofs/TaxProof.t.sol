@@ -6,9 +6,9 @@ import {Lanes} from "../../Lanes.sol";
 import {Proof} from "./Proof.t.sol";
 
 /// @title A tax is the pivot rule's and never negative, and no owner's share is above its cap, whatever is bid
-/// @notice Bounded: two models. Each A (the others' claims less their shares, in units of the side's weight) is any number within
-/// 2^230 of 0. Any model or none is selected. A share before its cut is any number (a base over the denominator 1): `ShareProof` says
-/// what it depends on.
+/// @notice Bounded: two models. The scores E are any numbers for which each A (the others' claims less their shares, in units of the
+/// side's weight) lies within 2^230 of 0. Any model or none is selected. A share before its cut is any number (a base over the
+/// denominator 1): `ShareProof` says what it depends on.
 contract TaxProof is Proof {
     /// @param size the side's weight without its sign
     /// @param cap of an owner's share
@@ -17,7 +17,7 @@ contract TaxProof is Proof {
         uint32 size;
         uint256 cap;
         uint256[2] shares;
-        int256[2] others;
+        int256[2] scores;
     }
 
     /// @custom:halmos --array-lengths bids=1
@@ -40,23 +40,25 @@ contract TaxProof is Proof {
             book.weight = owner ? int256(size) : -int256(size);
             book.rows = new uint256[](4);
             uint256[2] memory amounts;
+            int256[2] memory others;
             for (uint256 m; m < 2; ++m) {
-                assume(inputs.others[m] > -(2 ** 230) && inputs.others[m] < 2 ** 230);
-                uint256 claim = Lanes.bidAt(bids, 0, m) * 1 gwei;
+                (book.rows[m], book.rows[2 + m]) = (uint256(inputs.scores[m]), inputs.shares[m]);
                 amounts[m] = owner && inputs.shares[m] > cap ? cap : inputs.shares[m];
-                // The score E of which A = E + weight · (share − claim).
-                book.rows[m] = uint256(inputs.others[m] - book.weight * int256(amounts[m] - claim));
-                book.rows[2 + m] = inputs.shares[m];
+                uint256 claim = Lanes.bidAt(bids, 0, m) * 1 gwei;
+                // To the solver a product of unknowns is just a function: in this order it is the code's.
+                others[m] = inputs.scores[m] + int256(amounts[m] - claim) * book.weight;
+                assume(others[m] > -(2 ** 230) && others[m] < 2 ** 230);
             }
             (uint256 share, uint256 tax) = ClarkeTax.shareAndTax(book, 1, bids, 0);
             int256 best;
-            if (inputs.others[0] > best) best = inputs.others[0];
-            if (inputs.others[1] > best) best = inputs.others[1];
+            if (others[0] > best) best = others[0];
+            if (others[1] > best) best = others[1];
             uint256 selected = inputs.selected;
-            int256 missed = best - (selected < 2 ? inputs.others[selected] : int256(0));
-            assert(missed >= 0);
+            int256 atSelected = selected < 2 ? others[selected] : int256(0);
+            // Never negative: both are within 2^230 of 0, so the difference below is exact.
+            assert(best >= atSelected);
             assert(share == (selected < 2 ? amounts[selected] : 0));
-            assert(tax == (uint256(missed) + size - 1) / size);
+            assert(tax == (uint256(best - atSelected) + size - 1) / size);
             if (owner) assert(share <= cap);
         }
     }
