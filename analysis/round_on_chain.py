@@ -353,7 +353,8 @@ class _Fold:
         if log is None:
             return
         block = self._ask("eth_getBlockByNumber", [hex(log.block), False])
-        source = int(block.get("mixHash") or "0x0", 16)
+        # `block.prevrandao`; on a chain that still has a difficulty, that is what the contract reads in its place.
+        source = int(block.get("difficulty") or "0x0", 16) or int(block.get("mixHash") or "0x0", 16)
         if source <= NO_RANDOMNESS:
             source = int(block["parentHash"], 16)
         c = int.from_bytes(keccak(encode(["uint256", "uint256"], [source, self._round_id])), "big")

@@ -198,11 +198,12 @@ def test_draw__another_source__does_not_follow(finished: Finished) -> None:
     """The source is the block's randomness; where that is a constant, the hash of the block before."""
     drawn = next(each for each in finished.document["transactions"] if each["call"] == "drawClaimant")
 
-    def reading(mix: int, parent: str | None = None) -> list[str]:
+    def reading(mix: int, parent: str | None = None, difficulty: int = 0) -> list[str]:
         def ask(method: str, parameters: Sequence[Any]) -> Any:
             answer = finished.ask(method, parameters)
             if method == "eth_getBlockByNumber" and int(parameters[0], 16) == drawn["block"]:
-                answer = {**answer, "mixHash": hex(mix), "parentHash": parent or answer["parentHash"]}
+                told = {"mixHash": hex(mix), "difficulty": hex(difficulty)}
+                answer = {**answer, **told, "parentHash": parent or answer["parentHash"]}
             return answer
 
         return check_chain(read_round(ask, finished.live.market.address, finished.live.id))
@@ -211,6 +212,7 @@ def test_draw__another_source__does_not_follow(finished: Finished) -> None:
     source = int(block["mixHash"], 16)
     assert reading(source) == []
     assert reading(2, block["mixHash"]) == []
+    assert reading(source + 1, block["mixHash"], difficulty=2) == []
     found = [reading(source + step) for step in range(1, 8)]
     assert any("was drawn" in line for lines in found for line in lines), "of seven draws one names another claimant"
 
