@@ -79,8 +79,8 @@ def hardhat(seconds: float, *, randomness: bool = True) -> Iterator[Node]:
 
 
 def _mine(chain: Chain, seconds: float, randomness: bool, stop: threading.Event) -> None:
-    own = Chain(chain.uri)
     while not stop.wait(seconds):
+        own = Chain(chain.uri)  # a connection that broke is of no more use
         with suppress(OSError):
             if not randomness:
                 own.rpc("hardhat_setPrevRandao", "0x" + DIFFICULTY.to_bytes(32).hex())

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from analysis.consortium.chain import BLOCK_SECONDS, Node
+from analysis.devnode.chain import Chain
 from fl.market.client import Market
 from fl.market.terms import Stage, Status
 
@@ -46,4 +47,5 @@ class Pace:
 
     def _move_to(self, time: int, now: int) -> None:
         if time - now > 2 * BLOCK_SECONDS:
-            self.node.chain.rpc("evm_setNextBlockTimestamp", time)
+            # On a connection of its own: nodes end one that nothing was asked on for a while.
+            Chain(self.node.url).rpc("evm_setNextBlockTimestamp", time)

@@ -395,7 +395,7 @@ class Market:
         """A block, by its number, or "latest", or "safe"."""
         with asking("block"):
             found = self.contract.provider.web3.eth.get_block(which)
-        return Block(int(found["number"]), int(found["timestamp"]), bytes(found["hash"] or b""))
+        return Block(int(found["number"] or 0), int(found["timestamp"]), bytes(found["hash"] or b""))
 
     def next_time(self) -> int:
         """Unix time of the block that a call would be mined in, or a little less."""

@@ -27,11 +27,12 @@ STATIONS = StationsView(
     seed=2**63,
     rule="mean",
     tolerate=0,
+    salt="8" * 64,
     weight_limit=4,
     edge_rule="mean",
     edge_tolerate=0,
 )
-OWNERS = OwnersView(9_000, ("cat", "dog"))
+OWNERS = OwnersView(9_000, ("cat", "dog"), "7" * 64)
 
 
 # ── there and back ──
