@@ -25,7 +25,7 @@ def lines() -> list[list[str]]:
     """What is typed, in words."""
     page = (ROOT / "README.md").read_text(encoding="utf-8")
     (section,) = re.findall(r"## A round with others\n(.*?)\n## ", page, re.DOTALL)
-    (block,) = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
+    block, *_ = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
     return [shlex.split(line, comments=True) for line in block.splitlines()]
 
 
