@@ -318,7 +318,14 @@ class Owner(Member):
     def _list(self, facts: Facts) -> None:
         points = self.journal.noted(self.round_id, "points")
         if points is None:
-            points = self.measured_points(facts)
+            try:
+                points = self.measured_points(facts)
+            except Unreachable:
+                raise
+            except (StoreError, WorkError) as error:
+                # To report without contributions costs the base stations their bonuses; not to report costs the bond.
+                self.did(f"lists no contributions, for it cannot measure them: {error}")
+                points = {}
             self.journal.note(self.round_id, "points", points)
         if points:
             self.market.report_contributions(self.account, self.round_id, list(points), list(points.values()))
