@@ -5,7 +5,7 @@ import click
 # `ape run` has the project on Python's path only while it loads this file; these packages then find their own modules.
 import analysis  # noqa: F401
 import fl  # noqa: F401
-from scripts._command import Command
+from fl.commands.command import Command
 
 
 @click.command(cls=Command)

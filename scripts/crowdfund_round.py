@@ -9,9 +9,9 @@ from ape.cli import network_option
 # `ape run` has the project on Python's path only while it loads this file; these packages then find their own modules.
 import analysis  # noqa: F401
 import fl  # noqa: F401
+from fl.commands.command import Command
 from fl.crowdfunding.settings import CONTRIBUTIONS
 from fl.training.config import RULES
-from scripts._command import Command
 
 
 @click.command(cls=Command)

@@ -1,26 +1,6 @@
 """`ape run record`: a finished round as one document."""
 
-from pathlib import Path
-from typing import Any
+# `ape run` has the project on Python's path only while it loads this file; the package then finds its own modules.
+from fl.commands.record import cli
 
-import click
-from ape.api import ProviderAPI
-from ape.cli import network_option
-
-# `ape run` has the project on Python's path only while it loads this file; these packages then find their own modules.
-import fl  # noqa: F401
-from scripts._command import Command
-from scripts._options import access_of, membership_option, place_options
-
-
-@click.command(cls=Command)
-@network_option(default=None)
-@place_options
-@membership_option
-@click.argument("round_id", metavar="ROUND", type=click.IntRange(1))
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="[default: round-<ROUND>.json]")
-def cli(provider: ProviderAPI | None, round_id: int, out: Path | None, **place: Any) -> None:
-    """Write round.json of ROUND, from the chain and what an owner can open; no other member need be there."""
-    from fl.members.command import record
-
-    click.echo(record(access_of(provider, **place), round_id, out or Path(f"round-{round_id}.json")))
+__all__ = ["cli"]

@@ -10,8 +10,8 @@ from ape.cli import network_option
 # `ape run` has the project on Python's path only while it loads this file; these packages then find their own modules.
 import analysis  # noqa: F401
 import fl  # noqa: F401
-from scripts._command import Command
-from scripts._options import access_of, membership_option
+from fl.commands.command import Command
+from fl.commands.options import access_of, membership_option
 
 
 @click.command(cls=Command)

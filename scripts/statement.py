@@ -1,32 +1,6 @@
 """`ape run statement`: what an account has done with HCFL, and what it cost and brought."""
 
-from typing import Any
+# `ape run` has the project on Python's path only while it loads this file; the package then finds its own modules.
+from fl.commands.statement import cli
 
-import click
-from ape.api import ProviderAPI
-from ape.cli import network_option
-
-# `ape run` has the project on Python's path only while it loads this file; these packages then find their own modules.
-import fl  # noqa: F401
-from scripts._command import Command
-from scripts._options import access_of, json_option, place_options, show
-
-
-@click.command(cls=Command)
-@network_option(default=None)
-@place_options
-@click.option("--csv", "as_csv", is_flag=True, help="Answer in comma-separated values, amounts in wei.")
-@json_option
-def cli(provider: ProviderAPI | None, as_csv: bool, as_json: bool, **place: Any) -> None:
-    """Show every transaction of an account, from the chain alone: block, time, gas, fee, and what moved and why.
-
-    The account is --account (an alias, or any address) or that of --config. All rounds are summed, and the sum is held
-    against the account's free balance on chain, to the wei.
-    """
-    from fl.members.looking import statement
-
-    found = statement(access_of(provider, **place))
-    if as_csv:
-        click.echo(found.to_csv(), nl=False)
-    else:
-        show(found.to_json(), found.told(), as_json)
+__all__ = ["cli"]

@@ -23,7 +23,7 @@ FORBIDDEN = [
 TORCH_SIDE = ("fl.members.torch_work", "fl.members.own_data")
 """Where members train; the rest of `fl/members` needs these at most where it is asked for training."""
 REFERENCE = ("mechanism", "settlement", "round_facts")
-PRODUCT = ("scripts", "fl.training.__main__")
+PRODUCT = ("scripts", "fl.training.__main__", "fl.commands.__main__")
 """What users start: whatever else is in fl is there for these."""
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from analysis.consortium import bucket
 from analysis.consortium.chain import Node, anvil, hardhat
 from analysis.consortium.cheats import CHEATS
-from analysis.consortium.organisations import COSTS, VALUES, ConsortiumError, configure, found
+from analysis.consortium.organisations import APE, COSTS, VALUES, ConsortiumError, configure, found
 from analysis.consortium.rounds import Consortium
 from fl.faults import Fault, line_of
 from fl.market.nodes import connected
@@ -34,6 +34,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seed", type=int, default=1, help="of the moments at which members are killed (1)")
     parser.add_argument("--block", type=float, default=0.25, metavar="S", help="seconds between two blocks (0.25)")
     parser.add_argument("--node", choices=list(NODES), default="anvil", help="of the chain (anvil)")
+    parser.add_argument("--hcfl", type=Path, help="this program for the members' commands: of an installed package")
     parser.add_argument("--store", choices=["s3", "folder"], default="s3", help="what the members share (s3)")
     parser.add_argument("--out", type=Path, help="a new folder that keeps everything; else it is removed")
     options = parser.parse_args(arguments)
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
             root = stack.enter_context(_folder(options.out))
             here = stack.enter_context(NODES[options.node](options.block))
             stack.enter_context(connected([here.url]))
-            members = found(root, here.chain)
+            members = found(root, here.chain, APE if options.hcfl is None else (str(options.hcfl.resolve()),))
             server = None
             if options.store == "s3":
                 server = stack.enter_context(bucket.serve(root / "s3", *(each.address for each in members)))

@@ -29,6 +29,11 @@ COSTS: Mapping[str, int] = {"north": 2, "east": 3, "south": 2}
 """Base stations: gwei that training costs them for each label."""
 
 
+APE = (str(Path(sys.prefix) / "bin" / "ape"), "run")
+OF_CHECKOUTS = ("deploy", "audit")
+"""Commands that need the contract's sources, or the reference."""
+
+
 class ConsortiumError(Fault, RuntimeError):
     """The consortium did not come to its end; the text says what happened."""
 
@@ -44,6 +49,7 @@ class Organisation:
         folder: everything that is its own.
         address: its account's.
         passphrase: of its key file.
+        program: what its commands begin with.
     """
 
     name: str
@@ -52,6 +58,7 @@ class Organisation:
     folder: Path
     address: str
     passphrase: str
+    program: tuple[str, ...]
 
     @property
     def config(self) -> Path:
@@ -70,8 +77,8 @@ class Organisation:
         return {**os.environ, **own}
 
     def command(self, *words: str) -> list[str]:
-        """`ape run` as this organisation."""
-        return [str(Path(sys.prefix) / "bin" / "ape"), "run", *words]
+        """A command of its program; what only a checkout has is the checkout's."""
+        return [*(APE if words[0] in OF_CHECKOUTS else self.program), *words]
 
     def run(self, *words: str, timeout: float = 120) -> str:
         """Have it run a command to its end; what that printed.
@@ -98,12 +105,13 @@ class Organisation:
             return subprocess.Popen(command, env=self.environment, stdout=log, stderr=log, text=True)
 
 
-def found(root: Path, chain: Chain) -> list[Organisation]:
+def found(root: Path, chain: Chain, program: Sequence[str] = APE) -> list[Organisation]:
     """Found all organisations: three owners, three base stations; each has a key file, and ether.
 
     Args:
         root: a folder for each goes here.
         chain: where their accounts get ether.
+        program: what their commands begin with.
     """
     made = []
     names = [(name, "owner") for name in VALUES] + [(name, "base station") for name in COSTS]
@@ -114,7 +122,7 @@ def found(root: Path, chain: Chain) -> list[Organisation]:
         key_file = Account.encrypt(account.key, passphrase, iterations=2)
         (folder / "ape" / "accounts" / f"{name}.json").write_text(json.dumps(key_file), encoding="utf-8")
         chain.rpc("hardhat_setBalance", account.address, hex(FUNDS))
-        made.append(Organisation(name, role, number % len(VALUES), folder, account.address, passphrase))
+        made.append(Organisation(name, role, number % len(VALUES), folder, account.address, passphrase, tuple(program)))
     return made
 
 

@@ -9,12 +9,12 @@ from ape.exceptions import ApeException
 from click.testing import CliRunner, Result
 
 from analysis.devnode.anvil import NodeError
+from fl.commands.command import Command
 from fl.crowdfunding.settings import SettingsError
 from fl.market.refusals import MarketError
 from fl.store.errors import Missing, ViewError
 from fl.training.errors import DataError
 from scripts import bench_gas, bench_throughput, create_round, crowdfund_round, deploy, membership, status
-from scripts._command import Command
 
 
 def end_with(error: BaseException) -> Result:

@@ -27,12 +27,12 @@ STATIONS = StationsView(
     seed=2**63,
     rule="mean",
     tolerate=0,
-    salt="8" * 64,
+    salt="ab" * 32,
     weight_limit=4,
     edge_rule="mean",
     edge_tolerate=0,
 )
-OWNERS = OwnersView(9_000, ("cat", "dog"), "7" * 64)
+OWNERS = OwnersView(9_000, ("cat", "dog"), "cd" * 32)
 
 
 # ── there and back ──

@@ -1,0 +1,102 @@
+"""`ape run member`: each step of a round by hand."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+from ape.api import ProviderAPI
+from ape.cli import network_option
+
+from fl.commands.command import Command
+from fl.commands.options import access_of, membership_option, place_options
+
+_HELP = {
+    "join": "Lock what the terms ask for.",
+    "propose": "Send the texts of member.yaml's model to both sides, and propose it.",
+    "draw": "Draw θ and the claimant.",
+    "reveal": "Open the sealed bids.",
+    "select": "Let the contract select the model.",
+    "record": "Deliver order and models (winner), or train and record updates (base station).",
+    "report": "List the contributions and report the trained model (winner).",
+    "abort": "End a round whose winner has not reported.",
+    "settle": "Settle oneself, for good.",
+    "claim": "Take what has come in of the claimant's lot.",
+}
+
+
+@click.group()
+def cli() -> None:
+    """Each step of a member by hand; it is done if it is the next one, and said if it is not."""
+
+
+def _common(command: Callable[..., None]) -> Callable[..., None]:
+    for option in (membership_option, place_options, network_option(default=None)):
+        command = option(command)
+    return command
+
+
+def _step(word: str) -> None:
+    @cli.command(word, cls=Command, help=_HELP[word])
+    @_common
+    @click.argument("round_id", metavar="ROUND", type=click.IntRange(1))
+    def step(provider: ProviderAPI | None, round_id: int, **place: Any) -> None:
+        from fl.members.command import by_hand
+
+        click.echo(by_hand(access_of(provider, **place), round_id, word))
+
+
+for each in _HELP:
+    _step(each)
+
+
+@cli.command(cls=Command)
+@_common
+@click.argument("round_id", metavar="ROUND", type=click.IntRange(1))
+@click.option("--bids", metavar="GWEI,GWEI,…", help="One for each model, in their order.  [default: by the plan]")
+def bid(provider: ProviderAPI | None, round_id: int, bids: str | None, **place: Any) -> None:
+    """Seal a bid for each model."""
+    from fl.members.command import by_hand, note_bids
+
+    if bids is None:
+        click.echo(by_hand(access_of(provider, **place), round_id, "bid"))
+        return
+    numbers = [part.strip() for part in bids.split(",")]
+    if not all(part.isascii() and part.isdecimal() for part in numbers):
+        raise click.BadParameter("whole gwei with commas between them, as in 12,0,7", param_hint="--bids")
+    click.echo(by_hand(access_of(provider, **place), round_id, "bid", note_bids([int(part) for part in numbers])))
+
+
+@cli.command(cls=Command)
+@_common
+@click.argument("round_id", metavar="ROUND", type=click.IntRange(1))
+@click.option("--accuracy", type=click.FloatRange(0, 1), help="Of the reported model.  [default: measured]")
+@click.option("--uphold/--no-uphold", default=None, help="Whether the contributions stand.  [default: measured]")
+def vote(
+    provider: ProviderAPI | None, round_id: int, accuracy: float | None, uphold: bool | None, **place: Any
+) -> None:
+    """Vote on the reported model and the contributions."""
+    from fl.members.command import by_hand, note_vote
+
+    if (accuracy is None) != (uphold is None):
+        raise click.UsageError("--accuracy and --uphold go together: give both, or have both measured")
+    access = access_of(provider, **place)
+    if accuracy is None or uphold is None:
+        click.echo(by_hand(access, round_id, "vote"))
+    else:
+        click.echo(by_hand(access, round_id, "vote", note_vote(round(accuracy * 10_000), uphold)))
+
+
+@cli.command(cls=Command)
+@_common
+@click.option("--amount", metavar="AMOUNT", help='As "0.1 ether", "5 gwei".  [default: all that is free]')
+@click.option("--to", metavar="ADDRESS", help="[default: the member's account]")
+def withdraw(provider: ProviderAPI | None, amount: str | None, to: str | None, **place: Any) -> None:
+    """Take out what no round holds."""
+    from fl.market.terms_file import wei_of
+    from fl.members.command import withdraw as take
+
+    try:
+        wei = None if amount is None else wei_of(amount)
+    except ValueError:
+        raise click.BadParameter('an amount as "0.1 ether" or "5 gwei"', param_hint="--amount") from None
+    click.echo(take(access_of(provider, **place), wei, to))
