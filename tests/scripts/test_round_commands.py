@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ def invoke(command: click.Command, *options: object, typed: str | None = None) -
 
 def ok(command: click.Command, *options: object, typed: str | None = None) -> str:
     done = invoke(command, *options, typed=typed)
-    assert done.exit_code == 0, done.output
+    assert done.exit_code == 0, "".join(traceback.format_exception(*done.exc_info)) if done.exc_info else done.output
     return str(done.stdout)
 
 
@@ -178,7 +179,7 @@ def test_create_round__example__is_on_the_chain_as_it_was_shown(
     where = ("--network", node.uri, "--contract", record, "--account", "TEST::0", "--membership", members)
     terms = folder / "examples" / "terms.yaml"
     done = invoke(create_round.cli, terms, *where, "--another", "--json", "--yes")
-    assert done.exit_code == 0, done.output
+    assert done.exit_code == 0, "".join(traceback.format_exception(*done.exc_info)) if done.exc_info else done.output
     made = json.loads(done.stdout)
     market = Market.at(json.loads(record.read_bytes())["address"])
     stored, door = market.terms(made["round"])

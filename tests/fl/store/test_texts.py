@@ -56,9 +56,10 @@ def test_stations_view__read_back__same_digest() -> None:
 def test_stations_view__as_json__has_no_number_that_a_reader_may_round() -> None:
     """The bytes that another language has to make, to find the same digest."""
     assert replace(STATIONS, salt="ab" * 32).to_bytes() == (
-        b'{"batch_size":25,"dataset":"cifar10","edge_aggregations":1,"global_rounds":5,"initial_model":"",'
+        b'{"batch_size":25,"dataset":"cifar10","edge_aggregations":1,"edge_rule":"mean","edge_tolerate":0,'
+        b'"global_rounds":5,"initial_model":"",'
         b'"label_count":3,"learning_rate":"0.05","local_epochs":2,"model":"cnn","momentum":"0.9","parameters":1000,'
-        b'"rule":"mean","salt":"' + b"ab" * 32 + b'","seed":"9223372036854775808","tolerate":0}'
+        b'"rule":"mean","salt":"' + b"ab" * 32 + b'","seed":"9223372036854775808","tolerate":0,"weight_limit":4}'
     )
 
 
