@@ -23,7 +23,7 @@ PHASES = {"join": 400, "commit": 100, "reveal": 120, "select": 60, "train": 200,
 LONGEST = 400
 """Seconds that a round may take."""
 
-BETWEEN_KILLS = (2.0, 9.0)
+BETWEEN_KILLS = (6.0, 15.0)
 """Seconds from one SIGKILL to the next, at random."""
 
 
