@@ -210,20 +210,24 @@ def _owner_work(configuration: MemberConfiguration, plan: OwnerPlan) -> Any:
         return None
     from fl.training.config import DEFAULTS, TrainingConfig
 
-    settings = model and TrainingConfig(
-        dataset=data.dataset,
-        targets=tuple(sorted(model.targets)),
-        model=model.model or DEFAULTS[data.dataset].model,
-        rounds=model.global_rounds,
-        seed=model.seed,
-        rule=model.rule,
-    )
+    settings = None
+    if model is not None:
+        settings = TrainingConfig(
+            dataset=data.dataset,
+            targets=tuple(sorted(model.targets)),
+            model=model.model or DEFAULTS[data.dataset].model,
+            rounds=model.global_rounds,
+            seed=model.seed,
+            rule=model.rule,
+        )
 
     def work() -> Any:
         from fl.members.own_data import OwnData
         from fl.members.torch_work import Offer, TorchOwner
 
-        offer = model and settings and Offer(settings, model.station, model.claimed_accuracy_bps)
+        offer = None
+        if model is not None and settings is not None:
+            offer = Offer(settings, model.station, model.claimed_accuracy_bps)
         return TorchOwner(OwnData(data).test_of, offer)
 
     return _Later(work)
