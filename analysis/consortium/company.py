@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Condition, Thread
 from typing import Any
@@ -42,7 +42,10 @@ def main(arguments: Sequence[str]) -> None:
     from fl.members.configuration import MemberConfiguration
 
     root, url, names = Path(arguments[0]), arguments[1], arguments[2:]
-    configurations = {name: MemberConfiguration.read(root / name / "member.yaml") for name in names}
+    # One node for all: of several connections at once, ape ends the wrong ones.
+    configurations = {
+        name: replace(MemberConfiguration.read(root / name / "member.yaml"), nodes=(url,)) for name in names
+    }
     node = Node(url, Chain(url), 0)
     with connected([url]) as provider:
         _found(root, configurations, provider)
@@ -66,8 +69,8 @@ def _found(root: Path, configurations: dict[str, Any], provider: Any) -> None:
 
     maker = list(configurations)[-1]
     Deploying(project, provider, root, lambda text: None).deploy(account_named(maker))
-    for each in configurations.values():
-        make_card(Access(configuration=each), None, False, None)
+    for name, each in configurations.items():
+        make_card(Access(configuration=each), None, False, root / name / "journal.card.json")
     make_list(Access(configuration=configurations[maker]), root / "members.csv", "equal", root / "membership.json")
 
 
