@@ -110,9 +110,9 @@ class Scene:
         for path in (self.alice.folder / name).iterdir():
             shutil.copy(path, self.disk)
 
-    def mine(self, on: bool) -> None:
-        """Go on, or stop, mining."""
-        Chain(self.here.url).rpc("anvil_setIntervalMining", BLOCK if on else 0)
+    def gas_costs(self, wei: int) -> None:
+        """From the next block on; it falls by an eighth a block where there is nothing in them."""
+        Chain(self.here.url).rpc("anvil_setNextBlockBaseFeePerGas", hex(wei))
 
 
 def names(raw: str) -> list[str]:
@@ -184,8 +184,9 @@ def play(scene: Scene, alice: Process, away: float) -> None:
     # The answer to a send is lost.
     proxy.fail(LoseAnswer(), SEND, matches=lambda method, params: "join" in names(params[0]))
 
-    # The chain goes back three blocks before a send.
+    # The chain goes back three blocks before a send; a copy of the journal is from then, before any bid.
     def reorganise() -> None:
+        scene.back_up("before")
         time.sleep(4 * BLOCK)
         before = own.rpc("eth_getBlockByNumber", "latest", False)
         own.rpc("anvil_reorg", 3, [])
@@ -194,11 +195,10 @@ def play(scene: Scene, alice: Process, away: float) -> None:
 
     scene.at_send("propose", reorganise)
 
-    # The disk is full while the bid is signed; a copy of the journal is from before that.
+    # The disk is full while the bid is signed.
     ballast = scene.disk / "ballast"
 
     def fill() -> None:
-        scene.back_up("before")
         with suppress(OSError), ballast.open("wb", buffering=0) as file:
             for size in (4096, 1):
                 with suppress(OSError):
@@ -264,7 +264,7 @@ def play(scene: Scene, alice: Process, away: float) -> None:
     held = threading.Event()
 
     def hold() -> None:
-        scene.mine(False)
+        scene.gas_costs(10**16)
         held.set()
 
     scene.at_send("reportContributions", hold)
@@ -276,7 +276,7 @@ def play(scene: Scene, alice: Process, away: float) -> None:
     receipt = "eth_getTransactionReceipt"
     until(lambda: any(method == receipt for method, _ in proxy.requests[asked:]), "the receipt is looked for", 120)
     scene.seen["sent while pending"] = [method for method, _ in proxy.requests[asked:]].count(SEND)
-    scene.mine(True)
+    scene.gas_costs(10**9)
 
     # An old journal, from after the bid.
     until(lambda: calls(chain, scene.alice.address)["reportResult"] == 2, "the model is reported")
