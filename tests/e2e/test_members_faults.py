@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -110,9 +111,21 @@ class Scene:
         for path in (self.alice.folder / name).iterdir():
             shutil.copy(path, self.disk)
 
-    def gas_costs(self, wei: int) -> None:
-        """From the next block on; it falls by an eighth a block where there is nothing in them."""
-        Chain(self.here.url).rpc("anvil_setNextBlockBaseFeePerGas", hex(wei))
+    def halt(self) -> None:
+        """Have no more blocks mined."""
+        Chain(self.here.url).rpc("evm_setIntervalMining", 0)
+
+    def go_on(self) -> None:
+        """Mine again; anvil itself would do so in whole seconds only."""
+
+        def mine() -> None:
+            chain = Chain(self.here.url)
+            with suppress(OSError, HTTPException):  # until the node is gone
+                while True:
+                    time.sleep(BLOCK)
+                    chain.rpc("evm_mine")
+
+        threading.Thread(target=mine, daemon=True).start()
 
 
 def names(raw: str) -> list[str]:
@@ -264,7 +277,7 @@ def play(scene: Scene, alice: Process, away: float) -> None:
     held = threading.Event()
 
     def hold() -> None:
-        scene.gas_costs(10**16)
+        scene.halt()
         held.set()
 
     scene.at_send("reportContributions", hold)
@@ -276,7 +289,7 @@ def play(scene: Scene, alice: Process, away: float) -> None:
     receipt = "eth_getTransactionReceipt"
     until(lambda: any(method == receipt for method, _ in proxy.requests[asked:]), "the receipt is looked for", 120)
     scene.seen["sent while pending"] = [method for method, _ in proxy.requests[asked:]].count(SEND)
-    scene.gas_costs(10**9)
+    scene.go_on()
 
     # An old journal, from after the bid.
     until(lambda: calls(chain, scene.alice.address)["reportResult"] == 2, "the model is reported")
