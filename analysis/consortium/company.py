@@ -135,7 +135,7 @@ class _Round:
             "off": list(deviations(owner, owner.work, facts, data)),
             "alerts": list(alerts),
             "result": None if record.result is None else record.result[0].hex(),
-            "stations": list(stations_of(facts)),
+            "stations": sorted(stations_of(facts), key=stations_of(facts).__getitem__),
             "models": [each.hex() for each, _ in record.global_rounds.values()],
             "members": {
                 each.account: {
