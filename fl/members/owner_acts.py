@@ -299,7 +299,8 @@ class Owner(Member):
     def _list(self, facts: Facts) -> None:
         points = self.journal.noted(self.round_id, "points")
         if points is None:
-            points = self._points(facts)
+            # In the order in which the journal gives it back: in another it would be another transaction.
+            points = dict(sorted(self._points(facts).items()))
             self.journal.note(self.round_id, "points", points)
         if points:
             self.market.report_contributions(self.account, self.round_id, list(points), list(points.values()))
