@@ -44,6 +44,11 @@ consortium: ## six members in processes of their own, two rounds, an S3 store (A
 	$(ready)
 	@python -m analysis.consortium $(ARGS)
 
+.PHONY: kills
+kills: ## 50 SIGKILLs at random moments and one a phase: every round ends as undisturbed (ARGS="--seed 7")
+	$(ready)
+	@python -m analysis.consortium.kills $(ARGS)
+
 .PHONY: figures
 figures: ## the paper's figures and ours, in small settings (ARGS=truth picks one)
 	$(ready)

@@ -5,9 +5,10 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from eth_account import Account
@@ -93,16 +94,22 @@ class Organisation:
             raise ConsortiumError(f"{self.name}: `ape run {' '.join(words)}`: {(done.stderr or done.stdout).strip()}")
         return done.stdout
 
-    def start(self, words: Sequence[str], program: Sequence[str] | None = None) -> "subprocess.Popen[str]":
+    def start(
+        self,
+        words: Sequence[str],
+        program: Sequence[str] | None = None,
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> "subprocess.Popen[str]":
         """Leave a command running; it writes to a log in its folder.
 
         Args:
             words: the command's.
             program: what runs it; None: `ape run`.
+            environment: beside its own.
         """
         command = self.command(*words) if program is None else [*program, *words]
         with (self.folder / "member.log").open("a", encoding="utf-8") as log:
-            return subprocess.Popen(command, env=self.environment, stdout=log, stderr=log, text=True)
+            return subprocess.Popen(command, env={**self.environment, **environment}, stdout=log, stderr=log, text=True)
 
 
 def found(root: Path, chain: Chain, program: Sequence[str] = APE) -> list[Organisation]:
@@ -126,7 +133,13 @@ def found(root: Path, chain: Chain, program: Sequence[str] = APE) -> list[Organi
     return made
 
 
-def configure(member: Organisation, nodes: Sequence[str], store: str, options: Mapping[str, Any]) -> None:
+def configure(
+    member: Organisation,
+    nodes: Sequence[str],
+    store: str,
+    options: Mapping[str, Any],
+    proposers: Collection[str] = tuple(VALUES),
+) -> None:
     """Write its member.yaml.
 
     Args:
@@ -134,8 +147,12 @@ def configure(member: Organisation, nodes: Sequence[str], store: str, options: M
         nodes: addresses of nodes, in its order of preference.
         store: address of the store that all share.
         options: with its own credentials.
+        proposers: names of those that propose a model.
     """
-    member.config.write_text(json.dumps(_configuration(member, nodes, store, options)), "utf-8")
+    configuration = _configuration(member, nodes, store, options)
+    if member.role == "owner" and member.name not in proposers:
+        del configuration["plan"]["propose"]
+    member.config.write_text(json.dumps(configuration), "utf-8")
 
 
 def _configuration(

@@ -27,6 +27,41 @@ BETWEEN_KILLS = (6.0, 15.0)
 """Seconds from one SIGKILL to the next, at random."""
 
 
+def write_terms(root: Path, longer: int = 1) -> Path:
+    """Write the terms of a round.
+
+    Args:
+        root: the folder.
+        longer: how many times as long as usual each phase may take.
+    """
+    terms: dict[str, Any] = {
+        "max_owner_bid": "100 gwei",
+        "max_station_bid": "50 gwei",
+        "bond": "200 gwei",
+        "contribution_stake": "10 gwei",
+        "owner_policy": "equal",
+        "surplus_bps": [2000, 6000],
+        "threshold_bps": 5000,
+        "tolerance_bps": 300,
+        "max_models": 16,
+        "deadlines": {name: f"{longer * blocks * BLOCK_SECONDS} s" for name, blocks in PHASES.items()},
+        "finality": {"confirmations": 1, "block_time": f"{BLOCK_SECONDS} s", "margin": "4 s"},
+    }
+    path = root / "terms.yaml"
+    path.write_text(json.dumps(terms), encoding="utf-8")
+    return path
+
+
+def write_table(root: Path, members: Sequence[Organisation]) -> Path:
+    """Write the table of members, each with its key card, that a membership list is made of."""
+    lines = ["account,role,key_card,name"]
+    for each in members:
+        lines.append(f"{each.address},{each.role},{each.folder / 'journal.card.json'},{each.name}")
+    table = root / "members.csv"
+    table.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return table
+
+
 class Consortium:
     """Six organisations and what they share.
 
@@ -65,11 +100,7 @@ class Consortium:
         print(self._maker.run("deploy", "--network", url, "--account", self._maker.name, "--folder", str(root)))
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(lambda each: each.run("membership", "--card", "--config", str(each.config)), self._members))
-        lines = ["account,role,key_card,name"]
-        for each in self._members:
-            lines.append(f"{each.address},{each.role},{each.folder / 'journal.card.json'},{each.name}")
-        table, out = root / "members.csv", root / "membership.json"
-        table.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        table, out = write_table(root, self._members), root / "membership.json"
         print(self._maker.run("membership", str(table), "--config", str(self._maker.config), "--out", str(out)))
 
     def play(self, rounds: int) -> None:
@@ -119,21 +150,7 @@ class Consortium:
         self._processes[member.name] = member.start(words, program)
 
     def _create(self) -> None:
-        terms: dict[str, Any] = {
-            "max_owner_bid": "100 gwei",
-            "max_station_bid": "50 gwei",
-            "bond": "200 gwei",
-            "contribution_stake": "10 gwei",
-            "owner_policy": "equal",
-            "surplus_bps": [2000, 6000],
-            "threshold_bps": 5000,
-            "tolerance_bps": 300,
-            "max_models": 16,
-            "deadlines": {name: f"{blocks * BLOCK_SECONDS} s" for name, blocks in PHASES.items()},
-            "finality": {"confirmations": 1, "block_time": f"{BLOCK_SECONDS} s", "margin": "4 s"},
-        }
-        path = self._root / "terms.yaml"
-        path.write_text(json.dumps(terms), encoding="utf-8")
+        path = write_terms(self._root)
         self._maker.run("create_round", str(path), "--config", str(self._maker.config), "--yes", "--another")
 
     def _until(self, done: Callable[[], bool], numbers: Sequence[int]) -> None:

@@ -86,6 +86,14 @@ class Codec:
     def parameters_of(self, error: str) -> tuple[str, ...]:
         return tuple(parameter["name"] for parameter in self._errors[error]["inputs"])
 
+    def function_of(self, data: str) -> str:
+        """The function that a call's data names, hex; "" if there is none."""
+        return next((name for name, selector in self._selectors.items() if data[2:10] == selector), "")
+
+    def call_prefix(self, function: str) -> str:
+        """What the data of its calls begins with, hex without 0x."""
+        return self._selectors[function]
+
     def call(self, function: str, arguments: Sequence[Any]) -> str:
         """A call's data, hex."""
         types = [_type_of(parameter) for parameter in self._functions[function]["inputs"]]

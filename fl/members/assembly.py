@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import shlex
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import click
@@ -29,6 +32,9 @@ from fl.members.station_acts import BaseStation
 from fl.store.files import Files
 from fl.store.signed import Domain
 from fl.yaml_file import ConfigurationError
+
+ALERT_SECONDS = 60
+"""That a command for alerts may take."""
 
 
 @dataclass(frozen=True)
@@ -126,16 +132,28 @@ def _saying(name: str) -> Callable[[str], None]:
 
 
 def _alert(command: str | None) -> Callable[[str], None]:
-    """Says loudly what people have to know; runs their command with the message as its last argument."""
+    """Says loudly what people have to know; runs their command with the message as its last argument.
+
+    Nobody waits for the command: the member acts on while it runs.
+
+    Raises:
+        ConfigurationError: the command cannot be read.
+    """
+    try:
+        words = shlex.split(command or "")
+    except ValueError as error:
+        raise ConfigurationError(f"alert: {command} is no command: {error}") from error
+
+    def call(text: str) -> None:
+        try:
+            subprocess.run([*words, text], check=True, timeout=ALERT_SECONDS, stdout=subprocess.DEVNULL)
+        except (OSError, subprocess.SubprocessError) as error:
+            click.echo(f"ALERT the alert command did not work: {error}", err=True)
 
     def tell(text: str) -> None:
         click.echo(f"ALERT {text}", err=True)
-        if command is None:
-            return
-        try:
-            subprocess.run([*command.split(), text], check=True, timeout=60)
-        except (OSError, subprocess.SubprocessError) as error:
-            click.echo(f"ALERT the alert command did not work: {error}", err=True)
+        if words:
+            threading.Thread(target=call, args=(text,)).start()
 
     return tell
 
@@ -177,33 +195,63 @@ def _cost(plan: StationPlan) -> Cost:
     return per_label(plan.cost_per_label) if plan.function is None else _checked(plan.function, "what training costs")
 
 
+class _Later:
+    """A member's work, put together when it is first asked for.
+
+    PyTorch takes longer to load than all else that a member needs to start; whoever is started again in the middle of
+    a phase has to reveal or vote first, and may have nothing to train.
+    """
+
+    def __init__(self, make: Callable[[], Any]):
+        self._make = make
+
+    @cached_property
+    def _work(self) -> Any:
+        return self._make()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._work, name)
+
+
 def _owner_work(configuration: MemberConfiguration, plan: OwnerPlan) -> Any:
-    if configuration.data is None:
+    data, model = configuration.data, plan.propose
+    if data is None:
         return None
-    from fl.members.own_data import OwnData
-    from fl.members.torch_work import Offer, TorchOwner
     from fl.training.config import DEFAULTS, TrainingConfig
 
-    offer, model = None, plan.propose
+    settings = None
     if model is not None:
-        dataset = configuration.data.dataset
         settings = TrainingConfig(
-            dataset=dataset,
+            dataset=data.dataset,
             targets=tuple(sorted(model.targets)),
-            model=model.model or DEFAULTS[dataset].model,
+            model=model.model or DEFAULTS[data.dataset].model,
             rounds=model.global_rounds,
             seed=model.seed,
             rule=model.rule,
         )
-        offer = Offer(settings, model.station, model.claimed_accuracy_bps)
-    return TorchOwner(OwnData(configuration.data).test_of, offer)
+
+    def work() -> Any:
+        from fl.members.own_data import OwnData
+        from fl.members.torch_work import Offer, TorchOwner
+
+        offer = None
+        if model is not None and settings is not None:
+            offer = Offer(settings, model.station, model.claimed_accuracy_bps)
+        return TorchOwner(OwnData(data).test_of, offer)
+
+    return _Later(work)
 
 
 def station_work(configuration: MemberConfiguration) -> Any:
     """The training of a base station with the data that a member.yaml names; None: it names none."""
-    if configuration.data is None:
+    data = configuration.data
+    if data is None:
         return None
-    from fl.members.own_data import OwnData
-    from fl.members.torch_work import TorchStation
 
-    return TorchStation(OwnData(configuration.data).clients_of)
+    def work() -> Any:
+        from fl.members.own_data import OwnData
+        from fl.members.torch_work import TorchStation
+
+        return TorchStation(OwnData(data).clients_of)
+
+    return _Later(work)

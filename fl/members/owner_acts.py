@@ -319,7 +319,8 @@ class Owner(Member):
         points = self.journal.noted(self.round_id, "points")
         if points is None:
             try:
-                points = self.measured_points(facts)
+                # In the order in which the journal gives it back: in another it would be another transaction.
+                points = dict(sorted(self.measured_points(facts).items()))
             except Unreachable:
                 raise
             except (StoreError, WorkError) as error:

@@ -1,17 +1,21 @@
 """A member left running: read, decide, act, from its round's creation to its settlement."""
 
 import logging
+import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass, field
 
 from fl.faults import Fault
 from fl.market.refusals import ByHand, MarketError, Never
 from fl.members import steps
 from fl.members.acts import Member, NotYet
 from fl.members.facts import Chronicle, Facts
+from fl.members.journal import JournalError
 from fl.members.steps import Done, Step, Stuck, Wait
 from fl.members.work import WorkError
+from fl.store.errors import Refused
 from fl.yaml_file import ConfigurationError
 
 log = logging.getLogger("hcfl")
@@ -52,7 +56,7 @@ class Runner:
         member: with its account, journal and store.
         chronicle: reads the chain.
         tend: looks after transactions that are on their way, which an earlier process may have left.
-        alert: told once about each thing that people have to know in time.
+        alert: told about each thing that people have to know in time, once; maybe from another thread.
         margin: seconds before a deadline from which on a step that is not done is one of them.
         pause: seconds between two looks while there is nothing to do.
         sleep: as `time.sleep`.
@@ -62,11 +66,14 @@ class Runner:
     chronicle: Chronicle
     tend: Callable[[], object]
     alert: Callable[[str], None]
-    margin: int = 60
+    margin: float = 60
     pause: float = 1.0
     sleep: Callable[[float], None] = time.sleep
     _told: set[str] = field(default_factory=set)
     _refused: dict[Step, int] = field(default_factory=dict)
+    _waits_for: str = ""
+    _read: Facts | None = None
+    _read_at: float = field(default_factory=time.monotonic)
 
     def run(self) -> str:
         """Play the round to its end; says how it ended.
@@ -74,40 +81,66 @@ class Runner:
         Raises:
             Fault: it cannot go on, whatever time passes.
         """
-        said = ""
-        while True:
-            facts = self._look()
-            if facts is None:
+        while (ended := self.turn()) is None:
+            pass
+        return ended
+
+    def turn(self) -> str | None:
+        """Look once, and do what follows from it.
+
+        Returns:
+            How the round ended; None: it has not.
+
+        Raises:
+            Fault: it cannot go on, whatever time passes.
+        """
+        facts = self._look()
+        if facts is None:
+            self.sleep(self.pause)
+            return None
+        step = self.member.next_step(facts)
+        match step:
+            case Done(why):
+                return why
+            case Wait(why=why):
+                if why != self._waits_for:
+                    log.info("%s waits: %s", self.member.name, why)
+                    self._waits_for = why
                 self.sleep(self.pause)
-                continue
-            step = self.member.next_step(facts)
-            match step:
-                case Done(why):
-                    return why
-                case Wait(why=why):
-                    if why != said:
-                        log.info("%s waits: %s", self.member.name, why)
-                        said = why
-                    self.sleep(self.pause)
-                case Stuck(why):
-                    self._tell(f"{self.member.name}: {why}")
-                    self.sleep(self.pause)
-                case _:
-                    self._act(step, facts)
+            case Stuck(why):
+                self._tell(f"{self.member.name}: {why}")
+                self.sleep(self.pause)
+            case _:
+                self._act(step, facts)
+        return None
 
     def _look(self) -> Facts | None:
         try:
             self.tend()  # first, so that what it finds done is in the facts
-            return self.chronicle.facts(self.member.address)
+            facts = self.chronicle.facts(self.member.address)
         except Never:
             raise
         except MarketError as error:
             log.warning("%s cannot read the chain: %s", self.member.name, error)
+            self._blind(error)
             return None
+        self._read, self._read_at = facts, time.monotonic()
+        self._told.discard("blind")
+        return facts
+
+    def _blind(self, why: Fault) -> None:
+        """Nobody can say what is to be done by when, so people are told while there is time to mend it."""
+        since = time.monotonic() - self._read_at
+        left = _left_of_phase(self._read, since)
+        if since < self.margin and (left is None or left > self.margin):
+            return
+        phase = "" if left is None else f", and {left:.0f} s are left of the phase"
+        self._tell(f"{self.member.name} has not been able to read the chain for {since:.0f} s{phase}: {why}", "blind")
 
     def _act(self, step: Step, facts: Facts) -> None:
         try:
-            self.member.do(step, facts)
+            with self._watched(step, facts):
+                self.member.do(step, facts)
         except NotYet as error:
             self._postponed(step, facts, error)
         except Never as error:
@@ -116,24 +149,53 @@ class Runner:
             if self._refused[step] >= OFTEN:
                 self._tell(f"{self.member.name} was refused {OFTEN} times: {error}")
             self._postponed(step, facts, error)
-        except (ByHand, WorkError, ConfigurationError) as error:
+        except (ByHand, WorkError, ConfigurationError, JournalError, Refused) as error:
             self._tell(f"{self.member.name}: {error}")
             self._postponed(step, facts, error)
         except Fault as error:  # the node or the store, for the time being
             self._postponed(step, facts, error)
 
+    @contextmanager
+    def _watched(self, step: Step, facts: Facts) -> Iterator[None]:
+        """Tell people in time of a step that takes long, whatever holds it up: the chain, the node, the training.
+
+        Begun within the margin, it has half of what is left.
+        """
+        deadline = deadline_of(step, facts)
+        if deadline is None:
+            yield
+            return
+        left = deadline - facts.now
+        after = left - self.margin if left > self.margin else max(0, left) / 2
+        timer = threading.Timer(after, self._late, (step, left - after, "it is still under way"))
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
     def _postponed(self, step: Step, facts: Facts, why: Fault) -> None:
         log.warning("%s: %s is not done yet: %s", self.member.name, type(step).__name__, why)
         deadline = deadline_of(step, facts)
         if deadline is not None and deadline - facts.now <= self.margin:
-            name = type(step).__name__.lower()
-            self._tell(
-                f"{self.member.name}: {deadline - facts.now} s are left to {name}, and it is not done: {why}", name
-            )
+            self._late(step, deadline - facts.now, str(why))
         self.sleep(self.pause)
+
+    def _late(self, step: Step, left: float, why: str) -> None:
+        name = type(step).__name__.lower()
+        self._tell(f"{self.member.name}: {left:.0f} s are left to {name}, and it is not done: {why}", name)
 
     def _tell(self, text: str, about: str = "") -> None:
         if (about or text) in self._told:
             return
         self._told.add(about or text)
         self.alert(text)
+
+
+def _left_of_phase(facts: Facts | None, since: float) -> float | None:
+    """Seconds until the next deadline of a round that was read some time ago; None: there is none."""
+    if facts is None:
+        return None
+    now, deadlines = facts.now + since, facts.deadlines
+    return min((each - now for each in astuple(deadlines) if each > now), default=None)

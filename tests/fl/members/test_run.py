@@ -1,0 +1,195 @@
+"""A member left running tells its people in time what it cannot do, whatever holds it up."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from fl.market.refusals import Again, ByHand, Never
+from fl.market.terms import GWEI, Deadlines, RoundTerms
+from fl.members.assembly import _alert as alert_of
+from fl.members.facts import Facts
+from fl.members.journal import JournalError
+from fl.members.run import OFTEN, Runner
+from fl.members.steps import Reveal, Step, Stuck, Vote, Wait
+from fl.record.history import RoundRecord
+from fl.yaml_file import ConfigurationError
+
+AT = Deadlines.after(1_000, 300)
+TERMS = RoundTerms(100, 50, 200 * GWEI, AT, max_models=2)
+
+
+def facts_at(now: int) -> Facts:
+    return Facts(31_337, "0x", "0x", now, now, RoundRecord(1, TERMS, bytes(32)))
+
+
+def runner(
+    step: Step, now: int, do: Callable[[], None] = lambda: None, margin: float = 60, read: Any = None
+) -> tuple[Runner, list[str]]:
+    """A runner of a member that has one step to do, at one moment of the chain; and what its people are told."""
+    told: list[str] = []
+    member: Any = SimpleNamespace(name="alice", address="0x", next_step=lambda facts: step, do=lambda step, facts: do())
+    chronicle: Any = SimpleNamespace(facts=read or (lambda account: facts_at(now)))
+    return Runner(member, chronicle, lambda: None, told.append, margin, sleep=lambda seconds: None), told
+
+
+def failing(error: Exception) -> Callable[[], None]:
+    def do() -> None:
+        raise error
+
+    return do
+
+
+def test_step__not_done_within_the_margin__told_once_with_what_is_left_and_why() -> None:
+    run, told = runner(Reveal(), AT.reveal - 40, failing(Again("the node is busy")))
+    for _ in range(3):
+        assert run.turn() is None
+    assert told == ["alice: 40 s are left to reveal, and it is not done: the node is busy"]
+
+
+def test_step__not_done_long_before_its_deadline__nobody_is_told() -> None:
+    run, told = runner(Reveal(), AT.reveal - 200, failing(Again("the node is busy")))
+    run.turn()
+    assert told == []
+
+
+@pytest.mark.parametrize("now", [AT.vote - 61, AT.vote - 2], ids=["before the margin", "within it"])
+def test_step__that_takes_long__told_while_it_is_under_way(now: int) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def do() -> None:
+        begun.set()
+        assert go_on.wait(30)
+
+    run, told = runner(Vote(), now, do)
+    thread = threading.Thread(target=run.turn)
+    thread.start()
+    try:
+        assert begun.wait(10)
+        end = time.monotonic() + 10
+        while not told and time.monotonic() < end:
+            time.sleep(0.01)
+        assert len(told) == 1 and "left to vote" in told[0] and "still under way" in told[0]
+    finally:
+        go_on.set()
+        thread.join()
+
+
+def test_step__done_in_time__nobody_is_told() -> None:
+    run, told = runner(Vote(), AT.vote - 61)
+    run.turn()
+    time.sleep(1.2)
+    assert told == []
+
+
+@pytest.mark.parametrize("error", [ByHand("send ether to 0x"), JournalError("the disk is full")])
+def test_step__that_needs_somebody__told_at_once_and_once(error: Exception) -> None:
+    run, told = runner(Reveal(), AT.reveal - 250, failing(error))
+    run.turn()
+    run.turn()
+    assert told == [f"alice: {error}"]
+
+
+def test_step__refused_again_and_again__told() -> None:
+    run, told = runner(Reveal(), AT.reveal - 250, failing(Never("it is not open")))
+    for _ in range(OFTEN):
+        assert told == []
+        run.turn()
+    assert told == [f"alice was refused {OFTEN} times: it is not open"]
+
+
+def test_member__stuck__told_once() -> None:
+    run, told = runner(Stuck("put back the journal"), AT.reveal - 250)
+    run.turn()
+    run.turn()
+    assert told == ["alice: put back the journal"]
+
+
+def test_chain__not_read_and_a_phase_about_to_end__told_before_it_does() -> None:
+    answers: list[Any] = [facts_at(AT.reveal - 50)]
+
+    def read(account: str) -> Facts:
+        if answers:
+            found: Facts = answers.pop()
+            return found
+        raise Again("no node can be used")
+
+    run, told = runner(Wait(None, "others"), 0, read=read)
+    run.turn()
+    run.turn()
+    run.turn()
+    assert len(told) == 1
+    assert "50 s are left of the phase" in told[0] and "no node can be used" in told[0]
+    answers.append(facts_at(AT.reveal - 30))
+    run.turn()
+    run.turn()
+    assert len(told) == 2, "a second time that it cannot be read is told as well"
+
+
+def test_chain__not_read_for_longer_than_the_margin__told_though_no_phase_ends() -> None:
+    def read(account: str) -> Facts:
+        raise Again("no node can be used")
+
+    run, told = runner(Wait(None, "others"), 0, margin=0.05, read=read)
+    run.turn()
+    assert told == []
+    time.sleep(0.06)
+    run.turn()
+    assert len(told) == 1
+
+
+# ── the command ──
+
+
+def script(folder: Path, text: str) -> Path:
+    path = folder / "a hook"
+    path.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
+def test_alert__with_a_command__gets_its_words_and_the_message_and_is_said_too(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    hook = script(tmp_path, f'printf %s "$1|$2" > {out}.part; mv {out}.part {out}')
+    alert_of(f"'{hook}' --urgent")("5 s are left")
+    end = time.monotonic() + 10
+    while not out.exists() and time.monotonic() < end:
+        time.sleep(0.01)
+    assert out.read_text(encoding="utf-8") == "--urgent|5 s are left"
+    assert "ALERT 5 s are left" in capfd.readouterr().err
+
+
+def test_alert__command_that_hangs__nobody_waits_for_it(tmp_path: Path) -> None:
+    begun = time.monotonic()
+    alert_of(str(script(tmp_path, "sleep 3")).replace(" ", "\\ "))("5 s are left")
+    assert time.monotonic() - begun < 2
+
+
+def test_alert__command_that_fails__is_said(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    alert_of(str(tmp_path / "nothing"))("5 s are left")
+    said, end = "", time.monotonic() + 10
+    while "did not work" not in said and time.monotonic() < end:
+        said += capfd.readouterr().err
+        time.sleep(0.01)
+    assert "the alert command did not work" in said
+
+
+def test_alert__no_command_at_all__is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="is no command"):
+        alert_of("mail 'ops")
+
+
+def test_deadline__of_a_round_that_moved__is_that_of_the_facts() -> None:
+    run, told = runner(Reveal(), AT.reveal - 40, failing(Again("busy")), margin=30)
+    run.turn()
+    assert told == []
+    later = replace(run, margin=50)
+    later.turn()
+    assert len(told) == 1
