@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 from eth_account import Account
 
-from analysis.consortium.chain import Node, node
+from analysis.consortium.chain import Node, anvil
 from analysis.consortium.company import PROPOSER, Company, company
 from analysis.consortium.fire import Process, calls, off_models, off_round, off_transactions, process
 from analysis.consortium.kills import LONGEST, Range
@@ -149,7 +149,7 @@ def scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     """All of it, played: an undisturbed round, and the one with every fault."""
     root = tmp_path_factory.mktemp("members")
     with ExitStack() as stack:
-        here = stack.enter_context(node(BLOCK))
+        here = stack.enter_context(anvil(BLOCK))
         proxy = stack.enter_context(proxied(here.url))
         members = found(root, here.chain)
         for each in members:
@@ -393,7 +393,7 @@ def test_kills__two_at_random_moments__the_round_ends_as_undisturbed(scene: Scen
     seed = secrets.randbits(32)
     print(f"seed {seed}")
     target = next(iter(COSTS))
-    fire = Range(scene.here, scene.others, scene.members, [target], seed, len(scene.results), scene.seconds / 2)
+    fire = Range(scene.here, scene.others, scene.members, [target], seed, len(scene.results), scene.seconds / 4)
     tally = fire.fire(2, False)
     assert tally.off == (), f"seed {seed}"
     assert tally.random, f"seed {seed}: nobody was hit"

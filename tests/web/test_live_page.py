@@ -28,7 +28,7 @@ def served(market: Devnode) -> Iterator[str]:
 
 def phase(page: Page, name: str) -> None:
     """The page says that this is the phase, without being loaded again."""
-    expect(page.locator(".phases [aria-current]")).to_have_text(re.compile(name), timeout=15_000)
+    expect(page.locator(".phases [aria-current]")).to_have_text(re.compile(name), timeout=60_000)
 
 
 def count(page: Page, name: str) -> str:
@@ -92,7 +92,7 @@ def test_round__each_end__has_its_report_in_place(browser: Browser, served: str,
     live = play(market, ENDS[end], (5_000, 5_000), 5_000)
     live.settled()
     with visit(browser, f"{served}/rounds/{live.id}", PHONE if "cancelled" in end else DESKTOP) as seen:
-        expect(seen.page.locator("#report h1 .badge")).to_have_text(status_of(end), timeout=15_000)
+        expect(seen.page.locator("#report h1 .badge")).to_have_text(status_of(end), timeout=60_000)
         assert seen.overflow == 0
         assert seen.said == []
 
@@ -104,7 +104,7 @@ def test_round__in_training__axe_finds_no_serious_fault_and_all_fits(
     round_ = create_round().selected()
     scheme = "dark" if size == PHONE else "light"
     with visit(browser, f"{served}/rounds/{round_.id}", size, color_scheme=scheme) as seen:
-        expect(seen.page.locator("#curve canvas")).to_have_count(1, timeout=15_000)
+        expect(seen.page.locator("#curve canvas")).to_have_count(1, timeout=60_000)
         assert seen.axe() == []
         assert seen.overflow == 0
         assert seen.said == []
@@ -175,8 +175,8 @@ def test_round__server_away_and_back__says_so_and_goes_on(
             lost = seen.page.locator("#lost")
             expect(lost).to_be_empty()
             first.close()
-            expect(lost).to_contain_text("The connection is lost", timeout=15_000)
+            expect(lost).to_contain_text("The connection is lost", timeout=60_000)
             round_.joined()
             with serving(client, port=urlsplit(address).port or 0):
-                expect(seen.page.locator("#live-members tbody tr")).to_have_count(6, timeout=20_000)
+                expect(seen.page.locator("#live-members tbody tr")).to_have_count(6, timeout=60_000)
                 expect(lost).to_be_empty()
