@@ -108,7 +108,7 @@ class Reader:
             self._marks = [*self._marks, head][-MOST_MARKS:]
         known = self._snapshot
         ahead = known.ahead if head == known.head else max(0, head.time - int(self._clock()))
-        return Snapshot(self._market.chain_id, self._market.address, head, self._rounds(), ahead=ahead)
+        return Snapshot(self._market.chain_id, self._market.address, head, self._rounds(head), ahead=ahead)
 
     def _holds(self, mark: Block, head: Block) -> bool:
         """Whether a block that was read is still one of the chain."""
@@ -116,20 +116,22 @@ class Reader:
             return mark == head
         return self._market.block(mark.number) == mark
 
-    def _rounds(self) -> dict[int, RoundSeen]:
+    def _rounds(self, head: Block) -> dict[int, RoundSeen]:
+        # At the block up to which logs were read: what the contract answers must be about the same moment.
+        at = self._market.at_block(head.number)
         by_round: dict[int, list[Event]] = {}
         for event in self._events:
             by_round.setdefault(event.values["roundId"], []).append(event)
-        return {round_id: self._round(round_id, tuple(events)) for round_id, events in sorted(by_round.items())}
+        return {round_id: self._round(round_id, tuple(events), at) for round_id, events in sorted(by_round.items())}
 
-    def _round(self, round_id: int, events: tuple[Event, ...]) -> RoundSeen:
+    def _round(self, round_id: int, events: tuple[Event, ...], at: Market) -> RoundSeen:
         known = self._snapshot.rounds.get(round_id)
         if known is not None and known.events == events:
             if known.state.phase is Phase.SETTLE:
                 return known
-            seen = replace(known, state=self._market.round_state(round_id))
+            seen = replace(known, state=at.round_state(round_id))
         else:
-            seen = RoundSeen(rebuild(events), self._market.round_state(round_id), events)
+            seen = RoundSeen(rebuild(events), at.round_state(round_id), events)
         if seen.state.phase is not Phase.SETTLE:
             return seen
         record = replace(seen.record, status=seen.state.status)

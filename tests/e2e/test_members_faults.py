@@ -33,6 +33,9 @@ from analysis.devnode.codec import Codec
 from fl.market.client import ABI
 from tests.support.proxy import LoseAnswer, LoseRequest, Proxy, Reply, Stall, proxied
 
+# A minute of processes that are ended by the clock: `ape test tests/e2e/test_members_faults.py -m heavy`.
+pytestmark = pytest.mark.heavy
+
 BLOCK = 0.25
 DISK = 2_000_000
 """Bytes of the disk that the journal is on."""
@@ -327,7 +330,7 @@ def test_round__with_every_fault__ends_as_if_undisturbed(scene: Scene) -> None:
 def test_calls__with_every_fault__each_in_the_chain_once_a_round(scene: Scene) -> None:
     assert off_transactions(scene.here.chain, scene.members) == []
     once = Counter(join=2, propose=2, commitBid=2, revealBid=2, recordGlobalRound=4, reportContributions=2)
-    once += Counter(reportResult=2, settle=2)
+    once += Counter(reportResult=2)  # anybody may have settled her
     found_ = calls(scene.here.chain, scene.alice.address)
     assert {name: count for name, count in found_.items() if name in once} == dict(once)
 
