@@ -23,9 +23,6 @@ from tests.support.crowdfund_round import APE, ROOT
 from tests.support.relay import Relay, wait_for
 from web.serve import serve
 
-# As in `test_live_page`.
-pytestmark = pytest.mark.heavy
-
 NOBODY = "0x" + "11" * 20
 VIEWERS = 200
 MOST_MEMORY = 300_000_000

@@ -16,9 +16,6 @@ from tests.support.play import play
 from tests.support.rounds import ENDS, status_of
 from web.browser.serving import serving
 
-# Not steady yet: now and then a page stays as it was when it was loaded. Run with `-m heavy` until that is found.
-pytestmark = pytest.mark.heavy
-
 STEPS = ("settled", "punished", "nothing trained", "aborted", "cancelled: too few", "cancelled: not drawn",
     "cancelled: no live model", "cancelled: not selected", "cancelled: no base station opened")  # fmt: skip
 
