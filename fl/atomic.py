@@ -1,7 +1,11 @@
 """Files that are whole or not there, whatever happens while they are written."""
 
 import os
+import secrets
 from pathlib import Path
+
+UNFINISHED = ".put-"
+"""What the name of a file begins with that is not whole yet; one that a crash left can be removed."""
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -10,10 +14,9 @@ def write_atomically(path: Path, data: bytes) -> None:
     Raises:
         OSError: it could not be; what was there is as it was.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f".{path.name}.{os.getpid()}")
+    new = path.with_name(UNFINISHED + secrets.token_hex(8))
     try:
-        with new.open("wb") as file:
+        with new.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -22,6 +25,6 @@ def write_atomically(path: Path, data: bytes) -> None:
         new.unlink(missing_ok=True)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(folder)  # else the name may be gone after a power cut
     finally:
         os.close(folder)

@@ -11,9 +11,9 @@ from pathlib import Path
 from analysis.consortium import bucket
 from analysis.consortium.chain import Node, anvil, hardhat
 from analysis.consortium.cheats import CHEATS
+from analysis.consortium.ending import ending
 from analysis.consortium.organisations import APE, COSTS, VALUES, ConsortiumError, configure, found
 from analysis.consortium.rounds import Consortium
-from fl.faults import Fault, line_of
 from fl.market.nodes import connected
 
 NODES: Mapping[str, Callable[[float], AbstractContextManager[Node]]] = {
@@ -41,7 +41,8 @@ def main(arguments: Sequence[str]) -> int:
     deviants = {options.mute: "mute"} if options.mute else {}
     if options.hostile:
         deviants[list(COSTS)[-1]] = options.hostile
-    try:
+
+    def run() -> int:
         with ExitStack() as stack:
             root = stack.enter_context(_folder(options.out))
             here = stack.enter_context(NODES[options.node](options.block))
@@ -58,13 +59,9 @@ def main(arguments: Sequence[str]) -> int:
             consortium = Consortium(root, here, members, deviants, tuple(options.kill), options.seed)
             consortium.found()
             consortium.play(options.rounds)
-    except Fault as error:
-        print(f"Error: {line_of(error)}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("Error: interrupted", file=sys.stderr)
-        return 130
-    return 0
+        return 0
+
+    return ending(run)
 
 
 @contextmanager

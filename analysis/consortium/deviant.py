@@ -20,7 +20,7 @@ Cheat = Callable[[Any], None]
 
 def mute(member: Member) -> None:
     """Proposes a model, and tells nobody anything about it."""
-    mailbox.send = lambda *arguments: None  # noqa: B010: mypy knows what a module has
+    mailbox.send = lambda *arguments: None
 
 
 def cheats() -> dict[str, Cheat]:

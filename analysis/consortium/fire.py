@@ -30,17 +30,19 @@ class Process:
     Attributes:
         member: whose.
         rounds: their numbers.
+        program: what plays in place of `ape run`; None: that.
         kills: how often it was ended by SIGKILL.
     """
 
     member: Organisation
     rounds: Sequence[int]
+    program: Sequence[str] | None = None
     kills: int = 0
     _running: "subprocess.Popen[str] | None" = field(default=None)
 
     @property
     def words(self) -> list[str]:
-        """The command, behind `ape run`."""
+        """The command, behind its program."""
         command = "owner" if self.member.role == "owner" else "base_station"
         return [command, *map(str, self.rounds), "--config", str(self.member.config), "--pause", PAUSE]
 
@@ -52,7 +54,7 @@ class Process:
 
     def start(self, environment: Mapping[str, str] | None = None) -> None:
         """Type the command."""
-        self._running = self.member.start(self.words, environment=environment or {})
+        self._running = self.member.start(self.words, self.program, environment or {})
 
     def kill(self) -> None:
         """End it by SIGKILL."""
@@ -61,6 +63,15 @@ class Process:
         self._running.wait()
         self.kills += 1
 
+    def check(self) -> None:
+        """See that it has not failed.
+
+        Raises:
+            ConsortiumError: it has.
+        """
+        if self._running is not None and (code := self._running.poll()):
+            raise ConsortiumError(f"{self.member.name} ended with {code}: {self.log[-2_000:]}")
+
     @property
     def is_running(self) -> bool:
         """Whether it has not ended yet.
@@ -68,10 +79,8 @@ class Process:
         Raises:
             ConsortiumError: it failed.
         """
-        code = None if self._running is None else self._running.poll()
-        if code:
-            raise ConsortiumError(f"{self.member.name} ended with {code}: {self.log[-2_000:]}")
-        return self._running is not None and code is None
+        self.check()
+        return self._running is not None and self._running.poll() is None
 
     def end(self) -> None:
         """End it, if it runs."""

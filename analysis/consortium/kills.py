@@ -13,9 +13,9 @@ from pathlib import Path
 
 from analysis.consortium.chain import Node, anvil
 from analysis.consortium.company import PROPOSER, Company, company
+from analysis.consortium.ending import ending
 from analysis.consortium.fire import Process, off_models, off_round, off_transactions, process
 from analysis.consortium.organisations import COSTS, ConsortiumError, Organisation, configure, found
-from fl.faults import Fault, line_of
 
 LONGEST = 600
 """Seconds that a round may take."""
@@ -138,16 +138,15 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     seed = secrets.randbits(32) if options.seed is None else options.seed
     print(f"seed {seed}", flush=True)
-    try:
-        with ExitStack() as stack:
-            root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kills-", ignore_cleanup_errors=True)))
-            return play(root, stack.enter_context(anvil(options.block)), options, seed)
-    except Fault as error:
-        print(f"Error: {line_of(error)}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("Error: interrupted", file=sys.stderr)
-        return 130
+
+    def run() -> int:
+        with (
+            tempfile.TemporaryDirectory(prefix="kills-", ignore_cleanup_errors=True) as root,
+            anvil(options.block) as here,
+        ):
+            return play(Path(root), here, options, seed)
+
+    return ending(run)
 
 
 def play(root: Path, here: Node, options: argparse.Namespace, seed: int) -> int:

@@ -2,8 +2,6 @@
 
 import json
 import random
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -11,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from analysis.consortium.chain import BLOCK_SECONDS, Node, ended
+from analysis.consortium.chain import BLOCK_SECONDS, Node
+from analysis.consortium.fire import Process
 from analysis.consortium.organisations import VALUES, ConsortiumError, Organisation
 from analysis.consortium.pace import Pace
 from fl.market.client import Market
@@ -87,8 +86,7 @@ class Consortium:
         self._deviants, self._killed = deviants, killed
         self._random = random.Random(seed)
         self._next_kill = 0.0
-        self._processes: dict[str, subprocess.Popen[str]] = {}
-        self._kills = 0
+        self._processes: dict[str, Process] = {}
 
     @property
     def _maker(self) -> Organisation:
@@ -114,22 +112,24 @@ class Consortium:
         accounts = tuple(each.address for each in self._members)
         try:
             for each in self._members:
-                self._start(each, numbers)
+                process = self._processes[each.name] = Process(each, numbers, self._program(each))
+                process.start()
             for number in numbers:
                 self._create()
                 pace = Pace(self._node, market, number, accounts, len(VALUES))
-                self._until(pace.over, numbers)
+                self._until(pace.over)
                 print(f"Round {number} is settled")
-            self._until(lambda: all(each.poll() is not None for each in self._processes.values()), numbers)
+            self._until(lambda: not any(each.is_running for each in self._processes.values()))
             for number in numbers:
                 self._audit(number)
         finally:
             for process in self._processes.values():
-                ended(process, 5)
-        for each in self._members:
-            print(self._log(each))
+                process.end()
+        for process in self._processes.values():
+            print(process.log)
         if self._killed:
-            print(f"{', '.join(self._killed)}: ended by SIGKILL {self._kills} times in all, and started again")
+            kills = sum(process.kills for process in self._processes.values())
+            print(f"{', '.join(self._killed)}: ended by SIGKILL {kills} times in all, and started again")
 
     def _audit(self, number: int) -> None:
         """The round as a document, worked out again by an owner that did not write it; stations train again."""
@@ -141,41 +141,29 @@ class Consortium:
             if each.role != "owner" and each.name not in self._deviants:
                 print(each.run("audit", str(number), "--config", str(each.config), "--station", "own"))
 
-    def _start(self, member: Organisation, numbers: Sequence[int]) -> None:
-        command = "owner" if member.role == "owner" else "base_station"
-        words = [command, *map(str, numbers), "--config", str(member.config), "--pause", "0.3"]
-        program = None
-        if (cheat := self._deviants.get(member.name)) is not None:
-            program = [sys.executable, "-m", "analysis.consortium.deviant", cheat]
-        self._processes[member.name] = member.start(words, program)
+    def _program(self, member: Organisation) -> Sequence[str] | None:
+        cheat = self._deviants.get(member.name)
+        return None if cheat is None else [sys.executable, "-m", "analysis.consortium.deviant", cheat]
 
     def _create(self) -> None:
         path = write_terms(self._root)
         self._maker.run("create_round", str(path), "--config", str(self._maker.config), "--yes", "--another")
 
-    def _until(self, done: Callable[[], bool], numbers: Sequence[int]) -> None:
+    def _until(self, done: Callable[[], bool]) -> None:
         end = time.monotonic() + LONGEST
         while not done():
-            self._kill_somebody(numbers)
-            for each in self._members:
-                if code := self._processes[each.name].poll():
-                    raise ConsortiumError(f"{each.name} ended with {code}: {self._log(each)[-2000:]}")
+            self._kill_somebody()
+            for each in self._processes.values():
+                each.check()
             if time.monotonic() > end:
                 raise ConsortiumError(f"a round takes longer than {LONGEST} s")
             time.sleep(0.3)
 
-    def _kill_somebody(self, numbers: Sequence[int]) -> None:
+    def _kill_somebody(self) -> None:
         if not self._killed or time.monotonic() < self._next_kill:
             return
         first, self._next_kill = not self._next_kill, time.monotonic() + self._random.uniform(*BETWEEN_KILLS)
-        name = self._random.choice(self._killed)
-        process = self._processes[name]
-        if first or process.poll() is not None:
-            return
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        self._kills += 1
-        self._start(next(each for each in self._members if each.name == name), numbers)
-
-    def _log(self, member: Organisation) -> str:
-        return (member.folder / "member.log").read_text(encoding="utf-8")
+        process = self._processes[self._random.choice(self._killed)]
+        if not first and process.is_running:
+            process.kill()
+            process.start()

@@ -21,6 +21,7 @@ from analysis.report.flow import PLACES, flows_of, out_of_balance, through
 from analysis.report.reasons import reasons_of
 from analysis.report.source import Source
 from analysis.report.story import story_of
+from fl.atomic import write_atomically
 from fl.market.events import Transaction
 from fl.market.words import gwei, short_gwei
 from fl.record.document import RoundDocument
@@ -142,10 +143,7 @@ def write(source: Source, path: Path) -> None:
     Raises:
         ReportError: the round contradicts itself.
     """
-    text = html(source)
-    partial = path.with_suffix(".part")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    write_atomically(path, html(source).encode())
 
 
 def _phases(document: RoundDocument) -> list[PhaseRow]:

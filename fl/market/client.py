@@ -144,9 +144,18 @@ class Market:
         """The deployment as its views are at a block; what is read there is of one moment."""
         return Market(self.contract, self.outbox, first_block=self._first, at=number)
 
+    def sending(self, outbox: Outbox) -> "Market":
+        """The same deployment, whose calls are sent by another outbox."""
+        return Market(self.contract, outbox, first_block=self._first, at=self._at)
+
     @classmethod
-    def at(cls, address: str, outbox: Outbox = DIRECT) -> "Market":
+    def at(cls, address: str, outbox: Outbox = DIRECT, *, first_block: int | None = None) -> "Market":
         """The deployment at an address of the network that ape is connected to; needs no sources.
+
+        Args:
+            address: the contract's.
+            outbox: sends the calls.
+            first_block: in which it was deployed; None: the node is asked.
 
         Raises:
             MarketError: nothing is there.
@@ -160,7 +169,7 @@ class Market:
             raise MarketError(f"{address}: {error}") from error
         if not code:
             raise MarketError(f"{address}: there is no contract on {contract.provider.network_choice}")
-        return cls(contract, outbox)
+        return cls(contract, outbox, first_block=first_block)
 
     @property
     def address(self) -> str:

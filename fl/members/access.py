@@ -58,7 +58,7 @@ class Access:
                 raise MarketError(
                     f"{self._contract()} is about chain {record.chain_id}, and the node is on chain {provider.chain_id}"
                 )
-            yield Market(Market.at(address).contract, first_block=self.first_block)
+            yield Market.at(address, first_block=None if record is None else record.block)
 
     @contextmanager
     def domain(self) -> Iterator[Domain]:
@@ -69,12 +69,6 @@ class Access:
         else:
             with self.market() as market:
                 yield Domain(market.chain_id, market.address)
-
-    @property
-    def first_block(self) -> int | None:
-        """From where on the contract has logs; None: nobody said."""
-        _, record = self._located()
-        return None if record is None else record.block
 
     def signer(self) -> AccountAPI:
         """The account that signs.

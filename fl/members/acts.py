@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ape.api import AccountAPI
-from eth_account.messages import SignableMessage
 
 from fl.faults import Fault
 from fl.market.bids import SealedBid, word_count
 from fl.market.client import Market
+from fl.market.connection import signing
 from fl.market.membership_file import MembershipList
 from fl.market.refusals import MarketError
 from fl.market.terms import Role
@@ -262,13 +262,7 @@ class Member:
         return unpack(mailbox.take(self.files, account, place, self.keys(), most_packed(most)), most)
 
     def _sign(self, statement: Statement) -> Signed:
-        def signing(message: SignableMessage) -> bytes:
-            signature = self.account.sign_message(message)
-            if signature is None:
-                raise NotYet(f"{self.name} declined to sign: sign when asked")
-            return bytes(signature.encode_rsv())
-
-        return sign(statement, self.domain, signing)
+        return sign(statement, self.domain, signing(self.account))
 
     def _cards(self, accounts: Iterable[str]) -> list[KeyCard]:
         """The key cards of those who may read, and the own one."""

@@ -117,7 +117,7 @@ def desk(access: Access) -> Iterator[Desk]:
         with Journal(configuration.journal, str(account.address), domain.chain_id, domain.contract) as journal:
             sending = Settings(confirmations=_sent(configuration.confirmations), fee_cap=configuration.fee_cap)
             outbox = Journaled(journal, plain.contract.provider, sending, say=alert)
-            market = Market(plain.contract, outbox, first_block=access.first_block)
+            market = plain.sending(outbox)
             files = Files(configuration.store, configuration.store_options)
             yield Desk(configuration, market, journal, files, listed, access, outbox, alert)
 

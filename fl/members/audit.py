@@ -14,6 +14,7 @@ from fl.members.acts import NotYet
 from fl.members.aggregation import Aggregation, against_chain, whole
 from fl.members.facts import Facts
 from fl.members.order import Order
+from fl.members.owner import newest_model
 from fl.members.work import Updates, WorkError, weighed
 from fl.store.artefacts import digest_of, from_chain, to_chain
 from fl.store.errors import Missing, StoreError, Unreachable
@@ -118,8 +119,7 @@ def _result(facts: Facts, order: Order, winner: str) -> tuple[Finding, ...]:
     record = facts.record
     if record.result is None:
         return ()
-    last = max(record.global_rounds, default=None)
-    newest = order.text.initial_model if last is None else from_chain(record.global_rounds[last][0])
+    newest = newest_model(record, order.text.initial_model)
     if (reported := from_chain(record.result[0])) == newest:
         return ()
     return (Finding(f"{reported} is reported, and the last global model is {newest}", winner, "result"),)
@@ -175,7 +175,7 @@ def _updates(
 
 def differing_points(measured: Mapping[str, int], facts: Facts, within: int) -> tuple[Finding, ...]:
     """The listed contributions that are further from what was measured than that."""
-    listed = {account: each.listed for account, each in facts.record.members.items() if each.listed is not None}
+    listed = facts.record.contributions
     findings = []
     for account in sorted({*listed, *measured}):
         points, own = listed.get(account, 0), measured.get(account, 0)

@@ -9,7 +9,6 @@ from typing import Any, Protocol, TypeAlias
 
 from eth_utils import is_address, to_checksum_address
 
-from fl.market.client import Market
 from fl.market.refusals import MarketError
 from fl.market.terms import Role
 from fl.members.access import Access
@@ -113,7 +112,6 @@ def audit(owner: Owner, facts: Facts) -> Audit:
     """
     training, record = audit_training(owner, facts), facts.record
     findings = list(training.findings)
-    listed = {account: each.listed for account, each in record.members.items() if each.listed is not None}
     measured, unmeasured, judged = None, "", None
     if record.result is not None and not training.order:
         try:
@@ -131,7 +129,7 @@ def audit(owner: Owner, facts: Facts) -> Audit:
         findings.append(Finding(reached, record.winner or "", "accuracy"))
     votes = {vote.account: vote.measured_accuracy_bps for vote in record.votes}
     texts = _texts(owner, facts)
-    return Audit(training, listed, measured, unmeasured, claimed, judged, votes, texts, tuple(findings))
+    return Audit(training, record.contributions, measured, unmeasured, claimed, judged, votes, texts, tuple(findings))
 
 
 def _texts(owner: Owner, facts: Facts) -> dict[str, Any]:
@@ -230,7 +228,7 @@ def audit_round(access: Access, round_id: int, document: Path | None, on_chain: 
     written = None if document is None else _json(document)
     if access.configuration is None:
         with access.market() as market:
-            checked = _on_chain(market, access.first_block, round_id, written, on_chain)
+            checked = on_chain(market.request, market.address, round_id, market.first_block, written)
         return Report(round_id, checked.found, None, [], checked.unknown)
     with desk(access) as ready:
         member = ready.member(round_id)
@@ -238,7 +236,8 @@ def audit_round(access: Access, round_id: int, document: Path | None, on_chain: 
             raise MarketError(
                 "base stations can open no update: an owner audits the whole, a base station itself with --station own"
             )
-        checked = _on_chain(ready.market, access.first_block, round_id, written, on_chain)
+        market = ready.market
+        checked = on_chain(market.request, market.address, round_id, market.first_block, written)
         found = audit(member, ready.chronicle(round_id).facts(member.address))
     texts, unknown = [], []
     for place in checked.unknown:
@@ -247,13 +246,6 @@ def audit_round(access: Access, round_id: int, document: Path | None, on_chain: 
         elif (value := _at(written, place)) != found.texts[place]:
             texts.append(f"{place} is {value}, the proposal's text says {found.texts[place]}")
     return Report(round_id, checked.found, found, texts, unknown)
-
-
-def _on_chain(
-    market: Market, first_block: int | None, round_id: int, written: Mapping[str, Any] | None, on_chain: OnChain
-) -> Checked:
-    start = market.first_block if first_block is None else first_block
-    return on_chain(market.request, market.address, round_id, start, written)
 
 
 def _json(path: Path) -> dict[str, Any]:

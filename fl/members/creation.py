@@ -13,6 +13,7 @@ from fl.market.terms import ROLES, Phase, Policy, Role, RoundTerms
 from fl.market.terms_file import PHASES, TermsFile, problems
 from fl.market.words import duration, gwei, utc
 from fl.members.access import Access
+from fl.record.document import portable
 from fl.store.signed import Domain
 
 LOOK_BACK = 20
@@ -72,8 +73,8 @@ def document_of(market: Market, round_id: int, terms: RoundTerms, members: Membe
             {
                 "role": word,
                 "points": points,
-                "lock": _exact(terms.lock(role, points)),
-                "worst_loss": _exact(terms.worst_loss(role, points)),
+                "lock": portable(terms.lock(role, points)),
+                "worst_loss": portable(terms.worst_loss(role, points)),
             }
             for word, role, points in _kinds(members)
         ],
@@ -135,8 +136,3 @@ def _twin(market: Market, terms: RoundTerms, members: MembershipList) -> int:
 def _lengths(terms: RoundTerms) -> list[int]:
     """Seconds of each phase but the first."""
     return [later - earlier for earlier, later in pairwise(getattr(terms.deadlines, phase) for phase in PHASES)]
-
-
-def _exact(amount: int) -> int | str:
-    """As JSON has it: many readers know doubles only."""
-    return amount if amount <= 2**53 else str(amount)

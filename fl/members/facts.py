@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
 
 from fl.market.client import Market
 from fl.market.events import Event
@@ -123,18 +122,7 @@ class Facts:
         )
 
     def _can_be_settled(self, member: MemberRecord) -> bool:
-        if self.settlement_open:
-            return True
-        if not member.committed:
-            return self.now >= self.deadlines.commit
-        return False
-
-
-class Block(Protocol):
-    """Where the facts are read."""
-
-    number: int
-    time: int
+        return self.settlement_open or (not member.committed and self.now >= self.deadlines.commit)
 
 
 class Chronicle:

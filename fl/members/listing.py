@@ -29,6 +29,7 @@ def make_list(access: Access, table: Path, policy: str, out: Path) -> Answer:
         raise MarketError(f"{out} is there already: name another file with --out, or move it away")
     with access.domain() as domain:
         made = MembershipList.made(domain, members, str(account.address), signing(account))
+    out.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(out, made.to_bytes())
     root = "0x" + made.root.hex()
     counts = {word: len(made.side(role)) for word, role in ROLES.items()}
@@ -62,6 +63,7 @@ def make_card(access: Access, journal: Path | None, new_key: bool, out: Path | N
         kept.keep_key(key.secret)
         card = KeyCard.signed(address, key, signing(account))
     path = out or journal.with_suffix(".card.json")
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, card.to_bytes() + b"\n")
     document = {"file": str(path), "account": address, "public_key": card.public_key, "journal": str(journal)}
     return document, [

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 from fl.market.terms import Status
 from fl.members.facts import Facts
-from fl.members.rounds import Conduct, Notes, after_training, overdue, settled, until_selected
+from fl.members.rounds import Conduct, Notes, after_training, look_on, overdue, settled, until_selected
 from fl.members.steps import Aggregate, Deliver, List, Propose, Report, Step, Stuck, Vote, Wait
+from fl.record.history import MemberRecord, RoundRecord
+from fl.store.artefacts import from_chain, to_chain
 
 NO_UPDATE = bytes(32)
 """What a base station records that was there and has no update: attendance earns the reward, the update the points."""
@@ -29,7 +31,7 @@ def next_step(facts: Facts, notes: Notes, conduct: OwnerConduct) -> Step:
             step = until_selected(facts, notes, conduct)
             return Propose() if _can_propose(facts) and conduct.proposes else step
         case Status.TRAINING:
-            return _train(facts, notes, conduct) if facts.is_winner else _look_on(facts, conduct)
+            return _train(facts, notes, conduct) if facts.is_winner else look_on(facts, conduct)
         case Status.REPORTED:
             if facts.is_elector and not facts.has_voted and facts.now < facts.deadlines.vote:
                 return Vote()
@@ -42,12 +44,6 @@ def _can_propose(facts: Facts) -> bool:
     models = facts.record.models
     in_time = facts.me is not None and facts.now < facts.deadlines.join
     return in_time and len(models) < facts.terms.max_models and all(each.proposer != facts.account for each in models)
-
-
-def _look_on(facts: Facts, conduct: OwnerConduct) -> Step:
-    if facts.unsettled and facts.me in facts.unsettled:
-        return settled(facts, conduct)  # who never committed waits for nobody
-    return overdue(facts) or Wait(facts.deadlines.report, "the winner trains")
 
 
 def _train(facts: Facts, notes: Notes, conduct: OwnerConduct) -> Step:
@@ -66,18 +62,17 @@ def _train(facts: Facts, notes: Notes, conduct: OwnerConduct) -> Step:
         return Wait(deadlines.train, "some base stations have not recorded every global round")
     if "points" not in notes or _unlisted(facts, notes["points"]):
         return List()
-    return Report(result_of(facts, notes))
+    return Report(to_chain(newest_model(facts.record, notes["claim"]["initial"])))
 
 
 def _unlisted(facts: Facts, points: dict[str, int]) -> bool:
     return any(facts.record.members[account].listed != each for account, each in points.items())
 
 
-def result_of(facts: Facts, notes: Notes) -> bytes:
-    """Digest of the newest global model; of the initial one where there is none."""
-    if not facts.record.global_rounds:
-        return bytes.fromhex(notes["claim"]["initial"].removeprefix("0x"))
-    return facts.record.global_rounds[max(facts.record.global_rounds)][0]
+def newest_model(record: RoundRecord, initial: str) -> str:
+    """Digest of the newest global model on chain; of the initial one where there is none."""
+    last = max(record.global_rounds, default=None)
+    return initial if last is None else from_chain(record.global_rounds[last][0])
 
 
 def _aggregate(facts: Facts, number: int) -> Step:
@@ -89,9 +84,9 @@ def _aggregate(facts: Facts, number: int) -> Step:
     return Aggregate(number)
 
 
-def _is_gone(station: object, number: int) -> bool:
+def _is_gone(station: MemberRecord, number: int) -> bool:
     """Whether a base station has missed the global round before: it is not waited for twice."""
-    return number > 0 and number - 1 not in station.updates  # type: ignore[attr-defined]
+    return number > 0 and number - 1 not in station.updates
 
 
 def cut_of(facts: Facts, number: int) -> int:

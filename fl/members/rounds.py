@@ -132,6 +132,13 @@ def overdue(facts: Facts) -> Step | None:
     return Abort() if facts.now >= facts.deadlines.report else None
 
 
+def look_on(facts: Facts, conduct: Conduct) -> Step:
+    """The next step of who has nothing to do in the training."""
+    if facts.me in facts.unsettled:
+        return settled(facts, conduct)  # who never committed waits for nobody
+    return overdue(facts) or Wait(facts.deadlines.report, "the winner trains")
+
+
 def _outcome(facts: Facts) -> str:
     match facts.status:
         case Status.CANCELLED:

@@ -2,7 +2,7 @@
 
 from fl.market.terms import Status
 from fl.members.facts import Facts
-from fl.members.rounds import Conduct, Notes, after_training, overdue, settled, until_selected
+from fl.members.rounds import Conduct, Notes, after_training, look_on, settled, until_selected
 from fl.members.steps import Accept, Attend, Step, Train, Wait
 
 
@@ -31,10 +31,8 @@ def last_call(facts: Facts, conduct: Conduct) -> int:
 
 def _train(facts: Facts, notes: Notes, conduct: Conduct) -> Step:
     deadlines, me = facts.deadlines, facts.me
-    if facts.unsettled and me in facts.unsettled:
-        return settled(facts, conduct)  # who never committed waits for nobody
     if me is None or me not in facts.recorders or facts.now >= deadlines.train:
-        return overdue(facts) or Wait(deadlines.report, "the winner trains")
+        return look_on(facts, conduct)
     number = len(me.updates)
     if number == facts.global_rounds:
         return Wait(deadlines.report, "every global round is recorded")

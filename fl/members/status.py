@@ -15,6 +15,7 @@ from fl.members import owner, station, steps
 from fl.members.facts import Facts
 from fl.members.rounds import Conduct
 from fl.members.run import deadline_of
+from fl.record.document import portable
 from fl.record.history import MemberRecord
 
 _ROLE_WORDS = {role: word for word, role in ROLES.items()}
@@ -121,14 +122,9 @@ class RoundStatus:
             case steps.Done(why=why):
                 return f"nothing: {why}", None
             case steps.Stuck() if who.notes is None:  # it is about the journal, which is not at hand here
-                return (
-                    (_STEPS[steps.Reveal], facts.deadlines.reveal)
-                    if self.phase is Phase.REVEAL
-                    else (
-                        "train, and report",
-                        facts.deadlines.report,
-                    )
-                )
+                if self.phase is Phase.REVEAL:
+                    return _STEPS[steps.Reveal], facts.deadlines.reveal
+                return "train, and report", facts.deadlines.report
             case steps.Stuck(why=why):
                 return f"do something by hand: {why}", None
             case _:
@@ -203,7 +199,7 @@ class RoundStatus:
             "account": self.who.account,
             "name": self.name(self.who.account),
             "role": None if self.who.role is None else _ROLE_WORDS[self.who.role],
-            **{key: _exact(wei) for key, wei in self._money().items()},
+            **{key: portable(wei) for key, wei in self._money().items()},
             "next_step": step,
             "next_step_at": at,
         }
@@ -309,8 +305,3 @@ class RoundStatus:
 
 def _yes(done: bool) -> str:
     return "yes" if done else "-"
-
-
-def _exact(amount: int) -> int | str:
-    """As JSON has it: many readers know doubles only."""
-    return amount if abs(amount) <= 2**53 else str(amount)

@@ -10,7 +10,8 @@ from torch import nn
 
 from fl.members.order import Order
 from fl.members.work import Delivered, Judged, Proposal, WorkError, WrongArtefact
-from fl.store.texts import OwnersView, StationsView
+from fl.store.artefacts import digest_of
+from fl.store.texts import OwnersView, StationsView, decimal_of
 from fl.training.averaging.aggregate import aggregate
 from fl.training.cloud import train
 from fl.training.config import Rule, StationConfig, TrainingConfig
@@ -192,9 +193,6 @@ class TorchOwner:
             state = spec.initial_state(settings.seed)
         except TrainingError as error:
             raise WorkError(str(error)) from error
-        from fl.store.artefacts import digest_of
-        from fl.store.texts import decimal_of
-
         initial = save_model(spec, state)
         text = StationsView(
             model=name,

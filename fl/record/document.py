@@ -10,6 +10,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
+from fl.atomic import write_atomically
 from fl.faults import Fault
 from fl.market.events import Transaction
 from fl.market.terms import Deadlines, Role, Status
@@ -323,22 +324,21 @@ def _member(record: RoundRecord, member: MemberRecord, balances: Balances) -> Me
 
 def write(document: RoundDocument, path: Path) -> None:
     """Write the document, whole or not at all."""
-    partial = path.with_suffix(".part")
-    partial.write_text(json.dumps(to_json(document), indent=2) + "\n", encoding="utf-8")
-    partial.replace(path)
+    write_atomically(path, (json.dumps(to_json(document), indent=2) + "\n").encode())
 
 
 def to_json(document: RoundDocument) -> dict[str, Any]:
     """As JSON holds it: integers beyond 2^53 as strings."""
-    portable: dict[str, Any] = _portable(asdict(document))
-    return portable
+    found: dict[str, Any] = portable(asdict(document))
+    return found
 
 
-def _portable(value: Any) -> Any:
+def portable(value: Any) -> Any:
+    """As JSON holds it: integers beyond 2^53 as strings, for many readers know doubles only; tuples as lists."""
     if isinstance(value, dict):
-        return {key: _portable(item) for key, item in value.items()}
+        return {key: portable(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_portable(item) for item in value]
+        return [portable(item) for item in value]
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > _EXACT:
         return str(value)
     return value

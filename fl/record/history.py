@@ -154,6 +154,11 @@ class RoundRecord:
         """The proposer of the selected model."""
         return None if self.selected is None else self.models[self.selected].proposer
 
+    @property
+    def contributions(self) -> dict[str, int]:
+        """The points that the winner has listed, by base station's account; nothing of those that it did not list."""
+        return {account: each.listed for account, each in self.members.items() if each.listed is not None}
+
     def sums(self) -> tuple[list[int], list[int]]:
         """Wei of the revealed bids for each model: values V, costs K."""
         count = len(self.models)

@@ -12,6 +12,7 @@ from fl.market.client import Market
 from fl.market.events import Event, Sent
 from fl.market.refusals import MarketError
 from fl.market.terms import GWEI, ROLES, Role
+from fl.record.document import portable
 
 AMOUNTS = (
     *("fee", "paid_in", "taken_out", "locked"),
@@ -163,8 +164,8 @@ class Statement:
             "rounds": [each.to_json() for each in self.rounds],
             "total": self.total,
         }
-        portable: dict[str, Any] = _portable({**head, **rest})
-        return portable
+        found: dict[str, Any] = portable({**head, **rest})
+        return found
 
     def to_csv(self) -> str:
         """One line for each transaction; amounts are wei."""
@@ -370,11 +371,3 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
         ]
         lines.append("  ".join(cells).rstrip())
     return lines
-
-
-def _portable(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _portable(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_portable(item) for item in value]
-    return str(value) if isinstance(value, int) and abs(value) > 2**53 else value

@@ -5,7 +5,6 @@ A file is there as a whole or not at all. What is only a break of the connection
 
 import errno
 import logging
-import os
 import re
 import secrets
 import time
@@ -17,6 +16,7 @@ from typing import Any, TypeVar
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
+from fl.atomic import UNFINISHED, write_atomically
 from fl.faults import line_of
 from fl.store.errors import Missing, Refused, StoreError, TooLarge, Unreachable
 
@@ -26,7 +26,6 @@ PAUSES = (0.5, 1.0, 2.0, 4.0)
 """Seconds before each further try."""
 
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
-_UNFINISHED = ".put-"
 
 _ONE_PUT = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "az", "abfss", "adl", "oss", "oci", "memory"})
 """Stores in which a file appears when its upload is complete; in all others it grows, and is renamed at the end."""
@@ -81,9 +80,8 @@ class Files:
             Unreachable: the store did not answer.
         """
         place = self._place(name)
-        write = self._write_local if self._local else self._write_remote
         try:
-            self._trying(f"{name} cannot be written to {self.address}", lambda: write(place, data))
+            self._trying(f"{name} cannot be written to {self.address}", lambda: self._write(place, data))
         except Missing as error:  # the bucket
             raise Refused(str(error)) from error
 
@@ -140,32 +138,18 @@ class Files:
 
     # ── one try ──
 
-    def _write_local(self, place: str, data: bytes) -> None:
-        path = Path(place)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(_UNFINISHED + secrets.token_hex(8))
-        try:
-            with unfinished.open("xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            unfinished.replace(path)
-        except BaseException:
-            unfinished.unlink(missing_ok=True)
-            raise
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)  # else the name may be gone after a power cut
-        finally:
-            os.close(folder)
-
-    def _write_remote(self, place: str, data: bytes) -> None:
+    def _write(self, place: str, data: bytes) -> None:
+        if self._local:
+            path = Path(place)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, data)
+            return
         if not _ONE_PUT.isdisjoint(_protocols(self._system)):
             self._system.pipe_file(place, data)
             return
         folder = place.rpartition("/")[0]
         self._system.makedirs(folder, exist_ok=True)
-        unfinished = f"{folder}/{_UNFINISHED}{secrets.token_hex(8)}"
+        unfinished = f"{folder}/{UNFINISHED}{secrets.token_hex(8)}"
         try:
             self._system.pipe_file(unfinished, data)
             self._system.mv(unfinished, place)
@@ -195,7 +179,7 @@ class Files:
 
     def _remove_unfinished(self, place: str) -> None:
         for name in self._listed(place):
-            if name.startswith(_UNFINISHED):
+            if name.startswith(UNFINISHED):
                 self._remove(f"{place}/{name}")
 
     def _remove(self, place: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from fl.atomic import write_atomically
 from fl.training.cloud import train
 from fl.training.crews.crew import InProcess
 from fl.training.federation import Federation
@@ -57,7 +58,5 @@ def forecast_once(federation: Federation, part: float, folder: Path) -> Evaluati
         return Evaluation(**json.loads(path.read_text(encoding="utf-8")))
     evaluation = forecast(federation, part)
     folder.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".part")
-    partial.write_text(json.dumps(asdict(evaluation)), encoding="utf-8")
-    partial.replace(path)
+    write_atomically(path, json.dumps(asdict(evaluation)).encode())
     return evaluation

@@ -6,4 +6,4 @@ from fl.market.client import Market
 
 def client_of(market: Devnode) -> Market:
     """Reads logs from the chain's first block on: looking for that of the deployment takes seconds."""
-    return Market(Market.at(market.address).contract, first_block=0)
+    return Market.at(market.address, first_block=0)

@@ -51,7 +51,7 @@ def _report(browser: Browser, folder: Path) -> Path:
 def _live(browser: Browser, picture: Path) -> Path:
     with anvil() as chain, networks.parse_network_choice(chain.uri):
         round_ = _in_training(deploy(chain, artefact_of(compiled(project))))
-        with serving(Market(Market.at(round_.market.address).contract, first_block=0)) as address:
+        with serving(Market.at(round_.market.address, first_block=0)) as address:
             return _shoot(browser, f"{address}/rounds/{round_.id}", picture, "#curve canvas")
 
 

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import resource
 import signal
 import socket
 import subprocess
@@ -10,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from fl.store.errors import Missing, Refused, StoreError, TooLarge, Unreachable
 from fl.store.files import Files
 from fl.store.keys import EncryptionKey
 from tests.fl.store.support import ALICE, card_of
+from tests.support.disk import no_room_beyond
 
 
 class Growing(MemoryFileSystem):
@@ -248,17 +248,6 @@ def test_write__broken_where_files_grow__leaves_no_part_under_the_name(
 
 
 # ── a folder ──
-
-
-@contextmanager
-def no_room_beyond(size: int) -> Iterator[None]:
-    """Any file that grows beyond so many bytes is refused, as on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_write__disk_full__says_so_and_keeps_what_was_there(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import resource
 import shutil
 import signal
 import struct
@@ -14,7 +13,6 @@ import tempfile
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from io import BytesIO, RawIOBase, TextIOWrapper
 from pathlib import Path
 from typing import Any
@@ -31,6 +29,7 @@ from fl.training.errors import CheckpointError, DataError, ModelError, TrainingE
 from fl.training.federation import Federation, build_federation
 from fl.training.model.spec import ModelSpec
 from tests.fl.training.support import lines, train_in, undisturbed
+from tests.support.disk import no_room_beyond
 
 CreateFederation = Callable[..., Federation]
 CreateFolder = Callable[..., Path]
@@ -55,17 +54,6 @@ def in_own_process(*arguments: str, **options: object) -> subprocess.Popen[bytes
 
 
 # A run's folder
-
-
-@contextmanager
-def no_room_beyond(size: int) -> Iterator[None]:
-    """Any file that grows beyond so many bytes is refused, as on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize("size", [0, 100, 5000])
