@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import nn
@@ -10,10 +11,11 @@ from torch import nn
 from fl.training.config import StationConfig
 from fl.training.data.augment import draw_views
 from fl.training.data.dataset import Samples
-from fl.training.errors import DivergedError
+from fl.training.errors import DivergedError, TrainingError
 from fl.training.model.parameters import is_finite, view_state
 from fl.training.model.runtime import reproducible
 from fl.training.model.steps import Batch, steps_on
+from fl.training.named import resolve, said
 
 
 def train_client(
@@ -28,7 +30,7 @@ def train_client(
         module: at the base station's current model; at the client's model afterwards.
         samples: the client's images, at least one, on the module's device.
         config: κ1 and the settings of SGD.
-        seed: of the order of images, their augmentation and what the module draws.
+        seed: of the order of images, their augmentation and what the transform and the module draw.
         epochs: local epochs; None: κ1.
 
     Returns:
@@ -41,6 +43,7 @@ def train_client(
     random = torch.Generator().manual_seed(seed)
     module.train()
     mean = math.nan
+    transform = None if config.transform is None else resolve(config.transform, "transform")
     with reproducible(seed, device):
         steps = steps_on(module, config)
         for epoch in range(config.local_epochs if epochs is None else epochs):
@@ -50,7 +53,10 @@ def train_client(
             for first in range(0, len(samples), config.batch_size):
                 part = slice(first, first + config.batch_size)
                 chosen = order[part]
-                steps.take(Batch(samples.images[chosen], samples.labels[chosen], views[part] if views else None))
+                inputs = samples.inputs[chosen]
+                if transform is not None:
+                    inputs = _transformed(inputs, transform)
+                steps.take(Batch(inputs, samples.labels[chosen], views[part] if views else None))
             mean = float(steps.total) / len(samples)
             if not math.isfinite(mean):
                 raise DivergedError(
@@ -62,3 +68,13 @@ def train_client(
             f"a parameter is no finite number after the last step: lower the learning rate ({config.learning_rate})"
         )
     return mean
+
+
+def _transformed(inputs: torch.Tensor, transform: Callable[[torch.Tensor], object]) -> torch.Tensor:
+    try:
+        result = transform(inputs)
+    except Exception as error:  # the transform may be anybody's
+        raise TrainingError(f"the transform fails on a batch of shape {list(inputs.shape)}: {said(error)}") from error
+    if not isinstance(result, torch.Tensor) or len(result) != len(inputs):
+        raise TrainingError(f"the transform gives no tensor of {len(inputs)} inputs")
+    return result

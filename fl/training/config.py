@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from numbers import Integral, Real
 from pathlib import Path
 
@@ -34,6 +34,7 @@ _KINDS: dict[str, tuple[type, str]] = {
     "bool": (bool, "True or False"),
     "Path": (Path, "a path"),
     "tuple[str, ...]": (tuple, "a tuple of labels"),
+    "Mapping[int, StationConfig]": (Mapping, "a mapping from base stations' indices to StationConfigs"),
 }
 """By the annotation of a setting: the class of its values, and what to call it."""
 
@@ -118,6 +119,8 @@ class StationConfig:
         proximal: μ of FedProx (Li et al. 2020): a client's loss gains μ/2 · ‖w − w₀‖², w₀ being the model that
             it received; 0: plain SGD.
         augment: shift each training image by up to 4 pixels and mirror it at random, at every step.
+        transform: the dotted path of what is to be done to each batch of training inputs [n, *shape] at every step,
+            such as one of torchvision's transforms; what it draws from torch's generator follows from the seed.
         client_fraction: share of the clients drawn for each edge aggregation (McMahan et al. 2017's C); at
             least one is.
         client_dropout: probability that a drawn client receives the model and never returns one.
@@ -139,6 +142,7 @@ class StationConfig:
     threads: int = 1
     proximal: float = 0.0
     augment: bool = False
+    transform: str | None = None
     client_fraction: float = 1.0
     client_dropout: float = 0.0
     stragglers: float = 0.0
@@ -193,7 +197,8 @@ class TrainingConfig:
     FedAvg is one base station with one edge aggregation, or several with one each.
 
     Attributes:
-        dataset: "digits" (8×8, ships with scikit-learn) or "cifar10".
+        dataset: "digits" (8×8, ships with scikit-learn) or "cifar10"; or what `fl.training.data.dataset.load_dataset`
+            takes beside these: another of a library, or the dotted path of a function of one's own.
         data_dir: for "cifar10", a folder to read it from instead of downloading: of images
             (`train/<label>/*.jpg`, `test/<label>/*.jpg`) or what torchvision downloads (`cifar-10-batches-py`).
         targets: the target labels, what the model is trained on and judged by; None: all.
@@ -207,9 +212,12 @@ class TrainingConfig:
         alpha: concentration of the Dirichlet split of each label over all clients (small: uneven).
         shards: shards for each client in the split by label (McMahan et al. 2017: 2). Without `alpha` and `shards` the
             split is IID.
+        partition: the dotted path of a function that splits the training data in another way
+            (`fl.training.data.splits.Partition`).
         rounds: number of global rounds.
         seed: of the split, the initial model, every client's order of images, and who is missing when.
         station: how a base station trains one global round; None: what suits the data set (`DEFAULTS`).
+        per_station: of base stations by index, those whose settings are not `station`.
         rule: how the base stations' models are combined.
         server_momentum: β of FedAvgM (Hsu, Qi and Brown 2019); 0: FedAvg.
         station_dropout: probability that a base station is missing in a global round.
@@ -227,9 +235,11 @@ class TrainingConfig:
     clients: int = 2
     alpha: float | None = None
     shards: int | None = None
+    partition: str | None = None
     rounds: int = 3
     seed: int = 0
     station: StationConfig | None = None
+    per_station: Mapping[int, StationConfig] = field(default_factory=dict)
     rule: Rule = Rule()
     server_momentum: float = 0.0
     station_dropout: float = 0.0
@@ -253,8 +263,13 @@ class TrainingConfig:
                 _at_least(name, getattr(self, name), 1)
         if self.alpha is not None and not (self.alpha > 0 and math.isfinite(self.alpha)):
             raise TrainingError(f"alpha must be positive, not {self.alpha}")
-        if self.alpha is not None and self.shards is not None:
-            raise TrainingError("alpha and shards are two ways to split: give one of them")
+        if len(ways := [name for name in ("alpha", "shards", "partition") if getattr(self, name) is not None]) > 1:
+            raise TrainingError(f"{' and '.join(ways)} are two ways to split: give one of them")
+        for index, own in self.per_station.items():
+            if not isinstance(own, StationConfig):
+                raise TrainingError(f"per_station must hold StationConfigs, not {own!r}")
+            if index not in range(self.stations):
+                raise TrainingError(f"per_station names base station {index}; there are 0 … {self.stations - 1}")
         for name in ("server_momentum", "station_dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise TrainingError(f"{name} must be in [0, 1), not {getattr(self, name)}")

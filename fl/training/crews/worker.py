@@ -110,7 +110,7 @@ class Worker:
         state = self._incoming.state
         if isinstance(task, Judge):
             test = self._federation.dataset.test
-            part = replace(test, images=test.images[task.first : task.end], labels=test.labels[task.first : task.end])
+            part = replace(test, inputs=test.inputs[task.first : task.end], labels=test.labels[task.first : task.end])
             return judge(self._module, state, part)
         played = play_station(self._federation.stations[task.station], state, task.global_round, self._module)
         if played.update is None:

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from fl.training.data.dataset import Samples, to_float
+from fl.training.data.dataset import Samples, to_input
 from fl.training.errors import DataError, DivergedError
 from fl.training.model.parameters import State, put_state
 from fl.training.model.runtime import exactly, use_threads
@@ -93,8 +93,8 @@ def judge(module: nn.Module, state: State, samples: Samples, threads: int = 1) -
     batches = []
     with use_threads(threads), exactly(samples.labels.device), torch.inference_mode():
         for first in range(0, len(samples), BATCH):
-            images, labels = samples.images[first : first + BATCH], samples.labels[first : first + BATCH]
-            outputs = module(to_float(images))
+            inputs, labels = samples.inputs[first : first + BATCH], samples.labels[first : first + BATCH]
+            outputs = module(to_input(inputs))
             correct = int((outputs.argmax(1) == labels).sum())
             loss = float(functional.cross_entropy(outputs, labels, reduction="sum"))
             batches.append(Judged(correct, len(labels), loss))

@@ -23,7 +23,7 @@ from torch.optim.sgd import sgd
 from fl.faults import line_of
 from fl.training.config import StationConfig
 from fl.training.data.augment import Views, augment
-from fl.training.data.dataset import to_float
+from fl.training.data.dataset import to_input
 from fl.training.errors import ModelError, TrainingError
 from fl.training.model.runtime import autocast
 
@@ -33,25 +33,25 @@ class Batch:
     """What a step is taken on.
 
     Attributes:
-        images: uint8 [n, channels, height, width].
-        labels: int64 [n].
+        inputs: as `fl.training.data.dataset.Samples` has them.
+        labels: the same.
         views: how each image is seen; None: as it is.
     """
 
-    images: torch.Tensor
+    inputs: torch.Tensor
     labels: torch.Tensor
     views: Views | None = None
 
     def tensors(self) -> list[torch.Tensor]:
         """All of it."""
         views = self.views
-        return [self.images, self.labels, *([views.top, views.left, views.mirrored] if views else [])]
+        return [self.inputs, self.labels, *([views.top, views.left, views.mirrored] if views else [])]
 
     @classmethod
     def of(cls, tensors: Sequence[torch.Tensor]) -> Batch:
         """The batch of these `tensors()`."""
-        images, labels, *views = tensors
-        return cls(images, labels, Views(*views) if views else None)
+        inputs, labels, *views = tensors
+        return cls(inputs, labels, Views(*views) if views else None)
 
 
 class Steps:
@@ -88,10 +88,10 @@ class Steps:
         Raises:
             ModelError: the module does not take these images.
         """
-        images = batch.images if batch.views is None else augment(batch.images, batch.views)
-        with autocast(self._config.precision, images.device), normalised_alone(self._normalisations, len(batch.labels)):
+        inputs = batch.inputs if batch.views is None else augment(batch.inputs, batch.views)
+        with autocast(self._config.precision, inputs.device), normalised_alone(self._normalisations, len(batch.labels)):
             try:
-                outputs = self._module(to_float(images))
+                outputs = self._module(to_input(inputs))
             except Exception as error:  # the module may be anybody's
                 what = line_of(error) or type(error).__name__
                 raise ModelError(f"the model fails on a batch of {len(batch.labels)} images: {what}") from error

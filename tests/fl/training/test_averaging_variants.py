@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from fl.training.averaging.aggregate import aggregate
 from fl.training.config import StationConfig
-from fl.training.data.dataset import Dataset, to_float
+from fl.training.data.dataset import Dataset, to_input
 from fl.training.federation import Federation
 from fl.training.seeds import Stream, derive_seed
 from tests.fl.training.support import copy_state, equal, train, with_station
@@ -43,7 +43,7 @@ def textbook_fedavg(federation: Federation, rounds: int) -> nn.Module:
             for _ in range(config.local_epochs):
                 for batch in torch.randperm(len(data), generator=random).split(config.batch_size):
                     optimiser.zero_grad()
-                    functional.cross_entropy(local(to_float(data.images[batch])), data.labels[batch]).backward()
+                    functional.cross_entropy(local(to_input(data.inputs[batch])), data.labels[batch]).backward()
                     optimiser.step()
             for sum_, parameter in zip(combined, local.parameters(), strict=True):
                 sum_ += parameter.detach() * (len(data) / total)
@@ -88,7 +88,7 @@ def test_client__proximal_term__is_the_gradient_of_its_square(create_federation:
     optimiser = torch.optim.SGD(module.parameters(), lr=0.1)
     for _ in range(2):
         optimiser.zero_grad()
-        loss = functional.cross_entropy(module(to_float(station.clients[0].images)), station.clients[0].labels)
+        loss = functional.cross_entropy(module(to_input(station.clients[0].inputs)), station.clients[0].labels)
         distance = sum(((p - a) ** 2).sum() for p, a in zip(module.parameters(), anchors, strict=True))
         (loss + 0.7 / 2 * distance).backward()
         optimiser.step()
@@ -139,6 +139,6 @@ def test_train__module_with_dropout__is_reproducible(digits: Dataset, create_fed
     assert equal(first.state, again.state)
 
 
-def with_dropout(image_shape: tuple[int, int, int], classes: int) -> nn.Module:
-    channels, height, width = image_shape
+def with_dropout(input_shape: tuple[int, int, int], classes: int) -> nn.Module:
+    channels, height, width = input_shape
     return nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(channels * height * width, classes))

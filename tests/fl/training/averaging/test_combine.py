@@ -269,9 +269,9 @@ def test_station__with_a_rule_of_its_own__combines_its_clients_by_it(digits: Dat
     assert rule.name == "mean" or not torch.equal(state["0.weight"], combine(Rule(), trained)["0.weight"])
 
 
-def normalised(image_shape: tuple[int, int, int], classes: int) -> nn.Module:
+def normalised(input_shape: tuple[int, int, int], classes: int) -> nn.Module:
     """A model with a batch normalisation, which counts its batches."""
-    channels, height, width = image_shape
+    channels, height, width = input_shape
     normalisation, dense = nn.BatchNorm2d(8), nn.Linear(8 * height * width // 4, classes)
     return nn.Sequential(
         nn.Conv2d(channels, 8, 3, padding=1), normalisation, nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), dense
