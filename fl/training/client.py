@@ -19,7 +19,12 @@ from fl.training.named import resolve, said
 
 
 def train_client(
-    module: nn.Module, samples: Samples, config: StationConfig, seed: int, epochs: int | None = None
+    module: nn.Module,
+    samples: Samples,
+    config: StationConfig,
+    seed: int,
+    epochs: int | None = None,
+    rate: float | None = None,
 ) -> float:
     """Train the module in place for κ1 local epochs (HierFAVG, Liu et al. 2020, Algorithm 1: ClientUpdate).
 
@@ -32,9 +37,10 @@ def train_client(
         config: κ1 and the settings of SGD.
         seed: of the order of images, their augmentation and what the transform and the module draw.
         epochs: local epochs; None: κ1.
+        rate: learning rate; None: the configuration's.
 
     Returns:
-        Mean cross-entropy over the images in the last local epoch, without FedProx's term.
+        Mean loss over the images in the last local epoch, without FedProx's term.
 
     Raises:
         DivergedError: the loss or a parameter is not a finite number.
@@ -45,7 +51,7 @@ def train_client(
     mean = math.nan
     transform = None if config.transform is None else resolve(config.transform, "transform")
     with reproducible(seed, device):
-        steps = steps_on(module, config)
+        steps = steps_on(module, config, rate)
         for epoch in range(config.local_epochs if epochs is None else epochs):
             steps.total.zero_()
             order = torch.randperm(len(samples), generator=random).to(device)

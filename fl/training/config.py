@@ -112,8 +112,17 @@ class StationConfig:
         local_epochs: κ1, passes of each client over its data between two edge aggregations.
         edge_aggregations: κ2, averages over the clients of a base station in one global round.
         batch_size: images in one step of a client's SGD.
-        learning_rate: of the clients' SGD.
-        momentum: of the clients' SGD; starts at rest at each edge aggregation.
+        learning_rate: of the clients' optimizer.
+        momentum: of the clients' SGD; starts at rest at each edge aggregation, as whatever another optimizer carries.
+        optimizer: of clients: the name of one in torch.optim, with arguments if need be, or the dotted path of
+            something that makes one of parameters and `lr` (`fl.training.named`). Any but "SGD" takes its momentum, if
+            it has one, from its arguments.
+        schedule: of the learning rate over global rounds, the same at all edge aggregations of one: the name of one in
+            torch.optim.lr_scheduler, or the dotted path of something that makes one of an optimizer.
+        weight_decay: of the clients' optimizer.
+        gradient_clip: what the norm of a step's gradient, over all parameters, is cut to; None: it is as it is.
+        loss: that clients minimise and models are judged by: the name of one in torch.nn.functional, or the dotted path
+            of a function of outputs and labels that returns their mean loss.
         threads: torch's threads while it computes. One is fastest for models this small, and never waits for
             a core that something else holds.
         proximal: μ of FedProx (Li et al. 2020): a client's loss gains μ/2 · ‖w − w₀‖², w₀ being the model that
@@ -139,6 +148,11 @@ class StationConfig:
     batch_size: int = 16
     learning_rate: float = 0.1
     momentum: float = 0.8
+    optimizer: str = "SGD"
+    schedule: str | None = None
+    weight_decay: float = 0.0
+    gradient_clip: float | None = None
+    loss: str = "cross_entropy"
     threads: int = 1
     proximal: float = 0.0
     augment: bool = False
@@ -162,8 +176,13 @@ class StationConfig:
             raise TrainingError(f"learning_rate must be positive, not {self.learning_rate}")
         if not 0 <= self.momentum < 1:
             raise TrainingError(f"momentum must be in [0, 1), not {self.momentum}")
-        if not 0 <= self.proximal <= _LARGEST:
-            raise TrainingError(f"proximal must be in [0, {_LARGEST}], not {self.proximal}")
+        for name in ("proximal", "weight_decay"):
+            if not 0 <= getattr(self, name) <= _LARGEST:
+                raise TrainingError(f"{name} must be in [0, {_LARGEST}], not {getattr(self, name)}")
+        if self.gradient_clip is not None and not 0 < self.gradient_clip <= _LARGEST:
+            raise TrainingError(f"gradient_clip must be in (0, {_LARGEST}], not {self.gradient_clip}")
+        if self.graphs and (self.optimizer, self.schedule) != ("SGD", None):
+            raise TrainingError("graphs record steps of SGD at one rate: leave optimizer and schedule out, or graphs")
         if not 0 < self.client_fraction <= 1:
             raise TrainingError(f"client_fraction must be in (0, 1], not {self.client_fraction}")
         if not 0 <= self.client_dropout < 1:
@@ -219,6 +238,9 @@ class TrainingConfig:
         station: how a base station trains one global round; None: what suits the data set (`DEFAULTS`).
         per_station: of base stations by index, those whose settings are not `station`.
         rule: how the base stations' models are combined.
+        metric: what models are judged by beside their loss, for each sample from 0, wrong, to 1, right; its mean is
+            called accuracy. One in `fl.training.model.metrics` by name, or the dotted path of a function of outputs and
+            labels that returns [n].
         server_momentum: β of FedAvgM (Hsu, Qi and Brown 2019); 0: FedAvg.
         station_dropout: probability that a base station is missing in a global round.
         contribution: how the contribution of base stations is measured, one of `METHODS`.
@@ -241,6 +263,7 @@ class TrainingConfig:
     station: StationConfig | None = None
     per_station: Mapping[int, StationConfig] = field(default_factory=dict)
     rule: Rule = Rule()
+    metric: str = "accuracy"
     server_momentum: float = 0.0
     station_dropout: float = 0.0
     contribution: str = "margin"

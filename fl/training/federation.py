@@ -13,7 +13,9 @@ from fl.training.config import DEFAULTS, StationConfig, TrainingConfig
 from fl.training.data.dataset import Dataset, Samples, load_dataset
 from fl.training.data.splits import Indices, Parts, check_parts, split_hierarchy
 from fl.training.errors import DataError, TrainingError
-from fl.training.model.evaluation import Evaluation, evaluate
+from fl.training.model.evaluation import Evaluation, evaluate, judge
+from fl.training.model.objective import CLASSIFY, Objective
+from fl.training.model.optimizers import rate_in
 from fl.training.model.parameters import State
 from fl.training.model.runtime import check_graphs, check_precision, pick_device
 from fl.training.model.spec import ModelSpec
@@ -21,6 +23,8 @@ from fl.training.named import resolve, said
 from fl.training.participation import count_drawn
 from fl.training.seeds import Stream, derive_seed
 from fl.training.station import Station
+
+_PLAIN = StationConfig()
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +46,11 @@ class Federation:
     def initial_state(self) -> State:
         """The global model before the first round: the parameters that its owner proposes."""
         return self.model.initial_state(self.config.seed)
+
+    @property
+    def objective(self) -> Objective:
+        """What models are judged by."""
+        return objective_of(self.config)
 
     def workspace(self) -> nn.Module:
         """A module to train and evaluate in, on the run's device: one serves all parties of a process."""
@@ -72,7 +81,12 @@ class Federation:
             kept = [names.index(label) for label in labels]
             test = test.take(np.flatnonzero(np.isin(test.labels.cpu().numpy(), kept)))
         module = self.workspace() if workspace is None else workspace
-        return evaluate(module, state, test, self.stations[0].config.threads)
+        return evaluate(module, state, test, self.stations[0].config.threads, self.objective)
+
+
+def objective_of(config: TrainingConfig) -> Objective:
+    """What a run's models are judged by: its metric, and the loss that its base stations minimise."""
+    return Objective((config.station or StationConfig()).loss, config.metric)
 
 
 def build_federation(
@@ -111,6 +125,11 @@ def build_federation(
         raise TrainingError(
             f"nothing is known of what suits the data set {dataset.name!r}: give a model and a station's settings"
         )
+    if not dataset.has_classes and (CLASSIFY.loss == station.loss or CLASSIFY.metric == config.metric):
+        raise TrainingError(
+            "the labels are numbers to predict, no classes: give a loss and a metric for them, such as "
+            "mse_loss and within(tolerance=0.1)"
+        )
     settings = [config.per_station.get(index, station) for index in range(config.stations)]
     model = ModelSpec(name, dataset.input_shape, len(dataset.label_names))
     device = pick_device(config.device)
@@ -121,8 +140,19 @@ def build_federation(
         check_graphs(each.graphs, device)
         if each.augment and not model.has_images:
             raise TrainingError(f"augment is for images, and inputs of shape {dataset.input_shape} are none")
-        if model.is_own or not dataset.has_classes or each.transform:
+        rate_in(each, config.rounds - 1)
+        if each.transform:
+            resolve(each.transform, "transform")
+        if model.is_own or (each.optimizer, each.loss) != (_PLAIN.optimizer, _PLAIN.loss):
             model.check(dataset.train, each)
+    if objective_of(config) != CLASSIFY:
+        judge(
+            model.build(),
+            model.initial_state(0),
+            dataset.test.take(np.arange(min(2, len(dataset.test)))),
+            1,
+            objective_of(config),
+        )
     # One copy of the images, client by client, which are views of it.
     parts = [part for clients in split for part in clients]
     train = dataset.train.take(np.concatenate(parts)).to(device)

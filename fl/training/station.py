@@ -15,6 +15,7 @@ from fl.training.client import train_client
 from fl.training.config import StationConfig
 from fl.training.data.dataset import Samples
 from fl.training.errors import DataError, DivergedError, TooFewError
+from fl.training.model.optimizers import rate_in
 from fl.training.model.parameters import State, put_state, view_state
 from fl.training.model.runtime import use_threads
 from fl.training.model.spec import ModelSpec
@@ -42,7 +43,7 @@ class ClientWork:
         images: number of its training images.
         epochs: local epochs that it got through.
         outcome: whether its model was used.
-        loss: mean cross-entropy of the last local epoch; None where no model came back.
+        loss: mean of the last local epoch; None where no model came back.
         seconds: that training it took on this machine.
     """
 
@@ -175,6 +176,7 @@ class Station:
         reasons: list[str],
     ) -> Iterator[tuple[State, int] | None]:
         """Train the drawn clients one by one, None for one that diverged; `work` and `reasons` (of those) grow."""
+        rate = rate_in(self.config, global_round)
         for part in draw_clients(self.config, len(self.clients), self.seed, global_round, aggregation, self.index):
             samples = self.clients[part.client]
             if not part.returns:
@@ -185,7 +187,7 @@ class Station:
             start = perf_counter()
             loss, outcome = None, Outcome.RETURNED
             try:
-                loss = train_client(module, samples, self.config, seed, part.epochs)
+                loss = train_client(module, samples, self.config, seed, part.epochs, rate)
             except DivergedError as error:
                 reasons.append(f"global round {global_round}, base station {self.index}, client {part.client}: {error}")
                 log.warning("%s; its model is left out", reasons[-1])

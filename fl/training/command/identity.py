@@ -37,8 +37,11 @@ def identity_of(federation: Federation) -> dict[str, Any]:
 
 
 _LATER = {
-    **{name: getattr(TrainingConfig(), name) for name in ("partition",)},
-    **{f"station.{name}": getattr(StationConfig(), name) for name in ("transform",)},
+    **{name: getattr(TrainingConfig(), name) for name in ("partition", "metric")},
+    **{
+        f"station.{name}": getattr(StationConfig(), name)
+        for name in ("transform", "optimizer", "schedule", "weight_decay", "gradient_clip", "loss")
+    },
 }
 """Settings that are younger than `FORMAT` of `fl.training.command.checkpoint`, with what they were before there were
 any: so they are named only where they differ, and older folders go on."""

@@ -49,6 +49,7 @@ class Spread:
         self._group = group
         self._crew = crew
         self._workspace = federation.workspace()
+        self._objective = federation.objective
         self._threads = federation.stations[0].config.threads
         batches = -(-len(test) // BATCH)
         # whole batches, so that each is computed as in a single process
@@ -108,7 +109,7 @@ class Spread:
 
     def evaluate(self, state: State) -> Evaluation:
         """See `Crew`."""
-        shares = self._group.exchange(lambda: judge(self._workspace, state, self._test, self._threads))
+        shares = self._group.exchange(lambda: judge(self._workspace, state, self._test, self._threads, self._objective))
         return summarise([batch for share in shares for batch in share])
 
     def _is_mine(self, station: int) -> bool:

@@ -111,7 +111,7 @@ class Worker:
         if isinstance(task, Judge):
             test = self._federation.dataset.test
             part = replace(test, inputs=test.inputs[task.first : task.end], labels=test.labels[task.first : task.end])
-            return judge(self._module, state, part)
+            return judge(self._module, state, part, objective=self._federation.objective)
         played = play_station(self._federation.stations[task.station], state, task.global_round, self._module)
         if played.update is None:
             return played
