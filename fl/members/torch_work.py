@@ -25,6 +25,7 @@ from fl.training.model.evaluation import Evaluation, evaluate
 from fl.training.model.parameters import State
 from fl.training.model.spec import ModelSpec
 from fl.training.station import Station, StationRound
+from fl.training.strategy import NOTHING, Carried
 from fl.training.update import Update, load_update, save_update
 
 ClientsOf = Callable[[Order, int], Sequence[Samples]]
@@ -303,7 +304,9 @@ class Recorded:
     refused: int
     judge: Callable[[State], Evaluation]
 
-    def play(self, state: State, global_round: int, stations: Sequence[int]) -> Iterator[StationRound]:
+    def play(
+        self, state: State, global_round: int, stations: Sequence[int], carried: Carried = NOTHING
+    ) -> Iterator[StationRound]:
         """See `Crew`."""
         delivered = {update.station: update for update in self.updates}
         refused = self.refused

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import nn
@@ -25,6 +25,7 @@ def train_client(
     seed: int,
     epochs: int | None = None,
     rate: float | None = None,
+    correction: Mapping[str, torch.Tensor] | None = None,
 ) -> float:
     """Train the module in place for κ1 local epochs (HierFAVG, Liu et al. 2020, Algorithm 1: ClientUpdate).
 
@@ -38,6 +39,7 @@ def train_client(
         seed: of the order of images, their augmentation and what the transform and the module draw.
         epochs: local epochs; None: κ1.
         rate: learning rate; None: the configuration's.
+        correction: what is added to each step's gradient, by parameter; None: nothing.
 
     Returns:
         Mean loss over the images in the last local epoch, without FedProx's term.
@@ -51,7 +53,7 @@ def train_client(
     mean = math.nan
     transform = None if config.transform is None else resolve(config.transform, "transform")
     with reproducible(seed, device):
-        steps = steps_on(module, config, rate)
+        steps = steps_on(module, config, rate, correction)
         for epoch in range(config.local_epochs if epochs is None else epochs):
             steps.total.zero_()
             order = torch.randperm(len(samples), generator=random).to(device)

@@ -241,7 +241,9 @@ class TrainingConfig:
         metric: what models are judged by beside their loss, for each sample from 0, wrong, to 1, right; its mean is
             called accuracy. One in `fl.training.model.metrics` by name, or the dotted path of a function of outputs and
             labels that returns [n].
-        server_momentum: β of FedAvgM (Hsu, Qi and Brown 2019); 0: FedAvg.
+        strategy: what is added to averaging: one in `fl.training.strategies` by name, with arguments if need be, or the
+            dotted path of something that makes a `fl.training.strategy.Strategy`.
+        server_momentum: β of FedAvgM (Hsu, Qi and Brown 2019), which `strategy` may name as well; 0: as that says.
         station_dropout: probability that a base station is missing in a global round.
         contribution: how the contribution of base stations is measured, one of `METHODS`.
         device: where to compute: "cpu", "cuda", "cuda:1", or "auto" for a GPU where there is one.
@@ -264,6 +266,7 @@ class TrainingConfig:
     per_station: Mapping[int, StationConfig] = field(default_factory=dict)
     rule: Rule = Rule()
     metric: str = "accuracy"
+    strategy: str = "FedAvg"
     server_momentum: float = 0.0
     station_dropout: float = 0.0
     contribution: str = "margin"
@@ -296,5 +299,7 @@ class TrainingConfig:
         for name in ("server_momentum", "station_dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise TrainingError(f"{name} must be in [0, 1), not {getattr(self, name)}")
+        if self.server_momentum and self.strategy != "FedAvg":
+            raise TrainingError(f"server_momentum makes the strategy FedAvgM: leave it out, or {self.strategy}")
         if self.contribution not in METHODS:
             raise TrainingError(f"unknown contribution {self.contribution!r}: choose one of {', '.join(METHODS)}")

@@ -23,6 +23,7 @@ from fl.training.named import resolve, said
 from fl.training.participation import count_drawn
 from fl.training.seeds import Stream, derive_seed
 from fl.training.station import Station
+from fl.training.strategy import strategy_of
 
 _PLAIN = StationConfig()
 
@@ -132,6 +133,7 @@ def build_federation(
         )
     settings = [config.per_station.get(index, station) for index in range(config.stations)]
     model = ModelSpec(name, dataset.input_shape, len(dataset.label_names))
+    strategy = strategy_of(config)
     device = pick_device(config.device)
     split = _split(config, dataset.train, partition)
     _check_rules(config, settings, [len(clients) for clients in split])
@@ -141,6 +143,7 @@ def build_federation(
         if each.augment and not model.has_images:
             raise TrainingError(f"augment is for images, and inputs of shape {dataset.input_shape} are none")
         rate_in(each, config.rounds - 1)
+        strategy.check(each)
         if each.transform:
             resolve(each.transform, "transform")
         if model.is_own or (each.optimizer, each.loss) != (_PLAIN.optimizer, _PLAIN.loss):
@@ -158,7 +161,7 @@ def build_federation(
     train = dataset.train.take(np.concatenate(parts)).to(device)
     views = iter(train.cut([len(part) for part in parts]))
     stations = tuple(
-        Station(index, model, tuple(islice(views, len(clients))), settings[index], config.seed)
+        Station(index, model, tuple(islice(views, len(clients))), settings[index], config.seed, strategy)
         for index, clients in enumerate(split)
     )
     return Federation(config, replace(dataset, train=train, test=dataset.test.to(device)), model, stations)

@@ -136,6 +136,7 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     add("--loss", metavar="NAME", help='of torch.nn.functional: "cross_entropy(label_smoothing=0.1)", or a path')
     add("--metric", metavar="NAME", help=f"label_accuracy, exact_match, within(tolerance=0.1) ({default.metric})")
     add("--proximal", type=float, metavar="MU", help="FedProx's μ (0)")
+    add("--strategy", metavar="NAME", help="FedAvgM, FedAdam, FedYogi, SCAFFOLD, with arguments, or a path (FedAvg)")
     add("--server-momentum", type=float, metavar="B", help="FedAvgM's β (0)")
     add("--seed", type=int, metavar="N", help=f"same seed, same digests ({default.seed})")
     add("--device", metavar="NAME", help=f"cpu, cuda, cuda:1 or auto ({default.device})")

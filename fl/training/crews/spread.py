@@ -25,6 +25,7 @@ from fl.training.federation import Federation
 from fl.training.model.evaluation import BATCH, Evaluation, judge, summarise
 from fl.training.model.parameters import State
 from fl.training.station import StationRound
+from fl.training.strategy import NOTHING, Carried
 from fl.training.update import Update
 
 
@@ -61,14 +62,17 @@ class Spread:
         self._everywhere: set[int] = set()  # base stations whose updates all ranks hold
         self._peaks: dict[int, Peaks] = {}  # of all updates
 
-    def play(self, state: State, global_round: int, stations: Sequence[int]) -> Iterator[StationRound]:
+    def play(
+        self, state: State, global_round: int, stations: Sequence[int], carried: Carried = NOTHING
+    ) -> Iterator[StationRound]:
         """See `Crew`: first this rank's base stations, then the others'."""
         self._like = {name: tensor.to(self._device) for name, tensor in state.items()}
         self._states, self._peaks, self._everywhere = {}, {}, set()
         mine: list[StationRound] = []
         failure: list[TrainingError] = []
         try:
-            for played in self._crew.play(state, global_round, [each for each in stations if self._is_mine(each)]):
+            own = [each for each in stations if self._is_mine(each)]
+            for played in self._crew.play(state, global_round, own, carried):
                 mine.append(played)
                 yield played
         except TrainingError as error:

@@ -8,7 +8,7 @@ are, and replayed for every later step of every client. It is experimental: no G
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import cast
@@ -62,6 +62,7 @@ class Steps:
         module: trained in place, on the device of the batches.
         config: optimizer, loss, FedProx's μ, precision.
         rate: learning rate; None: the configuration's.
+        correction: what is added to each step's gradient, by parameter; None: nothing.
 
     Attributes:
         total: loss summed over the samples since it was last set to zero, without FedProx's term.
@@ -70,7 +71,13 @@ class Steps:
         TrainingError: the optimizer cannot be made.
     """
 
-    def __init__(self, module: nn.Module, config: StationConfig, rate: float | None = None):
+    def __init__(
+        self,
+        module: nn.Module,
+        config: StationConfig,
+        rate: float | None = None,
+        correction: Mapping[str, torch.Tensor] | None = None,
+    ):
         self._module = module
         self._config = config
         self._rate = config.learning_rate if rate is None else rate
@@ -79,6 +86,11 @@ class Steps:
         self._velocities = [torch.empty_like(each) for each in self._parameters] if plain else []
         self._optimizer = None if plain else Optimizer(config, self._parameters, self._rate)
         self._start = [torch.empty_like(each) for each in self._parameters] if config.proximal else []
+        self._correction = [
+            correction[name].to(each) if name in correction else torch.zeros_like(each)
+            for name, each in (module.named_parameters() if correction else ())
+            if correction and each.requires_grad
+        ]
         self._normalisations = [each for each in module.modules() if isinstance(each, _BatchNorm)]
         self.total = torch.zeros((), device=self._parameters[0].device)
         self.begin()
@@ -111,6 +123,9 @@ class Steps:
             with torch.no_grad():
                 away = torch._foreach_sub(self._parameters, self._start)
                 torch._foreach_add_(gradients, away, alpha=self._config.proximal)
+        if self._correction:
+            with torch.no_grad():
+                torch._foreach_add_(gradients, self._correction)
         if self._config.gradient_clip is not None:
             clip(gradients, self._config.gradient_clip)
         if self._optimizer is not None:
@@ -322,19 +337,30 @@ def record_graph(compute: Callable[[], None], device: torch.device) -> Callable[
 _RECORDED: WeakKeyDictionary[nn.Module, dict[StationConfig, RecordedSteps]] = WeakKeyDictionary()
 
 
-def steps_on(module: nn.Module, config: StationConfig, rate: float | None = None) -> Steps:
+def steps_on(
+    module: nn.Module,
+    config: StationConfig,
+    rate: float | None = None,
+    correction: Mapping[str, torch.Tensor] | None = None,
+) -> Steps:
     """Steps on a module, at its parameters and at rest; recorded ones are kept with the module.
 
     Args:
         module: trained in place.
         config: as for `Steps`.
         rate: learning rate; None: the configuration's, at which steps are recorded.
+        correction: as for `Steps`.
+
+    Raises:
+        TrainingError: steps with a correction are to be recorded.
     """
     if config.graphs:
+        if correction:
+            raise TrainingError("the strategy corrects the clients' steps, which cannot be recorded: leave graphs out")
         kept = _RECORDED.setdefault(module, {})
         if config in kept:
             kept[config].begin()
         else:
             kept[config] = RecordedSteps(module, config)
         return kept[config]
-    return Steps(module, config, rate)
+    return Steps(module, config, rate, correction)

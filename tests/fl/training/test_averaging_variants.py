@@ -116,15 +116,15 @@ def test_train__server_momentum__is_that_of_fedavgm(create_federation: CreateFed
         step = {name: state[name] - mean[name] for name in state}
         velocity = step if velocity is None else {name: 0.5 * velocity[name] + step[name] for name in state}
         state = {name: state[name] - velocity[name] for name in state}
-        assert done.velocity is not None
+        assert done.carried.server
         torch.testing.assert_close(done.state, state)
-        torch.testing.assert_close(done.velocity, velocity)
+        torch.testing.assert_close(done.carried.server, velocity)
 
 
 def test_train__continued_with_momentum__needs_the_velocity(create_federation: CreateFederation) -> None:
     federation = create_federation(server_momentum=0.5, rounds=3)
     whole = list(train(federation))
-    (_, good) = train(federation, state=whole[0].state, velocity=whole[0].velocity, first_round=1)
+    (_, good) = train(federation, state=whole[0].state, carried=whole[0].carried, first_round=1)
     (_, bad) = train(federation, state=whole[0].state, first_round=1)
     assert equal(good.state, whole[2].state)
     assert not equal(bad.state, whole[2].state)

@@ -216,8 +216,10 @@ def test_rule__bad_input__says_what(call, error: type[TrainingError], text: str)
 class SignFlipper(Station):
     """Sends its clients' progress reversed and four-fold (the sign-flipping attack of Li et al. 2019, RSA)."""
 
-    def play(self, global_state: State, global_round: int, workspace: nn.Module | None = None) -> StationRound:
-        played = super().play(global_state, global_round, workspace)
+    def play(
+        self, global_state: State, global_round: int, workspace: nn.Module | None = None, *carried: Any
+    ) -> StationRound:
+        played = super().play(global_state, global_round, workspace, *carried)
         assert played.update is not None
         flipped = {
             name: global_state[name] - 4 * (tensor - global_state[name]) for name, tensor in played.update.state.items()

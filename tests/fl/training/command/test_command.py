@@ -51,7 +51,9 @@ def test_parse__every_setting__can_be_given() -> None:
                 "contribution": "shapley",
                 "precision": "bfloat16",
                 "targets": ("a", "b"),
-                **dict.fromkeys(("partition", "transform", "optimizer", "schedule", "loss", "metric"), "a.b:c"),
+                **dict.fromkeys(
+                    ("partition", "transform", "optimizer", "schedule", "loss", "metric", "strategy"), "a.b:c"
+                ),
             }.get(setting.name, {"client_fraction": 0.5, "alpha": 2.0}.get(setting.name))
             value = value or (True if setting.type == "bool" else 0.25 if "float" in str(setting.type) else 9)
             if setting.name in ("data_dir", "device"):
