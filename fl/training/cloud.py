@@ -20,7 +20,8 @@ from fl.training.model.parameters import State
 from fl.training.model.spec import ModelSpec
 from fl.training.participation import is_missing
 from fl.training.station import StationRound
-from fl.training.strategy import NOTHING, Carried, Strategy, strategy_of
+from fl.training.strategies import strategy_of
+from fl.training.strategy import NOTHING, Carried, Strategy
 from fl.training.update import Update
 
 log = logging.getLogger(__name__)

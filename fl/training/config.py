@@ -232,7 +232,7 @@ class TrainingConfig:
         shards: shards for each client in the split by label (McMahan et al. 2017: 2). Without `alpha` and `shards` the
             split is IID.
         partition: the dotted path of a function that splits the training data in another way
-            (`fl.training.data.splits.Partition`).
+            (`fl.training.federation.Partition`).
         rounds: number of global rounds.
         patience: end a run once the accuracy of the global model has not got better for so many global rounds; None:
             after `rounds` only. A run's folder then keeps the best model too.
