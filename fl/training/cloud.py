@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from fl.training.average import cast, check_alike
+from fl.training.averaging.aggregate import in_order
 from fl.training.config import TrainingConfig
 from fl.training.contribution.measure import measure_contributions
 from fl.training.crews.crew import Crew
 from fl.training.errors import DivergedError, TooFewError
 from fl.training.model.evaluation import Evaluation
-from fl.training.model.parameters import State
+from fl.training.model.parameters import State, is_finite
 from fl.training.model.spec import ModelSpec
 from fl.training.participation import is_missing
 from fl.training.station import StationRound
@@ -138,7 +140,10 @@ def train(
         measured = measure_contributions(config, global_round, before, held, judge)
         unchanged = ""
         try:
-            combined = crew.combine(updates, config.rule, sum(played.diverged for played in stations))
+            if type(strategy).combine is Strategy.combine:
+                combined = crew.combine(updates, config.rule, sum(played.diverged for played in stations))
+            else:
+                combined = _combined(strategy, crew.gather(updates))
         except TooFewError as error:
             unchanged = str(error)
             log.warning("global round %d: the global model stays as it is: %s", global_round, error)
@@ -167,6 +172,16 @@ def train(
 def rounds_since_best(accuracies: Sequence[float]) -> int:
     """Global rounds after the first of the best."""
     return len(accuracies) - 1 - accuracies.index(max(accuracies))
+
+
+def _combined(strategy: Strategy, updates: Sequence[Update]) -> State:
+    ordered = in_order(updates)
+    models = [update.state for update in ordered]
+    combined = strategy.combine(models, [update.samples for update in ordered])
+    check_alike(combined, models[0])
+    if not is_finite(combined):
+        raise DivergedError("the strategy combines the updates to a model with a parameter that is no finite number")
+    return {name: cast(combined[name], tensor.dtype) for name, tensor in models[0].items()}
 
 
 def _step(strategy: Strategy, model: ModelSpec, state: State, combined: State, carried: Carried) -> tuple[State, State]:

@@ -8,7 +8,7 @@ it is stopped. `fl.training.strategies` has those that can be named without a pa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fl.training.config import StationConfig
@@ -59,6 +59,15 @@ class Strategy:
         """
         return {}
 
+    def combine(self, models: Sequence[State], samples: Sequence[int]) -> State:
+        """The base stations' models as one, where the strategy does so itself instead of by the run's rule.
+
+        Args:
+            models: whole ones, of finite numbers, by base station; at least one.
+            samples: that each was trained on.
+        """
+        raise NotImplementedError
+
     def update_server(
         self, model: State, combined: State, server: State, clients: Mapping[tuple[int, int], State]
     ) -> tuple[State, State]:
@@ -66,7 +75,7 @@ class Strategy:
 
         Args:
             model: the global model before.
-            combined: the base stations' models, combined by the run's rule.
+            combined: the base stations' models, combined by the run's rule or by `combine`.
             server: its state before.
             clients: state of each client, by base station and number there, of the base stations that have trained.
         """
