@@ -23,7 +23,7 @@ from fl.training.model.spec import ModelSpec
 from fl.training.participation import is_missing
 from fl.training.station import StationRound
 from fl.training.strategies import strategy_of
-from fl.training.strategy import NOTHING, Carried, Strategy
+from fl.training.strategy import NOTHING, Carried, Strategy, asked
 from fl.training.update import Update
 
 log = logging.getLogger(__name__)
@@ -124,7 +124,8 @@ def train(
         rounds = {index: StationRound(index, None, reason="it did not take part") for index in range(config.stations)}
         for index in rounds.keys() - set(here):
             on_station(rounds[index])
-        sent = Carried(strategy.broadcast(server), clients)
+        with asked(strategy):
+            sent = Carried(strategy.broadcast(server), clients)
         for played in crew.play(state, global_round, here, sent):
             rounds[played.station] = played
             on_station(played)
@@ -177,7 +178,8 @@ def rounds_since_best(accuracies: Sequence[float]) -> int:
 def _combined(strategy: Strategy, updates: Sequence[Update]) -> State:
     ordered = in_order(updates)
     models = [update.state for update in ordered]
-    combined = strategy.combine(models, [update.samples for update in ordered])
+    with asked(strategy):
+        combined = strategy.combine(models, [update.samples for update in ordered])
     check_alike(combined, models[0])
     if not is_finite(combined):
         raise DivergedError("the strategy combines the updates to a model with a parameter that is no finite number")
@@ -193,7 +195,7 @@ def _step(strategy: Strategy, model: ModelSpec, state: State, combined: State, c
         return combined, {}
     names = model.trained(tied=True)
     before = {name: state[name].to(combined[name]) for name in names}
-    moved, server = strategy.update_server(
-        before, {name: combined[name] for name in names}, carried.server, carried.by_client()
-    )
-    return {name: moved[name] if name in moved else combined[name] for name in combined}, server
+    after = {name: combined[name] for name in names}
+    with asked(strategy):
+        moved, server = strategy.update_server(before, after, carried.server, carried.by_client())
+        return {name: moved[name] if name in moved else combined[name] for name in combined}, server

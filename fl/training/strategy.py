@@ -8,13 +8,15 @@ it is stopped. `fl.training.strategies` has those that can be named without a pa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from fl.training.config import StationConfig
-from fl.training.errors import ModelError
+from fl.training.errors import ModelError, TrainingError
 from fl.training.model.artefact import load_metadata, load_state, save_state, whole_number
 from fl.training.model.parameters import State
+from fl.training.named import said
 
 
 class Strategy:
@@ -80,6 +82,21 @@ class Strategy:
             clients: state of each client, by base station and number there, of the base stations that have trained.
         """
         return combined, {}
+
+
+@contextmanager
+def asked(strategy: Strategy) -> Iterator[None]:
+    """What a strategy raises, which may be anybody's, as one line.
+
+    Raises:
+        TrainingError: it raised something.
+    """
+    try:
+        yield
+    except TrainingError:
+        raise
+    except Exception as error:
+        raise TrainingError(f"the strategy {type(strategy).__name__} fails: {said(error)}") from error
 
 
 class States(tuple[State, ...]):

@@ -290,6 +290,23 @@ def test_train__strategy_that_combines_to_no_model__is_refused(
         list(train(small(f"{__name__}:{strategy}", **given)))
 
 
+class Failing(Strategy):
+    """Fails when it is asked for something."""
+
+    def __init__(self, hook: str):
+        def fail(*_: object) -> Any:
+            raise KeyError(hook)
+
+        kind = type("Failing", (Strategy,), {hook: fail})
+        self.__class__ = kind  # as if the class had been written with this one method
+
+
+@pytest.mark.parametrize("hook", ["broadcast", "correction", "update_client", "combine", "update_server"])
+def test_train__strategy_that_fails__says_so_in_one_line(small: Callable[..., Federation], hook: str) -> None:
+    with pytest.raises(TrainingError, match=rf"^the strategy Failing fails: KeyError: '{hook}'$"):
+        list(train(small(f"{__name__}:Failing(hook='{hook}')", rounds=1)))
+
+
 # Which can be had
 
 
