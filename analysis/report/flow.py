@@ -83,9 +83,10 @@ def flows_of(source: Source, members: Iterable[Reasons]) -> tuple[Flow, ...]:
     move(TAXES, LOT, sum(member.lot for member in source.document.members))
     move(TAXES, UNCLAIMED, source.unclaimed)
     untouched = {(OWNERS, BACK_OWNERS), (STATIONS, BACK_STATIONS)}
+    order = [place for places in PLACES for place in places]
     return tuple(
         Flow(start, end, wei, moved=(start, end) not in untouched and end != HELD)
-        for (start, end), wei in amounts.items()
+        for (start, end), wei in sorted(amounts.items(), key=lambda each: [order.index(place) for place in each[0]])
         if wei
     )
 

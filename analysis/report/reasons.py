@@ -78,6 +78,28 @@ class Reasons:
         """What the contract moved, wei."""
         return self.entry.lot - self.entry.payment
 
+    @property
+    def taken(self) -> int:
+        """Of its lock, or of its reward, wei."""
+        entry = self.entry
+        return max(0, entry.share) + entry.tax + entry.slashed + max(0, -entry.bonus)
+
+    @property
+    def given(self) -> int:
+        """Reward, lot, and what it won of others' stakes, wei."""
+        return self.entry.reward + self.entry.lot + max(0, self.entry.bonus)
+
+    @property
+    def outcome(self) -> str:
+        """What became of it, in a line."""
+        moved = f"{signed(self.change)} gwei"
+        if self.entry.claimant:
+            return f"{moved}; its own bid stays sealed"
+        if self.bid is None or self.net is None:
+            return moved
+        what = "a model that it valued at" if self.is_owner else "training that it said costs it"
+        return f"{moved} for {what} {self.bid:,}: it ends with {signed(self.net)}"
+
 
 def reasons_of(source: Source) -> tuple[Reasons, ...]:
     """Of every member, owners first."""

@@ -16,6 +16,7 @@
     }
   };
 
+  const HEIGHT = 260;
   let plot = null;
   const draw = () => {
     const place = document.getElementById("curve");
@@ -31,16 +32,30 @@
       return;
     }
     const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-    const axis = { stroke: colour("--ink"), grid: { stroke: colour("--line") }, ticks: { stroke: colour("--line") } };
+    const line = { stroke: colour("--line"), width: 1 };
+    const axis = { stroke: colour("--ink"), grid: line, ticks: line };
     const percent = (u, splits) => splits.map((each) => `${Math.round(each * 100)} %`);
+    // UTC, as everywhere on the page; with the day where a tick is none of the first one's.
+    const utc = (u, splits) =>
+      splits.map((each) => {
+        const text = new Date(each * 1000).toISOString();
+        return text.slice(0, 10) === new Date(splits[0] * 1000).toISOString().slice(0, 10)
+          ? text.slice(11, 16)
+          : `${text.slice(5, 10)} ${text.slice(11, 16)}`;
+      });
     const paths = uPlot.paths.stepped({ align: 1 });
     plot = new uPlot(
       {
         width: place.clientWidth,
-        height: place.clientHeight - 40,
+        height: HEIGHT,
         cursor: { show: false },
-        scales: { x: { range: (u, least, most) => [least, Math.max(most, least + 60)] }, y: { range: [0, 1] } },
-        axes: [axis, { ...axis, label: "recorded", values: percent, size: 60 }],
+        tzDate: (time) => uPlot.tzDate(new Date(time * 1000), "UTC"),
+        // Of the points themselves: for a single one uPlot would show years.
+        scales: { x: { range: (u) => [u.data[0][0], Math.max(u.data[0].at(-1), u.data[0][0] + 60)] }, y: { range: [0, 1] } },
+        axes: [
+          { ...axis, label: "UTC", values: utc, space: 90 },
+          { ...axis, label: "recorded", values: percent, size: 60 },
+        ],
         series: [
           { label: "time" },
           { label: "updates of the base stations", stroke: colour("--series-1"), width: 2, paths, points: { show: true } },
@@ -82,7 +97,7 @@
   }
   addEventListener("resize", () => {
     const place = document.getElementById("curve");
-    if (plot && place) plot.setSize({ width: place.clientWidth, height: place.clientHeight - 40 });
+    if (plot && place) plot.setSize({ width: place.clientWidth, height: HEIGHT });
   });
   setInterval(count, 1000);
   update();
