@@ -159,7 +159,9 @@ class _Reasoner:
                 f"As claimant it received all taxes that were collected, the lot: {gwei(entry.lot)} gwei{waits}."
             )
         if entry.account in self.source.unsettled:
-            said.append("It is not settled yet: its lock is still held, and the amounts here are what it is due.")
+            said.append(
+                "It is not settled yet: its lock is held, nothing has moved, and what is worked out here is to come."
+            )
         selected = settlement.selected if settlement else None
         bid = None if selected is None or entry.bids is None else entry.bids[selected]
         name = self.names[entry.account]
@@ -194,6 +196,8 @@ class _Reasoner:
 
     def _net(self, entry: MemberEntry, member: Member, bid: int | None, is_owner: bool) -> int | None:
         change = entry.lot - entry.payment
+        if entry.account in self.source.unsettled:
+            return None
         if self.result.status == "nothing trained" and member.committed:
             return change
         if bid is None or self.result.status != "settled" or self.document.punished or not self.recorders:

@@ -166,7 +166,10 @@ def _training(source: Source) -> Markup:
     reported = source.link("ResultReported", document.models[source.result.selected].proposer)
     if not source.off_chain:
         claimed = percent(training.claimed_accuracy)
-        return _with(f"{said} Its proposer had claimed an accuracy of {claimed} under seal.", reported)
+        return _with(
+            f"{said} Its proposer had claimed an accuracy of {claimed} under seal; how it grew is not on chain.",
+            reported,
+        )
     verdict = "reaches" if training.final_accuracy >= training.claimed_accuracy else "does not reach"
     text = Markup(
         "{} The architecture {} on {} came to an accuracy of {} on its labels, which {} the {} that its proposer had "
@@ -210,7 +213,7 @@ def _verdicts(source: Source) -> Markup:
 
 def _payments(source: Source, members: Sequence[Reasons]) -> Markup:
     """What was paid for the work, and that not everybody gains by it."""
-    if not source.facts.global_rounds or not any(station.recorded for station in source.facts.stations):
+    if source.unsettled or not any(station.recorded for station in source.facts.stations):
         return Markup()
     shares = sum(max(0, member.entry.share) for member in members)
     rewards = sum(member.entry.reward for member in members)

@@ -35,14 +35,12 @@
     const line = { stroke: colour("--line"), width: 1 };
     const axis = { stroke: colour("--ink"), grid: line, ticks: line };
     const percent = (u, splits) => splits.map((each) => `${Math.round(each * 100)} %`);
-    // UTC, as everywhere on the page; with the day where a tick is none of the first one's.
-    const utc = (u, splits) =>
-      splits.map((each) => {
-        const text = new Date(each * 1000).toISOString();
-        return text.slice(0, 10) === new Date(splits[0] * 1000).toISOString().slice(0, 10)
-          ? text.slice(11, 16)
-          : `${text.slice(5, 10)} ${text.slice(11, 16)}`;
-      });
+    // UTC, as everywhere on the page: with seconds where little time is shown, with the day where more than one is.
+    const utc = (u, splits) => {
+      const span = splits.at(-1) - splits[0];
+      const [first, last] = span < 600 ? [11, 19] : span < 86400 ? [11, 16] : [5, 16];
+      return splits.map((each) => new Date(each * 1000).toISOString().slice(first, last).replace("T", " "));
+    };
     const paths = uPlot.paths.stepped({ align: 1 });
     plot = new uPlot(
       {

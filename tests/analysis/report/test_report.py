@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from analysis.report.charts import flow_chart
 from analysis.report.flow import HELD, KEPT, LOT, SINKS, SOURCES, flows_of, out_of_balance, through
 from analysis.report.page import html
 from analysis.report.reasons import Reasons, reasons_of
@@ -15,6 +17,7 @@ from analysis.report.sample import document_of_facts, random_round
 from analysis.report.source import ReportError, Source, from_document
 from analysis.report.story import story_of
 from analysis.round_facts import Round
+from fl.record.document import MemberEntry
 from tests.analysis.report.test_words import HOSTILE, Read
 from tests.analysis.round_strategies import rounds
 from tests.support.rounds import ENDS, SETTLED, status_of
@@ -40,6 +43,36 @@ def test_flow__any_round__accounts_for_every_wei(round_: Round) -> None:
     assert through(flows, KEPT) == source.result.kept
     assert through(flows, LOT) == source.result.lot
     assert through(flows, HELD) == 0
+
+
+@given(rounds(), st.data())
+@settings(max_examples=60)
+def test_flow__some_are_not_settled_yet__accounts_for_every_wei_and_is_drawn(
+    round_: Round, data: st.DataObject
+) -> None:
+    whole = document_of_facts(round_)
+    waiting = {each.account for each in whole.members if data.draw(st.booleans(), label=each.account)}
+
+    def so_far(member: MemberEntry) -> MemberEntry:
+        zeros = dict.fromkeys(("share", "tax", "reward", "forfeited", "slashed", "bonus", "payment"), 0)
+        return replace(member, lot=0, **(zeros if member.account in waiting else {}))
+
+    sent = tuple(
+        replace(
+            each, logs=tuple(log for log in each.logs if log.event != "MemberSettled" or log.account not in waiting)
+        )
+        for each in whole.transactions
+    )
+    owners, stations = (tuple(map(so_far, side)) for side in (whole.owners, whole.base_stations))
+    document = replace(whole, owners=owners, base_stations=stations, transactions=sent)
+    source = replace(source_of(round_), document=document, off_chain=False)
+    assert source.unsettled == waiting
+    members = reasons_of(source)
+    flows = flows_of(source, members)
+    assert out_of_balance(flows) == []
+    locked = sum(member.lock for member in members)
+    assert sum(through(flows, place) for place in SINKS) == locked
+    flow_chart(flows)
 
 
 @given(rounds())
