@@ -56,7 +56,7 @@ class PhaseRow:
 
 @dataclass(frozen=True)
 class CallRow:
-    """What a call cost over the round: gas of one, and fees of all, wei."""
+    """What a call cost over the round: gas of one, fees of all (wei), and which took the most (its place)."""
 
     call: str
     count: int
@@ -65,6 +65,7 @@ class CallRow:
     most: int
     gas: int
     fee: int
+    dearest: int
 
 
 def environment() -> jinja2.Environment:
@@ -172,14 +173,15 @@ def _phases(document: RoundDocument) -> list[PhaseRow]:
 
 
 def _calls(transactions: tuple[Transaction, ...]) -> list[CallRow]:
-    by_call: dict[str, list[Transaction]] = defaultdict(list)
-    for transaction in transactions:
-        by_call[transaction.call or "through another contract"].append(transaction)
+    by_call: dict[str, list[int]] = defaultdict(list)
+    for place, transaction in enumerate(transactions):
+        by_call[transaction.call or "through another contract"].append(place)
     rows = []
-    for call, sent in by_call.items():
-        gas = [each.gas_used for each in sent]
-        fees = sum(each.fee for each in sent)
-        rows.append(CallRow(call, len(sent), min(gas), round(median(gas)), max(gas), sum(gas), fees))
+    for call, places in by_call.items():
+        gas = [transactions[place].gas_used for place in places]
+        fees = sum(transactions[place].fee for place in places)
+        dearest = max(places, key=lambda place: transactions[place].gas_used)
+        rows.append(CallRow(call, len(places), min(gas), round(median(gas)), max(gas), sum(gas), fees, dearest))
     return rows
 
 

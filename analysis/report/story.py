@@ -293,7 +293,10 @@ def _end(source: Source, members: Sequence[Reasons]) -> Markup:
         return Markup(f"{settled} of {everybody} are settled so far; what the others are due is still to be moved.")
     kept = source.document.kept
     rest = f"the contract keeps {rough(kept)}" if kept else "the contract keeps nothing"
-    return Markup(f"Of the {short_gwei(locked)} gwei that were locked every wei is accounted for below; {rest}.")
+    return _with(
+        f"Of the {short_gwei(locked)} gwei that were locked every wei is accounted for below; {rest}.",
+        *_settled(source, members),
+    )
 
 
 def _settled(source: Source, members: Sequence[Reasons]) -> list[Markup]:

@@ -120,6 +120,7 @@ def test_round__keyboard_alone__from_the_list_to_the_round(
     create_round().joined()
     with visit(browser, served) as seen:
         seen.page.get_by_role("link", name="Round 1").wait_for()
+        assert seen.axe() == []
         for _ in range(10):
             seen.page.keyboard.press("Tab")
             if seen.page.evaluate("document.activeElement.textContent") == "Round 1":
