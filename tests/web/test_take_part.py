@@ -363,3 +363,248 @@ def test_station__joins_and_commits_at_once__is_drawn_and_takes_its_lot(
         assert scene.market.view("freeBalance", north.account) > lot
         expect(page.locator("#do-claim")).to_be_hidden()
         assert seen.said == []
+
+
+# ── what goes wrong ──
+
+
+@contextmanager
+def waiting(scene: Scene) -> Iterator[Callable[[], None]]:
+    """Transactions wait until what is yielded is called."""
+    chain = scene.market.chain
+    chain.rpc("evm_setAutomine", False)
+    try:
+        yield lambda: chain.rpc("evm_mine")
+    finally:
+        chain.rpc("evm_setAutomine", True)
+
+
+def click(page: Page, name: str) -> None:
+    page.locator(f"#do-{name} [type=submit]:enabled").click(timeout=20_000)
+    expect(page.locator("#told li").last).to_contain_text("it waits for a block")
+
+
+def all_of(page: Page) -> str:
+    """Everything that the page holds: its text, and what is in its fields."""
+    fields: str = page.evaluate("[...document.querySelectorAll('input')].map((each) => each.value).join(' ')")
+    return page.content().replace(",", "").lower() + fields
+
+
+def test_sign__declined__is_said_and_nothing_is_sent(browser: Browser, scene: Scene) -> None:
+    scene.wallet.rejects = True
+    with visited(browser, scene) as seen:
+        page = seen.page
+        page.get_by_role("button", name="Connect Test wallet").click()
+        expect(page.locator("#connected")).to_be_hidden()
+        scene.wallet.rejects = False
+        connect(page)
+        scene.wallet.rejects = True
+        said = do(page, "join", end="declined")
+        assert said == "Join: You declined in the wallet; nothing was sent."
+        assert scene.wallet.sent == []
+        scene.wallet.rejects = False
+        do(page, "join")
+        assert scene.stage("alice") is Stage.JOINED
+        assert seen.said == []
+
+
+def test_account__another_is_chosen__no_secret_of_the_one_before_is_left(
+    browser: Browser, scene: Scene, tmp_path: Path
+) -> None:
+    alice = scene.seats["alice"]
+    scene.round.joined()
+    scene.round.wait_for("join")
+    with visited(browser, scene) as seen:
+        page = seen.page
+        connect(page)
+        path = save_bid(page, alice.bids, tmp_path)
+        page.locator("#commit-file").set_input_files(path)
+        expect(page.locator("#do-commit [type=submit]")).to_be_enabled()
+        assert SECRET_BIDS[0] in all_of(page)
+        for number, name in ((NORTH, "north"), (MALLORY, None)):
+            scene.wallet.choose(number, page)
+            expect(page.locator('[data-fill="account"]').first).to_have_text(scene.wallet.account.address)
+            if name:
+                expect(page.locator('[data-fill="listed"]')).to_contain_text(f"On the list as {name}")
+                page.locator("#commit-file").set_input_files(path)
+                expect(page.locator("#do-commit [data-file]")).to_have_text("This sealed bid is of another account.")
+            salt = BidFile.read(path).sealed.salt.hex()
+            assert [secret for secret in (*SECRET_BIDS, salt) if secret in all_of(page)] == []
+            expect(page.locator("#do-commit [type=submit]")).to_be_disabled()
+        scene.wallet.choose(ALICE, page)
+        expect(page.locator('[data-fill="listed"]')).to_contain_text("On the list as alice")
+        assert SECRET_BIDS[0] not in all_of(page), "it comes back from the file alone"
+        assert seen.said == []
+
+
+def test_account__another_is_chosen_while_one_waits__each_has_its_own(browser: Browser, scene: Scene) -> None:
+    with visited(browser, scene) as seen, waiting(scene) as mine:
+        page = seen.page
+        connect(page)
+        click(page, "join")
+        scene.wallet.choose(NORTH, page)
+        expect(page.locator('[data-fill="listed"]')).to_contain_text("On the list as north")
+        mine()
+        expect(page.locator("#told li").last).to_contain_text("Done in", timeout=20_000)
+        expect(page.locator('[data-fill="standing"]')).to_contain_text("You have not joined this round.")
+        assert scene.stage("alice") is Stage.JOINED
+        assert scene.stage("north") is Stage.NONE
+
+
+def test_chain__another__nothing_is_offered_until_the_wallet_is_back(browser: Browser, scene: Scene) -> None:
+    with visited(browser, scene) as seen:
+        page = seen.page
+        connect(page)
+        scene.wallet.go_to(1, page)
+        expect(page.locator("#wrong-chain")).to_contain_text("The wallet is on chain 1, and this round is on chain 31337.")
+        expect(page.locator("#place")).to_be_hidden()
+        scene.wallet.rejects = True
+        page.locator("#switch-chain").click()
+        expect(page.locator("#problem")).to_have_text("You declined in the wallet; nothing was sent.")
+        scene.wallet.rejects = False
+        page.locator("#switch-chain").click()
+        expect(page.locator("#place")).to_be_visible()
+        expect(page.locator("#wrong-chain")).to_be_hidden()
+        do(page, "join")
+        assert seen.said == []
+
+
+def test_tab__lost_and_loaded_again__goes_on_with_the_file_and_sees_what_is_underway(
+    browser: Browser, scene: Scene, tmp_path: Path
+) -> None:
+    scene.round.joined()
+    scene.round.wait_for("join")
+    with visited(browser, scene) as seen, waiting(scene) as mine:
+        page = seen.page
+        connect(page)
+        path = save_bid(page, scene.seats["alice"].bids, tmp_path)
+        page.reload()
+        expect(page.locator('[data-fill="listed"]')).to_contain_text("On the list as alice")
+        page.locator("#commit-file").set_input_files(path)
+        click(page, "commit")
+        page.reload()
+        expect(page.locator('[data-fill="underway"]')).to_contain_text("1 of this account's transactions are on their way")
+        mine()
+        expect(page.locator('[data-fill="standing"]')).to_contain_text("Your bid is sealed.", timeout=20_000)
+        expect(page.locator('[data-fill="underway"]')).to_be_empty()
+        assert scene.stage("alice") is Stage.COMMITTED
+        assert seen.said == []
+
+
+def test_tab__a_second_one__what_is_sealed_there_counts_here(browser: Browser, scene: Scene, tmp_path: Path) -> None:
+    round_, alice = scene.round.joined(), scene.seats["alice"]
+    round_.wait_for("join")
+    with visited(browser, scene) as seen:
+        page = seen.page
+        connect(page)
+        kept = save_bid(page, alice.bids, tmp_path)
+        page.locator("#commit-file").set_input_files(kept)
+        other = page.context.new_page()
+        other.goto(page.url)
+        connect(other)
+        (tmp_path / "other").mkdir()
+        path = save_bid(other, (1, 2), tmp_path / "other")
+        other.locator("#commit-file").set_input_files(path)
+        do(other, "commit")
+        expect(page.locator('[data-fill="standing"]')).to_contain_text("Your bid is sealed.", timeout=20_000)
+        expect(page.locator("#do-commit")).to_be_hidden()
+        round_.committed(but={alice}).drawn()
+        page.locator("#reveal-file").set_input_files(kept)
+        expect(page.locator("#do-reveal [data-file]")).to_contain_text("not the bid that you have sealed on chain")
+        page.locator("#reveal-file").set_input_files(path)
+        do(page, "reveal")
+        assert scene.stage("alice") is Stage.REVEALED
+        assert seen.said == []
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ("faster", "Replaced in the wallet by the same with another fee. Done in"),
+        ("cancelled", "Cancelled in the wallet by 0x"),
+        ("another", "Replaced in the wallet by another transaction, 0x"),
+    ],
+)
+def test_transaction__replaced_in_the_wallet__is_followed(
+    browser: Browser, scene: Scene, how: str, words: str
+) -> None:
+    changes: dict[str, Any] = {
+        "faster": {},
+        "cancelled": {"to": scene.seats["alice"].account, "data": "0x", "value": 0},
+        "another": {"data": scene.market.codec.call("deposit", []), "value": 5},
+    }[how]
+    with visited(browser, scene) as seen, waiting(scene) as mine:
+        connect(seen.page)
+        click(seen.page, "join")
+        scene.wallet.replace(scene.wallet.sent[0], **changes)
+        mine()
+        expect(seen.page.locator("#told li").last).to_contain_text(words, timeout=20_000)
+        assert scene.stage("alice") is (Stage.JOINED if how == "faster" else Stage.NONE)
+        expect(seen.page.locator("#do-join")).to_be_visible(visible=how != "faster")
+        assert seen.said == []
+
+
+def test_transaction__overtaken_by_anothers__is_refused_in_words(browser: Browser, scene: Scene) -> None:
+    scene.round.committed().wait_for("commit", 60)
+    with visited(browser, scene) as seen, waiting(scene) as mine:
+        connect(seen.page)
+        click(seen.page, "draw")
+        draw = scene.market._transaction(scene.round.draw(scene.seats["bob"]))
+        scene.market.chain.rpc("eth_sendTransaction", {**draw, "gasPrice": hex(50 * GWEI)})
+        mine()
+        line = seen.page.locator("#told li").last
+        expect(line).to_contain_text("the claimant of round 1 is drawn already", timeout=20_000)
+        assert "Refused in 0x" in line.inner_text()
+
+
+def test_step__that_the_contract_would_refuse__is_said_in_words_before_it_is_sent(
+    browser: Browser, scene: Scene
+) -> None:
+    with visited(browser, scene) as seen:
+        page = seen.page
+        connect(page)
+        page.locator("#deposit-amount").fill("0.5")
+        do(page, "deposit")
+        page.locator("#withdraw-amount").fill("0.75")
+        cost = page.locator("#do-withdraw [data-cost]")
+        expect(cost).to_contain_text("It would be refused: 500000000000000000 wei are free and 750000000000000000 are")
+        expect(page.locator("#do-withdraw [type=submit]")).to_be_disabled()
+        for typed in ("-1", "x", "0"):
+            page.locator("#withdraw-amount").fill(typed)
+            expect(cost).to_contain_text("Type how much you take out")
+        page.locator("#withdraw-amount").fill("0.25")
+        page.locator("#withdraw-to").fill("0x12")
+        expect(cost).to_have_text("The receiver is no address, or mistyped.")
+        assert len(scene.wallet.sent) == 1
+
+
+@pytest.mark.parametrize("size", [pytest.param(DESKTOP, id="desktop"), pytest.param(PHONE, id="phone")])
+def test_page__in_the_commit_phase__axe_finds_no_serious_fault_and_all_fits(
+    browser: Browser, scene: Scene, size: ViewportSize
+) -> None:
+    scene.round.joined().wait_for("join")
+    scheme = "dark" if size == PHONE else "light"
+    with visited(browser, scene, size, color_scheme=scheme) as seen:
+        connect(seen.page)
+        expect(seen.page.locator("#do-commit")).to_be_visible()
+        assert seen.axe() == []
+        assert seen.overflow == 0
+        assert seen.said == []
+
+
+def test_page__keyboard_alone__connects_and_joins(browser: Browser, scene: Scene) -> None:
+    def go_to(words: str) -> None:
+        for _ in range(20):
+            page.keyboard.press("Tab")
+            if page.evaluate("document.activeElement.textContent") == words:
+                break
+        page.keyboard.press("Enter")
+
+    with visited(browser, scene) as seen:
+        page = seen.page
+        expect(page.get_by_role("button", name="Connect Test wallet")).to_be_visible()
+        go_to("Connect Test wallet")
+        expect(page.locator("#do-join [type=submit]")).to_be_enabled()
+        go_to("Join on these terms")
+        expect(page.locator("#told li").last).to_contain_text("Done in", timeout=20_000)
+        assert scene.stage("alice") is Stage.JOINED

@@ -140,7 +140,7 @@ async function look() {
   if (!reader) return;
   const mine = turn;
   try {
-    const of = await fetch(`/rounds/${roundId}/members/${account}`).then((answer) => answer.json());
+    const of = await publicOf();
     const found = await reader.facts(of, line(of));
     if (mine !== turn) return;
     found.termsHash = contract.termsHash(found.terms);
@@ -152,6 +152,12 @@ async function look() {
   } catch (error) {
     if (mine === turn) problem(wordsOf(error, contract));
   }
+}
+
+async function publicOf() {
+  const answer = await fetch(`/rounds/${roundId}/members/${account}`).catch(() => null);
+  if (!answer?.ok) throw new Error("The server of this page does not answer; your wallet and what you have sent are not touched.");
+  return answer.json();
 }
 
 // The account's line of the list that was chosen, or of the server's.
