@@ -231,7 +231,7 @@ def _told(member: Member, model: int, facts: Facts) -> str:
     said = {name: value for name, value in asdict(view).items() if name != "salt"}
     if isinstance(view, OwnersView):
         said = {"claimed accuracy": f"{view.claimed_accuracy_bps / 100} %", "labels": ", ".join(view.targets)}
-    words = "; ".join(f"{name.replace('_', ' ')} {shown(str(value), 200)}" for name, value in said.items())
+    words = "; ".join(f"{name.replace('_', ' ')} {shown(value, 200)}" for name, value in said.items())
     return f"model {model} of {proposer}: {words}; by the plan {bid} gwei"
 
 

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,10 +17,14 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from analysis.devnode.market import Market as Devnode
 from analysis.devnode.rounds import LiveRound, Seat, Step, create_round
+from fl.market.bids import SealedBid
 from fl.market.membership_file import Listed, MembershipList
-from fl.market.refusals import explain, vocabulary
+from fl.market.refusals import MarketError, explain, vocabulary
 from fl.market.terms import GWEI, Deadlines, Role, RoundTerms, Stage
+from fl.members.access import Access
 from fl.members.bid_file import BidFile
+from fl.members.command import by_hand, export_bid, import_bid, texts
+from fl.members.configuration import MemberConfiguration
 from fl.store.keys import EncryptionKey, KeyCard
 from fl.store.signed import Domain
 from tests.support.browser import DESKTOP, PHONE, Visit, visit
@@ -102,6 +106,7 @@ def visited(
         seen = stack.enter_context(visit(browser, "about:blank", size, **options))
         scene.wallet.into(seen.page.context)
         seen.page.goto(f"{scene.server.address}/rounds/{scene.round.id}/take-part")
+        expect(seen.page.get_by_role("button", name="Connect Test wallet")).to_be_visible(timeout=20_000)
         yield seen
 
 
@@ -214,7 +219,7 @@ def test_modules__vectors__are_worked_out_alike(browser: Browser, scene: Scene) 
     with visited(browser, scene) as seen:
         made = seen.page.evaluate(
             """async ([bids, membership, terms]) => {
-              const { pack, commitmentOf } = await import("/static/wallet/bids.js");
+              const { pack, commitmentOf, fileOf, read } = await import("/static/wallet/bids.js");
               const { Contract, doorOf, rootBy } = await import("/static/wallet/contract.js");
               const contract = new Contract(await (await fetch("/contract.json")).json());
               const { chain_id: chainId, contract: at, round_id: roundId, member: account } = bids;
@@ -222,6 +227,10 @@ def test_modules__vectors__are_worked_out_alike(browser: Browser, scene: Scene) 
               return {
                 words: bids.vectors.map(({ bids }) => pack(bids)),
                 commitments: bids.vectors.map(({ bids, salt }) => commitmentOf({ ...whose, bids, salt })),
+                files: bids.vectors.map(({ bids: row, salt }) =>
+                  fileOf({ ...whose, models: bids.models, bids: row, salt })),
+                read: bids.vectors.map(({ bids: row, file }) =>
+                  read(file, { ...whose, models: bids.models, count: row.length, cap: 2n ** 44n - 1n }).commitment),
                 roots: membership.vectors.map(({ entries }) => entries.map(rootBy)),
                 hashes: terms.vectors.map(({ terms }) => contract.termsHash(terms)),
                 doors: terms.vectors.map((each) => doorOf(each.membership_root, each.terms_hash)),
@@ -231,6 +240,8 @@ def test_modules__vectors__are_worked_out_alike(browser: Browser, scene: Scene) 
         )
     assert made["words"] == [each["words"] for each in bids["vectors"]]
     assert made["commitments"] == [each["commitment"] for each in bids["vectors"]]
+    assert made["files"] == [each["file"] for each in bids["vectors"]]
+    assert made["read"] == made["commitments"]
     assert made["roots"] == [[each["root"]] * len(each["entries"]) for each in membership["vectors"]]
     assert made["hashes"] == [each["terms_hash"] for each in terms["vectors"]]
     assert made["doors"] == [each["door"] for each in terms["vectors"]]
@@ -365,6 +376,82 @@ def test_station__joins_and_commits_at_once__is_drawn_and_takes_its_lot(
         assert seen.said == []
 
 
+def configured(scene: Scene, name: str, folder: Path) -> MemberConfiguration:
+    """A member.yaml whose account is named by its address: its key is in the wallet."""
+    seat, listed = scene.seats[name], folder / "membership.json"
+    listed.write_bytes(scene.listed.to_bytes())
+    document = {
+        "nodes": [scene.market.chain.uri],
+        "contract": scene.market.address,
+        "account": seat.account,
+        "role": "owner",
+        "store": str(folder / "store"),
+        "journal": str(folder / f"{name}.sqlite"),
+        "membership": str(listed),
+        "confirmations": 1,
+        "plan": {"values": {"3": 5}},
+    }
+    path = folder / "member.yaml"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    return MemberConfiguration.read(path)
+
+
+def test_bid_file__of_the_page__goes_through_the_journal_of_the_commands_and_back(
+    browser: Browser, scene: Scene, tmp_path: Path
+) -> None:
+    alice, round_ = scene.seats["alice"], scene.round.joined()
+    access = Access(configuration=configured(scene, "alice", tmp_path))
+    with pytest.raises(MarketError, match="sealed in its commit phase"):
+        export_bid(access, round_.id, tmp_path / "early.json")
+    round_.wait_for("join")
+    said = texts(access, round_.id)
+    assert len(said) == 2 and all("has not been sent; it is bid for blindly: 0 gwei" in each for each in said)
+    with visited(browser, scene) as seen:
+        page = seen.page
+        connect(page)
+        saved = save_bid(page, alice.bids, tmp_path)
+        assert "next: bid" in import_bid(access, round_.id, saved)
+        exported = tmp_path / "exported.json"
+        export_bid(access, round_.id, exported)
+        assert BidFile.read(exported) == BidFile.read(saved)
+        with pytest.raises(MarketError, match="was named by its address, and no key of it is here"):
+            by_hand(access, round_.id, "bid")
+        page.locator("#commit-file").set_input_files(exported)
+        do(page, "commit")
+        other = replace(BidFile.read(saved), sealed=SealedBid((1, 2)))
+        other.write(tmp_path / "other.json")
+        with pytest.raises(MarketError, match="is not the bid that alice has sealed on chain"):
+            import_bid(access, round_.id, tmp_path / "other.json")
+        for changed, words in (
+            (replace(other, account=scene.seats["bob"].account), "is a bid of"),
+            (replace(other, round_id=2), "is a bid in round 2"),
+            (replace(other, chain_id=1), "is a bid on chain 1"),
+            (replace(other, models=bytes(32)), "for other models"),
+            (replace(other, sealed=SealedBid((10_000_001, 2))), "10000000 gwei at most"),
+        ):
+            (tmp_path / "changed.json").write_bytes(changed.to_bytes())
+            with pytest.raises(MarketError, match=words):
+                import_bid(access, round_.id, tmp_path / "changed.json")
+        assert seen.said == []
+
+
+def test_bid_file__journal_that_has_noted_another__takes_the_one_on_chain(
+    browser: Browser, scene: Scene, tmp_path: Path
+) -> None:
+    round_, alice = scene.round.joined(), scene.seats["alice"]
+    round_.wait_for("join")
+    access = Access(configuration=configured(scene, "alice", tmp_path))
+    export_bid(access, round_.id, tmp_path / "by-plan.json")
+    round_.commit_bid(alice).send()
+    with pytest.raises(MarketError, match="does not have the bid that is sealed on chain"):
+        export_bid(access, round_.id, tmp_path / "none.json")
+    sealed = replace(BidFile.read(tmp_path / "by-plan.json"), sealed=alice.sealed)
+    sealed.write(tmp_path / "sealed.json")
+    import_bid(access, round_.id, tmp_path / "sealed.json")
+    export_bid(access, round_.id, tmp_path / "again.json")
+    assert BidFile.read(tmp_path / "again.json") == sealed
+
+
 # ── what goes wrong ──
 
 
@@ -456,7 +543,7 @@ def test_chain__another__nothing_is_offered_until_the_wallet_is_back(browser: Br
         page = seen.page
         connect(page)
         scene.wallet.go_to(1, page)
-        expect(page.locator("#wrong-chain")).to_contain_text("The wallet is on chain 1, and this round is on chain 31337.")
+        expect(page.locator("#wrong-chain")).to_contain_text("on chain 1, and this round is on chain 31337.")
         expect(page.locator("#place")).to_be_hidden()
         scene.wallet.rejects = True
         page.locator("#switch-chain").click()
@@ -483,7 +570,7 @@ def test_tab__lost_and_loaded_again__goes_on_with_the_file_and_sees_what_is_unde
         page.locator("#commit-file").set_input_files(path)
         click(page, "commit")
         page.reload()
-        expect(page.locator('[data-fill="underway"]')).to_contain_text("1 of this account's transactions are on their way")
+        expect(page.locator('[data-fill="underway"]')).to_contain_text("transactions are on their way")
         mine()
         expect(page.locator('[data-fill="standing"]')).to_contain_text("Your bid is sealed.", timeout=20_000)
         expect(page.locator('[data-fill="underway"]')).to_be_empty()
@@ -525,9 +612,7 @@ def test_tab__a_second_one__what_is_sealed_there_counts_here(browser: Browser, s
         ("another", "Replaced in the wallet by another transaction, 0x"),
     ],
 )
-def test_transaction__replaced_in_the_wallet__is_followed(
-    browser: Browser, scene: Scene, how: str, words: str
-) -> None:
+def test_transaction__replaced_in_the_wallet__is_followed(browser: Browser, scene: Scene, how: str, words: str) -> None:
     changes: dict[str, Any] = {
         "faster": {},
         "cancelled": {"to": scene.seats["alice"].account, "data": "0x", "value": 0},
