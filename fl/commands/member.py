@@ -1,6 +1,7 @@
 """`ape run member`: each step of a round by hand."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -22,6 +23,9 @@ _HELP = {
     "settle": "Settle oneself, for good.",
     "claim": "Take what has come in of the claimant's lot.",
 }
+
+
+_PATH = click.Path(path_type=Path)
 
 
 @click.group()
@@ -53,17 +57,45 @@ for each in _HELP:
 @_common
 @click.argument("round_id", metavar="ROUND", type=click.IntRange(1))
 @click.option("--bids", metavar="GWEI,GWEI,…", help="One for each model, in their order.  [default: by the plan]")
-def bid(provider: ProviderAPI | None, round_id: int, bids: str | None, **place: Any) -> None:
+@click.option("--export", metavar="FILE", type=_PATH, help="Write the sealed bid, for a wallet's page; send nothing.")
+@click.option("--import", "taken", metavar="FILE", type=_PATH, help="Note the sealed bid of a file; send nothing.")
+def bid(
+    provider: ProviderAPI | None,
+    round_id: int,
+    bids: str | None,
+    export: Path | None,
+    taken: Path | None,
+    **place: Any,
+) -> None:
     """Seal a bid for each model."""
-    from fl.members.command import by_hand, note_bids
+    from fl.members.command import by_hand, export_bid, import_bid, note_bids
 
+    if sum(each is not None for each in (bids, export, taken)) > 1:
+        raise click.UsageError("--bids, --export and --import do not go together: name one")
+    access = access_of(provider, **place)
+    if export is not None:
+        click.echo(export_bid(access, round_id, export))
+        return
+    if taken is not None:
+        click.echo(import_bid(access, round_id, taken))
+        return
     if bids is None:
-        click.echo(by_hand(access_of(provider, **place), round_id, "bid"))
+        click.echo(by_hand(access, round_id, "bid"))
         return
     numbers = [part.strip() for part in bids.split(",")]
     if not all(part.isascii() and part.isdecimal() for part in numbers):
         raise click.BadParameter("whole gwei with commas between them, as in 12,0,7", param_hint="--bids")
-    click.echo(by_hand(access_of(provider, **place), round_id, "bid", note_bids([int(part) for part in numbers])))
+    click.echo(by_hand(access, round_id, "bid", note_bids([int(part) for part in numbers])))
+
+
+@cli.command(cls=Command)
+@_common
+@click.argument("round_id", metavar="ROUND", type=click.IntRange(1))
+def texts(provider: ProviderAPI | None, round_id: int, **place: Any) -> None:
+    """Show what one may read of each proposal, and what one would bid by the plan."""
+    from fl.members.command import texts as lines
+
+    click.echo("\n".join(lines(access_of(provider, **place), round_id)))
 
 
 @cli.command(cls=Command)
