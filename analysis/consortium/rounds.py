@@ -235,8 +235,9 @@ class Consortium:
     def _kill_somebody(self) -> None:
         if not self._killed or time.monotonic() < self._next_kill:
             return
-        first, self._next_kill = not self._next_kill, time.monotonic() + self._random.uniform(*BETWEEN_KILLS)
+        self._next_kill = time.monotonic() + self._random.uniform(*BETWEEN_KILLS)
         process = self._processes[self._random.choice(self._killed)]
-        if not first and process.is_running:
+        # On a slow machine a start takes longer than a while: whoever has done nothing since would never do anything.
+        if process.has_spoken and process.is_running:
             process.kill()
             process.start()

@@ -57,7 +57,7 @@ def _ended(record: RoundRecord) -> str:
     verdict = "punished" if record.punished else "upheld" if record.upheld else "not upheld"
     return (
         f"of {len(record.models)} models that of {record.winner} was selected, trained for {len(record.global_rounds)} "
-        f"global rounds and {status}{claimed}; {verdict}; {settled}"
+        f"global rounds and {status}{claimed}; {verdict}, {settled}"
     )
 
 
