@@ -21,9 +21,6 @@ from analysis.consortium.chain import Node, ended
 from analysis.consortium.organisations import COSTS, ConsortiumError, Organisation
 from analysis.consortium.rounds import write_table, write_terms
 
-LONGER = 4
-"""Times that each phase may last as long as in a consortium: whoever is ended in it is to have time to come back."""
-
 PROPOSER = "alice"
 """The only one, so that every round trains the same model."""
 
@@ -88,7 +85,7 @@ class _Round:
         from fl.members.run import Runner
 
         maker = Access(configuration=list(self._configurations.values())[-1])
-        create_round(maker, write_terms(self._root, LONGER), True, lambda lines: None)
+        create_round(maker, write_terms(self._root), True, lambda lines: None)
         alerts: list[str] = []
         with ExitStack() as stack:
             inside = [each for name, each in self._configurations.items() if name not in self._outside]
