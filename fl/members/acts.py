@@ -75,6 +75,7 @@ class Member:
         listed: the membership list, with the key cards.
         conduct: how it goes about the round.
         did: told what it does, in words.
+        alert: told what its people have to know.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Member:
     points: int = 1
     proof: Sequence[bytes] = ()
     did: Callable[[str], None] = field(default=lambda what: None)
+    alert: Callable[[str], None] = field(default=lambda what: None)
 
     role = Role.OWNER
 

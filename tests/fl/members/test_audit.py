@@ -147,6 +147,7 @@ def test_audit__update_left_out_with_a_lie__named_with_the_reason(audited: Train
     assert finding.signer == played.record.winner
     said = audited.rounds[SAID].said
     assert said is not None and said.left_out == {victim: "its update is not there"}
+    assert audited.disputed == (finding,), "the base station may have been late: nobody can tell"
 
 
 @pytest.mark.parametrize("number", [SILENTLY, SWAPPED, DOUBLED, SCALED, ANOTHERS])
@@ -181,7 +182,9 @@ def test_vote__training_that_does_not_follow__is_not_upheld_and_why_is_said(forg
     assert not played.document.upheld
     for elector in played.owners[1:]:
         said = [what for what in heard.of(elector) if "does not uphold: global round" in what]
-        assert len(said) == 6, "one for each forged global round"
+        assert len(said) == 5, "one for each forged global round"
+        (disputed,) = (what for what in heard.of(elector) if "takes the winner's word" in what)
+        assert "it leaves out the update of" in disputed
 
 
 # ── what the winner can still put into the store ──

@@ -11,7 +11,9 @@ from typing import Any
 from analysis.consortium.cheats import (
     CHEATS,
     Cheat,
+    after_recording,
     declaring_again,
+    file_of,
     ill,
     instead,
     replay,
@@ -86,6 +88,51 @@ def test_stations__that_cheat__are_absent_with_the_reason_and_the_others_go_on(c
     assert all(len(record.members[each.address].updates) == 2 for each in play.play.stations), (
         "each was there, and is paid"
     )
+
+
+def test_stations__that_deliver_to_some_or_late__void_nobodys_contributions(chain: Any, tmp_path: Path) -> None:
+    """The winner passes on what it included, and its word stands for what it did not find."""
+    play = scene(
+        chain, tmp_path, owners=4, base_stations=7, clients=1, train_images=300, claim=0.1, contribution="margin"
+    )
+    winner, *electors = play.play.owners
+    *honest, narrow, taken_back, apart, late = play.play.stations
+    held: dict[str, bytes] = {}
+
+    def sealing_to(*owners: Owner) -> Callable[..., Any]:
+        return lambda honest, facts: narrow._cards(each.address for each in owners)
+
+    def hold(station: BaseStation, name: str) -> None:
+        held[name] = station.files.read(name, 2**24)
+        station.files.remove(name)
+
+    def aggregate(honest: Any, number: int, facts: Facts) -> None:
+        honest(number, facts)
+        for name, data in held.items():
+            late.files.write(name, data)
+        for digest in play.play.chronicle.facts(winner.address).record.members[taken_back.address].updates.values():
+            taken_back.files.remove(file_of(taken_back, digest))
+
+    for elector in electors:  # who judges by the same images measures the same, of the same updates
+        elector.work = replace(elector.work, test_of=winner.work.test_of)  # type: ignore[union-attr, type-var]
+    instead(narrow, "_owners", sealing_to(winner))
+    instead(apart, "_owners", sealing_to(*electors))
+    after_recording(hold)(late)
+    instead(winner, "_aggregate", aggregate)
+    played = play.run()
+    noted = winner.journal.noted(winner.round_id, "aggregate-0")
+    assert set(noted["included"]) == {each.address for each in (*honest, narrow, taken_back)}
+    assert "not sealed to any key" in noted["absent"][apart.address]
+    assert "no artefact" in noted["absent"][late.address]
+    assert {vote.account: vote.uphold for vote in played.record.votes} == {each.address: True for each in electors}
+    assert played.document.upheld
+    for elector in electors:
+        disputed = [line for line in play.heard.of(elector) if "takes the winner's word" in line]
+        assert sorted(each.name for each in (apart, late) for line in disputed if each.name in line) == sorted(
+            [apart.name, late.name]
+        )
+    listed = {account for account, member in played.record.members.items() if member.listed}
+    assert listed <= set(noted["included"]) and listed
 
 
 # ── the winner ──
@@ -193,7 +240,9 @@ def test_winner__orders_and_models_that_cannot_be_followed__stations_attend_and_
     noted = winner.journal.noted(winner.round_id, "aggregate-0")
     assert set(noted["included"]) == {each.address for each in honest}
     for station, (_, reason) in zip(ordered, ORDERS.values(), strict=True):
-        assert reason in station.journal.noted(station.round_id, "order")["refused"]
+        (said,) = (line for line in play.heard.of(station) if "cannot follow the winner's order" in line)
+        assert reason in said, "once, and why"
+        assert station.journal.noted(station.round_id, "order") is None, "a right one could still come"
     for station in rest:
         member = played.record.members[station.address]
         assert member.updates == {0: NO_UPDATE}
