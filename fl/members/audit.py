@@ -46,13 +46,11 @@ class GlobalRound:
         number: from 0.
         said: by the winner, of what its model was made; None: it left no word.
         findings: what does not follow.
-        disputed: those of the findings in which the winner's word stands against another's.
     """
 
     number: int
     said: Aggregation | None
     findings: tuple[Finding, ...]
-    disputed: tuple[Finding, ...] = ()
 
 
 class Auditor(Protocol):
@@ -95,15 +93,6 @@ class TrainingAudit:
     def findings(self) -> tuple[Finding, ...]:
         """All that does not follow, what was signed first before the rest."""
         return (*self.order, *(found for each in self.rounds for found in each.findings), *self.result)
-
-    @property
-    def disputed(self) -> tuple[Finding, ...]:
-        """Updates that the winner did not find, and are there now: nobody can tell who is to blame.
-
-        A base station that delivers late, or to others only, looks like a winner that lies. By this alone nobody's
-        contributions are voided, or a station could always do so. A winner that lies has signed it.
-        """
-        return tuple(found for each in self.rounds for found in each.disputed)
 
 
 def audit_training(owner: Auditor, facts: Facts) -> TrainingAudit:
@@ -149,15 +138,8 @@ def _global_round(owner: Auditor, number: int, facts: Facts, order: Order) -> Gl
         raise
     except StoreError as error:
         return GlobalRound(number, None, (Finding(f"what its model was made of: {error}", winner, where),))
-    updates = owner.collect(number, facts, order)
-    disputed = tuple(Finding(each, winner, where) for each in _left_out(updates, made_of))
-    found += _updates(updates, made_of, number, facts, order, owner)
-    return GlobalRound(number, said, (*disputed, *(Finding(each, winner, where) for each in found)), disputed)
-
-
-def _left_out(updates: Updates, made_of: Aggregation) -> Iterator[str]:
-    for account in sorted(made_of.recorded.keys() & made_of.left_out.keys() & updates.delivered.keys()):
-        yield f"it leaves out the update of {account}, which counts; its reason: {made_of.left_out[account]}"
+    found += _updates(owner.collect(number, facts, order), made_of, number, facts, order, owner)
+    return GlobalRound(number, said, tuple(Finding(each, winner, where) for each in found))
 
 
 def _updates(
@@ -166,6 +148,8 @@ def _updates(
     """What the updates say otherwise than the winner and its model."""
     model, root = facts.record.global_rounds[number]
     counting, included = updates.delivered, made_of.included
+    for account in sorted(made_of.recorded.keys() & made_of.left_out.keys() & counting.keys()):
+        yield f"it leaves out the update of {account}, which counts; its reason: {made_of.left_out[account]}"
     for account in sorted(included.keys() - counting.keys()):
         why = updates.absent.get(account, "it does not train")
         yield f"its model is said to have the update of {account}, which does not count: {why}"

@@ -1,7 +1,7 @@
 """What an owner does: it proposes, bids, makes the global models of its own, or judges the winner's and votes."""
 
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from sys import float_info
 
 from fl.market.merkle import updates_root
@@ -93,7 +93,7 @@ class Owner(Member):
             return view.digest(facts.chain_id, facts.contract, self.round_id, proposal.proposer)
 
         of_chain, read = proposal.owners_digest, OwnersView.from_bytes
-        return mailbox.read(self.files, proposal.proposer, of_chain, self.keys(), read, digest)
+        return mailbox.read(self.files, self.folder(proposal.proposer), of_chain, self.keys(), read, digest)
 
     def estimate(self, model: int, facts: Facts) -> int:
         """What the model is worth to it if it is as accurate as it is claimed to be."""
@@ -123,10 +123,9 @@ class Owner(Member):
             self.journal.note(self.round_id, "claim", noted)
         owners, stations = self.texts()
         digest = owners.digest(facts.chain_id, facts.contract, self.round_id, self.address)
-        mailbox.send(self.files, self.address, digest, owners.to_bytes(), self.listed.cards(Role.OWNER))
-        mailbox.send(
-            self.files, self.address, stations.digest, stations.to_bytes(), self.listed.cards(Role.BASE_STATION)
-        )
+        folder = self.folder(self.address)
+        mailbox.send(self.files, folder, digest, owners.to_bytes(), self.listed.cards(Role.OWNER))
+        mailbox.send(self.files, folder, stations.digest, stations.to_bytes(), self.listed.cards(Role.BASE_STATION))
         self.market.propose(self.account, self.round_id, digest, stations.digest, stations.global_rounds)
         labels = ", ".join(owners.targets)
         self.did(f"proposed a model: labels {labels}, claimed {owners.claimed_accuracy_bps / 100:.1f} %")
@@ -171,8 +170,10 @@ class Owner(Member):
             except WorkError as error:
                 self.did(f"cannot judge its model: {error}")
                 judged = Judged(0.0, 0, float_info.max)
+            last = number + 1 == order.text.global_rounds
+            readers = self._owners(facts) if last else self._trainers_and_owners(facts)
             noted = {
-                "digest": self.store.put(data, self._trainers_and_owners(facts)),
+                "digest": self.store.put(data, readers),
                 "included": {account: from_chain(recorded[account]) for account in updates.delivered},
                 "absent": updates.absent,
                 "made_of": Aggregation.of(facts.block, recorded, updates.absent).to_bytes().hex(),
@@ -188,8 +189,8 @@ class Owner(Member):
     def _pass_on(self, updates: Updates, facts: Facts) -> None:
         """Seal the updates that count to the other owners again: a station may have sealed its own to the winner alone.
 
-        An elector that cannot see what a model was made of upholds no contributions, and whoever has contributed little
-        would get its stake back.
+        Or it takes it back later. An elector that cannot see what a model was made of upholds no contributions, and
+        whoever has contributed little would get its stake back.
         """
         for each in updates.delivered.values():
             self.store.put(each.data, self._owners(facts), each.signed)
@@ -249,20 +250,6 @@ class Owner(Member):
                 found[account] = Delivered(stations[account], data, samples, samples, signed)
         return Updates(weighed(found, order.text.weight_limit), absent, len(absent.keys() & recorded.keys()))
 
-    def counting(self, number: int, facts: Facts, order: Order) -> Updates:
-        """The updates that count and are in the winner's model: for contributions no others are looked at.
-
-        Raises:
-            StoreError: what the winner left about them is not its word, or the store did not answer.
-        """
-        updates = self.collect(number, facts, order)
-        try:
-            left_out = self.aggregation(number, facts).left_out
-        except Missing:
-            return updates
-        found = {account: each for account, each in updates.delivered.items() if account not in left_out}
-        return replace(updates, delivered=weighed(found, order.text.weight_limit))
-
     def _update(self, account: str, number: int, digest: bytes, most: int, facts: Facts) -> tuple[bytes, Signed, int]:
         """A base station's update, what it signed, and on how many samples it says that it was trained.
 
@@ -274,7 +261,7 @@ class Owner(Member):
         return self._update_of(account, number, digest, most, account)
 
     def _update_of(self, account: str, number: int, digest: bytes, most: int, holder: str) -> tuple[bytes, Signed, int]:
-        signed, data = self.store.get_signed(from_chain(digest), self.keys(), most, account=holder)
+        signed, data = self.store.get_signed(from_chain(digest), self.keys(), most, self.folder(holder))
         statement = signed.statement
         if not isinstance(statement, UpdateStatement):
             raise WrongArtefact("what it signed is no update")
@@ -328,7 +315,7 @@ class Owner(Member):
             StoreError: it cannot be had.
             WorkError: it cannot be judged.
         """
-        model = self.store.get(digest, self.keys(), order.most_bytes, account=facts.record.winner)
+        model = self.store.get(digest, self.keys(), order.most_bytes, self.folder(facts.record.winner or ""))
         return self._own_work().judge(order, model)
 
     def measured_points(self, facts: Facts) -> dict[str, int]:
@@ -342,7 +329,7 @@ class Owner(Member):
         order = self.order(facts)
         rounds = []
         for number in sorted(facts.record.global_rounds):
-            updates = self.counting(number, facts, order)
+            updates = self.collect(number, facts, order)
             rounds.append((self.global_model(number, facts, order), list(updates.delivered.values())))
         stations = stations_of(facts)
         accounts = {station: account for account, station in stations.items()}
@@ -393,10 +380,7 @@ class Owner(Member):
     def _upholds(self, facts: Facts) -> bool:
         """Whether the winner's training follows from what others signed, and its list from what is measured here."""
         try:
-            audited = audit_training(self, facts)
-            for each in audited.disputed:
-                self.did(f"takes the winner's word, and others may know better: {each}")
-            found = tuple(each for each in audited.findings if each not in audited.disputed)
+            found = audit_training(self, facts).findings
             found = found or differing_points(self.measured_points(facts), facts, UPHOLD_WITHIN)
         except Unreachable:
             raise
