@@ -60,6 +60,10 @@ class NotYet(Fault, RuntimeError):
     """A step that has to wait for something that is not on chain: an order, a model."""
 
 
+class UnderWay(NotYet):
+    """It waits for nobody else: it is being worked on."""
+
+
 @dataclass
 class Member:
     """One account in one round, with all that is its own.

@@ -47,6 +47,7 @@ class Desk:
         configuration: its member.yaml.
         alert: tells its people, by its own command too.
         work: a base station's training, in a process of its own; None: it has no data.
+        say: told what its members do, a line each.
     """
 
     configuration: MemberConfiguration
@@ -58,6 +59,7 @@ class Desk:
     outbox: Journaled
     alert: Callable[[str], None]
     work: StationWork | None
+    say: Callable[[str], None]
 
     def tend(self) -> None:
         """Look after transactions that are on their way.
@@ -89,7 +91,7 @@ class Desk:
         own = (self.market, round_id, self.journal, self.files, self.listed)
         proof = self.listed.tree.proof(found.entry)
         name = found.name or configuration.account
-        rest = (found.entry.points, proof, _saying(name), self.alert)
+        rest = (found.entry.points, proof, lambda what: self.say(f"{name} {what}"), self.alert)
         reserve = configuration.margins.begin
         if configuration.role is Role.OWNER:
             plan = configuration.plan if isinstance(configuration.plan, OwnerPlan) else OwnerPlan()
@@ -101,8 +103,12 @@ class Desk:
 
 
 @contextmanager
-def desk(access: Access) -> Iterator[Desk]:
+def desk(access: Access, say: Callable[[str], None] = click.echo) -> Iterator[Desk]:
     """Open everything that a member has.
+
+    Args:
+        access: who and where.
+        say: told what it does.
 
     Raises:
         Fault: something of it cannot be used; nothing was sent.
@@ -124,7 +130,7 @@ def desk(access: Access) -> Iterator[Desk]:
             files = Files(configuration.store, configuration.store_options)
             work = None if configuration.data is None else Apart(configuration.data)
             try:
-                yield Desk(configuration, market, journal, files, listed, access, outbox, alert, work)
+                yield Desk(configuration, market, journal, files, listed, access, outbox, alert, work, say)
             finally:
                 if work is not None:
                     work.stop()
@@ -133,10 +139,6 @@ def desk(access: Access) -> Iterator[Desk]:
 def _sent(confirmations: int | str) -> Any:
     """A transaction counts once it is mined, whatever the settings."""
     return SAFE if confirmations == SAFE else max(1, int(confirmations))
-
-
-def _saying(name: str) -> Callable[[str], None]:
-    return lambda what: click.echo(f"{name} {what}")
 
 
 def _alert(command: str | None) -> Callable[[str], None]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from fl.market.terms import Role
 from fl.members import steps
-from fl.members.acts import Member, NotYet
+from fl.members.acts import Member, NotYet, UnderWay
 from fl.members.facts import Facts
 from fl.members.order import Order
 from fl.members.owner import NO_UPDATE
@@ -103,7 +103,7 @@ class BaseStation(Member):
             order = self.order(facts)
             samples = self._own_work().samples(order, stations_of(facts)[self.address])
         except Unfinished as error:
-            raise NotYet(str(error)) from error
+            raise UnderWay(str(error)) from error
         except (ViewError, TooLarge, WorkError) as error:
             reason = f"cannot follow the winner's order, and records attendance only until it can: {one_line(error)}"
             if reason != self._refused:
@@ -136,7 +136,7 @@ class BaseStation(Member):
                 raise WorkError(f"training takes about {takes:,.0f} s here, and {left} s are left for it")
             data = work.train(order, station, model, number)
         except Unfinished as error:
-            raise NotYet(str(error)) from error
+            raise UnderWay(str(error)) from error
         except WorkError as error:
             reason = f"has no update in global round {number + 1}: {error}"
             self.did(reason)
