@@ -63,8 +63,8 @@ class _Work:
     def __init__(self, work: Any, train: Callable[..., bytes]):
         self._work, self._train = work, train
 
-    def samples(self, order: Order, station: int) -> int:
-        return self._work.samples(order, station)  # type: ignore[no-any-return]
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._work, name)
 
     def train(self, order: Order, station: int, model: bytes, number: int) -> bytes:
         return self._train(self._work.train, order, station, model, number)
