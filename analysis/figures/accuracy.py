@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from analysis.figures import interests
 from analysis.figures.bands import NAME, Band, band
 from analysis.figures.figure import Claim, Data, Figure, FigureError, Request, Setting
-from analysis.figures.trainings import Plan, Training, labels_of, train_all
+from analysis.figures.trainings import PILOT, Plan, Training, forecast_all, labels_of, train_all
 from analysis.plot import SERIES, finish, panels, style
 from fl.training.config import StationConfig
 
@@ -34,11 +35,12 @@ PLANS = {
 SEEDS = {Setting.QUICK: 8, Setting.CPU: 6, Setting.FULL: 5}
 FURTHER = {"few": 0.25, "most": 0.75}
 """How likely an owner wants a label that is not common, by panel."""
-STRATEGIES = ("auction", "random")
+STRATEGIES = ("forecast", "auction", "random")
+"""The contract's selection where owners value labels times forecast accuracy, or labels alone; a random proposal."""
 
 
 def measure(request: Request) -> Data:
-    """Let the contract select in every market, then train what it selected and a random proposal.
+    """Forecast every proposal's accuracy, let the contract select, then train what it selected and a random proposal.
 
     Raises:
         FigureError: the node does not start, the data cannot be had, a training fails, or nothing is selected.
@@ -48,34 +50,49 @@ def measure(request: Request) -> Data:
     setting = FIGURE.setting(request)
     plan = PLANS[setting]
     labels = labels_of(plan, request)
+    drawn = [_drawn(request.seed, seed, labels, panel) for panel in FURTHER for seed in range(SEEDS[setting])]
+    claimed = forecast_all(plan, [(each.seed, each.crowd.proposals) for each in drawn], request)
     with own_market() as market:
         request.say("the contract selects")
-        markets = {
-            panel: [_market(market, request.seed, seed, labels, panel) for seed in range(SEEDS[setting])]
-            for panel in FURTHER
-        }
-    drawn = [each for panel in markets.values() for each in panel]
-    found = train_all(plan, [training_of(each, strategy) for each in drawn for strategy in STRATEGIES], request)
-    for each in drawn:
-        each["accuracy"] = {strategy: found[training_of(each, strategy)] for strategy in STRATEGIES}
+        markets = [_market(market, each, claims) for each, claims in zip(drawn, claimed, strict=True)]
+    wanted = [(each, strategy) for each in markets for strategy in STRATEGIES if each[strategy] is not None]
+    found = train_all(plan, [training_of(*each) for each in wanted], request)
+    for each, strategy in wanted:
+        each["accuracy"][strategy] = found[training_of(each, strategy)]
+    count = SEEDS[setting]
     return {
-        "settings": {**interests.settings(labels), "further": FURTHER, **plan.as_json()},
-        "markets": markets,
+        "settings": {**interests.settings(labels), "further": FURTHER, "pilot": PILOT, **plan.as_json()},
+        "markets": {panel: markets[place * count : (place + 1) * count] for place, panel in enumerate(FURTHER)},
     }
 
 
-def _market(market: Market, base: int, seed: int, labels: Sequence[str], panel: str) -> dict[str, Any]:
-    """A crowd, what the contract selects of its proposals, and a random one."""
-    from analysis.figures.selection import select  # with the chain, of which the trainings alone need nothing
+@dataclass(frozen=True)
+class _Drawn:
+    """A market before its selection: the seed of its trainings, a crowd, a random proposal of it, the claimant."""
 
+    seed: int
+    crowd: interests.Crowd
+    proposal: int
+    claimant: int
+
+
+def _drawn(base: int, seed: int, labels: Sequence[str], panel: str) -> _Drawn:
     random = Random(f"accuracy {base} {seed} {panel}")
     crowd = interests.draw_crowd(random, labels, FURTHER[panel])
     proposal, claimant = random.randrange(len(crowd.proposals)), random.randrange(len(crowd.costs))
-    selected = select(market, crowd, claimant)
+    return _Drawn(1_000 * base + seed, crowd, proposal, claimant)
+
+
+def _market(market: Market, drawn: _Drawn, claims: Sequence[float]) -> dict[str, Any]:
+    """What the contract selects of a crowd's proposals, by either rule."""
+    from analysis.figures.selection import select  # with the chain, of which the trainings alone need nothing
+
+    crowd, claimant = drawn.crowd, drawn.claimant
+    selected, forecast = select(market, crowd, claimant), select(market, crowd, claimant, claims)
     if selected is None:
-        raise FigureError(f"no proposal of market {seed} is worth what it costs: take another --seed")
+        raise FigureError(f"no proposal of market {drawn.seed} is worth what it costs: take another --seed")
     return {
-        "seed": 1_000 * base + seed,
+        "seed": drawn.seed,
         "common": crowd.common,
         "proposals": crowd.proposals,
         "margins": [crowd.margin(targets) for targets in crowd.proposals],
@@ -83,7 +100,14 @@ def _market(market: Market, base: int, seed: int, labels: Sequence[str], panel: 
         "scores": [crowd.score(targets, claimant) for targets in crowd.proposals],
         "auction": selected.proposal,
         "auction_score": selected.score,
-        "random": proposal,
+        "random": drawn.proposal,
+        "claims": claims,
+        "forecast_scores": [
+            crowd.score(targets, claimant, claim) for targets, claim in zip(crowd.proposals, claims, strict=True)
+        ],
+        "forecast": None if forecast is None else forecast.proposal,
+        "forecast_score": 0 if forecast is None else forecast.score,
+        "accuracy": {},
     }
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -12,12 +13,12 @@ from analysis.figures.bands import NAME, Band, band
 from analysis.figures.figure import Claim, Data, Figure, Request, Setting
 from analysis.figures.market import own_market
 from analysis.figures.selection import select
-from analysis.figures.trainings import Plan, Training, labels_of, train_all
+from analysis.figures.trainings import PILOT, Plan, Training, forecast_all, labels_of, train_all
 from analysis.plot import SERIES, finish, panels, style
 from fl.training.config import StationConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Drawing
@@ -36,11 +37,14 @@ PLANS = {
 }
 SEEDS = {Setting.QUICK: 3, Setting.CPU: 6, Setting.FULL: 5}
 ROUNDS = 10
-STRATEGIES = ("auction", "selfish", "random")
+Measure: TypeAlias = "Callable[[Data, str], float]"
+STRATEGIES = ("forecast", "auction", "selfish", "random")
+"""The contract's selection where owners value labels times forecast accuracy, or labels alone; the common labels; a
+random proposal."""
 
 
 def measure(request: Request) -> Data:
-    """Play every seed's rounds up to the selection, then train each strategy's model.
+    """Forecast every proposal's accuracy, play the rounds up to the selection, then train each strategy's model.
 
     Raises:
         FigureError: the node does not start, the data cannot be had, or a training fails.
@@ -48,13 +52,12 @@ def measure(request: Request) -> Data:
     setting = FIGURE.setting(request)
     plan = PLANS[setting]
     labels = labels_of(plan, request)
+    drawn = [_drawn(request.seed, seed, number, labels) for seed in range(SEEDS[setting]) for number in range(ROUNDS)]
+    claimed = forecast_all(plan, [(each.seed, each.crowd.proposals) for each in drawn], request)
     with own_market() as market:
         request.say("the contract selects")
-        seeds = [
-            [_round(market, request.seed, seed, number, labels) for number in range(ROUNDS)]
-            for seed in range(SEEDS[setting])
-        ]
-    models = [model for rounds in seeds for each in rounds for model in each["models"].values() if model]
+        rounds = [_round(market, each, claims) for each, claims in zip(drawn, claimed, strict=True)]
+    models = [model for each in rounds for model in each["models"].values() if model]
     found = train_all(plan, [_training(model) for model in models], request)
     for model in models:
         model["accuracy"] = found[_training(model)][-1]
@@ -63,32 +66,62 @@ def measure(request: Request) -> Data:
             **interests.settings(labels),
             "further": "uniform, 0 to 1, by round",
             "crowdfunding_rounds": ROUNDS,
+            "pilot": PILOT,
             **plan.as_json(),
         },
-        "seeds": seeds,
+        "seeds": [rounds[first : first + ROUNDS] for first in range(0, len(rounds), ROUNDS)],
     }
 
 
-def _round(market: Market, base: int, seed: int, number: int, labels: Sequence[str]) -> dict[str, Any]:
-    """A crowd of its own, and each strategy's model; none where the contract selects nothing."""
+@dataclass(frozen=True)
+class _Drawn:
+    """A round before its selection: the seed of its trainings, a crowd of its own, a random proposal, the claimant."""
+
+    seed: int
+    further: float
+    crowd: interests.Crowd
+    proposal: interests.Targets
+    claimant: int
+
+
+def _drawn(base: int, seed: int, number: int, labels: Sequence[str]) -> _Drawn:
     random = Random(f"social utility {base} {seed} {number}")
     further = random.random()
     crowd = interests.draw_crowd(random, labels, further)
     proposal, claimant = random.choice(crowd.proposals), random.randrange(len(crowd.costs))
-    selected = select(market, crowd, claimant)
+    return _Drawn(1_000 * base + seed, further, crowd, proposal, claimant)
+
+
+def _round(market: Market, drawn: _Drawn, claims: Sequence[float]) -> dict[str, Any]:
+    """Each strategy's model; none where the contract selects nothing."""
+    crowd, claimant = drawn.crowd, drawn.claimant
+    selected, forecast = select(market, crowd, claimant), select(market, crowd, claimant, claims)
     chosen = {
+        "forecast": None if forecast is None else crowd.proposals[forecast.proposal],
         "auction": None if selected is None else crowd.proposals[selected.proposal],
         "selfish": crowd.common,
-        "random": proposal,
+        "random": drawn.proposal,
     }
     return {
-        "further": further,
+        "further": drawn.further,
         "margins": [crowd.margin(targets) for targets in crowd.proposals],
         "claimant": claimant,
         "scores": [crowd.score(targets, claimant) for targets in crowd.proposals],
         "auction_score": 0 if selected is None else selected.score,
+        "claims": claims,
+        "forecast_scores": [
+            crowd.score(targets, claimant, claim) for targets, claim in zip(crowd.proposals, claims, strict=True)
+        ],
+        "forecast_score": 0 if forecast is None else forecast.score,
+        "claimed": None if forecast is None else claims[forecast.proposal],
         "models": {
-            strategy: targets and {"seed": 1_000 * base + seed, "targets": targets, "margin": crowd.margin(targets)}
+            strategy: targets
+            and {
+                "seed": drawn.seed,
+                "targets": targets,
+                "margin": crowd.margin(targets),
+                "cost": crowd.total_cost(targets),
+            }
             for strategy, targets in chosen.items()
         },
     }
@@ -108,9 +141,15 @@ def utility(played: Data, strategy: str) -> float:
     return 0.0 if model is None else float(model["margin"] * model["accuracy"])
 
 
-def accumulated(data: Data, strategy: str) -> NDArray[np.float64]:
-    """Social utility summed up over the rounds, gwei, shape [seeds, rounds]."""
-    return np.cumsum([[utility(played, strategy) for played in rounds] for rounds in data["seeds"]], axis=1)
+def welfare(played: Data, strategy: str) -> float:
+    """Value · accuracy − cost of a round, gwei: what its members have of it, for costs do not shrink with accuracy."""
+    model = played["models"][strategy]
+    return 0.0 if model is None else float((model["margin"] + model["cost"]) * model["accuracy"] - model["cost"])
+
+
+def accumulated(data: Data, strategy: str, of: Measure = utility) -> NDArray[np.float64]:
+    """Social utility, or welfare, summed up over the rounds, gwei, shape [seeds, rounds]."""
+    return np.cumsum([[of(played, strategy) for played in rounds] for rounds in data["seeds"]], axis=1)
 
 
 def lead(data: Data, other: str) -> Band:
