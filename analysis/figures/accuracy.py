@@ -119,20 +119,25 @@ def training_of(market: Data, strategy: str) -> Training:
 # ── what the data say ──
 
 
+def selected_in(markets: Sequence[Data], strategy: str) -> list[Data]:
+    """The markets in which a strategy has a model; none where the data were made before there were forecasts."""
+    return [market for market in markets if market.get(strategy) is not None]
+
+
 def curve(markets: Sequence[Data], strategy: str) -> Band:
     """Accuracy by global round."""
     return band([market["accuracy"][strategy] for market in markets])
 
 
-def gains(markets: Sequence[Data]) -> list[float]:
-    """By how much the auction's model is better than the random one, by market, on average over the global rounds."""
-    both = [(market["accuracy"]["auction"], market["accuracy"]["random"]) for market in markets]
-    return [float(np.mean(auction) - np.mean(random)) for auction, random in both]
+def gains(markets: Sequence[Data], strategy: str, other: str = "random") -> list[float]:
+    """By how much a strategy's model is better than another's, by market, on average over the global rounds."""
+    both = [(market["accuracy"][strategy], market["accuracy"][other]) for market in selected_in(markets, strategy)]
+    return [float(np.mean(ours) - np.mean(theirs)) for ours, theirs in both]
 
 
 def width(markets: Sequence[Data], strategy: str) -> float:
     """Target labels of the strategy's models, on average."""
-    return float(np.mean([len(market["proposals"][market[strategy]]) for market in markets]))
+    return float(np.mean([len(market["proposals"][market[strategy]]) for market in selected_in(markets, strategy)]))
 
 
 def claims(data: Data) -> list[Claim]:
@@ -148,18 +153,24 @@ def claims(data: Data) -> list[Claim]:
             * any(lost),
             all(
                 market["auction_score"] == max(market["scores"]) == market["scores"][market["auction"]]
+                and market.get("forecast_score", 0) == max(0, *market.get("forecast_scores", (0,)))
                 for market in markets
             )
             and max(lost) < max(market["margins"][market["auction"]] for market in markets) / 4,
         ),
         _claim(few, "few want each further label it selects fewer labels, and the common ones are learnt better", 1),
         _claim(most, "most want each further label it selects more labels, and the common ones are learnt worse", -1),
+        *(
+            _forecast(data["markets"][panel], f"{panel} want each further label")
+            for panel in FURTHER
+            if "pilot" in data["settings"]
+        ),
     ]
 
 
 def _claim(markets: Sequence[Data], text: str, sign: int) -> Claim:
     """That the auction's models are narrower and better (1), or wider and worse (−1), than the random ones."""
-    found = gains(markets)
+    found = gains(markets, "auction")
     mean = band([[gain] for gain in found])
     better, worse = sum(gain > 0 for gain in found), sum(gain < 0 for gain in found)
     narrower = width(markets, "random") - width(markets, "auction")
@@ -167,6 +178,23 @@ def _claim(markets: Sequence[Data], text: str, sign: int) -> Claim:
         f"where {text}: by {100 * mean.mean[0]:+.1f} ± {100 * mean.half[0]:.1f} points over all global rounds, "
         f"better in {better} markets of {len(found)}, worse in {worse}",
         sign * narrower > 0 and sign * float(mean.mean[0]) > 0 and sign * (better - worse) > 0,
+    )
+
+
+def _forecast(markets: Sequence[Data], where: str) -> Claim:
+    """What becomes of the selection with forecasts: of hardly more labels, as values fall and costs do not."""
+    found = gains(markets, "forecast")
+    text = f"with forecasts, where {where}, something is selected in {len(found)} markets of {len(markets)}"
+    if len(found) < 2:
+        return Claim(text, True)
+    over = band([[gain] for gain in found])
+    better, worse = sum(gain > 0 for gain in found), sum(gain < 0 for gain in found)
+    widths = [width(selected_in(markets, "forecast"), strategy) for strategy in ("forecast", "auction")]
+    return Claim(
+        f"{text}, of {widths[0]:.1f} labels ({widths[1]:.1f} by labels alone); on the common labels it is "
+        f"{100 * over.mean[0]:+.1f} ± {100 * over.half[0]:.1f} points from a random proposal, better in {better}, "
+        f"worse in {worse}",
+        widths[0] < widths[1] + 0.5,
     )
 
 
@@ -192,11 +220,19 @@ def draw(data: Data) -> Drawing:
 
 
 def _curves(axes: Axes, markets: Sequence[Data]) -> None:
-    names = {"auction": "selected by the contract", "random": "a random proposal"}
+    names = {
+        "forecast": "selected with forecasts",
+        "auction": "selected by labels alone",
+        "random": "a random proposal",
+    }
     for strategy, series in zip(STRATEGIES, SERIES, strict=False):
-        found = curve(markets, strategy)
+        there = selected_in(markets, strategy)
+        if len(there) < 2:
+            continue
+        found = curve(there, strategy)
         rounds = np.arange(1, len(found.mean) + 1)
-        label = f"{names[strategy]} ({width(markets, strategy):.1f} labels)"
+        some = f", in {len(there)} of {len(markets)} markets" * (len(there) < len(markets))
+        label = f"{names[strategy]} ({width(there, strategy):.1f} labels{some})"
         axes.plot(rounds, 100 * found.mean, label=label, markevery=max(1, len(rounds) // 10), **series)
         axes.fill_between(rounds, 100 * found.low, 100 * found.high, color=series["color"], alpha=0.18, linewidth=0)
     axes.fill_between([], [], [], color="0.5", alpha=0.3, label=NAME.format(count=len(markets)))

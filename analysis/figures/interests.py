@@ -54,9 +54,9 @@ class Crowd:
         """What a model costs all base stations, gwei."""
         return sum(self.cost(station, targets) for station in range(len(self.costs)))
 
-    def margin(self, targets: Targets, accuracy: float = 1) -> int:
-        """What a model of that accuracy is worth to all owners less what it costs all base stations, gwei."""
-        worth = sum(self.value(owner, targets, accuracy) for owner in range(len(self.values)))
+    def margin(self, targets: Targets) -> int:
+        """What a model that is never wrong is worth to all owners less what it costs all base stations, gwei."""
+        worth = sum(self.value(owner, targets) for owner in range(len(self.values)))
         return worth - self.total_cost(targets)
 
     def score(self, targets: Targets, claimant: int, accuracy: float = 1) -> int:
