@@ -74,12 +74,12 @@ def test_load__a_part__is_that_part_of_the_whole(digits: Dataset, create_folder:
     assert load_dataset("cifar10", folder, targets=("emu", "cat")).train.labels.tolist() == [0] * 4 + [1] * 4
 
 
-def test_to_float__bytes__are_scaled_to_minus_one_to_one() -> None:
+def test_to_input__bytes__are_scaled_to_minus_one_to_one() -> None:
     assert to_input(torch.tensor([0, 255], dtype=torch.uint8)).tolist() == [-1.0, 1.0]
 
 
 @pytest.mark.parametrize("kind", [torch.float32, torch.float64, torch.float16])
-def test_to_float__floats__keep_their_values_and_their_memory(kind: torch.dtype) -> None:
+def test_to_input__floats__keep_their_values_and_their_memory(kind: torch.dtype) -> None:
     images = torch.tensor([-1.0, 0.25, 1.0], dtype=kind)
     assert to_input(images).tolist() == [-1.0, 0.25, 1.0] and to_input(images).dtype == torch.get_default_dtype()
     assert images.tolist() == [-1.0, 0.25, 1.0]
