@@ -8,9 +8,9 @@ from ipaddress import ip_address
 import click
 import uvicorn
 
-from analysis.report.source import called_by
 from fl.faults import Fault
 from fl.members.access import Access
+from fl.store.signed import Domain
 from web.app import app_of
 from web.reader import Reader
 
@@ -33,12 +33,13 @@ def serve(access: Access, host: str, port: int) -> None:
     access.check()
     with _listening(host, port) as listening, access.market() as market:
         reader = Reader(market)
+        listed = access.members(Domain(market.chain_id, market.address))
         name, found = listening.getsockname()[:2]
         click.echo(f"Rounds of {market.address}: http://{f'[{name}]' if ':' in name else name}:{found}  (Ctrl-C ends)")
         if advice := advice_for(name):
             click.echo(advice, err=True)
         config = uvicorn.Config(
-            app_of(reader.poll, called=called_by(access, market)),
+            app_of(reader.poll, called=None if listed is None else listed.names, listed=listed),
             log_level="warning",
             access_log=False,
             timeout_graceful_shutdown=1,

@@ -157,7 +157,7 @@ def called_by(access: Access, market: Market) -> dict[str, str]:
         MembershipError: the list that was named is none of this deployment.
     """
     listed = access.members(Domain(market.chain_id, market.address))
-    return {} if listed is None else {each.entry.account: each.name for each in listed.members}
+    return {} if listed is None else dict(listed.names)
 
 
 def _training(record: RoundRecord) -> TrainingEntry | None:
