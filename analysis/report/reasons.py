@@ -264,14 +264,14 @@ class _Reasoner:
         selected, tax, others = settlement.selected, settlement.taxes[place], settlement.others_enjoy[place]
         chosen = "nothing" if selected is None else f"model {selected}"
         if not tax:
-            return f"For the others alone the choice would have been the same, {chosen}: it owes no Clarke tax."
+            return f"For the others alone the selection would have been the same, {chosen}: it owes no Clarke tax."
         have = Fraction(0 if selected is None else others[selected], weight)
         most = Fraction(0 if without is None else others[without], weight)
         instead = "nothing" if without is None else f"model {without}"
         return (
-            f"It is pivotal. For the others alone {instead} would have been chosen: they would have had {about(most)} "
-            f"gwei, and of {chosen} they have {about(have)}. The difference, rounded up to the wei, is its Clarke tax: "
-            f"{about(most)} − {f'({about(have)})' if have < 0 else about(have)} = {gwei(tax)} gwei."
+            f"It is pivotal: for the others alone {instead} would be selected, of which they would have had "
+            f"{about(most)} gwei; of {chosen} they have {about(have)}. The difference, rounded up to the wei, is its "
+            f"Clarke tax: {about(most)} − {f'({about(have)})' if have < 0 else about(have)} = {gwei(tax)} gwei."
         )
 
     # ── its share or reward ──
@@ -333,7 +333,10 @@ class _Reasoner:
     def _bond(self, dues: Dues, misconduct: str) -> list[str]:
         if not misconduct:
             return []
-        return [f"It {misconduct}, and lost {gwei(dues.slashed)} gwei of its bond: that is kept, and paid to nobody."]
+        where = "that is kept, and paid to nobody"
+        if dues.slash == "abort" and self.recorders:
+            where = "what the base stations that had recorded do not get of it is kept"
+        return [f"It {misconduct}, and lost {gwei(dues.slashed)} gwei of its bond: {where}."]
 
     def _stake(self, entry: MemberEntry, is_owner: bool) -> list[str]:
         stake = self.facts.stake

@@ -140,7 +140,8 @@ def _pivotal(source: Source, members: Sequence[Reasons]) -> Markup:
         )
     paying = [member for member in pivotal if member.tax]
     if not paying:
-        return Markup(f"{counted(len(pivotal), 'member was', 'members were')} pivotal, but no tax is collected here.")
+        were = counted(len(pivotal), "member was", "members were")
+        return Markup(f"{were} pivotal, but as no base station recorded anything, no tax is collected.")
     told = [
         f"{_capital(member.name)} was pivotal: without it {_model(member.without)} would have been selected, and for "
         f"that it paid a Clarke tax of {rough(member.tax)}."
@@ -157,7 +158,8 @@ def _training(source: Source) -> Markup:
     total = facts.global_rounds
     able = [station for station in document.base_stations if station.revealed or station.claimant]
     whole = sum(station.recorded == total for station in able)
-    stations = f"all {len(able)} base stations" if whole == len(able) else f"{whole} of {len(able)} base stations"
+    part = {len(able): "all", 0: "none of the"}.get(whole, f"{whole} of the")
+    stations = f"{part} {counted(len(able), 'base station')}"
     trained = f"{_capital(_model(source.result.selected))} was trained for {counted(total, 'global round')}"
     said = f"{trained}, of which {stations} recorded every one."
     training = document.training
@@ -219,7 +221,12 @@ def _payments(source: Source, members: Sequence[Reasons]) -> Markup:
     rewards = sum(member.entry.reward for member in members)
     known = [member for member in members if member.net is not None]
     below = sum(member.net is not None and member.net < 0 for member in members)
-    ends = f" By their own opened bids {below} of {len(known)} members end below zero." if known else ""
+    ends = (
+        f" Going by the bids that they opened, {below} of {counted(len(known), 'member')} end below zero: a mechanism "
+        "that is truthful, efficient and balanced cannot rule that out."
+        if below
+        else ""
+    )
     return Markup(
         f"For this the owners paid {rough(shares)} in shares, and the base stations received {rough(rewards)} in "
         f"rewards.{ends}"
@@ -271,8 +278,10 @@ def _misconduct(source: Source, members: Sequence[Reasons]) -> Markup:
         told.append(f"{len(guilty) - FEW} more lost theirs in part or whole")
     if not told:
         return Markup()
-    text = _capital("; ".join(told)) + " of its bond. " * (len(guilty) == 1) + ". " * (len(guilty) > 1)
-    return _with(f"{text}What is taken of a bond is kept, and paid to nobody.", *_settled(source, guilty))
+    text = _capital("; ".join(told)) + (" of its bond" if len(guilty) == 1 else "")
+    paid = source.result.status == "aborted" and any(member.entry.reward for member in members)
+    nobody = "nobody, but for the part of the winner's bond that goes to those that had recorded" if paid else "nobody"
+    return _with(f"{text}. What is taken of a bond is kept, and paid to {nobody}.", *_settled(source, guilty))
 
 
 def _stakes(source: Source, members: Sequence[Reasons]) -> Markup:
