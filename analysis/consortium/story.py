@@ -81,7 +81,8 @@ def _cost(member: MemberRecord) -> str:
         "was paid": member.settled.reward,
         "paid": member.settled.share,
         "was taxed": member.settled.tax,
-        "got back of the stakes, less its own,": member.settled.bonus,
+        "gained by the stakes": max(0, member.settled.bonus),
+        "lost of its stake": max(0, -member.settled.bonus),
         "lost of its bond": member.settled.slashed,
         "had the lot of": member.lot,
     }

@@ -45,8 +45,7 @@ def test_story__cheat_and_mute__who_was_left_out_why_and_what_it_cost() -> None:
         "  carol was not honest (mute): it paid nothing",
         "  on the model of carol, of which nobody was told anything, the other owners bid 0 gwei",
         "  on the model of carol, of which nobody was told anything, the other base stations bid 50, 50 gwei",
-        "  south was not honest (no number): it was paid 9 gwei, got back of the stakes, less its own, -10 gwei, "
-        "lost of its bond 200 gwei",
+        "  south was not honest (no number): it was paid 9 gwei, lost of its stake 10 gwei, lost of its bond 200 gwei",
         "  south was left out of global round 1: the model of south is no number",
         "  east was there in global round 1, without an update",
         "  east recorded nothing in global round 2, and is not paid for it",
