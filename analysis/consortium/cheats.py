@@ -63,8 +63,8 @@ class _Work:
     def __init__(self, work: Any, train: Callable[..., bytes]):
         self._work, self._train = work, train
 
-    def samples(self, order: Order, station: int) -> int:
-        return self._work.samples(order, station)  # type: ignore[no-any-return]
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._work, name)
 
     def train(self, order: Order, station: int, model: bytes, number: int) -> bytes:
         return self._train(self._work.train, order, station, model, number)
@@ -78,7 +78,7 @@ def filled(value: float) -> Cheat:
 
 
 def of_another_model(update: Update) -> Update:
-    other = ModelSpec(update.model.name, update.model.image_shape, update.model.classes + 1)
+    other = ModelSpec(update.model.name, update.model.input_shape, update.model.classes + 1)
     return replace(update, model=other, state=other.initial_state(0))
 
 
@@ -205,7 +205,7 @@ def ill(station: BaseStation) -> None:
     """Its images are broken; it is honest about it."""
 
     def clients(honest: Any, order: Order, index: int) -> Any:
-        return [replace(each, images=torch.full(each.images.shape, float("nan"))) for each in honest(order, index)]
+        return [replace(each, inputs=torch.full(each.inputs.shape, float("nan"))) for each in honest(order, index)]
 
     work: Any = station.work
     honest = (work if isinstance(work, TorchStation) else work.alone).clients_of

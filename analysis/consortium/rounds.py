@@ -30,8 +30,13 @@ BETWEEN_KILLS = (6.0, 15.0)
 """Seconds from one SIGKILL to the next, at random."""
 
 
-def write_terms(root: Path) -> Path:
-    """Write the terms of a round."""
+def write_terms(root: Path, longer: int = 1) -> Path:
+    """Write the terms of a round.
+
+    Args:
+        root: the folder.
+        longer: how many times as long as usual each phase may last.
+    """
     terms: dict[str, Any] = {
         "max_owner_bid": "100 gwei",
         "max_station_bid": "50 gwei",
@@ -42,7 +47,7 @@ def write_terms(root: Path) -> Path:
         "threshold_bps": 5000,
         "tolerance_bps": 300,
         "max_models": 16,
-        "deadlines": {name: f"{blocks * BLOCK_SECONDS} s" for name, blocks in PHASES.items()},
+        "deadlines": {name: f"{longer * blocks * BLOCK_SECONDS} s" for name, blocks in PHASES.items()},
         "finality": {"confirmations": 1, "block_time": f"{BLOCK_SECONDS} s", "margin": "4 s"},
     }
     path = root / "terms.yaml"

@@ -46,13 +46,15 @@ const typed = (names) => names.map((name) => ({ name, type: ["digest", "root"].i
 const cardText = ({ account, public_key }) => `HCFL: texts for ${account} are encrypted to ${public_key}`;
 
 const replays = {
-  bids({ chain_id, contract, round_id, member, vectors }) {
-    for (const { bids, words, salt, commitment } of vectors) {
+  bids({ chain_id, contract, round_id, member, models, vectors }) {
+    for (const { bids, words, salt, commitment, file } of vectors) {
       const packed = Array(Math.floor(bids.length / 4) + 1).fill(0n);
       bids.forEach((bid, model) => { packed[Math.floor((model + 1) / 4)] |= BigInt(bid) << BigInt(64 * ((model + 1) % 4)); });
       same(`words of ${bids.length} bids`, packed.map((word) => toBeHex(word, 32)), words);
       const types = ["uint256", "address", "uint256", "address", "uint256[]", "bytes32"];
       same(`commitment of ${bids.length} bids`, keccak256(abi(types, [chain_id, contract, round_id, member, packed, salt])), commitment);
+      const saved = { format: 1, chain_id, contract, round_id, account: member, models, bids, salt: salt.slice(2) };
+      same(`file of ${bids.length} bids`, JSON.parse(file), saved);
     }
   },
   terms({ vectors }) {
