@@ -37,7 +37,7 @@ def _install() -> Path:
     print(f"installs the package and all that it asks for into {FOLDER}", flush=True)
     commands = [
         [sys.executable, "-m", "venv", str(FOLDER)],
-        [str(FOLDER / "bin" / "pip"), "install", "--quiet", f"{ROOT}[training,s3]"],
+        [str(FOLDER / "bin" / "python"), "-m", "pip", "install", "--quiet", f"{ROOT}[training,s3]"],
     ]
     for command in commands:
         done = subprocess.run(command, capture_output=True, text=True, check=False)

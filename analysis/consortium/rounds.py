@@ -143,7 +143,8 @@ class Consortium:
         stories = [line for number in numbers for line in self._audited(market, number)]
         print("── what came of it ──", *stories, *self._kills(), sep="\n")
         seconds = time.monotonic() - self._began
-        print(f"{rounds} rounds, {len(self._members)} statements, and all follows: {seconds:.0f} s", flush=True)
+        settled = "a round" if rounds == 1 else f"{rounds} rounds"
+        print(f"{settled}, {len(self._members)} statements, and all follows: {seconds:.0f} s", flush=True)
 
     def _is_over(self, pace: Pace) -> bool:
         state = pace.market.round_state(pace.round_id)
@@ -157,12 +158,14 @@ class Consortium:
     # ── what came of it ──
 
     def _audited(self, market: Market, number: int) -> list[str]:
-        """Its story; first the round as a document, worked out again by an owner that did not write it.
+        """Its story; first the round as a document, worked out again by an owner that neither wrote it nor won.
 
         Raises:
             ConsortiumError: something does not follow, or one that was not honest was not noticed.
         """
-        writer, auditor, *_ = (each for each in self._members if each.role == "owner")
+        events = market.events(number)
+        record = rebuild(events)
+        writer, auditor, *_ = (each for each in self._members if each.role == "owner" and each.address != record.winner)
         path = self._root / f"round-{number}.json"
         writer.run("record", str(number), "--config", str(writer.config), "--out", str(path))
         with ThreadPoolExecutor(2) as pool:
@@ -177,8 +180,6 @@ class Consortium:
         print(f"── round {number}, worked out again by {auditor.name} ──\n{self._named(audit.result())}")
         for name, again in stations.items():
             print(f"{name} trains again: {again.result()}")
-        events = market.events(number)
-        record = rebuild(events)
         block = next((hex(each.block) for each in events if each.name == "ClaimantDrawn"), "latest")
         drawn = self._node.chain.rpc("eth_getBlockByNumber", block, False)
         self._check_noticed(number, left_out)

@@ -46,6 +46,18 @@ def story(
     for number, reasons in sorted(left_out.items()):
         for account, reason in reasons.items():
             yield f"  {account} was left out of global round {number + 1}: {reason}"
+    yield from _without_update(record)
+
+
+def _without_update(record: RoundRecord) -> Iterator[str]:
+    """The base stations that could train, and did not."""
+    for number in sorted(record.global_rounds):
+        for member in record.committed(Role.BASE_STATION):
+            update = member.updates.get(number)
+            if update is None and (member.words is not None or member.account == record.claimant):
+                yield f"  {member.account} recorded nothing in global round {number + 1}, and is not paid for it"
+            elif update is not None and not any(update):
+                yield f"  {member.account} was there in global round {number + 1}, without an update"
 
 
 def _ended(record: RoundRecord) -> str:
@@ -69,7 +81,8 @@ def _cost(member: MemberRecord) -> str:
         "was paid": member.settled.reward,
         "paid": member.settled.share,
         "was taxed": member.settled.tax,
-        "got back of the stakes, less its own,": member.settled.bonus,
+        "gained by the stakes": max(0, member.settled.bonus),
+        "lost of its stake": max(0, -member.settled.bonus),
         "lost of its bond": member.settled.slashed,
         "had the lot of": member.lot,
     }

@@ -199,7 +199,6 @@ class Member:
             blind = self.blind_bid(facts)
             proposer = facts.record.models[model].proposer
             self.did(f"bids {blind} for model {model} of {proposer}, because {error}")
-            log.warning("%s bids %d for model %d of %s: %s", self.name, blind, model, proposer, error)
             return blind
 
     def view(self, model: int, facts: Facts) -> OwnersView | StationsView:

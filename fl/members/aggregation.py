@@ -14,10 +14,10 @@ from fl.store import canonical
 from fl.store.artefacts import from_chain
 from fl.store.errors import ViewError, shown
 
-MOST_BYTES = 2**22
+MOST_BYTES = 2**23
 """Of such a document: over 10,000 base stations."""
 
-MOST_REASON = 200
+MOST_REASON = 300
 _PLAIN = str.maketrans("[]{}", "()()")
 """Brackets are counted before JSON is read."""
 

@@ -39,7 +39,8 @@ def test_consortium__of_the_first_page__all_settled_and_all_follows(line: str) -
     said = done.stdout
     what_came = said.partition("── what came of it ──")[2]
     rounds = len(re.findall(r"^round \d+: .*, 6 members settled$", what_came, re.MULTILINE))
-    assert f"\n{rounds} rounds, 6 statements, and all follows: " in what_came
+    settled = "a round" if rounds == 1 else f"{rounds} rounds"
+    assert f"\n{settled}, 6 statements, and all follows: " in what_came
     assert said.count("All follows.") == rounds
     for name in (*VALUES, *COSTS):
         assert re.search(rf"── {name}, .*? ──.*?^{name} at 0x", said, re.DOTALL | re.MULTILINE), "its statement"

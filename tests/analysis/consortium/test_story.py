@@ -27,6 +27,8 @@ def record() -> RoundRecord:
         member = made.members[name] = MemberRecord(name, role, 1, 0, committed=True)
         member.settled = settled.get(name, nothing)
         member.words = tuple(pack_bids(bids[name])) if name in bids else None
+    made.members["north"].updates = made.members["south"].updates = dict.fromkeys((0, 1), b"\1" * 32)
+    made.members["east"].updates = {0: bytes(32)}
     made.members["north"].listed = made.members["east"].listed = 500_000
     made.votes = [Vote("carol", 9_790, True)]
     return made
@@ -43,9 +45,10 @@ def test_story__cheat_and_mute__who_was_left_out_why_and_what_it_cost() -> None:
         "  carol was not honest (mute): it paid nothing",
         "  on the model of carol, of which nobody was told anything, the other owners bid 0 gwei",
         "  on the model of carol, of which nobody was told anything, the other base stations bid 50, 50 gwei",
-        "  south was not honest (no number): it was paid 9 gwei, got back of the stakes, less its own, -10 gwei, "
-        "lost of its bond 200 gwei",
+        "  south was not honest (no number): it was paid 9 gwei, lost of its stake 10 gwei, lost of its bond 200 gwei",
         "  south was left out of global round 1: the model of south is no number",
+        "  east was there in global round 1, without an update",
+        "  east recorded nothing in global round 2, and is not paid for it",
     ]
 
 

@@ -68,6 +68,17 @@ def test_send__what_the_contract_refuses__never_leaves(sender: Sender) -> None:
     assert sender.rows() == ()
 
 
+def test_send__refused_as_another_node_says_it__in_words_all_the_same(sender: Sender) -> None:
+    """Hardhat has what the contract said one level further in."""
+    data = "0xcf479181" + (7).to_bytes(32).hex() + (9).to_bytes(32).hex()
+    said = f"Error: VM Exception while processing transaction: reverted with an unrecognized custom error ({data})"
+    client, error = sender.client(), {"code": 3, "message": said, "data": {"message": said, "data": data}}
+    sender.proxy.fail(Say({"error": error}), "eth_estimateGas", times=1)
+    with pytest.raises(Never, match="withdraw: 7 wei are free and 9 are needed") as refused:
+        client.withdraw(sender.account, 1, str(sender.account.address))
+    assert refused.value.name == "InsufficientBalance"
+
+
 def test_send__without_ether__says_what_to_do(sender: Sender) -> None:
     sender.node.set_balance(str(sender.account.address), 0)
     with pytest.raises(ByHand, match=f"send ether to {sender.account.address}"):
