@@ -25,14 +25,16 @@ from fl.members.access import Access
 from fl.members.bid_file import BidFile
 from fl.members.command import by_hand, export_bid, import_bid, texts
 from fl.members.configuration import MemberConfiguration
+from fl.members.journal import Journal
+from fl.members.listing import make_card
 from fl.store.keys import EncryptionKey, KeyCard
 from fl.store.signed import Domain
 from tests.support.browser import DESKTOP, PHONE, Visit, visit
 from tests.support.client import client_of
 from tests.support.relay import Relay
-from tests.support.wallet import Wallet, key_of
 from tests.vectors.make import FOLDER as VECTORS
 from web.browser.serving import serving
+from web.browser.wallet import Wallet, key_of
 
 OWNERS, STATIONS = ("alice", "bob", "carol"), ("north", "south", "east")
 ALICE, NORTH, MALLORY = 0, 1, 2
@@ -452,6 +454,28 @@ def test_bid_file__journal_that_has_noted_another__takes_the_one_on_chain(
     assert BidFile.read(tmp_path / "again.json") == sealed
 
 
+def test_key_card__key_of_the_command__signed_by_the_wallet(browser: Browser, scene: Scene, tmp_path: Path) -> None:
+    account = key_of("alice").address
+    access = Access(configuration=configured(scene, "alice", tmp_path))
+    document, _ = make_card(access, None, False, None)
+    with visited(browser, scene) as seen:
+        page = seen.page
+        connect(page)
+        page.get_by_text("Make a key card").click()
+        page.locator("#public-key").fill("04ab")
+        page.locator("#sign-card").click()
+        expect(page.locator('[data-fill="card"]')).to_contain_text("04 and 128 hexadecimal digits")
+        page.locator("#public-key").fill(document["public_key"])
+        with page.expect_download() as download:
+            page.locator("#sign-card").click()
+        card = KeyCard.from_bytes(Path(download.value.path()).read_bytes())
+        assert (card.account, card.public_key) == (account, document["public_key"])
+        assert seen.said == []
+    with Journal(tmp_path / "alice.sqlite", account, scene.market.chain_id, scene.market.address) as journal:
+        (secret,) = journal.keys()
+    assert EncryptionKey(secret).public_key == card.public_key
+
+
 # ── what goes wrong ──
 
 
@@ -531,6 +555,7 @@ def test_account__another_is_chosen_while_one_waits__each_has_its_own(browser: B
         click(page, "join")
         scene.wallet.choose(NORTH, page)
         expect(page.locator('[data-fill="listed"]')).to_contain_text("On the list as north")
+        expect(page.locator("#do-join [type=submit]")).to_be_enabled()
         mine()
         expect(page.locator("#told li").last).to_contain_text("Done in", timeout=20_000)
         expect(page.locator('[data-fill="standing"]')).to_contain_text("You have not joined this round.")

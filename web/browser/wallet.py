@@ -1,4 +1,4 @@
-"""A wallet for the tests of the page to take part: announced by EIP-6963, it signs with test keys and talks to a node.
+"""A wallet for the page to take part, of its tests and picture: found by EIP-6963, it signs with test keys.
 
 As a browser's extension does, it lives outside of the page: the page's requests reach it here, and none goes over the
 page's own network.
@@ -45,7 +45,7 @@ PROVIDER = """
 
 
 def key_of(name: str) -> LocalAccount:
-    """The account of a test's member; everybody knows its key."""
+    """The account of that name; everybody knows its key."""
     account: LocalAccount = Account.from_key(keccak(text=f"HCFL test wallet of {name}"))
     return account
 
