@@ -164,8 +164,8 @@ def test_round__owner_and_base_station_from_the_page_others_by_commands__to_the_
         for each in (bob, north):
             lines = json.loads(each.run("statement", "--json"))["lines"]
             assert set(each.wallet.sent) <= {line["transaction"] for line in lines}
-            found = ending["members"][each.member.address]
-            assert found["settled"] and found["revealed"] is not found["claimant"] and not found["slashed"]
+            part = ending["members"][each.member.address]
+            assert part["settled"] and part["revealed"] is not part["claimant"] and not part["slashed"]
         assert ending["members"][bob.member.address]["voted"]
         assert len(ending["members"][north.member.address]["updates"]) == 2
         assert ending["members"][north.member.address]["claimant"] is claimant

@@ -290,8 +290,10 @@ def test_owner__whole_round_from_the_page__each_step_is_on_the_chain_and_no_secr
         do(page, "deposit")
         assert scene.market.view("freeBalance", alice.account) == ETHER // 100
         expect(page.locator("#do-join [data-cost]")).to_contain_text("and sends 0.0100002 ETH")
+        hashed = shown(page, "termsHash").removeprefix("0x")
         do(page, "join")
         assert scene.stage("alice") is Stage.JOINED
+        assert hashed in scene.wallet.signed[scene.wallet.sent[-1]]["data"], "it joined on other terms than were shown"
         assert scene.market.view("freeBalance", alice.account) == 0
         round_.joined(but=scene.but("alice"))
         expect(page.locator('[data-fill="standing"]')).to_contain_text("bids are sealed in the next phase")
