@@ -19,7 +19,7 @@ from analysis.devnode.market import Market as Devnode
 from analysis.devnode.rounds import LiveRound, Seat, Step, create_round
 from fl.market.bids import SealedBid
 from fl.market.membership_file import Listed, MembershipList
-from fl.market.refusals import MarketError, explain, vocabulary
+from fl.market.refusals import WORDS, MarketError, explain
 from fl.market.terms import GWEI, Deadlines, Role, RoundTerms, Stage
 from fl.members.access import Access
 from fl.members.bid_file import BidFile
@@ -270,7 +270,7 @@ def test_modules__every_error_of_the_contract__has_the_words_of_the_commands(
             }""",
             values,
         )
-    assert {name for name, _, _ in made} >= set(vocabulary()["errors"])
+    assert {name for name, _, _ in made} >= set(WORDS)
     for name, given, words in made:
         assert words == explain(name, dict(given)), name
         assert "{" not in words
