@@ -125,7 +125,7 @@ class Board:
         source = replace(seen.source, called=self.called)
 
         def make() -> str:
-            return self.templates.get_template("_report.html").render(**context(source))
+            return self.templates.get_template("_report.html").render(**context(source, live=True))
 
         # One at a time: matplotlib draws in one thread only, and who comes second finds it made.
         async with self._drawing:

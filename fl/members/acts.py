@@ -61,6 +61,10 @@ class NotYet(Fault, RuntimeError):
     """A step that has to wait for something that is not on chain: an order, a model."""
 
 
+class UnderWay(NotYet):
+    """It waits for nobody else: it is being worked on."""
+
+
 @dataclass
 class Member:
     """One account in one round, with all that is its own.
@@ -75,6 +79,7 @@ class Member:
         listed: the membership list, with the key cards.
         conduct: how it goes about the round.
         did: told what it does, in words.
+        alert: told what its people have to know.
     """
 
     name: str
@@ -88,6 +93,7 @@ class Member:
     points: int = 1
     proof: Sequence[bytes] = ()
     did: Callable[[str], None] = field(default=lambda what: None)
+    alert: Callable[[str], None] = field(default=lambda what: None)
 
     role = Role.OWNER
 

@@ -7,6 +7,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
+
+import click
 
 from fl.market.bids import SealedBid
 from fl.market.client import Market
@@ -14,10 +17,11 @@ from fl.market.refusals import MarketError
 from fl.market.terms import Role
 from fl.members import steps
 from fl.members.access import Access
-from fl.members.acts import Member
+from fl.members.acts import Member, UnderWay
 from fl.members.assembly import Desk, desk
 from fl.members.bid_file import BidFile
 from fl.members.facts import Facts
+from fl.members.listing import Answer
 from fl.members.owner_acts import Owner
 from fl.members.rounds import bid_name, models_digest, noted_bid, sealed_bid
 from fl.members.run import Runner
@@ -27,6 +31,9 @@ from fl.store.errors import StoreError, Unreachable, one_line, shown
 from fl.store.texts import OwnersView
 
 log = logging.getLogger("hcfl")
+
+LOOK_SECONDS = 1.0
+"""Between two looks while a step by hand is worked on."""
 
 WORDS: dict[str, tuple[type[Step], ...]] = {
     "join": (steps.Join,),
@@ -45,8 +52,17 @@ WORDS: dict[str, tuple[type[Step], ...]] = {
 """The steps by hand, as `ape run member` calls them."""
 
 
-def run_rounds(access: Access, role: Role, rounds: Sequence[int], pause: float) -> tuple[list[str], Statement]:
+def run_rounds(
+    access: Access, role: Role, rounds: Sequence[int], pause: float, say: Callable[[str], None] = click.echo
+) -> tuple[list[str], Statement]:
     """Take a member through rounds, one after the other.
+
+    Args:
+        access: who and where.
+        role: its side.
+        rounds: their numbers.
+        pause: seconds between two looks at the chain.
+        say: told what it does.
 
     Returns:
         How each ended, and what all of them came to.
@@ -57,7 +73,7 @@ def run_rounds(access: Access, role: Role, rounds: Sequence[int], pause: float) 
     if access.configuration is not None and access.configuration.role is not role:
         found = access.configuration.role.name.lower().replace("_", " ")
         raise MarketError(f"{access.configuration.path} is that of a member as {found}: use its command")
-    with desk(access) as ready:
+    with desk(access, say) as ready:
         ends = [f"round {round_id}: {_run(ready, round_id, pause)}" for round_id in rounds]
         return ends, statement_of(ready.market, str(access.signer().address))
 
@@ -85,37 +101,53 @@ def _wait_for(market: Market, round_id: int, pause: float) -> None:
 
 
 Prepare = Callable[[Member, Facts], None]
+"""Notes what a member wants in a step before that is done."""
 
 
-def by_hand(access: Access, round_id: int, word: str, prepare: Prepare = lambda member, facts: None) -> str:
+def by_hand(
+    access: Access,
+    round_id: int,
+    word: str,
+    prepare: Prepare = lambda member, facts: None,
+    say: Callable[[str], None] = click.echo,
+) -> tuple[dict[str, Any], list[str]]:
     """Do one step, if it is the member's next.
 
     Args:
         access: who and where.
         round_id: the round.
         word: of the step, in `WORDS`.
-        prepare: notes what the member wants in the step before it is done.
+        prepare: see `Prepare`.
+        say: told what it does.
+
+    Returns:
+        What came of it, for a program and for people.
 
     Raises:
         MarketError: it is not the next step; the text says what is.
         NotYet: it has to wait.
     """
-    with desk(access) as ready:
+    with desk(access, say) as ready:
         ready.tend()
         member, chronicle = ready.member(round_id), ready.chronicle(round_id)
-        did = 0
+        did, begun = 0, False
         while True:
             facts = chronicle.facts(member.address)
             step = member.next_step(facts)
             if not isinstance(step, WORDS[word]):
                 break
-            if not did:
+            if not begun:
                 prepare(member, facts)
-            member.do(step, facts)
-            did += 1
+                begun = True
+            try:
+                member.do(step, facts)
+                did += 1
+            except UnderWay:
+                time.sleep(LOOK_SECONDS)  # and look again whether there still is time for it
         if not did:
             raise MarketError(f"{member.name} cannot {word} in round {round_id} now; next: {next_of(step, facts)}")
-        return f"{member.name}: done; next: {next_of(step, facts)}"
+        after = next_of(step, facts)
+        return {"member": member.name, "did": word, "next": after}, [f"{member.name}: done; next: {after}"]
 
 
 def next_of(step: Step, facts: Facts) -> str:
@@ -149,7 +181,7 @@ def _check_bids(bids: Sequence[int], member: Member, facts: Facts) -> None:
         raise MarketError(f"a bid is {member.cap(facts)} gwei at most in this round")
 
 
-def export_bid(access: Access, round_id: int, out: Path) -> str:
+def export_bid(access: Access, round_id: int, out: Path) -> Answer:
     """Write the sealed bid to a file, for a wallet's page; where there is none yet, seal one by the plan.
 
     Nothing is sent.
@@ -171,10 +203,11 @@ def export_bid(access: Access, round_id: int, out: Path) -> str:
             sealed = member.bid(facts)
         whose = (facts.chain_id, facts.contract, round_id, member.address)
         BidFile(*whose, models_digest(facts.record), sealed).write(out)
-        return f"{member.name}: its bid of {', '.join(map(str, sealed.bids))} gwei is in {out}: keep it to yourself"
+        said = f"{member.name}: its bid of {', '.join(map(str, sealed.bids))} gwei is in {out}: keep it to yourself"
+        return {"member": member.name, "file": str(out), "bids": list(sealed.bids)}, [said]
 
 
-def import_bid(access: Access, round_id: int, path: Path) -> str:
+def import_bid(access: Access, round_id: int, path: Path) -> Answer:
     """Note the sealed bid of a file in the journal: it is what the member commits, or opens if that has been done.
 
     Nothing is sent.
@@ -204,10 +237,12 @@ def import_bid(access: Access, round_id: int, path: Path) -> str:
             # The journal may have noted another that was never sent.
             name = f"bid-{commitment.hex()[:16]}"
         member.journal.note(round_id, name, noted_bid(found.sealed))
-        return f"{member.name}: the journal has the bid; next: {next_of(member.next_step(facts), facts)}"
+        after = next_of(member.next_step(facts), facts)
+        document = {"member": member.name, "bids": list(found.sealed.bids), "next": after}
+        return document, [f"{member.name}: the journal has the bid; next: {after}"]
 
 
-def texts(access: Access, round_id: int) -> list[str]:
+def texts(access: Access, round_id: int) -> Answer:
     """What the member may read of each proposal, and what it would bid by its plan; nothing is sent or noted.
 
     Raises:
@@ -216,7 +251,7 @@ def texts(access: Access, round_id: int) -> list[str]:
     with desk(access) as ready:
         member, facts = _seen(ready, round_id)
         told = [_told(member, model, facts) for model in range(len(facts.record.models))]
-        return told or ["no model is proposed yet"]
+        return {"member": member.name, "texts": told}, told or ["no model is proposed yet"]
 
 
 def _told(member: Member, model: int, facts: Facts) -> str:
@@ -247,7 +282,7 @@ def note_vote(accuracy_bps: int, uphold: bool) -> Prepare:
     )
 
 
-def withdraw(access: Access, amount: int | None, to: str | None) -> str:
+def withdraw(access: Access, amount: int | None, to: str | None) -> tuple[dict[str, Any], list[str]]:
     """Take out what no round holds.
 
     Args:
@@ -268,11 +303,12 @@ def withdraw(access: Access, amount: int | None, to: str | None) -> str:
         wei = free if amount is None else amount
         if not wei:
             raise MarketError(f"{account.address} has nothing that no round holds")
-        ready.market.withdraw(account, wei, str(account.address) if to is None else to)
-        return f"{wei} wei withdrawn to {account.address if to is None else to}"
+        receiver = str(account.address) if to is None else to
+        ready.market.withdraw(account, wei, receiver)
+        return {"wei": str(wei), "to": receiver}, [f"{wei} wei withdrawn to {receiver}"]
 
 
-def record(access: Access, round_id: int, out: Path) -> str:
+def record(access: Access, round_id: int, out: Path) -> tuple[dict[str, Any], list[str]]:
     """Write round.json of a finished round, from the chain and what the member can open.
 
     Raises:
@@ -290,4 +326,4 @@ def record(access: Access, round_id: int, out: Path) -> str:
         if not facts.settlement_open or facts.unsettled:
             raise MarketError(f"round {round_id} is not settled yet")
         write(document(member, facts, ready.market, chronicle.events, texts_of(member, facts)), out)
-        return f"Written: {out}"
+        return {"file": str(out)}, [f"Written: {out}"]

@@ -14,10 +14,12 @@ from eth_utils import keccak
 from analysis.mechanism import draw
 from fl.market.bids import MAX_BID, SealedBid, commitment_of, pack_bids
 from fl.market.membership import Entry, MembershipTree
+from fl.market.membership_file import Listed, MembershipList
 from fl.market.merkle import standard_leaf, updates_root
 from fl.market.terms import Deadlines, Policy, Role, RoundTerms
 from fl.members.aggregation import Aggregation
 from fl.members.bid_file import BidFile
+from fl.store import canonical
 from fl.store.artefacts import ArtefactStore, digest_of
 from fl.store.files import Files
 from fl.store.keys import EncryptionKey, KeyCard
@@ -124,7 +126,20 @@ def membership() -> Vectors:
             for entry in entries
         ]
         vectors.append({"entries": rows, "root": hexed(tree.root)})
-    return {"vectors": vectors}
+    return {"vectors": vectors, "lists": [_list(policy) for policy in Policy]}
+
+
+def _list(policy: Policy) -> Vectors:
+    """A membership list as its maker hands it out, and what the signature in it is of."""
+    points = 1 if policy is Policy.EQUAL else 27
+    rows = [("Käfer & Co", Role.OWNER, points), ("", Role.BASE_STATION, 1), ("north", Role.BASE_STATION, 1)]
+    members = [
+        Listed(Entry(each.address, role, points), KeyCard.signed(each.address, key, _signing(number)), name)
+        for number, ((name, role, points), each, key) in enumerate(zip(rows, ACCOUNTS, KEYS, strict=False))
+    ]
+    made = MembershipList.made(DOMAIN, members, ACCOUNTS[3].address, _signing(3))
+    lines = canonical.encode({"members": [each.to_json() for each in made.members]})
+    return {"list": json.loads(made.to_bytes()), "lines": lines.decode(), "digest": hexed(keccak(lines))}
 
 
 def updates() -> Vectors:
