@@ -24,7 +24,8 @@ from fl.commands.options import access_of, membership_option
 def cli(provider: ProviderAPI | None, host: str, port: int, **place: Any) -> None:
     """Show the rounds of a deployment in a browser, as they go on, and their reports once they are over.
 
-    Whatever is shown is public: the node is read, nothing is ever sent.
+    Whatever is shown is public: the node is read, nothing is ever sent. Members whose keys are in a wallet take part
+    from a round's page: the wallet alone signs and sends. With --membership the page has each one's proof.
     """
     from web.serve import serve
 

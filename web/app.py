@@ -166,7 +166,13 @@ def app_of(
         return HTMLResponse(await board.report(seen))
 
     async def take_part_page(request: Request) -> Response:
-        return _page("take_part.html", round_id=_round_id(request), deadlines=PHASES, seconds=seconds)
+        return _page(
+            "take_part.html",
+            round_id=_round_id(request),
+            deadlines=PHASES,
+            seconds=seconds,
+            contract=board.snapshot.contract,
+        )
 
     async def contract(request: Request) -> Response:
         return JSONResponse(take_part.contract(board.snapshot))

@@ -8,8 +8,8 @@ from typing import Any
 
 from fl.market.client import ABI
 from fl.market.membership_file import MembershipList
-from fl.market.refusals import vocabulary
-from fl.market.terms import Phase
+from fl.market.refusals import ROLE_WORDS, WORDS, status_words
+from fl.market.terms import Phase, Status
 from fl.market.terms_file import POLICIES
 from web.reader import Snapshot
 from web.view import WAITS
@@ -18,7 +18,9 @@ from web.view import WAITS
 def contract(snapshot: Snapshot) -> dict[str, Any]:
     """The deployment, its interface, and the words for what it says; no address before the node was first read."""
     words = {
-        **vocabulary(),
+        "errors": WORDS,
+        "roles": ROLE_WORDS,
+        "statuses": {status: status_words(status) for status in Status},
         "policies": {policy: word for word, policy in POLICIES.items()},
         "phases": [phase.name.lower() for phase in Phase],
         "waits": [WAITS[phase] for phase in Phase],

@@ -35,7 +35,7 @@ class ByHand(MarketError):
     """Somebody has to do something first; the text says what."""
 
 
-_WORDS: dict[str, str] = {
+WORDS: dict[str, str] = {
     "InsufficientBalance": "{available} wei are free and {required} are needed; deposit the difference",
     "TransferFailed": "{to} did not accept {amount} wei, or is nobody's address",
     "UnknownRound": "there is no round {roundId}; check the number and the contract's address",
@@ -90,16 +90,13 @@ _WORDS: dict[str, str] = {
     "AlreadyVoted": "{account} has voted already",
     "NotTheClaimant": "{account} is not the claimant of round {roundId}, and only that has a lot",
 }
+"""Of each error by its name, its parameters in braces."""
 
-_ROLES = {Role.OWNER: "an owner", Role.BASE_STATION: "a base station"}
-
-
-def vocabulary() -> dict[str, dict[Any, str]]:
-    """All words of `explain`, for a client in another language: of errors by name, their parameters in braces."""
-    return {"errors": _WORDS, "roles": dict(_ROLES), "statuses": {each: _status(each) for each in Status}}
+ROLE_WORDS = {Role.OWNER: "an owner", Role.BASE_STATION: "a base station"}
 
 
-def _status(value: int) -> str:
+def status_words(value: int) -> str:
+    """A `Status` in words."""
     return Status(value).name.lower().replace("_", " ")
 
 
@@ -110,7 +107,7 @@ def explain(name: str, values: Mapping[str, Any]) -> str:
         name: the error's name in the contract's interface.
         values: its parameters.
     """
-    words = _WORDS.get(name)
+    words = WORDS.get(name)
     if words is None:
         return f"{name}({', '.join(f'{key}={value}' for key, value in values.items())})"
     shown: dict[str, Any] = {
@@ -118,9 +115,9 @@ def explain(name: str, values: Mapping[str, Any]) -> str:
     }
     for key in ("actual", "required", "status"):
         if name in ("WrongStatus", "SettlementNotOpen") and key in shown:
-            shown[key] = _status(shown[key])
+            shown[key] = status_words(shown[key])
         elif name == "WrongRole" and key in shown:
-            shown[key] = _ROLES[Role(shown[key])]
+            shown[key] = ROLE_WORDS[Role(shown[key])]
     if "role" in shown:
-        shown["role"] = _ROLES[Role(shown["role"])]
+        shown["role"] = ROLE_WORDS[Role(shown["role"])]
     return words.format(**shown)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from fl.atomic import write_atomically
-from fl.market.connection import signing
+from fl.market.connection import InWallet, signing
 from fl.market.membership_file import MembershipList, read_csv
 from fl.market.refusals import MarketError
 from fl.market.terms import ROLES
@@ -45,7 +45,7 @@ def make_card(access: Access, journal: Path | None, new_key: bool, out: Path | N
         access: who, and for which deployment.
         journal: where the private key is kept; None: as member.yaml says.
         new_key: make another key; those before it are kept, for what was sealed to them.
-        out: where the card is written; None: beside the journal.
+        out: where the card is written; None: beside the journal. There is none where a wallet has to sign it.
 
     Raises:
         Fault: no journal is named, or it is somebody else's.
@@ -61,6 +61,12 @@ def make_card(access: Access, journal: Path | None, new_key: bool, out: Path | N
         key = EncryptionKey(keys[-1]) if keys and not new_key else EncryptionKey.generate()
         # Kept before anybody can seal anything to it.
         kept.keep_key(key.secret)
+        if isinstance(account, InWallet):
+            return {"account": address, "public_key": key.public_key, "journal": str(journal)}, [
+                f"The public key of {address} is {key.public_key}",
+                "Have the wallet sign its card, on the page to take part of `ape run explorer`",
+                f"The private key is in {journal}, for nobody else",
+            ]
         card = KeyCard.signed(address, key, signing(account))
     path = out or journal.with_suffix(".card.json")
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -266,6 +266,12 @@ def test_runbook__all_commands__typed_in_two_rounds(office: Office) -> None:
     # The first round by hand.
     for step in ("join 1", "bid 1 --bids 12,0,7", "reveal 1", "vote 1 --accuracy 0.91 --uphold", "settle 1"):
         office.until_due(f"ape run member {step} --config alice/member.yaml")
+        if step.startswith("bid"):
+            assert "by the plan" in office.types("ape run member texts 1 --config alice/member.yaml")
+            assert "bid of 12 gwei" in office.types("ape run member bid 1 --export bid.json --config alice/member.yaml")
+            assert "the journal has" in office.types(
+                "ape run member bid 1 --import bid.json --config alice/member.yaml"
+            )
     office.until(lambda: office.is_over(1))
     assert " wei withdrawn to " in office.types("ape run member withdraw --config alice/member.yaml")
 

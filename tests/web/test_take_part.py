@@ -19,20 +19,22 @@ from analysis.devnode.market import Market as Devnode
 from analysis.devnode.rounds import LiveRound, Seat, Step, create_round
 from fl.market.bids import SealedBid
 from fl.market.membership_file import Listed, MembershipList
-from fl.market.refusals import MarketError, explain, vocabulary
+from fl.market.refusals import WORDS, MarketError, explain
 from fl.market.terms import GWEI, Deadlines, Role, RoundTerms, Stage
 from fl.members.access import Access
 from fl.members.bid_file import BidFile
 from fl.members.command import by_hand, export_bid, import_bid, texts
 from fl.members.configuration import MemberConfiguration
+from fl.members.journal import Journal
+from fl.members.listing import make_card
 from fl.store.keys import EncryptionKey, KeyCard
 from fl.store.signed import Domain
 from tests.support.browser import DESKTOP, PHONE, Visit, visit
 from tests.support.client import client_of
 from tests.support.relay import Relay
-from tests.support.wallet import Wallet, key_of
 from tests.vectors.make import FOLDER as VECTORS
 from web.browser.serving import serving
+from web.browser.wallet import Wallet, key_of
 
 OWNERS, STATIONS = ("alice", "bob", "carol"), ("north", "south", "east")
 ALICE, NORTH, MALLORY = 0, 1, 2
@@ -209,6 +211,21 @@ def test_connect__nobody_of_the_list__is_told_so_and_joins_nothing(browser: Brow
         expect(seen.page.locator("#do-join [type=submit]")).to_be_disabled()
 
 
+def test_connect__list_with_a_hostile_name__shows_it_as_text(browser: Browser, scene: Scene) -> None:
+    name = "<img src=x onerror=alert(1)>" + "x" * 1_000
+    first, *rest = scene.listed.members
+    lines, maker = [replace(first, name=name), *rest], scene.listed.maker
+    scene.listed = MembershipList.made(scene.listed.domain, lines, maker, signing("alice"))
+    with visited(browser, scene, PHONE) as seen:
+        connect(seen.page)
+        expect(seen.page.locator('[data-fill="listed"]')).to_contain_text(
+            "On the list as <img src=x onerror=alert(1)>xxx"
+        )
+        assert seen.page.locator("#place img").count() == 0
+        assert seen.overflow == 0
+        assert seen.said == []
+
+
 # ── what a client in JavaScript works out ──
 
 
@@ -268,7 +285,7 @@ def test_modules__every_error_of_the_contract__has_the_words_of_the_commands(
             }""",
             values,
         )
-    assert {name for name, _, _ in made} >= set(vocabulary()["errors"])
+    assert {name for name, _, _ in made} >= set(WORDS)
     for name, given, words in made:
         assert words == explain(name, dict(given)), name
         assert "{" not in words
@@ -288,8 +305,10 @@ def test_owner__whole_round_from_the_page__each_step_is_on_the_chain_and_no_secr
         do(page, "deposit")
         assert scene.market.view("freeBalance", alice.account) == ETHER // 100
         expect(page.locator("#do-join [data-cost]")).to_contain_text("and sends 0.0100002 ETH")
+        hashed = shown(page, "termsHash").removeprefix("0x")
         do(page, "join")
         assert scene.stage("alice") is Stage.JOINED
+        assert hashed in scene.wallet.signed[scene.wallet.sent[-1]]["data"], "it joined on other terms than were shown"
         assert scene.market.view("freeBalance", alice.account) == 0
         round_.joined(but=scene.but("alice"))
         expect(page.locator('[data-fill="standing"]')).to_contain_text("bids are sealed in the next phase")
@@ -404,13 +423,15 @@ def test_bid_file__of_the_page__goes_through_the_journal_of_the_commands_and_bac
     with pytest.raises(MarketError, match="sealed in its commit phase"):
         export_bid(access, round_.id, tmp_path / "early.json")
     round_.wait_for("join")
-    said = texts(access, round_.id)
-    assert len(said) == 2 and all("has not been sent; it is bid for blindly: 0 gwei" in each for each in said)
+    _, said = texts(access, round_.id)
+    assert [each for each in said if "has not been sent; it is bid for blindly: 0 gwei" not in each] == []
+    assert len(said) == 2
     with visited(browser, scene) as seen:
         page = seen.page
         connect(page)
         saved = save_bid(page, alice.bids, tmp_path)
-        assert "next: bid" in import_bid(access, round_.id, saved)
+        document, _ = import_bid(access, round_.id, saved)
+        assert document["next"] == "bid"
         exported = tmp_path / "exported.json"
         export_bid(access, round_.id, exported)
         assert BidFile.read(exported) == BidFile.read(saved)
@@ -450,6 +471,28 @@ def test_bid_file__journal_that_has_noted_another__takes_the_one_on_chain(
     import_bid(access, round_.id, tmp_path / "sealed.json")
     export_bid(access, round_.id, tmp_path / "again.json")
     assert BidFile.read(tmp_path / "again.json") == sealed
+
+
+def test_key_card__key_of_the_command__signed_by_the_wallet(browser: Browser, scene: Scene, tmp_path: Path) -> None:
+    account = key_of("alice").address
+    access = Access(configuration=configured(scene, "alice", tmp_path))
+    document, _ = make_card(access, None, False, None)
+    with visited(browser, scene) as seen:
+        page = seen.page
+        connect(page)
+        page.get_by_text("Make a key card").click()
+        page.locator("#public-key").fill("04ab")
+        page.locator("#sign-card").click()
+        expect(page.locator('[data-fill="card"]')).to_contain_text("04 and 128 hexadecimal digits")
+        page.locator("#public-key").fill(document["public_key"])
+        with page.expect_download() as download:
+            page.locator("#sign-card").click()
+        card = KeyCard.from_bytes(Path(download.value.path()).read_bytes())
+        assert (card.account, card.public_key) == (account, document["public_key"])
+        assert seen.said == []
+    with Journal(tmp_path / "alice.sqlite", account, scene.market.chain_id, scene.market.address) as journal:
+        (secret,) = journal.keys()
+    assert EncryptionKey(secret).public_key == card.public_key
 
 
 # ── what goes wrong ──
@@ -531,6 +574,7 @@ def test_account__another_is_chosen_while_one_waits__each_has_its_own(browser: B
         click(page, "join")
         scene.wallet.choose(NORTH, page)
         expect(page.locator('[data-fill="listed"]')).to_contain_text("On the list as north")
+        expect(page.locator("#do-join [type=submit]")).to_be_enabled()
         mine()
         expect(page.locator("#told li").last).to_contain_text("Done in", timeout=20_000)
         expect(page.locator('[data-fill="standing"]')).to_contain_text("You have not joined this round.")

@@ -5,7 +5,7 @@ import re
 import pytest
 from ethpm_types.abi import ErrorABI
 
-from fl.market.refusals import _WORDS, explain
+from fl.market.refusals import WORDS, explain
 
 
 @pytest.fixture(scope="module")
@@ -14,7 +14,7 @@ def errors(project) -> list[ErrorABI]:
 
 
 def test_explain__every_error_of_the_contract__has_words(errors: list[ErrorABI]) -> None:
-    assert {error.name for error in errors} == set(_WORDS)
+    assert {error.name for error in errors} == set(WORDS)
 
 
 def test_explain__every_error__says_its_values(errors: list[ErrorABI]) -> None:

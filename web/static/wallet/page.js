@@ -1,6 +1,6 @@
 // Taking part in a round from its page: what is shown, and what the person's clicks do.
 // Nothing typed or chosen here, and no salt, goes anywhere but into the files that are saved and, as calls, to the wallet.
-import { formatEther, formatUnits, toQuantity } from "../ethers.js";
+import { Signature, formatEther, formatUnits, hexlify, toQuantity, toUtf8Bytes, verifyMessage } from "../ethers.js";
 import { fileOf, isSealedBid, modelsDigest, newSalt, read } from "./bids.js";
 import { Contract, doorOf, lineIn, lineOf, rootBy } from "./contract.js";
 import { Phase, Reader, Stage } from "./facts.js";
@@ -31,7 +31,7 @@ let membership = null; // text of a chosen list
 let sealed = null; // the bid in a chosen file, of this account alone
 let reader = null;
 let facts = null;
-let busy = false;
+let busy = null; // the step that waits for the wallet or for a block
 let turn = 0; // counts accounts and chains: what was asked for one is not shown for the next
 
 const setText = (element, text) => {
@@ -90,9 +90,9 @@ async function connect(info, provider, ask) {
 // Another account or chain: whatever was of the one before goes, from the page and from memory.
 async function changed() {
   const mine = ++turn;
-  account = reader = facts = sealed = membership = null;
+  account = reader = facts = sealed = busy = null;
   for (const each of main.querySelectorAll("form")) each.reset();
-  part("list").value = "";
+  part("public-key").value = "";
   for (const each of main.querySelectorAll("[data-file]")) setText(each, "");
   for (const each of main.querySelectorAll("[data-fill]")) setText(each, "");
   part("bids").replaceChildren();
@@ -132,11 +132,56 @@ async function switchChain() {
   }
 }
 
+// Have the browser save a file of this account's; its name.
+function saved(what, text) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
+  link.download = `hcfl-${what}-${account.slice(2, 10).toLowerCase()}.json`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  return link.download;
+}
+
+// The card of an encryption key, which a command has made: the wallet signs whose it is.
+async function signCard() {
+  const mine = turn;
+  const key = part("public-key").value.trim();
+  if (!/^04[0-9a-f]{128}$/.test(key)) {
+    fill("card", "Type the public key that `ape run membership --card` shows: 04 and 128 hexadecimal digits.");
+    return;
+  }
+  const statement = `HCFL: texts for ${account} are encrypted to ${key}`;
+  try {
+    const signature = await wallet.request("personal_sign", hexlify(toUtf8Bytes(statement)), account);
+    if (mine !== turn) return;
+    if (verifyMessage(statement, signature) !== account) throw new Error("The wallet signed for another account.");
+    const card = JSON.stringify({ account, public_key: key, signature: Signature.from(signature).serialized.slice(2) });
+    fill("card", `Saved as ${saved("card", card)}: hand it to who makes the membership list.`);
+  } catch (error) {
+    if (mine === turn) fill("card", wordsOf(error, contract));
+  }
+}
+
 // ── what is there ──
 
 let seenBlock = null;
+let looking = null;
+let again = false;
 
-async function look() {
+// One look after the other: a slow one is not shown over a later one.
+function look() {
+  again = true;
+  looking ??= (async () => {
+    while (again) {
+      again = false;
+      await lookOnce();
+    }
+    looking = null;
+  })();
+  return looking;
+}
+
+async function lookOnce() {
   if (!reader) return;
   const mine = turn;
   try {
@@ -269,14 +314,9 @@ function save() {
     }
     bids.push(BigInt(text));
   }
-  const file = new Blob([fileOf({ ...sealing(), bids, salt: newSalt() })], { type: "application/json" });
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(file);
-  link.download = `hcfl-bid-${roundId}-${account.slice(2, 10).toLowerCase()}.json`;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  const name = saved(`bid-${roundId}`, fileOf({ ...sealing(), bids, salt: newSalt() }));
   sealed = null;
-  setText(said, `Saved as ${link.download}. Now choose that file: what is sealed is what you can open again.`);
+  setText(said, `Saved as ${name}. Now choose that file: what is sealed is what you can open again.`);
   part("commit-file").focus();
   price();
 }
@@ -345,13 +385,13 @@ async function priceOf(name) {
   }
   if (mine !== turn || asked[name] !== mark) return;
   setText(cost, words);
-  button.disabled = busy || !possible;
+  button.disabled = Boolean(busy) || !possible;
 }
 
 async function act(name) {
   if (busy || !facts) return;
   const mine = turn;
-  busy = true;
+  const step = (busy = Symbol(name));
   for (const each of main.querySelectorAll("[type=submit]")) each.disabled = true;
   const title = form(name).querySelector("h3").textContent;
   const say = told(`${title}: confirm it in the wallet.`);
@@ -369,7 +409,7 @@ async function act(name) {
   } catch (error) {
     say(`${title}: ${wordsOf(error, contract)}`);
   } finally {
-    busy = false;
+    if (busy === step) busy = null;
     await look();
   }
 }
@@ -398,10 +438,11 @@ async function begin() {
   }
   part("save-bid").addEventListener("click", save);
   part("list").addEventListener("change", () => chooseList(part("list")));
+  part("sign-card").addEventListener("click", signCard);
   part("switch-chain").addEventListener("click", switchChain);
   discover(offer);
   setInterval(async () => {
-    if (!reader || busy) return;
+    if (!reader || looking) return;
     const head = await wallet.block("latest").catch(() => null);
     // The server reads the node for itself, and may be behind.
     if (head && (head.number !== seenBlock || (facts?.of.head ?? 0) < Number(seenBlock))) await look();

@@ -1,4 +1,4 @@
-"""A wallet for the tests of the page to take part: announced by EIP-6963, it signs with test keys and talks to a node.
+"""A wallet for the page to take part, of its tests and picture: found by EIP-6963, it signs with test keys.
 
 As a browser's extension does, it lives outside of the page: the page's requests reach it here, and none goes over the
 page's own network.
@@ -45,7 +45,7 @@ PROVIDER = """
 
 
 def key_of(name: str) -> LocalAccount:
-    """The account of a test's member; everybody knows its key."""
+    """The account of that name; everybody knows its key."""
     account: LocalAccount = Account.from_key(keccak(text=f"HCFL test wallet of {name}"))
     return account
 
@@ -68,6 +68,7 @@ class Wallet:
         rejects: the person declines whatever is asked.
         sent: hashes of the transactions that it has sent.
         asked: methods that the page has called.
+        signed: each transaction, by its hash.
     """
 
     chain: Chain
@@ -75,11 +76,11 @@ class Wallet:
     rejects: bool = False
     sent: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+    signed: dict[str, dict[str, Any]] = field(default_factory=dict)
     _chosen: int = 0
     _chain_id: int = 0
     _connected: bool = False
     _events: list[tuple[str, Any]] = field(default_factory=list)
-    _signed: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._chain_id = self.chain.chain_id
@@ -108,7 +109,7 @@ class Wallet:
 
     def replace(self, digest: str, **changes: Any) -> str:
         """Send another transaction in place of one that waits, for a higher fee; the rest is its own or given."""
-        old = self._signed[digest]
+        old = self.signed[digest]
         fees = {name: 2 * old[name] for name in ("maxFeePerGas", "maxPriorityFeePerGas")}
         return self._send({**old, **fees, **changes})
 
@@ -179,7 +180,7 @@ class Wallet:
         raw = bytes(self.account.sign_transaction(transaction).raw_transaction)
         digest: str = self._node("eth_sendRawTransaction", ["0x" + raw.hex()])
         self.sent.append(digest)
-        self._signed[digest] = transaction
+        self.signed[digest] = transaction
         return digest
 
     def _node(self, method: str, params: list[Any]) -> Any:
