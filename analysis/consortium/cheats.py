@@ -170,6 +170,13 @@ def enlarge(station: BaseStation, name: str) -> None:
         file.truncate(2**30)
 
 
+def link(station: BaseStation, name: str) -> None:
+    """The file is a link to a device."""
+    path = Path(station.files._root) / name
+    path.unlink()
+    path.symlink_to("/dev/zero")
+
+
 def replay(station: BaseStation) -> None:
     """Records its first update in every global round."""
 
@@ -218,6 +225,7 @@ CHEATS: dict[str, tuple[Cheat, str]] = {
     "withheld": (after_recording(lambda station, name: station.files.remove(name)), "no artefact"),
     "garbage in its place": (after_recording(lambda station, name: station.files.write(name, bytes(9000))), "sealed"),
     "a gigabyte": (after_recording(enlarge), "at most"),
+    "a device": (after_recording(link), "no plain file"),
     "garbage, signed": (delivered(lambda data: bytes(1000)), "not a safetensors file"),
     "a large model": (delivered(lambda data: data + bytes(2**21)), "at most"),
     "another model": (changed(of_another_model), "not small-cnn"),
