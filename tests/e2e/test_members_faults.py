@@ -45,6 +45,8 @@ CC = shutil.which("cc")
 SECONDS = 3
 """Within twice of which the members of the second round are killed."""
 CLOCK = Path(__file__).parents[1] / "support" / "clock_off.c"
+RICH = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
+"""An account whose key the node holds."""
 SEND = "eth_sendRawTransaction"
 CODEC = Codec(json.loads(ABI.read_text(encoding="utf-8")))
 
@@ -140,6 +142,17 @@ class Scene:
         threading.Thread(target=mine, daemon=True).start()
 
 
+def reorganised(url: str) -> bool:
+    """Have the chain go back three blocks, of which at least the last is another then: whether it is."""
+    chain = Chain(url)  # a connection is for one thread
+    chain.rpc("eth_sendTransaction", {"from": RICH, "to": RICH})  # of empty blocks the same ones would come again
+    chain.rpc("evm_mine")
+    before = chain.rpc("eth_getBlockByNumber", "latest", False)
+    chain.rpc("anvil_reorg", 3, [])
+    same = chain.rpc("eth_getBlockByNumber", before["number"], False)
+    return same is None or bool(same["hash"] != before["hash"])
+
+
 def names(raw: str) -> list[str]:
     """The function that a signed transaction calls, if it calls one of the contract's."""
     return [name for name in CODEC.functions if CODEC.call_prefix(name) in raw]
@@ -225,21 +238,16 @@ def clock_of(process: Process) -> float:
 def play(scene: Scene, alice: Process, away: float) -> None:
     """The round with every fault, in the order of the list below."""
     proxy, chain = scene.proxy, scene.here.chain
-    own = Chain(scene.here.url)  # a connection is for one thread
 
     # The answer to a send is lost.
     proxy.fail(LoseAnswer(), SEND, matches=lambda method, params: "join" in names(params[0]))
 
     # The chain goes back three blocks before a send; a copy of the journal is from then, before any bid.
-    def reorganise() -> None:
+    def before_proposing() -> None:
         scene.back_up("before")
-        time.sleep(4 * BLOCK)
-        before = own.rpc("eth_getBlockByNumber", "latest", False)
-        own.rpc("anvil_reorg", 3, [])
-        same = own.rpc("eth_getBlockByNumber", before["number"], False)
-        scene.seen["reorganised"] = same is None or same["hash"] != before["hash"]
+        scene.seen["reorganised"] = reorganised(scene.here.url)
 
-    scene.at_send("propose", reorganise)
+    scene.at_send("propose", before_proposing)
 
     # The disk is full while the bid is signed; that of the store already while the texts of the proposal are left.
     filled = threading.Event()
@@ -435,13 +443,11 @@ FALLS_BACK = ("commitBid", "revealBid", "recordUpdate", "recordGlobalRound", "re
 
 def test_chain__goes_back_three_blocks_before_a_send_of_each_kind__the_round_ends_as_undisturbed(scene: Scene) -> None:
     """Whatever was in these blocks is gone: bids, the draw, records. Each member sees to its own."""
-    own, gone, number = Chain(scene.here.url), [], len([each for each in scene.others.said if "status" in each]) + 1
+    gone: list[str] = []
+    number = len([each for each in scene.others.said if "status" in each]) + 1
 
     def reorganise(function: str) -> None:
-        before = own.rpc("eth_getBlockByNumber", "latest", False)
-        own.rpc("anvil_reorg", 3, [])
-        same = own.rpc("eth_getBlockByNumber", before["number"], False)
-        if same is None or same["hash"] != before["hash"]:
+        if reorganised(scene.here.url):
             gone.append(function)
 
     for function in FALLS_BACK:
