@@ -21,7 +21,7 @@ from analysis.consortium.chain import Node, ended
 from analysis.consortium.organisations import COSTS, ConsortiumError, Organisation
 from analysis.consortium.rounds import write_table, write_terms
 
-LONGER = 16
+LONGER = 4
 """Times that each phase may last as long as in a consortium: whoever is ended in it is to have time to come back.
 
 Also on a machine that is busy. A phase in which all have done what they can ends at once, however long it may last.

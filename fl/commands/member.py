@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import click
@@ -23,6 +24,9 @@ _HELP = {
     "settle": "Settle oneself, for good.",
     "claim": "Take what has come in of the claimant's lot.",
 }
+
+
+_PATH = click.Path(path_type=Path)
 
 
 @click.group()
@@ -66,10 +70,28 @@ for each in _HELP:
 @_common
 @click.argument("round_id", metavar="ROUND", type=click.IntRange(1))
 @click.option("--bids", metavar="GWEI,GWEI,…", help="One for each model, in their order.  [default: by the plan]")
-def bid(provider: ProviderAPI | None, round_id: int, bids: str | None, as_json: bool, **place: Any) -> None:
+@click.option("--export", metavar="FILE", type=_PATH, help="Write the sealed bid, for a wallet's page; send nothing.")
+@click.option("--import", "taken", metavar="FILE", type=_PATH, help="Note the sealed bid of a file; send nothing.")
+def bid(
+    provider: ProviderAPI | None,
+    round_id: int,
+    bids: str | None,
+    export: Path | None,
+    taken: Path | None,
+    as_json: bool,
+    **place: Any,
+) -> None:
     """Seal a bid for each model."""
-    from fl.members.command import note_bids
+    from fl.members.command import export_bid, import_bid, note_bids
 
+    if sum(each is not None for each in (bids, export, taken)) > 1:
+        raise click.UsageError("--bids, --export and --import do not go together: name one")
+    if export is not None:
+        show(*export_bid(access_of(provider, **place), round_id, export), as_json)
+        return
+    if taken is not None:
+        show(*import_bid(access_of(provider, **place), round_id, taken), as_json)
+        return
     if bids is None:
         _by_hand(provider, round_id, "bid", as_json, place)
         return
@@ -77,6 +99,16 @@ def bid(provider: ProviderAPI | None, round_id: int, bids: str | None, as_json: 
     if not all(part.isascii() and part.isdecimal() for part in numbers):
         raise click.BadParameter("whole gwei with commas between them, as in 12,0,7", param_hint="--bids")
     _by_hand(provider, round_id, "bid", as_json, place, note_bids([int(part) for part in numbers]))
+
+
+@cli.command(cls=Command)
+@_common
+@click.argument("round_id", metavar="ROUND", type=click.IntRange(1))
+def texts(provider: ProviderAPI | None, round_id: int, as_json: bool, **place: Any) -> None:
+    """Show what one may read of each proposal, and what one would bid by the plan."""
+    from fl.members.command import texts as texts_of
+
+    show(*texts_of(access_of(provider, **place), round_id), as_json)
 
 
 @cli.command(cls=Command)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,16 @@ from fl.members import steps
 from fl.members.access import Access
 from fl.members.acts import Member, UnderWay
 from fl.members.assembly import Desk, desk
+from fl.members.bid_file import BidFile
 from fl.members.facts import Facts
+from fl.members.listing import Answer
 from fl.members.owner_acts import Owner
-from fl.members.rounds import bid_name
+from fl.members.rounds import bid_name, models_digest, noted_bid, sealed_bid
 from fl.members.run import Runner
 from fl.members.steps import Done, Step, Stuck, Wait
 from fl.record.statement import Statement, statement_of
+from fl.store.errors import StoreError, Unreachable, one_line, shown
+from fl.store.texts import OwnersView
 
 log = logging.getLogger("hcfl")
 
@@ -163,14 +168,111 @@ def note_bids(bids: Sequence[int]) -> Prepare:
     """Bids of one's own choice instead of the plan's."""
 
     def prepare(member: Member, facts: Facts) -> None:
-        if len(bids) != len(facts.record.models):
-            raise MarketError(f"there are {len(facts.record.models)} models, and {len(bids)} bids were given")
-        if any(bid > member.cap(facts) for bid in bids):
-            raise MarketError(f"a bid is {member.cap(facts)} gwei at most in this round")
-        salt = SealedBid(tuple(bids)).salt.hex()
-        member.journal.note(member.round_id, bid_name(facts.record), {"bids": list(bids), "salt": salt})
+        _check_bids(bids, member, facts)
+        member.journal.note(member.round_id, bid_name(facts.record), noted_bid(SealedBid(tuple(bids))))
 
     return prepare
+
+
+def _check_bids(bids: Sequence[int], member: Member, facts: Facts) -> None:
+    if len(bids) != len(facts.record.models):
+        raise MarketError(f"there are {len(facts.record.models)} models, and {len(bids)} bids were given")
+    if any(bid > member.cap(facts) for bid in bids):
+        raise MarketError(f"a bid is {member.cap(facts)} gwei at most in this round")
+
+
+def export_bid(access: Access, round_id: int, out: Path) -> Answer:
+    """Write the sealed bid to a file, for a wallet's page; where there is none yet, seal one by the plan.
+
+    Nothing is sent.
+
+    Raises:
+        Fault: there is nothing to bid for yet, or no more.
+    """
+    with desk(access) as ready:
+        member, facts = _seen(ready, round_id)
+        if facts.me is not None and facts.me.committed:
+            sealed = sealed_bid(facts, member.journal.notes(round_id))
+            if sealed is None:
+                raise MarketError(f"journal {member.journal.path} does not have the bid that is sealed on chain")
+        elif not facts.deadlines.join <= facts.now < facts.deadlines.commit:
+            raise MarketError(f"bids in round {round_id} are sealed in its commit phase, and it is not that now")
+        elif facts.final < facts.deadlines.join:
+            raise MarketError("the last block of proposals is not final yet: try again when it is")
+        else:
+            sealed = member.bid(facts)
+        whose = (facts.chain_id, facts.contract, round_id, member.address)
+        BidFile(*whose, models_digest(facts.record), sealed).write(out)
+        said = f"{member.name}: its bid of {', '.join(map(str, sealed.bids))} gwei is in {out}: keep it to yourself"
+        return {"member": member.name, "file": str(out), "bids": list(sealed.bids)}, [said]
+
+
+def import_bid(access: Access, round_id: int, path: Path) -> Answer:
+    """Note the sealed bid of a file in the journal: it is what the member commits, or opens if that has been done.
+
+    Nothing is sent.
+
+    Raises:
+        Fault: it is another's, for something else, or not the one that is sealed on chain.
+    """
+    found = BidFile.read(path)
+    with desk(access) as ready:
+        member, facts = _seen(ready, round_id)
+        for what, here, there in (
+            ("on chain", facts.chain_id, found.chain_id),
+            ("on contract", facts.contract, found.contract),
+            ("in round", round_id, found.round_id),
+            ("of", member.address, found.account),
+        ):
+            if here != there:
+                raise MarketError(f"{path} is a bid {what} {there}, not {what} {here}")
+        if found.models != models_digest(facts.record):
+            raise MarketError(f"{path} is a bid for other models than those of round {round_id}, or in another order")
+        _check_bids(found.sealed.bids, member, facts)
+        name = bid_name(facts.record)
+        if facts.me is not None and facts.me.committed:
+            commitment = found.sealed.commitment(facts.chain_id, facts.contract, round_id, member.address)
+            if commitment != facts.me.commitment:
+                raise MarketError(f"{path} is not the bid that {member.name} has sealed on chain")
+            # The journal may have noted another that was never sent.
+            name = f"bid-{commitment.hex()[:16]}"
+        member.journal.note(round_id, name, noted_bid(found.sealed))
+        after = next_of(member.next_step(facts), facts)
+        document = {"member": member.name, "bids": list(found.sealed.bids), "next": after}
+        return document, [f"{member.name}: the journal has the bid; next: {after}"]
+
+
+def texts(access: Access, round_id: int) -> Answer:
+    """What the member may read of each proposal, and what it would bid by its plan; nothing is sent or noted.
+
+    Raises:
+        Fault: the store does not answer.
+    """
+    with desk(access) as ready:
+        member, facts = _seen(ready, round_id)
+        told = [_told(member, model, facts) for model in range(len(facts.record.models))]
+        return {"member": member.name, "texts": told}, told or ["no model is proposed yet"]
+
+
+def _told(member: Member, model: int, facts: Facts) -> str:
+    proposer = facts.record.models[model].proposer
+    try:
+        view = member.view(model, facts)
+        bid = max(0, min(member.estimate(model, facts), member.cap(facts)))
+    except Unreachable:
+        raise
+    except StoreError as error:
+        return f"model {model} of {proposer}: {one_line(error)}; it is bid for blindly: {member.blind_bid(facts)} gwei"
+    said = {name: value for name, value in asdict(view).items() if name != "salt"}
+    if isinstance(view, OwnersView):
+        said = {"claimed accuracy": f"{view.claimed_accuracy_bps / 100} %", "labels": ", ".join(view.targets)}
+    words = "; ".join(f"{name.replace('_', ' ')} {shown(value, 200)}" for name, value in said.items())
+    return f"model {model} of {proposer}: {words}; by the plan {bid} gwei"
+
+
+def _seen(ready: Desk, round_id: int) -> tuple[Member, Facts]:
+    member = ready.member(round_id)
+    return member, ready.chronicle(round_id).facts(member.address)
 
 
 def note_vote(accuracy_bps: int, uphold: bool) -> Prepare:

@@ -131,7 +131,7 @@ class MemberConfiguration:
         path: of the file.
         nodes: addresses of nodes, in the order of preference.
         contract: its address, or the path of its deployment's record.
-        account: ape's alias.
+        account: ape's alias; or an address, whose key is in a wallet.
         store: address of the store, a folder's path or a URL.
         store_options: for the library that opens the store.
         journal: path of the journal.
