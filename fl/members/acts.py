@@ -43,6 +43,9 @@ from fl.store.texts import OwnersView, StationsView
 
 log = logging.getLogger("hcfl")
 
+PRESSING = 4
+"""Times the reserve before a deadline, from which on what the store does not give is not waited for."""
+
 DONE_ALREADY = (
     "AlreadyJoined",
     "AlreadyProposed",
@@ -193,9 +196,9 @@ class Member:
     def _estimate(self, model: int, facts: Facts) -> int:
         try:
             return max(0, min(self.estimate(model, facts), self.cap(facts)))
-        except Unreachable:
-            raise  # not the proposer's fault: it is tried again
         except StoreError as error:
+            if isinstance(error, Unreachable):
+                self.again_if_there_is_time(error, facts, facts.deadlines.commit)
             blind = self.blind_bid(facts)
             proposer = facts.record.models[model].proposer
             self.did(f"bids {blind} for model {model} of {proposer}, because {error}")
@@ -226,6 +229,18 @@ class Member:
         raise NotImplementedError
 
     # ── what others have left for it ──
+
+    def again_if_there_is_time(self, error: Unreachable, facts: Facts, deadline: int) -> None:
+        """Whether another's file that the store does not give is taken for its writer's fault.
+
+        Writers can see to that: by a link, an encryption, a class of storage. So it is tried again while there is time,
+        and where the store gives nothing at all; but no deadline is missed for it.
+
+        Raises:
+            Unreachable: it is tried again.
+        """
+        if facts.now < deadline - PRESSING * self.conduct.reserve or not self.files.answers():
+            raise error
 
     def keys(self) -> list[EncryptionKey]:
         """Its encryption keys, old ones too: an old key card that somebody put back does not lock it out."""

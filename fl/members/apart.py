@@ -44,15 +44,16 @@ class Apart:
         self._data = data
         self._process: subprocess.Popen[bytes] | None = None
         self._asked: _Message | None = None
+        self._values: dict[tuple[str, Order, int], float] = {}
         self._answer: Future[_Message] = Future()
 
     def samples(self, order: Order, station: int) -> int:
         """See `StationWork`."""
-        return int(self._ask("samples", order, station)[0]["value"])
+        return int(self._value("samples", order, station))
 
     def seconds(self, order: Order, station: int, model: bytes) -> float:
         """See `StationWork`."""
-        return float(self._ask("seconds", order, station, model)[0]["value"])
+        return self._value("seconds", order, station, model)
 
     def train(self, order: Order, station: int, model: bytes, global_round: int) -> bytes:
         """See `StationWork`."""
@@ -64,6 +65,13 @@ class Apart:
         if process is not None:
             process.kill()
             process.wait()
+
+    def _value(self, what: str, order: Order, station: int, model: bytes = b"") -> float:
+        """A number, which is asked for once: what is asked next ends what is under way."""
+        asked = (what, order, station)
+        if asked not in self._values:
+            self._values[asked] = self._ask(what, order, station, model)[0]["value"]
+        return self._values[asked]
 
     def _ask(self, what: str, order: Order, station: int, model: bytes = b"", **numbers: int) -> _Message:
         asked = {"what": what, "order": order.to_bytes().decode(), "station": station, **numbers}, model

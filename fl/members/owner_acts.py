@@ -13,7 +13,7 @@ from fl.members.aggregation import Aggregation
 from fl.members.audit import audit_training, differing_points
 from fl.members.facts import Facts
 from fl.members.order import Order
-from fl.members.owner import OwnerConduct, present
+from fl.members.owner import OwnerConduct, cut_of, present
 from fl.members.owner import next_step as owners_next_step
 from fl.members.plan import Worth
 from fl.members.rounds import stations_of
@@ -242,9 +242,9 @@ class Owner(Member):
                     raise WrongArtefact(f"it signed {samples:,} samples, and its update names {inside:,}")
                 if samples != (said := self._declared(account, facts)):
                     raise WrongArtefact(f"it declared {said:,} samples, and brings {samples:,}")
-            except Unreachable:
-                raise  # not the station's fault: it is tried again
             except (StoreError, WrongArtefact) as error:
+                if isinstance(error, Unreachable):
+                    self.again_if_there_is_time(error, facts, _needed_by(number, facts))
                 absent[account] = one_line(error)
             else:
                 found[account] = Delivered(stations[account], data, samples, samples, signed)
@@ -342,9 +342,9 @@ class Owner(Member):
             try:
                 # In the order in which the journal gives it back: in another it would be another transaction.
                 points = dict(sorted(self.measured_points(facts).items()))
-            except Unreachable:
-                raise
             except (StoreError, WorkError) as error:
+                if isinstance(error, Unreachable):
+                    self.again_if_there_is_time(error, facts, facts.deadlines.report)
                 # To report without contributions costs the base stations their bonuses; not to report costs the bond.
                 self.did(f"lists no contributions, for it cannot measure them: {error}")
                 points = {}
@@ -366,9 +366,9 @@ class Owner(Member):
                 raise NotYet("nothing is reported")
             try:
                 accuracy = self.judge(self.order(facts), from_chain(result[0]), facts).accuracy_bps
-            except Unreachable:
-                raise
             except (StoreError, WorkError, NotYet) as error:
+                if isinstance(error, Unreachable):
+                    self.again_if_there_is_time(error, facts, facts.deadlines.vote)
                 self.did(f"cannot judge the reported model, and measures 0: {error}")
                 accuracy = 0
             noted = {"accuracy_bps": accuracy, "uphold": self._upholds(facts)}
@@ -382,9 +382,9 @@ class Owner(Member):
         try:
             found = audit_training(self, facts).findings
             found = found or differing_points(self.measured_points(facts), facts, UPHOLD_WITHIN)
-        except Unreachable:
-            raise
         except (StoreError, WorkError, NotYet) as error:
+            if isinstance(error, Unreachable):
+                self.again_if_there_is_time(error, facts, facts.deadlines.vote)
             self.did(f"cannot measure the contributions: {error}")
             return False
         for each in found:
@@ -395,3 +395,10 @@ class Owner(Member):
         if self.work is None:
             raise WorkError(f"{self.name} has no test data to judge a model by")
         return self.work
+
+
+def _needed_by(number: int, facts: Facts) -> int:
+    """Until when the updates of a global round are needed."""
+    if facts.record.result is not None:
+        return facts.deadlines.vote
+    return facts.deadlines.report if number in facts.record.global_rounds else cut_of(facts, number)

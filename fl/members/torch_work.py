@@ -80,11 +80,21 @@ def spec_of(order: Order, input_shape: Shape) -> ModelSpec:
     """
     try:
         spec = ModelSpec(order.text.model, input_shape, len(order.targets))
+        if spec.is_own:
+            raise WrongArtefact(
+                f"the order names the factory {spec.name!r}, and code that another names is not imported"
+            )
+        has = _parameters(spec)
     except TrainingError as error:
         raise WrongArtefact(f"the order cannot be followed: {error}") from error
-    if spec.is_own:
-        raise WrongArtefact(f"the order names the factory {spec.name!r}, and code that another names is not imported")
+    if (said := order.text.parameters) != has:  # by this number a reader knows how large a file it takes
+        raise WrongArtefact(f"the order says that its model has {said:,} parameters, and {spec.name} has {has:,}")
     return spec
+
+
+@lru_cache(maxsize=16)
+def _parameters(spec: ModelSpec) -> int:
+    return sum(tensor.numel() for tensor in spec.initial_state(0).values())
 
 
 @lru_cache(maxsize=4)

@@ -101,6 +101,15 @@ class Files:
         place = self._place(name)
         return self._trying(f"{name} cannot be read from {self.address}", lambda: self._read(name, place, most))
 
+    def answers(self) -> bool:
+        """Whether the store answers just now: then what it does not give is a matter of that file and of its writer."""
+        try:
+            self._system.invalidate_cache()
+            self._system.ls(self._root, detail=False)
+        except Exception as error:  # a file system may raise anything
+            return isinstance(error, FileNotFoundError) or _is_for_good(error)
+        return True
+
     def names(self, folder: str = "") -> list[str]:
         """Names of the files directly in a folder, sorted; none where there is no folder. "" is the address itself.
 
@@ -160,7 +169,10 @@ class Files:
 
     def _read(self, name: str, place: str, most: int) -> bytes:
         self._system.invalidate_cache()  # others write here, too
-        size = self._system.info(place)["size"]
+        info = self._system.info(place)
+        if self._local and (info["type"] != "file" or info["islink"]):
+            raise Refused(f"{name} in {self.address} is no plain file")  # a link may lead to what has no end
+        size = info["size"]
         if size is None:  # as a web server may have it
             with self._system.open(place, "rb") as file:
                 data: bytes = file.read(most + 1)

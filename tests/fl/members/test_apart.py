@@ -54,6 +54,19 @@ def test_work__apart__is_the_same_to_the_bit(shared: Apart) -> None:
     assert finished(lambda: shared.train(order, 2, model, 0)) == alone.train(order, 2, model, 0)
 
 
+def test_work__asked_as_a_member_does__comes_to_its_end(shared: Apart) -> None:
+    """How long it takes, then for the training, again and again until that is done: neither ends the other."""
+    order, model = order_of(local_epochs=100)
+    work = shared._running()
+
+    def turn() -> bytes:
+        assert shared.seconds(order, 0, model) > 0
+        return shared.train(order, 0, model, 0)
+
+    assert len(finished(turn)) > 1_000
+    assert shared._process is work
+
+
 def test_work__that_cannot_be_done__says_why_as_here(shared: Apart) -> None:
     order, model = order_of(model="os:system")
     with pytest.raises(WrongArtefact, match="code that another names is not imported"):

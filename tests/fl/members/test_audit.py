@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from fl.members.owner_acts import UPHOLD_WITHIN, Owner
 from fl.members.replay import replay
 from fl.members.work import Delivered, Updates, WorkError
 from fl.store.artefacts import digest_of, from_chain
-from fl.store.errors import Missing, ViewError
+from fl.store.errors import Missing, Unreachable, ViewError
 from fl.store.signed import AggregationStatement, OrderStatement
 from fl.training.update import load_update, save_update
 from tests.fl.members.support import Heard, scene
@@ -316,6 +317,34 @@ def test_audit__artefact_changed_in_the_store__whose_it_is_is_named(played: Play
         for path, content in zip(places, whole, strict=True):
             path.write_bytes(content)
     assert station.address in finding.what and "does not count" in finding.what
+
+
+@pytest.mark.parametrize("answers", [True, False], ids=["the store answers", "nothing answers"])
+def test_collect__update_that_the_store_does_not_give__absent_unless_nothing_is_given_or_there_is_time(
+    played: Played, elector: Owner, answers: bool
+) -> None:
+    """Who writes a file can see to it that nobody gets it; no vote is missed for that."""
+    station, files = played.base_stations[0], copy(elector.files)
+    digest = from_chain(played.record.members[station.address].updates[HONEST])
+    read = files.read
+
+    def never(name: str, most: int) -> bytes:
+        if digest[2:] in name:
+            raise Unreachable("its key is not to be had")
+        return read(name, most)
+
+    files.read, files.answers = never, lambda: answers  # type: ignore[method-assign]
+    other, facts = replace(elector, files=files), played.facts
+    early = replace(facts, now=facts.deadlines.vote - 121)
+    with pytest.raises(Unreachable):
+        other.collect(HONEST, early, elector.order(facts))
+    pressing = replace(facts, now=facts.deadlines.vote - 120)
+    if answers:
+        found = other.collect(HONEST, pressing, elector.order(facts))
+        assert found.absent == {station.address: "its key is not to be had"}
+    else:
+        with pytest.raises(Unreachable):
+            other.collect(HONEST, pressing, elector.order(facts))
 
 
 class Without:

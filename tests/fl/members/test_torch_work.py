@@ -95,6 +95,7 @@ def test_train__broken_images__says_that_no_update_came_of_it(market: Market) ->
         ({"model": "vgg"}, "unknown model"),
         ({"rule": "best"}, "cannot be followed"),
         ({"learning_rate": "0"}, "cannot be followed"),
+        ({"parameters": 2**28}, "says that its model has 268,435,456 parameters, and small-cnn has"),
     ],
 )
 def test_order__that_names_what_the_engine_does_not_have__refused(

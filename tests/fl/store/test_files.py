@@ -259,6 +259,33 @@ def test_write__disk_full__says_so_and_keeps_what_was_there(tmp_path: Path) -> N
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
+@pytest.mark.parametrize("target", ["/dev/zero", "/dev/stdin", "/sys/kernel/mm/transparent_hugepage/enabled", "b", "."])
+def test_read__link_to_what_has_no_end_or_another_size__refused_at_once(
+    breaks: Any, tmp_path: Path, target: str
+) -> None:
+    """Whoever writes in a shared folder can leave one."""
+    files = Files(tmp_path)
+    pauses = breaks(files, "mv", OSError(), 0)
+    files.write("b", b"x")
+    (tmp_path / "a").symlink_to(target)
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    for name in ("a", "pipe", "folder"):
+        with pytest.raises(Refused, match=f"{name} in {tmp_path} is no plain file"):
+            files.read(name, 100)
+    assert files.read("b", 100) == b"x"
+    assert pauses == []
+
+
+def test_answers__folder_there_or_not_or_gone_away__as_it_is(tmp_path: Path, breaks: Any) -> None:
+    assert Files(tmp_path).answers()
+    assert Files(tmp_path / "not yet").answers()
+    away = Files(f"memory://{tmp_path.name}")
+    assert away.answers()
+    breaks(away, "ls", ConnectionResetError("reset"), 100)
+    assert not away.answers()
+
+
 def test_write__file_where_a_folder_goes__refused_in_one_line(tmp_path: Path) -> None:
     files = Files(tmp_path)
     files.write("a", b"x")
