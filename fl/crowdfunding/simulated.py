@@ -108,6 +108,13 @@ class Together:
         """See `fl.members.work.StationWork`."""
         return self.alone.samples(order, station)
 
+    def seconds(self, order: Order, station: int, model: bytes) -> float:
+        """See `fl.members.work.StationWork`: the clock waits for it, however long it takes."""
+        return 0
+
+    def stop(self) -> None:
+        """See `fl.members.work.StationWork`: nothing is ever under way."""
+
     def train(self, order: Order, station: int, model: bytes, global_round: int) -> bytes:
         """See `fl.members.work.StationWork`: whoever is first in a global round lets all of them train."""
         federation = self._stage.federation(order.targets)

@@ -20,6 +20,7 @@ from fl.market.refusals import MarketError
 from fl.market.terms import Role
 from fl.members.access import Access
 from fl.members.acts import Member
+from fl.members.apart import Apart
 from fl.members.configuration import SAFE, MemberConfiguration, OwnerPlan, StationPlan
 from fl.members.facts import Chronicle
 from fl.members.journal import Journal
@@ -29,6 +30,7 @@ from fl.members.owner_acts import Owner
 from fl.members.plan import Cost, Worth, by_label, per_label
 from fl.members.rounds import Conduct
 from fl.members.station_acts import BaseStation
+from fl.members.work import StationWork
 from fl.store.files import Files
 from fl.store.signed import Domain
 from fl.yaml_file import ConfigurationError
@@ -44,6 +46,8 @@ class Desk:
     Attributes:
         configuration: its member.yaml.
         alert: tells its people, by its own command too.
+        work: a base station's training, in a process of its own; None: it has no data.
+        say: told what its members do, a line each.
     """
 
     configuration: MemberConfiguration
@@ -54,6 +58,8 @@ class Desk:
     access: Access
     outbox: Journaled
     alert: Callable[[str], None]
+    work: StationWork | None
+    say: Callable[[str], None]
 
     def tend(self) -> None:
         """Look after transactions that are on their way.
@@ -85,7 +91,7 @@ class Desk:
         own = (self.market, round_id, self.journal, self.files, self.listed)
         proof = self.listed.tree.proof(found.entry)
         name = found.name or configuration.account
-        rest = (found.entry.points, proof, _saying(name))
+        rest = (found.entry.points, proof, lambda what: self.say(f"{name} {what}"), self.alert)
         reserve = configuration.margins.begin
         if configuration.role is Role.OWNER:
             plan = configuration.plan if isinstance(configuration.plan, OwnerPlan) else OwnerPlan()
@@ -93,13 +99,16 @@ class Desk:
             work = _owner_work(configuration, plan)
             return Owner(name, account, *own, conduct, *rest, worth=_worth(plan), work=work)
         costs = configuration.plan if isinstance(configuration.plan, StationPlan) else StationPlan()
-        work_of = station_work(configuration)
-        return BaseStation(name, account, *own, Conduct(reserve=reserve), *rest, cost=_cost(costs), work=work_of)
+        return BaseStation(name, account, *own, Conduct(reserve=reserve), *rest, cost=_cost(costs), work=self.work)
 
 
 @contextmanager
-def desk(access: Access) -> Iterator[Desk]:
+def desk(access: Access, say: Callable[[str], None] = click.echo) -> Iterator[Desk]:
     """Open everything that a member has.
+
+    Args:
+        access: who and where.
+        say: told what it does.
 
     Raises:
         Fault: something of it cannot be used; nothing was sent.
@@ -119,16 +128,17 @@ def desk(access: Access) -> Iterator[Desk]:
             outbox = Journaled(journal, plain.contract.provider, sending, say=alert)
             market = plain.sending(outbox)
             files = Files(configuration.store, configuration.store_options)
-            yield Desk(configuration, market, journal, files, listed, access, outbox, alert)
+            work = None if configuration.data is None else Apart(configuration.data)
+            try:
+                yield Desk(configuration, market, journal, files, listed, access, outbox, alert, work, say)
+            finally:
+                if work is not None:
+                    work.stop()
 
 
 def _sent(confirmations: int | str) -> Any:
     """A transaction counts once it is mined, whatever the settings."""
     return SAFE if confirmations == SAFE else max(1, int(confirmations))
-
-
-def _saying(name: str) -> Callable[[str], None]:
-    return lambda what: click.echo(f"{name} {what}")
 
 
 def _alert(command: str | None) -> Callable[[str], None]:
@@ -243,7 +253,7 @@ def _owner_work(configuration: MemberConfiguration, plan: OwnerPlan) -> Any:
 
 
 def station_work(configuration: MemberConfiguration) -> Any:
-    """The training of a base station with the data that a member.yaml names; None: it names none."""
+    """The training of a base station with the data that a member.yaml names, in this process; None: it names none."""
     data = configuration.data
     if data is None:
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from time import perf_counter
 
 from torch import nn
 
@@ -18,13 +19,14 @@ from fl.training.config import Rule, StationConfig, TrainingConfig
 from fl.training.contribution.measure import measure_contributions
 from fl.training.contribution.points import TOTAL_POINTS, contribution_points, total_margins
 from fl.training.crews.crew import play_station
-from fl.training.data.dataset import ImageShape, Samples
+from fl.training.data.dataset import Samples, Shape
 from fl.training.errors import DivergedError, TooFewError, TrainingError
 from fl.training.model.artefact import load_model, save_model
 from fl.training.model.evaluation import Evaluation, evaluate
 from fl.training.model.parameters import State
 from fl.training.model.spec import ModelSpec
 from fl.training.station import Station, StationRound
+from fl.training.strategy import NOTHING, Carried
 from fl.training.update import Update, load_update, save_update
 
 ClientsOf = Callable[[Order, int], Sequence[Samples]]
@@ -32,6 +34,9 @@ ClientsOf = Callable[[Order, int], Sequence[Samples]]
 
 TestOf = Callable[[tuple[str, ...]], Samples]
 """An owner's own test images of some target labels, labelled by their place among those."""
+
+WORTH_TIMING = 50
+"""Passes over the data in one global round, κ1 · κ2, from which on two are spent on finding out how long all take."""
 
 
 def settings_of(order: Order, stations: int = 1) -> TrainingConfig:
@@ -67,14 +72,14 @@ def settings_of(order: Order, stations: int = 1) -> TrainingConfig:
         raise WrongArtefact(f"the order cannot be followed: {error}") from error
 
 
-def spec_of(order: Order, image_shape: ImageShape) -> ModelSpec:
+def spec_of(order: Order, input_shape: Shape) -> ModelSpec:
     """The model that an order names, for images of a shape.
 
     Raises:
         WrongArtefact: the engine has no such model.
     """
     try:
-        spec = ModelSpec(order.text.model, image_shape, len(order.targets))
+        spec = ModelSpec(order.text.model, input_shape, len(order.targets))
     except TrainingError as error:
         raise WrongArtefact(f"the order cannot be followed: {error}") from error
     if spec.is_own:
@@ -99,9 +104,8 @@ def state_of(data: bytes, spec: ModelSpec) -> State:
         raise WrongArtefact(str(error)) from error
 
 
-def _shape(samples: Samples) -> ImageShape:
-    channels, height, width = samples.images.shape[1:]
-    return (channels, height, width)
+def _shape(samples: Samples) -> Shape:
+    return tuple(samples.inputs.shape[1:])
 
 
 def delivered(played: StationRound, samples: int) -> bytes:
@@ -129,6 +133,22 @@ class TorchStation:
         """See `StationWork`."""
         return self._station(order, station).samples
 
+    def seconds(self, order: Order, station: int, model: bytes) -> float:
+        """See `StationWork`: by the faster of two passes over the data."""
+        own, passes = self._station(order, station), order.text.local_epochs * order.text.edge_aggregations
+        if passes < WORTH_TIMING:
+            return 0
+        once = replace(own, config=replace(own.config, local_epochs=1, edge_aggregations=1))
+        state, tries = state_of(model, own.model), []
+        for _ in range(2):
+            begun = perf_counter()
+            try:
+                play_station(once, state, 0, _workspace(own.model))
+            except TrainingError as error:
+                raise WorkError(str(error)) from error
+            tries.append(perf_counter() - begun)
+        return passes * min(tries)
+
     def train(self, order: Order, station: int, model: bytes, global_round: int) -> bytes:
         """See `StationWork`."""
         own = self._station(order, station)
@@ -138,6 +158,9 @@ class TorchStation:
         except TrainingError as error:
             raise WorkError(str(error)) from error
         return delivered(played, own.samples)
+
+    def stop(self) -> None:
+        """See `StationWork`: nothing is ever under way."""
 
     def _station(self, order: Order, station: int) -> Station:
         settings = settings_of(order)
@@ -304,7 +327,9 @@ class Recorded:
     refused: int
     judge: Callable[[State], Evaluation]
 
-    def play(self, state: State, global_round: int, stations: Sequence[int]) -> Iterator[StationRound]:
+    def play(
+        self, state: State, global_round: int, stations: Sequence[int], carried: Carried = NOTHING
+    ) -> Iterator[StationRound]:
         """See `Crew`."""
         delivered = {update.station: update for update in self.updates}
         refused = self.refused

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from time import perf_counter
 
@@ -15,11 +15,13 @@ from fl.training.client import train_client
 from fl.training.config import StationConfig
 from fl.training.data.dataset import Samples
 from fl.training.errors import DataError, DivergedError, TooFewError
+from fl.training.model.optimizers import rate_in
 from fl.training.model.parameters import State, put_state, view_state
 from fl.training.model.runtime import use_threads
 from fl.training.model.spec import ModelSpec
 from fl.training.participation import draw_clients
 from fl.training.seeds import Stream, derive_seed
+from fl.training.strategy import NO_STATES, States, Strategy
 from fl.training.update import Update
 
 log = logging.getLogger(__name__)
@@ -42,7 +44,7 @@ class ClientWork:
         images: number of its training images.
         epochs: local epochs that it got through.
         outcome: whether its model was used.
-        loss: mean cross-entropy of the last local epoch; None where no model came back.
+        loss: mean of the last local epoch; None where no model came back.
         seconds: that training it took on this machine.
     """
 
@@ -64,6 +66,7 @@ class StationRound:
         work: of the drawn clients, for each edge aggregation.
         reason: why there is no update.
         diverged: whether that is because losses were not finite.
+        clients: what the strategy carries for each client; empty where it carries nothing.
     """
 
     station: int
@@ -71,6 +74,7 @@ class StationRound:
     work: tuple[tuple[ClientWork, ...], ...] = ()
     reason: str = ""
     diverged: bool = False
+    clients: States = NO_STATES
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +87,7 @@ class Station:
         clients: images of each client, all on one device.
         config: κ1, κ2, the clients' SGD, who takes part, and how their models are combined.
         seed: of the run.
+        strategy: what it adds to averaging.
 
     Raises:
         DataError: it has no client, or a client has no image.
@@ -93,6 +98,7 @@ class Station:
     clients: tuple[Samples, ...]
     config: StationConfig
     seed: int
+    strategy: Strategy = field(default_factory=Strategy)
 
     def __post_init__(self) -> None:
         if not self.clients:
@@ -119,7 +125,14 @@ class Station:
             raise (DivergedError if played.diverged else TooFewError)(played.reason)
         return played.update
 
-    def play(self, global_state: State, global_round: int, workspace: nn.Module | None = None) -> StationRound:
+    def play(
+        self,
+        global_state: State,
+        global_round: int,
+        workspace: nn.Module | None = None,
+        broadcast: State | None = None,
+        clients: States = NO_STATES,
+    ) -> StationRound:
         """One global round at this base station: κ2 times, clients train and their models are combined.
 
         HierFAVG (Liu et al. 2020), Algorithm 1, between two cloud aggregations. A client whose loss is not a finite
@@ -132,10 +145,14 @@ class Station:
             global_state: the global model, left unchanged.
             global_round: the global round, 0 … rounds − 1.
             workspace: a module to compute in, to save building one; its parameters are overwritten.
+            broadcast: what the strategy sends with the global model; None: nothing.
+            clients: what it carries for each client; empty: nothing yet.
 
         Raises:
             ModelError: `global_state` is of another model.
+            TrainingError: something that the settings name fails.
         """
+        carried = list(clients) or [State() for _ in self.clients]
         module = self.model.build(device=self.clients[0].labels.device) if workspace is None else workspace
         state = global_state
         used: set[int] = set()
@@ -150,7 +167,9 @@ class Station:
             for aggregation in range(self.config.edge_aggregations):
                 work: list[ClientWork] = []
                 try:
-                    trained = self._trained(module, state, global_round, aggregation, work, reasons)
+                    trained = self._trained(
+                        module, state, global_round, aggregation, work, reasons, broadcast or {}, carried
+                    )
                     state = combine(self.config.rule, trained, names)
                     used |= {each.client for each in work if each.outcome is Outcome.RETURNED}
                 except TooFewError as error:
@@ -158,12 +177,15 @@ class Station:
                     log.warning("%s; the base station's model stays as it is", shortage)
                 except DivergedError as error:
                     rounds.append(tuple(work))
-                    return StationRound(self.index, None, tuple(rounds), f"{where(aggregation)}: {error}", True)
+                    why = f"{where(aggregation)}: {error}"
+                    return StationRound(self.index, None, tuple(rounds), why, True, _held(carried))
                 rounds.append(tuple(work))
         if not used:
-            return StationRound(self.index, None, tuple(rounds), (reasons or [shortage])[0], bool(reasons))
+            why = (reasons or [shortage])[0]
+            return StationRound(self.index, None, tuple(rounds), why, bool(reasons), _held(carried))
         samples = sum(len(self.clients[client]) for client in used)
-        return StationRound(self.index, Update(self.model, self.index, global_round, state, samples), tuple(rounds))
+        update = Update(self.model, self.index, global_round, state, samples)
+        return StationRound(self.index, update, tuple(rounds), clients=_held(carried))
 
     def _trained(
         self,
@@ -173,8 +195,14 @@ class Station:
         aggregation: int,
         work: list[ClientWork],
         reasons: list[str],
+        broadcast: State,
+        carried: list[State],
     ) -> Iterator[tuple[State, int] | None]:
-        """Train the drawn clients one by one, None for one that diverged; `work` and `reasons` (of those) grow."""
+        """Train the drawn clients one by one, None for one that diverged.
+
+        `work` and `reasons` (of those) grow, and `carried` changes.
+        """
+        rate = rate_in(self.config, global_round)
         for part in draw_clients(self.config, len(self.clients), self.seed, global_round, aggregation, self.index):
             samples = self.clients[part.client]
             if not part.returns:
@@ -185,7 +213,10 @@ class Station:
             start = perf_counter()
             loss, outcome = None, Outcome.RETURNED
             try:
-                loss = train_client(module, samples, self.config, seed, part.epochs)
+                correction = self.strategy.correction(broadcast, carried[part.client])
+                loss = train_client(module, samples, self.config, seed, part.epochs, rate, correction)
+                steps = part.epochs * -(-len(samples) // self.config.batch_size)
+                carried[part.client] = self._carry(module, station_state, broadcast, carried[part.client], steps, rate)
             except DivergedError as error:
                 reasons.append(f"global round {global_round}, base station {self.index}, client {part.client}: {error}")
                 log.warning("%s; its model is left out", reasons[-1])
@@ -193,3 +224,18 @@ class Station:
             seconds = perf_counter() - start
             work.append(ClientWork(part.client, len(samples), part.epochs, outcome, loss, seconds))
             yield (view_state(module), len(samples)) if outcome is Outcome.RETURNED else None
+
+    def _carry(
+        self, module: nn.Module, start: State, broadcast: State, client: State, steps: int, rate: float
+    ) -> State:
+        """What the strategy carries for a client after an edge aggregation."""
+        if type(self.strategy).update_client is Strategy.update_client:
+            return client
+        names, end = self.model.trained(tied=True), view_state(module)
+        start, end = ({name: state[name].to(end[name]) for name in names} for state in (start, end))
+        after = self.strategy.update_client(broadcast, client, start, end, steps, rate)
+        return {name: tensor.detach().to("cpu", copy=True) for name, tensor in after.items()}
+
+
+def _held(carried: list[State]) -> States:
+    return States(carried) if any(carried) else NO_STATES

@@ -21,6 +21,7 @@ from fl.training.federation import Federation
 from fl.training.model.artefact import save_model
 from fl.training.network import Link, Links
 from fl.training.station import StationRound
+from fl.training.strategy import NOTHING
 
 
 def run(
@@ -79,11 +80,12 @@ def run(
             federation.model,
             crew,
             state=state,
-            velocity=None if resumed is None else resumed.velocity,
+            carried=NOTHING if resumed is None else resumed.carried,
             first_round=first,
             on_station=on_station,
             on_evaluated=on_evaluated,
             before=before,
+            accuracies=[record["accuracy"] for record in records],
         ):
             digest = digest_of(save_model(federation.model, done.state, global_round=done.global_round))
             record = record_of(federation, done, digest, perf_counter() - start, links)

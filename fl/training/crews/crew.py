@@ -17,6 +17,7 @@ from fl.training.federation import Federation
 from fl.training.model.evaluation import Evaluation
 from fl.training.model.parameters import State, is_finite
 from fl.training.station import Station, StationRound
+from fl.training.strategy import NO_STATES, NOTHING, Carried, States
 from fl.training.update import Update
 
 
@@ -28,13 +29,16 @@ class Crew(Protocol):
     processes that do not hold it, until `gather` brings it. Whoever makes a crew closes it.
     """
 
-    def play(self, state: State, global_round: int, stations: Sequence[int]) -> Iterator[StationRound]:
+    def play(
+        self, state: State, global_round: int, stations: Sequence[int], carried: Carried = NOTHING
+    ) -> Iterator[StationRound]:
         """Let base stations play a global round.
 
         Args:
             state: the global model, left unchanged.
             global_round: the global round.
             stations: their indices.
+            carried: what the strategy sends with the global model, and what it carries for clients.
 
         Yields:
             Each one's round as it ends, in any order, checked by `play_station`.
@@ -61,10 +65,14 @@ class InProcess:
         self._federation = federation
         self._workspace = federation.workspace()
 
-    def play(self, state: State, global_round: int, stations: Sequence[int]) -> Iterator[StationRound]:
+    def play(
+        self, state: State, global_round: int, stations: Sequence[int], carried: Carried = NOTHING
+    ) -> Iterator[StationRound]:
         """See `Crew`."""
         for index in stations:
-            yield play_station(self._federation.stations[index], state, global_round, self._workspace)
+            clients = carried.clients.get(index, NO_STATES)
+            station = self._federation.stations[index]
+            yield play_station(station, state, global_round, self._workspace, carried.server, clients)
 
     def combine(self, updates: Sequence[Update], rule: Rule, dropped: int = 0) -> State:
         """See `Crew`."""
@@ -79,10 +87,17 @@ class InProcess:
         return self._federation.evaluate(state, workspace=self._workspace)
 
 
-def play_station(station: Station, state: State, global_round: int, workspace: nn.Module) -> StationRound:
+def play_station(
+    station: Station,
+    state: State,
+    global_round: int,
+    workspace: nn.Module,
+    broadcast: State | None = None,
+    clients: States = NO_STATES,
+) -> StationRound:
     """The base station's round, without its update where a parameter of that is no finite number."""
-    played = station.play(state, global_round, workspace)
+    played = station.play(state, global_round, workspace, broadcast, clients)
     if played.update is None or is_finite(played.update.state):
         return played
     reason = "a parameter of its update is no finite number"
-    return StationRound(station.index, None, played.work, reason, diverged=True)
+    return StationRound(station.index, None, played.work, reason, True, clients)

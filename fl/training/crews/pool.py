@@ -33,6 +33,7 @@ from fl.training.federation import Federation
 from fl.training.model.evaluation import BATCH, Evaluation, Judged, summarise
 from fl.training.model.parameters import State
 from fl.training.station import StationRound
+from fl.training.strategy import NO_STATES, NOTHING, Carried, States
 from fl.training.update import Update
 
 T = TypeVar("T")
@@ -93,11 +94,15 @@ class Pool:
         there.close()
         return _Hand(process, here, outgoing)
 
-    def play(self, state: State, global_round: int, stations: Sequence[int]) -> Iterator[StationRound]:
+    def play(
+        self, state: State, global_round: int, stations: Sequence[int], carried: Carried = NOTHING
+    ) -> Iterator[StationRound]:
         """See `Crew`. The largest go first, so that none is left to wait for at the end."""
         self._receive(state)
         by_size = sorted(stations, key=lambda index: -self._federation.stations[index].samples)
-        yield from self._do([Play(index, global_round) for index in by_size], _round_of)
+        sent = States([carried.server])
+        tasks = [Play(index, global_round, sent, carried.clients.get(index, NO_STATES)) for index in by_size]
+        yield from self._do(tasks, _round_of)
 
     def combine(self, updates: Sequence[Update], rule: Rule, dropped: int = 0) -> State:
         """See `Crew`."""

@@ -25,6 +25,7 @@ from fl.training.federation import Federation
 from fl.training.model.evaluation import BATCH, Evaluation, judge, summarise
 from fl.training.model.parameters import State
 from fl.training.station import StationRound
+from fl.training.strategy import NOTHING, Carried
 from fl.training.update import Update
 
 
@@ -49,6 +50,7 @@ class Spread:
         self._group = group
         self._crew = crew
         self._workspace = federation.workspace()
+        self._objective = federation.objective
         self._threads = federation.stations[0].config.threads
         batches = -(-len(test) // BATCH)
         # whole batches, so that each is computed as in a single process
@@ -60,14 +62,17 @@ class Spread:
         self._everywhere: set[int] = set()  # base stations whose updates all ranks hold
         self._peaks: dict[int, Peaks] = {}  # of all updates
 
-    def play(self, state: State, global_round: int, stations: Sequence[int]) -> Iterator[StationRound]:
+    def play(
+        self, state: State, global_round: int, stations: Sequence[int], carried: Carried = NOTHING
+    ) -> Iterator[StationRound]:
         """See `Crew`: first this rank's base stations, then the others'."""
         self._like = {name: tensor.to(self._device) for name, tensor in state.items()}
         self._states, self._peaks, self._everywhere = {}, {}, set()
         mine: list[StationRound] = []
         failure: list[TrainingError] = []
         try:
-            for played in self._crew.play(state, global_round, [each for each in stations if self._is_mine(each)]):
+            own = [each for each in stations if self._is_mine(each)]
+            for played in self._crew.play(state, global_round, own, carried):
                 mine.append(played)
                 yield played
         except TrainingError as error:
@@ -108,7 +113,7 @@ class Spread:
 
     def evaluate(self, state: State) -> Evaluation:
         """See `Crew`."""
-        shares = self._group.exchange(lambda: judge(self._workspace, state, self._test, self._threads))
+        shares = self._group.exchange(lambda: judge(self._workspace, state, self._test, self._threads, self._objective))
         return summarise([batch for share in shares for batch in share])
 
     def _is_mine(self, station: int) -> bool:

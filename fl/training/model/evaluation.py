@@ -9,10 +9,10 @@ from fractions import Fraction
 
 import torch
 from torch import nn
-from torch.nn import functional
 
-from fl.training.data.dataset import Samples, to_float
+from fl.training.data.dataset import Samples, to_input
 from fl.training.errors import DataError, DivergedError
+from fl.training.model.objective import CLASSIFY, Objective
 from fl.training.model.parameters import State, put_state
 from fl.training.model.runtime import exactly, use_threads
 
@@ -25,24 +25,24 @@ class Evaluation:
     """How a model does on test images.
 
     Attributes:
-        correct: number of images whose label has the highest output.
+        correct: number of images whose label has the highest output; with another metric, its sum over the samples.
         samples: number of images.
-        loss: mean cross-entropy.
+        loss: mean cross-entropy, or what other loss there is.
     """
 
-    correct: int
+    correct: int | Fraction
     samples: int
     loss: float
 
     @property
     def accuracy(self) -> float:
-        """Share of images classified correctly, 0 … 1."""
-        return self.correct / self.samples
+        """Share of images classified correctly, 0 … 1; with another metric, its mean."""
+        return float(self.correct / self.samples)
 
     @property
     def exact_accuracy(self) -> Fraction:
         """The accuracy as a fraction, for what must add up exactly."""
-        return Fraction(self.correct, self.samples)
+        return Fraction(self.correct) / self.samples
 
     @property
     def accuracy_bps(self) -> int:
@@ -55,17 +55,19 @@ class Judged:
     """What evaluation found on a batch.
 
     Attributes:
-        correct: number of images whose label has the highest output.
+        correct: as of `Evaluation`.
         images: number of images.
-        loss: sum of their cross-entropies.
+        loss: sum of their cross-entropies, or of what other loss there is.
     """
 
-    correct: int
+    correct: int | Fraction
     images: int
     loss: float
 
 
-def evaluate(module: nn.Module, state: State, samples: Samples, threads: int = 1) -> Evaluation:
+def evaluate(
+    module: nn.Module, state: State, samples: Samples, threads: int = 1, objective: Objective = CLASSIFY
+) -> Evaluation:
     """Judge the model on the samples.
 
     Args:
@@ -73,31 +75,35 @@ def evaluate(module: nn.Module, state: State, samples: Samples, threads: int = 1
         state: the parameters to judge.
         samples: at least one.
         threads: torch's threads.
+        objective: what it is judged by.
 
     Raises:
         DataError: there is no sample.
+        TrainingError: the loss or the metric fails.
         ModelError: `state` is not the module's.
         DivergedError: the loss is not a finite number.
     """
-    return summarise(judge(module, state, samples, threads))
+    return summarise(judge(module, state, samples, threads, objective))
 
 
-def judge(module: nn.Module, state: State, samples: Samples, threads: int = 1) -> list[Judged]:
+def judge(
+    module: nn.Module, state: State, samples: Samples, threads: int = 1, objective: Objective = CLASSIFY
+) -> list[Judged]:
     """Judge the model on each `BATCH` of the samples; arguments as of `evaluate`, which sums up.
 
     Raises:
         ModelError: `state` is not the module's.
+        TrainingError: the loss or the metric fails.
     """
     put_state(module, state)
     module.eval()
     batches = []
     with use_threads(threads), exactly(samples.labels.device), torch.inference_mode():
         for first in range(0, len(samples), BATCH):
-            images, labels = samples.images[first : first + BATCH], samples.labels[first : first + BATCH]
-            outputs = module(to_float(images))
-            correct = int((outputs.argmax(1) == labels).sum())
-            loss = float(functional.cross_entropy(outputs, labels, reduction="sum"))
-            batches.append(Judged(correct, len(labels), loss))
+            inputs, labels = samples.inputs[first : first + BATCH], samples.labels[first : first + BATCH]
+            outputs = module(to_input(inputs))
+            loss = objective.total_loss(outputs, labels)
+            batches.append(Judged(objective.total_score(outputs, labels), len(labels), loss))
     return batches
 
 
