@@ -51,6 +51,8 @@ def compiled(project: Any) -> ContractContainer:
         if not stamp.exists() or stamp.read_text(encoding="utf-8") != state:
             project.load_contracts(use_cache=False)
             stamp.write_text(state, encoding="utf-8")
+        else:
+            project.load_manifest()  # what this process has read may be older than what another has compiled since
         return project.HCFL
 
 

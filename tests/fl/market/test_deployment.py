@@ -8,14 +8,36 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ape import Project
 from eth_utils import keccak
 
 from analysis.devnode.chain import Chain
 from fl.market import deployment as module
-from fl.market.deployment import Deploying, Deployment, attach, check_address, deploy, located, standard_input
+from fl.market.deployment import Deploying, Deployment, attach, check_address, compiled, deploy, located, standard_input
 from fl.market.refusals import MarketError
 
 ELSEWHERE = "0x" + "cd" * 20
+
+
+def test_compiled__another_process_has_compiled_meanwhile__what_the_sources_say(tmp_path: Path) -> None:
+    """Ape reads what it keeps when a project is opened, and looks no more at what a contract imports."""
+    contracts = tmp_path / "contracts"
+    contracts.mkdir()
+    for name in ("ape-config.yaml", "foundry.toml", "package-lock.json"):
+        (tmp_path / name).write_text("", encoding="utf-8")
+    contract = 'import {Lib} from "./Lib.sol"; contract HCFL { function one() external pure returns (uint256) { return '
+    (contracts / "HCFL.sol").write_text(f"pragma solidity 0.8.37; {contract} Lib.ONE; }} }}", encoding="utf-8")
+
+    def code(project: Any, number: int) -> str:
+        lib = f"pragma solidity 0.8.37; library Lib {{ uint256 internal constant ONE = {number}; }}"
+        (contracts / "Lib.sol").write_text(lib, encoding="utf-8")
+        return str(compiled(project).contract_type.deployment_bytecode.bytecode)
+
+    before = code(Project(tmp_path), 4711)
+    opened_before = Project(tmp_path)
+    after = code(Project(tmp_path), 4712)
+    assert after != before
+    assert code(opened_before, 4712) == after
 
 
 def test_attach__deployed_before__is_the_same(project: Any, chain: Any, accounts: Any) -> None:
