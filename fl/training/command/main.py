@@ -181,6 +181,11 @@ def _main() -> int:
     package.addHandler(handler)
     options = None
     try:
+        if sys.argv[1:2] in (["plot"], ["export"]):
+            from fl.training.command.results import main as results
+
+            console.print(results(sys.argv[1:]), soft_wrap=True, markup=False)
+            return 0
         with nullcontext() if says_errors else redirect_stderr(StringIO()):
             options = parse()
         show(options, console)

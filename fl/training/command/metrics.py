@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
@@ -19,8 +19,17 @@ if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 
+_MOST_LABELS = 100
+"""Beyond which a confusion matrix is too long for a line."""
+
+
 def record_of(
-    federation: Federation, done: GlobalRound, digest: str, seconds: float, links: Links | None = None
+    federation: Federation,
+    done: GlobalRound,
+    digest: str,
+    seconds: float,
+    links: Links | None = None,
+    served: Mapping[int, Sequence[int]] | None = None,
 ) -> dict[str, Any]:
     """What the metrics file says of a global round.
 
@@ -30,12 +39,15 @@ def record_of(
         digest: of its global model.
         seconds: that it took on this machine.
         links: to work out the simulated seconds; None: there are none.
+        served: how many of its own images the global model classifies correctly, of each client by base station;
+            None: nobody has counted.
     """
     size, work = size_of(done.state), [each for played in done.stations for edge in played.work for each in edge]
     record: dict[str, Any] = {
         "global_round": done.global_round,
         "accuracy": done.evaluation.accuracy,
         "loss": done.evaluation.loss,
+        "label_accuracy": dict(zip(federation.dataset.label_names, done.evaluation.label_accuracies, strict=True)),
         "train_loss": train_loss(work),
         "model": digest,
         "clients": {outcome.value: sum(each.outcome is outcome for each in work) for outcome in Outcome},
@@ -45,6 +57,15 @@ def record_of(
         "traffic": asdict(count_traffic(done.stations, size)),
         "seconds": round(seconds, 3),
     }
+    if len(done.evaluation.confusion) <= _MOST_LABELS:
+        record["confusion"] = [list(row) for row in done.evaluation.confusion]
+    if served is not None:
+        images = {each.index: [len(client) for client in each.clients] for each in federation.stations}
+        record["station_accuracy"] = {str(index): sum(own) / sum(images[index]) for index, own in served.items()}
+        record["client_accuracy"] = {
+            str(index): [correct / count for correct, count in zip(own, images[index], strict=True)]
+            for index, own in served.items()
+        }
     if done.unchanged:
         record["unchanged"] = done.unchanged
     if links is not None:
@@ -93,6 +114,8 @@ class Board:
             for name in ("accuracy", "loss", "train_loss", "simulated_seconds", "seconds")
             if record.get(name) is not None
         }
+        scalars |= {f"label/{name}": value for name, value in record["label_accuracy"].items() if value is not None}
+        scalars |= {f"station/{index}": value for index, value in record.get("station_accuracy", {}).items()}
         for tier, traffic in record["traffic"].items():
             scalars[f"bytes/{tier}"] = traffic["down_bytes"] + traffic["up_bytes"]
         with on_disk(self._folder):

@@ -20,6 +20,7 @@ class Options:
         config: of the run.
         out: the run's folder; None: nothing is stored.
         keep_models: keep every global round's model there, not only the last two.
+        evaluate_clients: judge each global model on every client's own images too.
         tensorboard: folder for TensorBoard's files.
         client_link: Mbit/s and ms of the link between a client and its base station.
         cloud_link: the same between a base station and the cloud.
@@ -30,6 +31,7 @@ class Options:
     config: TrainingConfig
     out: Path | None = None
     keep_models: bool = False
+    evaluate_clients: bool = False
     tensorboard: Path | None = None
     client_link: tuple[float, float] | None = None
     cloud_link: tuple[float, float] | None = None
@@ -47,7 +49,8 @@ def parse(arguments: list[str] | None = None) -> Options:
         prog="python -m fl.training",
         description="Hierarchical federated averaging: clients, base stations, global model.",
         epilog="What is not given suits the data set. With --out, the same command started again goes on where it "
-        "stopped. Example: python -m fl.training --targets 3,5 --seed 1",
+        "stopped. `plot RUN` and `export RUN` in place of options draw what a run has learnt, and write its model as a "
+        "state_dict. Example: python -m fl.training --targets 3,5 --seed 1",
     )
     _add_data(parser)
     _add_training(parser)
@@ -141,6 +144,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     add("--contribution", choices=METHODS, help=f"of base stations, each global round ({default.contribution})")
     add("--out", type=Path, metavar="DIR", help="folder for checkpoints, models and metrics.jsonl")
     add("--keep-models", action="store_true", help="keep every global round's model, not only the last two")
+    add("--evaluate-clients", action="store_true", help="judge each global model on every client's own images too")
     add("--tensorboard", type=Path, metavar="DIR", help="write TensorBoard's files there")
     for tier, whose in (("client", "client to base station"), ("cloud", "base station to cloud")):
         add(f"--{tier}-link", type=_link, metavar="MBPS,MS", help=f"{whose}, Mbit/s and ms, for simulated time")

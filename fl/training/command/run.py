@@ -14,6 +14,7 @@ from fl.training.command.identity import check_alike
 from fl.training.command.metrics import Board, record_of
 from fl.training.command.options import Options
 from fl.training.contribution.methods import count_evaluations
+from fl.training.crews.crew import LocalCrew
 from fl.training.crews.pool import open_crew
 from fl.training.crews.ranks import ALONE, Group
 from fl.training.crews.spread import Spread
@@ -63,7 +64,7 @@ def run(
         yield from records
         # several ranks of one machine have its cores already
         workers = 0 if options.workers is None and group.size > 1 else options.workers
-        crew = stack.enter_context(open_crew(federation, workers, first))
+        crew: LocalCrew = stack.enter_context(open_crew(federation, workers, first))
         if group.size > 1:
             crew = Spread(federation, group, crew)
         state = federation.initial_state() if resumed is None else resumed.state
@@ -86,7 +87,9 @@ def run(
             before=before,
         ):
             digest = digest_of(save_model(federation.model, done.state, global_round=done.global_round))
-            record = record_of(federation, done, digest, perf_counter() - start, links)
+            seconds = perf_counter() - start
+            served = crew.evaluate_clients(done.state) if options.evaluate_clients else None
+            record = record_of(federation, done, digest, seconds, links, served)
             for output in outputs:
                 output.add(done, record)
             yield record

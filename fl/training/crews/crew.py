@@ -6,7 +6,7 @@ on the global model and the seed only (`Station.play`), so every crew ends with 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from torch import nn
@@ -14,7 +14,7 @@ from torch import nn
 from fl.training.averaging.aggregate import aggregate
 from fl.training.config import Rule
 from fl.training.federation import Federation
-from fl.training.model.evaluation import Evaluation
+from fl.training.model.evaluation import Evaluation, count_correct
 from fl.training.model.parameters import State, is_finite
 from fl.training.station import Station, StationRound
 from fl.training.update import Update
@@ -54,6 +54,14 @@ class Crew(Protocol):
         ...
 
 
+class LocalCrew(Crew, Protocol):
+    """A crew that holds the images of all clients, of which the chain's has none."""
+
+    def evaluate_clients(self, state: State) -> Mapping[int, Sequence[int]]:
+        """How many of its own images the model classifies correctly, of each client of each base station by index."""
+        ...
+
+
 class InProcess:
     """The base stations one after the other in this process, in one resident module."""
 
@@ -77,6 +85,15 @@ class InProcess:
     def evaluate(self, state: State) -> Evaluation:
         """See `Crew`."""
         return self._federation.evaluate(state, workspace=self._workspace)
+
+    def evaluate_clients(self, state: State) -> Mapping[int, Sequence[int]]:
+        """See `LocalCrew`."""
+        return {station.index: judge_clients(station, state, self._workspace) for station in self._federation.stations}
+
+
+def judge_clients(station: Station, state: State, workspace: nn.Module) -> Sequence[int]:
+    """How many of its own images the model classifies correctly, of each client."""
+    return [count_correct(workspace, state, samples, station.config.threads) for samples in station.clients]
 
 
 def play_station(station: Station, state: State, global_round: int, workspace: nn.Module) -> StationRound:

@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 import torch
 
-from fl.training.crews.crew import play_station
+from fl.training.crews.crew import judge_clients, play_station
 from fl.training.crews.shared_memory import SharedState
 from fl.training.federation import Federation
 from fl.training.model.evaluation import Judged, judge
@@ -42,8 +42,15 @@ class Judge:
     end: int
 
 
-Task: TypeAlias = Play | Judge
-Result: TypeAlias = StationRound | Sequence[Judged]
+@dataclass(frozen=True)
+class JudgeClients:
+    """Judge the model in shared memory on the images of each client of a base station."""
+
+    station: int
+
+
+Task: TypeAlias = Play | Judge | JudgeClients
+Result: TypeAlias = StationRound | Sequence[Judged] | Sequence[int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +119,8 @@ class Worker:
             test = self._federation.dataset.test
             part = replace(test, images=test.images[task.first : task.end], labels=test.labels[task.first : task.end])
             return judge(self._module, state, part)
+        if isinstance(task, JudgeClients):
+            return judge_clients(self._federation.stations[task.station], state, self._module)
         played = play_station(self._federation.stations[task.station], state, task.global_round, self._module)
         if played.update is None:
             return played

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
@@ -28,11 +30,21 @@ class Evaluation:
         correct: number of images whose label has the highest output.
         samples: number of images.
         loss: mean cross-entropy.
+        confusion: number of images by their label (row) and the label with the highest output (column).
     """
 
     correct: int
     samples: int
     loss: float
+    confusion: tuple[tuple[int, ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "confusion", tuple(map(tuple, self.confusion)))  # JSON knows lists only
+
+    @property
+    def label_accuracies(self) -> tuple[float | None, ...]:
+        """Share of each label's images classified correctly; None where there is no image of it."""
+        return tuple(row[label] / sum(row) if any(row) else None for label, row in enumerate(self.confusion))
 
     @property
     def accuracy(self) -> float:
@@ -50,7 +62,7 @@ class Evaluation:
         return self.correct * 10_000 // self.samples
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Judged:
     """What evaluation found on a batch.
 
@@ -58,11 +70,13 @@ class Judged:
         correct: number of images whose label has the highest output.
         images: number of images.
         loss: sum of their cross-entropies.
+        confusion: int64 [labels, labels], see `Evaluation`.
     """
 
     correct: int
     images: int
     loss: float
+    confusion: NDArray[np.int64]
 
 
 def evaluate(module: nn.Module, state: State, samples: Samples, threads: int = 1) -> Evaluation:
@@ -95,9 +109,11 @@ def judge(module: nn.Module, state: State, samples: Samples, threads: int = 1) -
         for first in range(0, len(samples), BATCH):
             images, labels = samples.images[first : first + BATCH], samples.labels[first : first + BATCH]
             outputs = module(to_float(images))
-            correct = int((outputs.argmax(1) == labels).sum())
+            classes = outputs.shape[1]
+            pairs = (labels * classes + outputs.argmax(1)).cpu().numpy()
+            confusion = np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
             loss = float(functional.cross_entropy(outputs, labels, reduction="sum"))
-            batches.append(Judged(correct, len(labels), loss))
+            batches.append(Judged(int(confusion.trace()), len(labels), loss, confusion))
     return batches
 
 
@@ -116,4 +132,10 @@ def summarise(batches: Sequence[Judged]) -> Evaluation:
         loss += batch.loss
     if not math.isfinite(loss):
         raise DivergedError(f"the model's test loss is {loss / images}")
-    return Evaluation(sum(batch.correct for batch in batches), images, loss / images)
+    confusion = np.sum([batch.confusion for batch in batches], axis=0)
+    return Evaluation(sum(batch.correct for batch in batches), images, loss / images, confusion.tolist())
+
+
+def count_correct(module: nn.Module, state: State, samples: Samples, threads: int = 1) -> int:
+    """Number of the samples that the model classifies correctly, whatever its loss; arguments as of `evaluate`."""
+    return sum(batch.correct for batch in judge(module, state, samples, threads))
