@@ -25,6 +25,7 @@ class Options:
         client_link: Mbit/s and ms of the link between a client and its base station.
         cloud_link: the same between a base station and the cloud.
         seconds_per_image: given computing time; None: what is measured.
+        links: CSV file of clients and base stations whose links and speeds differ (see `links_file`).
         workers: number of worker processes; 0 or 1: none; None: what suits the run and the machine.
     """
 
@@ -36,6 +37,7 @@ class Options:
     client_link: tuple[float, float] | None = None
     cloud_link: tuple[float, float] | None = None
     seconds_per_image: float | None = None
+    links: Path | None = None
     workers: int | None = None
 
 
@@ -59,8 +61,9 @@ def parse(arguments: list[str] | None = None) -> Options:
     namespace = parser.parse_args(arguments)
     if (namespace.client_link is None) != (namespace.cloud_link is None):
         parser.error("--client-link and --cloud-link go together")
-    if namespace.seconds_per_image is not None and namespace.client_link is None:
-        parser.error("--seconds-per-image goes with --client-link and --cloud-link")
+    for name in ("seconds_per_image", "links"):
+        if getattr(namespace, name) is not None and namespace.client_link is None:
+            parser.error(f"--{name.replace('_', '-')} goes with --client-link and --cloud-link")
     if namespace.keep_models and namespace.out is None:
         parser.error("--keep-models goes with --out")
     return _options({name: value for name, value in vars(namespace).items() if value is not None})
@@ -149,6 +152,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     for tier, whose in (("client", "client to base station"), ("cloud", "base station to cloud")):
         add(f"--{tier}-link", type=_link, metavar="MBPS,MS", help=f"{whose}, Mbit/s and ms, for simulated time")
     add("--seconds-per-image", type=float, metavar="S", help="a client's computing time (what is measured)")
+    add("--links", type=Path, metavar="FILE", help="CSV of clients and base stations whose links and speeds differ")
 
 
 def _labels(text: str) -> tuple[str, ...]:

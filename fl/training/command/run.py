@@ -11,6 +11,7 @@ from fl.store.artefacts import digest_of
 from fl.training.cloud import GlobalRound, train
 from fl.training.command.checkpoint import Resumed, RunFolder, open_run
 from fl.training.command.identity import check_alike
+from fl.training.command.links_file import read_links
 from fl.training.command.metrics import Board, record_of
 from fl.training.command.options import Options
 from fl.training.contribution.methods import count_evaluations
@@ -50,7 +51,7 @@ def run(
     Raises:
         TrainingError: see `fl.training.cloud.train`, `fl.training.command.checkpoint.open_run` and `Board`.
     """
-    links = links_of(options)
+    links = links_of(options, {station.index: len(station.clients) for station in federation.stations})
     check_alike(federation, group)
     with ExitStack() as stack:
         outputs: list[_Outputs] = []
@@ -124,15 +125,20 @@ def evaluations_of(federation: Federation) -> int:
     return count_evaluations(federation.config.contribution, len(federation.stations))
 
 
-def links_of(options: Options) -> Links | None:
+def links_of(options: Options, clients: Mapping[int, int]) -> Links | None:
     """The links that the options name; None where they name none.
 
+    Args:
+        options: of the run.
+        clients: number of clients of each base station, by its index.
+
     Raises:
-        TrainingError: a bandwidth, a latency or a time is out of bounds.
+        TrainingError: a bandwidth, a latency or a time is out of bounds, or the file of links cannot be used.
     """
     if options.client_link is None or options.cloud_link is None:
         return None
     client, cloud = (
         Link(bandwidth * 1e6, latency / 1e3) for bandwidth, latency in (options.client_link, options.cloud_link)
     )
-    return Links(client, cloud, options.seconds_per_image)
+    links = Links(client, cloud, options.seconds_per_image)
+    return links if options.links is None else read_links(options.links, links, clients)
