@@ -21,6 +21,7 @@ What they use lies below:
     model/          which model, its parameters, its bytes as an artefact, steps of SGD, evaluation, torch's settings
     averaging/      rules that combine models, the exact mean, the cloud's aggregation
     crews/          who plays the base stations: this process, worker processes, ranks
+    sending/        what an update goes through before it is sent
     contribution/   what base stations contributed, and the points for it
     command/        `python -m fl.training`: options, a run, its folder, its metrics, what it shows
 

@@ -27,6 +27,9 @@ _LARGEST = 1e38
 _MOST_THREADS = 1024
 """Of which a machine has room for the stacks; with a hundred times as many torch ends the process."""
 
+_MOST_BITS = 16
+"""Of a quantised parameter: with more, its 24 bits would be rounded rather than drawn."""
+
 _KINDS: dict[str, tuple[type, str]] = {
     "int": (Integral, "a whole number"),
     "float": (Real, "a number"),
@@ -129,6 +132,9 @@ class StationConfig:
             "bfloat16" each operation is computed as torch.autocast chooses, which is faster on processors made for it.
         graphs: record each client's step as a CUDA graph once and replay it, one launch instead of hundreds; the model
             must compute the same operations for every batch of a size. Experimental: no GPU has run it yet.
+        client_bits: of each parameter of the updates that clients send (see `fl.training.sending.quantisation`); None:
+            they send their models.
+        station_bits: the same of the updates that the base station sends to the cloud.
     """
 
     local_epochs: int = 2
@@ -146,6 +152,8 @@ class StationConfig:
     rule: Rule = Rule()
     precision: str = "float32"
     graphs: bool = False
+    client_bits: int | None = None
+    station_bits: int | None = None
 
     def __post_init__(self) -> None:
         _check_kinds(self)
@@ -154,6 +162,9 @@ class StationConfig:
         for name in ("local_epochs", "edge_aggregations", "batch_size"):
             _at_least(name, getattr(self, name), 1)
         _at_least("threads", self.threads, 1, _MOST_THREADS)
+        for name in ("client_bits", "station_bits"):
+            if getattr(self, name) is not None:
+                _at_least(name, getattr(self, name), 2, _MOST_BITS)
         if not (self.learning_rate > 0 and math.isfinite(self.learning_rate)):
             raise TrainingError(f"learning_rate must be positive, not {self.learning_rate}")
         if not 0 <= self.momentum < 1:

@@ -19,6 +19,7 @@ class Stream(IntEnum):
     PERMUTATIONS = 6
     OWN_TEST = 7
     PILOT = 8
+    QUANTISATION = 9
 
 
 def derive_seed(seed: int, stream: Stream, *path: int) -> int:

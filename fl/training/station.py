@@ -20,6 +20,7 @@ from fl.training.model.runtime import use_threads
 from fl.training.model.spec import ModelSpec
 from fl.training.participation import draw_clients
 from fl.training.seeds import Stream, derive_seed
+from fl.training.sending.quantisation import quantise
 from fl.training.update import Update
 
 log = logging.getLogger(__name__)
@@ -163,6 +164,11 @@ class Station:
         if not used:
             return StationRound(self.index, None, tuple(rounds), (reasons or [shortage])[0], bool(reasons))
         samples = sum(len(self.clients[client]) for client in used)
+        if self.config.station_bits is not None:
+            put_state(module, state)
+            seed = derive_seed(self.seed, Stream.QUANTISATION, global_round, self.index)
+            quantise(module, global_state, self.config.station_bits, seed)
+            state = {name: tensor.clone() for name, tensor in view_state(module).items()}
         return StationRound(self.index, Update(self.model, self.index, global_round, state, samples), tuple(rounds))
 
     def _trained(
@@ -190,6 +196,10 @@ class Station:
                 reasons.append(f"global round {global_round}, base station {self.index}, client {part.client}: {error}")
                 log.warning("%s; its model is left out", reasons[-1])
                 outcome = Outcome.DIVERGED
+            if outcome is Outcome.RETURNED and self.config.client_bits is not None:
+                path = (global_round, aggregation, self.index, part.client)
+                seed = derive_seed(self.seed, Stream.QUANTISATION, *path)
+                quantise(module, station_state, self.config.client_bits, seed)
             seconds = perf_counter() - start
             work.append(ClientWork(part.client, len(samples), part.epochs, outcome, loss, seconds))
             yield (view_state(module), len(samples)) if outcome is Outcome.RETURNED else None

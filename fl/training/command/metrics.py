@@ -12,7 +12,8 @@ from fl.training.cloud import GlobalRound
 from fl.training.errors import TrainingError, on_disk
 from fl.training.federation import Federation
 from fl.training.model.parameters import size_of
-from fl.training.network import Links, count_traffic, simulate_round
+from fl.training.network import Links, Updates, count_traffic, simulate_round
+from fl.training.sending.quantisation import update_bytes
 from fl.training.station import ClientWork, Outcome
 
 if TYPE_CHECKING:
@@ -43,6 +44,12 @@ def record_of(
             None: nobody has counted.
     """
     size, work = size_of(done.state), [each for played in done.stations for edge in played.work for each in edge]
+    updates = {
+        each.index: Updates(
+            *(update_bytes(federation.model, bits) for bits in (each.config.client_bits, each.config.station_bits))
+        )
+        for each in federation.stations
+    }
     record: dict[str, Any] = {
         "global_round": done.global_round,
         "accuracy": done.evaluation.accuracy,
@@ -54,7 +61,7 @@ def record_of(
         "absent": {str(station): reason for station, reason in done.absent.items()},
         "contribution": {str(station): str(value) for station, value in done.contributions.items()},
         "evaluations": done.evaluations,
-        "traffic": asdict(count_traffic(done.stations, size)),
+        "traffic": asdict(count_traffic(done.stations, size, updates)),
         "seconds": round(seconds, 3),
     }
     if len(done.evaluation.confusion) <= _MOST_LABELS:
@@ -70,7 +77,7 @@ def record_of(
         record["unchanged"] = done.unchanged
     if links is not None:
         epochs = federation.stations[0].config.local_epochs
-        record["simulated_seconds"] = simulate_round(done.stations, size, links, epochs)
+        record["simulated_seconds"] = simulate_round(done.stations, size, links, epochs, updates)
     return record
 
 

@@ -57,6 +57,7 @@ def parse(arguments: list[str] | None = None) -> Options:
     _add_data(parser)
     _add_training(parser)
     _add_robustness(parser)
+    _add_sending(parser)
     _add_output(parser)
     namespace = parser.parse_args(arguments)
     if (namespace.client_link is None) != (namespace.cloud_link is None):
@@ -139,6 +140,12 @@ def _add_robustness(parser: argparse.ArgumentParser) -> None:
     for where, whose in (("edge", "clients'"), ("global", "base stations'")):
         add(f"--{where}-rule", choices=RULES, help=f"how {whose} models are combined (mean)")
         add(f"--{where}-tolerate", type=int, metavar="F", help="wrong models that it withstands")
+
+
+def _add_sending(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("what is sent").add_argument
+    for tier, whose in (("client", "clients"), ("station", "base stations")):
+        add(f"--{tier}-bits", type=int, metavar="N", help=f"{whose} send quantised updates, N bits a parameter (all)")
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
