@@ -20,6 +20,7 @@ from fl.training.model.runtime import use_threads
 from fl.training.model.spec import ModelSpec
 from fl.training.participation import draw_clients
 from fl.training.seeds import Stream, derive_seed
+from fl.training.sending.privacy import add_noise, check_hidden, clip
 from fl.training.sending.quantisation import quantise
 from fl.training.update import Update
 
@@ -84,9 +85,11 @@ class Station:
         clients: images of each client, all on one device.
         config: κ1, κ2, the clients' SGD, who takes part, and how their models are combined.
         seed: of the run.
+        noise_seed: of what hides clients, which whoever knows it can take off; None: that of the run.
 
     Raises:
         DataError: it has no client, or a client has no image.
+        ModelError: clients are to be hidden, and the model has tensors that no noise hides.
     """
 
     index: int
@@ -94,6 +97,7 @@ class Station:
     clients: tuple[Samples, ...]
     config: StationConfig
     seed: int
+    noise_seed: int | None = None
 
     def __post_init__(self) -> None:
         if not self.clients:
@@ -101,6 +105,8 @@ class Station:
         for number, samples in enumerate(self.clients):
             if len(samples) == 0:
                 raise DataError(f"client {number} of base station {self.index} has no training image")
+        if self.config.privacy is not None:
+            check_hidden(self.model)
 
     @property
     def samples(self) -> int:
@@ -153,6 +159,11 @@ class Station:
                 try:
                     trained = self._trained(module, state, global_round, aggregation, work, reasons)
                     state = combine(self.config.rule, trained, names)
+                    if (privacy := self.config.privacy) is not None and privacy.at == "station":
+                        sent = sum(each.outcome is Outcome.RETURNED for each in work)
+                        put_state(module, state)
+                        add_noise(module, privacy, self._noise_seed(global_round, aggregation), terms=sent)
+                        state = _copy_of(module)
                     used |= {each.client for each in work if each.outcome is Outcome.RETURNED}
                 except TooFewError as error:
                     shortage = f"{where(aggregation)}: too few clients: {error}"
@@ -168,7 +179,7 @@ class Station:
             put_state(module, state)
             seed = derive_seed(self.seed, Stream.QUANTISATION, global_round, self.index)
             quantise(module, global_state, self.config.station_bits, seed)
-            state = {name: tensor.clone() for name, tensor in view_state(module).items()}
+            state = _copy_of(module)
         return StationRound(self.index, Update(self.model, self.index, global_round, state, samples), tuple(rounds))
 
     def _trained(
@@ -181,6 +192,7 @@ class Station:
         reasons: list[str],
     ) -> Iterator[tuple[State, int] | None]:
         """Train the drawn clients one by one, None for one that diverged; `work` and `reasons` (of those) grow."""
+        privacy = self.config.privacy
         for part in draw_clients(self.config, len(self.clients), self.seed, global_round, aggregation, self.index):
             samples = self.clients[part.client]
             if not part.returns:
@@ -193,13 +205,36 @@ class Station:
             try:
                 loss = train_client(module, samples, self.config, seed, part.epochs)
             except DivergedError as error:
-                reasons.append(f"global round {global_round}, base station {self.index}, client {part.client}: {error}")
-                log.warning("%s; its model is left out", reasons[-1])
-                outcome = Outcome.DIVERGED
-            if outcome is Outcome.RETURNED and self.config.client_bits is not None:
-                path = (global_round, aggregation, self.index, part.client)
-                seed = derive_seed(self.seed, Stream.QUANTISATION, *path)
-                quantise(module, station_state, self.config.client_bits, seed)
+                what = f"global round {global_round}, base station {self.index}, client {part.client}: {error}"
+                if privacy is None:
+                    reasons.append(what)
+                    outcome = Outcome.DIVERGED
+                else:
+                    put_state(module, station_state)  # to leave it out would tell that it diverged
+                log.warning("%s; %s", what, "its model is left out" if privacy is None else "it sends what it got")
+            if outcome is Outcome.RETURNED:
+                self._send(module, station_state, global_round, aggregation, part.client)
             seconds = perf_counter() - start
             work.append(ClientWork(part.client, len(samples), part.epochs, outcome, loss, seconds))
-            yield (view_state(module), len(samples)) if outcome is Outcome.RETURNED else None
+            alike = privacy is not None and privacy.at == "station"
+            yield (view_state(module), 1 if alike else len(samples)) if outcome is Outcome.RETURNED else None
+
+    def _send(self, module: nn.Module, start: State, global_round: int, aggregation: int, client: int) -> None:
+        """Make of a client's model what the base station works with."""
+        privacy, bits = self.config.privacy, self.config.client_bits
+        path = (global_round, aggregation, self.index, client)
+        if privacy is not None and privacy.at == "client":
+            clip(module, start, privacy.clipping_norm)
+            add_noise(module, privacy, self._noise_seed(global_round, aggregation, client))
+        if bits is not None:
+            quantise(module, start, bits, derive_seed(self.seed, Stream.QUANTISATION, *path))
+        if privacy is not None and privacy.at == "station":
+            clip(module, start, privacy.clipping_norm)  # of what arrives, which quantisation may have made longer
+
+    def _noise_seed(self, global_round: int, aggregation: int, *client: int) -> int:
+        seed = self.seed if self.noise_seed is None else self.noise_seed
+        return derive_seed(seed, Stream.NOISE, global_round, aggregation, self.index, *client)
+
+
+def _copy_of(module: nn.Module) -> State:
+    return {name: tensor.clone() for name, tensor in view_state(module).items()}

@@ -122,6 +122,7 @@ class Board:
             if record.get(name) is not None
         }
         scalars |= {f"label/{name}": value for name, value in record["label_accuracy"].items() if value is not None}
+        scalars |= {f"epsilon/{index}": value for index, value in record.get("epsilon", {}).items()}
         scalars |= {f"station/{index}": value for index, value in record.get("station_accuracy", {}).items()}
         for tier, traffic in record["traffic"].items():
             scalars[f"bytes/{tier}"] = traffic["down_bytes"] + traffic["up_bytes"]

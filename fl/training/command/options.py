@@ -8,7 +8,17 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from fl.training.config import DEFAULTS, METHODS, PRECISIONS, RULES, Rule, StationConfig, TrainingConfig
+from fl.training.config import (
+    DEFAULTS,
+    METHODS,
+    NOISE_AT,
+    PRECISIONS,
+    RULES,
+    Privacy,
+    Rule,
+    StationConfig,
+    TrainingConfig,
+)
 from fl.training.model.spec import MODELS
 
 
@@ -65,9 +75,23 @@ def parse(arguments: list[str] | None = None) -> Options:
     for name in ("seconds_per_image", "links"):
         if getattr(namespace, name) is not None and namespace.client_link is None:
             parser.error(f"--{name.replace('_', '-')} goes with --client-link and --cloud-link")
+    if (namespace.clipping_norm is None) != (namespace.noise_multiplier is None):
+        parser.error("--clipping-norm and --noise-multiplier go together")
+    for name in ("noise_at", "delta"):
+        if getattr(namespace, name) is not None and namespace.clipping_norm is None:
+            parser.error(f"--{name.replace('_', '-')} goes with --clipping-norm and --noise-multiplier")
     if namespace.keep_models and namespace.out is None:
         parser.error("--keep-models goes with --out")
     return _options({name: value for name, value in vars(namespace).items() if value is not None})
+
+
+_PRIVACY = {
+    "clipping_norm": "clipping_norm",
+    "noise_multiplier": "noise_multiplier",
+    "noise_at": "at",
+    "delta": "delta",
+}
+"""Of each option the setting of `Privacy`."""
 
 
 def _options(given: dict[str, Any]) -> Options:
@@ -75,8 +99,12 @@ def _options(given: dict[str, Any]) -> Options:
         name: Rule(given.pop(f"{name}_rule", "mean"), given.pop(f"{name}_tolerate", 0)) for name in ("edge", "global")
     }
     names = {setting.name for setting in fields(StationConfig)}
+    hidden = {name: given.pop(option) for option, name in _PRIVACY.items() if option in given}
+    privacy = Privacy(**hidden) if hidden else None
     defaults = DEFAULTS[given["dataset"]].station
-    station = replace(defaults, rule=rules["edge"], **{name: given.pop(name) for name in names & given.keys()})
+    station = replace(
+        defaults, rule=rules["edge"], privacy=privacy, **{name: given.pop(name) for name in names & given.keys()}
+    )
     outputs = {name: given.pop(name) for name in {option.name for option in fields(Options)} & given.keys()}
     return Options(TrainingConfig(station=station, rule=rules["global"], **given), **outputs)
 
@@ -146,6 +174,10 @@ def _add_sending(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("what is sent").add_argument
     for tier, whose in (("client", "clients"), ("station", "base stations")):
         add(f"--{tier}-bits", type=int, metavar="N", help=f"{whose} send quantised updates, N bits a parameter (all)")
+    add("--clipping-norm", type=float, metavar="C", help="hide clients: their updates have at most this norm")
+    add("--noise-multiplier", type=float, metavar="Z", help="and Gaussian noise of Z · C is added; ε is in the metrics")
+    add("--noise-at", choices=NOISE_AT, help="where it is added, by whoever sees updates without it (station)")
+    add("--delta", type=float, metavar="D", help="δ, for which ε is worked out (1e-5)")
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:

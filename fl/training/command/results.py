@@ -132,15 +132,15 @@ _MOST_LINES = 20
 """Labels or base stations beyond which their curves are thin and have no legend."""
 
 
-def _curves(axes: Any, records: Records, key: str, title: str) -> None:
+def _curves(axes: Any, records: Records, key: str, title: str, unit: str = "accuracy") -> None:
     """One curve over the global rounds for each entry."""
     rounds = [record["global_round"] for record in records]
     names = list(records[-1][key])
     for name in names:
-        values = [record[key].get(name) for record in records]
+        values = [record.get(key, {}).get(name) for record in records]
         thin = 1.5 if len(names) <= _MOST_LINES else 0.5
         axes.plot(rounds, [float("nan") if value is None else value for value in values], label=name, linewidth=thin)
-    axes.set(title=title, xlabel="global round", ylabel="accuracy", ylim=(0, 1))
+    axes.set(title=title, xlabel="global round", ylabel=unit, ylim=(0, 1 if unit == "accuracy" else None))
     if len(names) <= _MOST_LINES:
         axes.legend(fontsize="x-small", ncols=2)
 
@@ -196,5 +196,9 @@ _PANELS: Sequence[tuple[Callable[[Mapping[str, Any]], bool], Callable[[Any, Reco
         lambda axes, records: _curves(axes, records, "station_accuracy", "by base station, own images"),
     ),
     (lambda last: "client_accuracy" in last, _clients),
+    (
+        lambda last: "epsilon" in last,
+        lambda axes, records: _curves(axes, records, "epsilon", "privacy, by base station", "ε"),
+    ),
 )
 """Each with whether a run's last line has what it draws."""

@@ -22,6 +22,7 @@ from fl.training.crews.spread import Spread
 from fl.training.federation import Federation
 from fl.training.model.artefact import save_model
 from fl.training.network import Link, Links
+from fl.training.sending.accountant import Accountant
 from fl.training.station import StationRound
 
 
@@ -68,6 +69,7 @@ def run(
         crew: LocalCrew = stack.enter_context(open_crew(federation, workers, first))
         if group.size > 1:
             crew = Spread(federation, group, crew)
+        accountant = Accountant(federation)
         state = federation.initial_state() if resumed is None else resumed.state
         evaluations = (federation.config.rounds - first) * evaluations_of(federation)
         before = None
@@ -91,6 +93,8 @@ def run(
             seconds = perf_counter() - start
             served = crew.evaluate_clients(done.state) if options.evaluate_clients else None
             record = record_of(federation, done, digest, seconds, links, served)
+            if epsilons := accountant.after(done.global_round):
+                record["epsilon"] = {str(station): epsilon for station, epsilon in epsilons.items()}
             for output in outputs:
                 output.add(done, record)
             yield record
