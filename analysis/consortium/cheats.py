@@ -67,6 +67,9 @@ class _Work:
     def samples(self, order: Order, station: int) -> int:
         return self._work.samples(order, station)  # type: ignore[no-any-return]
 
+    def promise(self, order: Order, station: int) -> str:
+        return self._work.promise(order, station)  # type: ignore[no-any-return]
+
     def train(self, order: Order, station: int, model: bytes, number: int) -> bytes:
         return self._train(self._work.train, order, station, model, number)
 

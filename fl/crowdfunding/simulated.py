@@ -108,6 +108,10 @@ class Together:
         """See `fl.members.work.StationWork`."""
         return self.alone.samples(order, station)
 
+    def promise(self, order: Order, station: int) -> str:
+        """See `fl.members.work.StationWork`."""
+        return self.alone.promise(order, station)
+
     def train(self, order: Order, station: int, model: bytes, global_round: int) -> bytes:
         """See `fl.members.work.StationWork`: whoever is first in a global round lets all of them train."""
         federation = self._stage.federation(order.targets)

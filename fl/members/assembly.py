@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import secrets
 import shlex
 import subprocess
 import threading
@@ -20,7 +21,7 @@ from fl.market.refusals import MarketError
 from fl.market.terms import Role
 from fl.members.access import Access
 from fl.members.acts import Member
-from fl.members.configuration import SAFE, MemberConfiguration, OwnerPlan, StationPlan
+from fl.members.configuration import SAFE, Data, MemberConfiguration, OwnerPlan, StationPlan
 from fl.members.facts import Chronicle
 from fl.members.journal import Journal
 from fl.members.outbox import Journaled, Settings
@@ -93,8 +94,12 @@ class Desk:
             work = _owner_work(configuration, plan)
             return Owner(name, account, *own, conduct, *rest, worth=_worth(plan), work=work)
         costs = configuration.plan if isinstance(configuration.plan, StationPlan) else StationPlan()
-        work_of = station_work(configuration)
+        work_of = self.station_work(round_id)
         return BaseStation(name, account, *own, Conduct(reserve=reserve), *rest, cost=_cost(costs), work=work_of)
+
+    def station_work(self, round_id: int) -> Any:
+        """The training of a base station with the data that its member.yaml names; None: it names none."""
+        return _station_work(self.configuration.data, lambda: _noise_seed(self.journal, round_id))
 
 
 @contextmanager
@@ -242,9 +247,15 @@ def _owner_work(configuration: MemberConfiguration, plan: OwnerPlan) -> Any:
     return _Later(work)
 
 
-def station_work(configuration: MemberConfiguration) -> Any:
-    """The training of a base station with the data that a member.yaml names; None: it names none."""
-    data = configuration.data
+def _noise_seed(journal: Journal, round_id: int) -> int:
+    """What hides a base station's clients in a round: its secret, and the same when a training is done again."""
+    if (noted := journal.noted(round_id, "noise")) is None:
+        noted = secrets.randbits(63)
+        journal.note(round_id, "noise", noted)
+    return int(noted)
+
+
+def _station_work(data: Data | None, noise_seed: Callable[[], int]) -> Any:
     if data is None:
         return None
 
@@ -252,6 +263,6 @@ def station_work(configuration: MemberConfiguration) -> Any:
         from fl.members.own_data import OwnData
         from fl.members.torch_work import TorchStation
 
-        return TorchStation(OwnData(data).clients_of)
+        return TorchStation(OwnData(data).clients_of, data.privacy, noise_seed() if data.privacy else None)
 
     return _Later(work)

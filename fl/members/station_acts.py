@@ -88,12 +88,15 @@ class BaseStation(Member):
         """Read the order, and declare the samples before any training."""
         try:
             order = self.order(facts)
-            samples = self._own_work().samples(order, stations_of(facts)[self.address])
+            work, place = self._own_work(), stations_of(facts)[self.address]
+            samples, promise = work.samples(order, place), work.promise(order, place)
         except (ViewError, TooLarge, WorkError) as error:
             reason = one_line(error)
             self.journal.note(self.round_id, "order", {"refused": reason})
             self.did(f"cannot follow the winner's order, and records attendance only: {reason}")
             return
+        if promise:
+            self.did(promise)
         self.journal.note(self.round_id, "samples", samples)
         declared = self._sign(DeclarationStatement(self.round_id, samples))
         self._leave("declaration", declared, b"", self._owners(facts))

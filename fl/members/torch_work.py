@@ -14,7 +14,7 @@ from fl.store.artefacts import digest_of
 from fl.store.texts import OwnersView, StationsView, decimal_of
 from fl.training.averaging.aggregate import aggregate
 from fl.training.cloud import train
-from fl.training.config import Rule, StationConfig, TrainingConfig
+from fl.training.config import Privacy, Rule, StationConfig, TrainingConfig
 from fl.training.contribution.measure import measure_contributions
 from fl.training.contribution.points import TOTAL_POINTS, contribution_points, total_margins
 from fl.training.crews.crew import play_station
@@ -24,6 +24,7 @@ from fl.training.model.artefact import load_model, save_model
 from fl.training.model.evaluation import Evaluation, evaluate
 from fl.training.model.parameters import State
 from fl.training.model.spec import ModelSpec
+from fl.training.sending.accountant import Accountant
 from fl.training.station import Station, StationRound
 from fl.training.update import Update, load_update, save_update
 
@@ -121,13 +122,24 @@ class TorchStation:
 
     Attributes:
         clients_of: its data.
+        privacy: that it gives its clients, whatever the order says of them; None: none.
+        noise_seed: of what hides them, its secret; None: there is nothing to hide.
     """
 
     clients_of: ClientsOf
+    privacy: Privacy | None = None
+    noise_seed: int | None = None
 
     def samples(self, order: Order, station: int) -> int:
         """See `StationWork`."""
         return self._station(order, station).samples
+
+    def promise(self, order: Order, station: int) -> str:
+        """See `StationWork`."""
+        if self.privacy is None:
+            return ""
+        found = Accountant([self._station(order, station)]).after(order.text.global_rounds - 1)
+        return f"hides its clients: ε is {found[station]:.2f} for δ = {self.privacy.delta:g} after all global rounds"
 
     def train(self, order: Order, station: int, model: bytes, global_round: int) -> bytes:
         """See `StationWork`."""
@@ -146,7 +158,8 @@ class TorchStation:
             spec = spec_of(order, _shape(clients[0]))
             if settings.station is None:
                 raise TypeError("an order's settings have a station's")
-            return Station(station, spec, clients, settings.station, settings.seed)
+            config = replace(settings.station, privacy=self.privacy)
+            return Station(station, spec, clients, config, settings.seed, self.noise_seed)
         except TrainingError as error:
             raise WorkError(str(error)) from error
 

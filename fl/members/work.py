@@ -88,6 +88,10 @@ class StationWork(Protocol):
         """
         ...
 
+    def promise(self, order: Order, station: int) -> str:
+        """What its clients are promised if it trains for this order, for people; empty: nothing."""
+        ...
+
     def train(self, order: Order, station: int, model: bytes, global_round: int) -> bytes:
         """One global round: the update as an artefact.
 

@@ -69,7 +69,7 @@ def run(
         crew: LocalCrew = stack.enter_context(open_crew(federation, workers, first))
         if group.size > 1:
             crew = Spread(federation, group, crew)
-        accountant = Accountant(federation)
+        accountant = Accountant(federation.stations, federation.config.station_dropout)
         state = federation.initial_state() if resumed is None else resumed.state
         evaluations = (federation.config.rounds - first) * evaluations_of(federation)
         before = None

@@ -10,25 +10,26 @@ client's ε counts the edge aggregations that it was drawn for and returned from
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import torch
 
-from fl.training.federation import Federation
 from fl.training.participation import draw_clients, is_missing
+from fl.training.station import Station
 
 
 class Accountant:
     """Counts how often each client was heard, which follows from the seed, and works out ε from it.
 
     Args:
-        federation: whose clients they are.
+        stations: whose clients they are.
+        dropout: probability that a base station is missing in a global round.
     """
 
-    def __init__(self, federation: Federation):
-        self._config = federation.config
-        self._stations = [each for each in federation.stations if each.config.privacy is not None]
+    def __init__(self, stations: Iterable[Station], dropout: float = 0.0):
+        self._dropout = dropout
+        self._stations = [each for each in stations if each.config.privacy is not None]
         self._heard = {each.index: np.zeros(len(each.clients), dtype=np.int64) for each in self._stations}
         self._counted = 0
 
@@ -49,9 +50,8 @@ class Accountant:
         return epsilons
 
     def _count(self, global_round: int) -> None:
-        dropout, seed = self._config.station_dropout, self._config.seed
         for station in self._stations:
-            if is_missing(dropout, seed, global_round, station.index):
+            if is_missing(self._dropout, station.seed, global_round, station.index):
                 continue
             for aggregation in range(station.config.edge_aggregations):
                 place = (station.seed, global_round, aggregation, station.index)

@@ -321,6 +321,9 @@ class Without:
     def samples(self, order: Order, station: int) -> int:
         raise WorkError("the folder is empty")
 
+    def promise(self, order: Order, station: int) -> str:
+        return ""
+
     def train(self, order: Order, station: int, model: bytes, global_round: int) -> bytes:
         raise WorkError("the folder is empty")
 

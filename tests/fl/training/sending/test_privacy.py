@@ -216,7 +216,7 @@ def test_accountant__clients_that_are_drawn_and_fail__counts_those_that_returned
     )
     federation = build_federation(config, digits)
     heard = {index: [0] * 5 for index in range(3)}
-    accountant = Accountant(federation)
+    accountant = Accountant(federation.stations, 0.3)
     for done in train(federation):
         for played in done.stations:
             for work in (each for edge in played.work for each in edge):
@@ -224,7 +224,7 @@ def test_accountant__clients_that_are_drawn_and_fail__counts_those_that_returned
         expected = {index: epsilon_of(0.1, max(counts), 1e-5) for index, counts in heard.items()}
         assert accountant.after(done.global_round) == expected
     assert len({max(counts) for counts in heard.values()}) > 1
-    assert Accountant(federation).after(2) == expected
+    assert Accountant(federation.stations, 0.3).after(2) == expected
 
 
 # Runs
