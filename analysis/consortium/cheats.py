@@ -82,7 +82,7 @@ def filled(value: float) -> Cheat:
 
 
 def of_another_model(update: Update) -> Update:
-    other = ModelSpec(update.model.name, update.model.image_shape, update.model.classes + 1)
+    other = ModelSpec(update.model.name, update.model.input_shape, update.model.classes + 1)
     return replace(update, model=other, state=other.initial_state(0))
 
 
@@ -210,7 +210,7 @@ def ill(station: BaseStation) -> None:
     """Its images are broken; it is honest about it."""
 
     def clients(honest: Any, order: Order, index: int) -> Any:
-        return [replace(each, images=torch.full(each.images.shape, float("nan"))) for each in honest(order, index)]
+        return [replace(each, inputs=torch.full(each.inputs.shape, float("nan"))) for each in honest(order, index)]
 
     work: Any = station.work
     honest = (work if isinstance(work, TorchStation) else work.alone).clients_of

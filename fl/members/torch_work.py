@@ -18,7 +18,7 @@ from fl.training.config import Privacy, Rule, StationConfig, TrainingConfig
 from fl.training.contribution.measure import measure_contributions
 from fl.training.contribution.points import TOTAL_POINTS, contribution_points, total_margins
 from fl.training.crews.crew import play_station
-from fl.training.data.dataset import ImageShape, Samples
+from fl.training.data.dataset import Samples, Shape
 from fl.training.errors import DivergedError, TooFewError, TrainingError
 from fl.training.model.artefact import load_model, save_model
 from fl.training.model.evaluation import Evaluation, evaluate
@@ -26,6 +26,7 @@ from fl.training.model.parameters import State
 from fl.training.model.spec import ModelSpec
 from fl.training.sending.accountant import Accountant
 from fl.training.station import Station, StationRound
+from fl.training.strategy import NOTHING, Carried
 from fl.training.update import Update, load_update, save_update
 
 ClientsOf = Callable[[Order, int], Sequence[Samples]]
@@ -68,14 +69,14 @@ def settings_of(order: Order, stations: int = 1) -> TrainingConfig:
         raise WrongArtefact(f"the order cannot be followed: {error}") from error
 
 
-def spec_of(order: Order, image_shape: ImageShape) -> ModelSpec:
+def spec_of(order: Order, input_shape: Shape) -> ModelSpec:
     """The model that an order names, for images of a shape.
 
     Raises:
         WrongArtefact: the engine has no such model.
     """
     try:
-        spec = ModelSpec(order.text.model, image_shape, len(order.targets))
+        spec = ModelSpec(order.text.model, input_shape, len(order.targets))
     except TrainingError as error:
         raise WrongArtefact(f"the order cannot be followed: {error}") from error
     if spec.is_own:
@@ -100,9 +101,8 @@ def state_of(data: bytes, spec: ModelSpec) -> State:
         raise WrongArtefact(str(error)) from error
 
 
-def _shape(samples: Samples) -> ImageShape:
-    channels, height, width = samples.images.shape[1:]
-    return (channels, height, width)
+def _shape(samples: Samples) -> Shape:
+    return tuple(samples.inputs.shape[1:])
 
 
 def delivered(played: StationRound, samples: int) -> bytes:
@@ -159,7 +159,7 @@ class TorchStation:
             if settings.station is None:
                 raise TypeError("an order's settings have a station's")
             config = replace(settings.station, privacy=self.privacy)
-            return Station(station, spec, clients, config, settings.seed, self.noise_seed)
+            return Station(station, spec, clients, config, settings.seed, noise_seed=self.noise_seed)
         except TrainingError as error:
             raise WorkError(str(error)) from error
 
@@ -317,7 +317,9 @@ class Recorded:
     refused: int
     judge: Callable[[State], Evaluation]
 
-    def play(self, state: State, global_round: int, stations: Sequence[int]) -> Iterator[StationRound]:
+    def play(
+        self, state: State, global_round: int, stations: Sequence[int], carried: Carried = NOTHING
+    ) -> Iterator[StationRound]:
         """See `Crew`."""
         delivered = {update.station: update for update in self.updates}
         refused = self.refused

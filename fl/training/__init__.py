@@ -14,7 +14,8 @@ a global model into an `Update`, `aggregate` turns updates into the next global 
 
 The parts of the system are files here: `client` (local epochs), `station` (a base station and its clients), `cloud`
 (global rounds), `average`; beside them `update` (what a base station returns), `federation` (puts the parties
-together), `participation` (who is missing), `network` (traffic and simulated time), `config`, `seeds`, `errors`.
+together), `strategy` and `strategies` (what is added to averaging), `participation` (who is missing), `network`
+(traffic and simulated time), `config`, `named` (what a setting names by its path), `seeds`, `errors`.
 What they use lies below:
 
     data/           data sets, their sources and splits, augmentation
@@ -25,6 +26,6 @@ What they use lies below:
     contribution/   what base stations contributed, and the points for it
     command/        `python -m fl.training`: options, a run, its folder, its metrics, what it shows
 
-Importing this package, `config`, `errors`, `data.dataset`, `data.splits`, `model.spec`, `command.options`,
+Importing this package, `config`, `errors`, `named`, `data.dataset`, `data.splits`, `model.spec`, `command.options`,
 `contribution.methods` or `contribution.points` does not import torch. README.md has the choices and what a run leaves.
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import nn
@@ -10,14 +11,21 @@ from torch import nn
 from fl.training.config import StationConfig
 from fl.training.data.augment import draw_views
 from fl.training.data.dataset import Samples
-from fl.training.errors import DivergedError
+from fl.training.errors import DivergedError, TrainingError
 from fl.training.model.parameters import is_finite, view_state
 from fl.training.model.runtime import reproducible
 from fl.training.model.steps import Batch, steps_on
+from fl.training.named import resolve, said
 
 
 def train_client(
-    module: nn.Module, samples: Samples, config: StationConfig, seed: int, epochs: int | None = None
+    module: nn.Module,
+    samples: Samples,
+    config: StationConfig,
+    seed: int,
+    epochs: int | None = None,
+    rate: float | None = None,
+    correction: Mapping[str, torch.Tensor] | None = None,
 ) -> float:
     """Train the module in place for κ1 local epochs (HierFAVG, Liu et al. 2020, Algorithm 1: ClientUpdate).
 
@@ -28,11 +36,13 @@ def train_client(
         module: at the base station's current model; at the client's model afterwards.
         samples: the client's images, at least one, on the module's device.
         config: κ1 and the settings of SGD.
-        seed: of the order of images, their augmentation and what the module draws.
+        seed: of the order of images, their augmentation and what the transform and the module draw.
         epochs: local epochs; None: κ1.
+        rate: learning rate; None: the configuration's.
+        correction: what is added to each step's gradient, by parameter; None: nothing.
 
     Returns:
-        Mean cross-entropy over the images in the last local epoch, without FedProx's term.
+        Mean loss over the images in the last local epoch, without FedProx's term.
 
     Raises:
         DivergedError: the loss or a parameter is not a finite number.
@@ -41,8 +51,9 @@ def train_client(
     random = torch.Generator().manual_seed(seed)
     module.train()
     mean = math.nan
+    transform = None if config.transform is None else resolve(config.transform, "transform")
     with reproducible(seed, device):
-        steps = steps_on(module, config)
+        steps = steps_on(module, config, rate, correction)
         for epoch in range(config.local_epochs if epochs is None else epochs):
             steps.total.zero_()
             order = torch.randperm(len(samples), generator=random).to(device)
@@ -50,7 +61,10 @@ def train_client(
             for first in range(0, len(samples), config.batch_size):
                 part = slice(first, first + config.batch_size)
                 chosen = order[part]
-                steps.take(Batch(samples.images[chosen], samples.labels[chosen], views[part] if views else None))
+                inputs = samples.inputs[chosen]
+                if transform is not None:
+                    inputs = _transformed(inputs, transform)
+                steps.take(Batch(inputs, samples.labels[chosen], views[part] if views else None))
             mean = float(steps.total) / len(samples)
             if not math.isfinite(mean):
                 raise DivergedError(
@@ -62,3 +76,13 @@ def train_client(
             f"a parameter is no finite number after the last step: lower the learning rate ({config.learning_rate})"
         )
     return mean
+
+
+def _transformed(inputs: torch.Tensor, transform: Callable[[torch.Tensor], object]) -> torch.Tensor:
+    try:
+        result = transform(inputs)
+    except Exception as error:  # the transform may be anybody's
+        raise TrainingError(f"the transform fails on a batch of shape {list(inputs.shape)}: {said(error)}") from error
+    if not isinstance(result, torch.Tensor) or len(result) != len(inputs):
+        raise TrainingError(f"the transform gives no tensor of {len(inputs)} inputs")
+    return result

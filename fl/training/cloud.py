@@ -7,7 +7,7 @@ whoever takes its part needs a crew that brings updates, from wherever they are 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -20,6 +20,7 @@ from fl.training.model.parameters import State
 from fl.training.model.spec import ModelSpec
 from fl.training.participation import is_missing
 from fl.training.station import StationRound
+from fl.training.strategy import NOTHING, Carried, Strategy, strategy_of
 from fl.training.update import Update
 
 log = logging.getLogger(__name__)
@@ -38,7 +39,7 @@ class GlobalRound:
             (see `fl.training.contribution.methods`).
         stations: what each base station that the global model was sent to did, by index.
         absent: why there is no update of a base station, by index.
-        velocity: of the server's momentum after it; None without.
+        carried: what the strategy carries to the next.
         evaluations: number of models that measuring the contributions took to evaluate.
         unchanged: why the global model stayed as it was; empty where it did not.
     """
@@ -50,7 +51,7 @@ class GlobalRound:
     contributions: Mapping[int, Fraction]
     stations: tuple[StationRound, ...] = ()
     absent: Mapping[int, str] = field(default_factory=dict)
-    velocity: State | None = None
+    carried: Carried = NOTHING
     evaluations: int = 0
     unchanged: str = ""
 
@@ -61,7 +62,7 @@ def train(
     crew: Crew,
     *,
     state: State | None = None,
-    velocity: State | None = None,
+    carried: Carried = NOTHING,
     first_round: int = 0,
     present: Callable[[int, int], bool] = lambda global_round, station: True,
     on_station: Callable[[StationRound], None] = lambda played: None,
@@ -79,9 +80,9 @@ def train(
         model: what is trained.
         crew: plays the base stations' rounds, and judges.
         state: the global model to start from; None: the initial one.
-        velocity: of the server's momentum after the round before.
-        first_round: the global round to start with; with the `state` and `velocity` after the round before, a run
-            goes on as if it had never stopped. `next(train(…))` is that global round alone.
+        carried: by the strategy from the round before.
+        first_round: the global round to start with; with the `state` and what is `carried` after the round before, a
+            run goes on as if it had never stopped. `next(train(…))` is that global round alone.
         present: whether a base station (second argument) takes part in a global round (first argument), beside
             those that `station_dropout` takes out.
         on_station: called with each base station's round as it ends, for progress.
@@ -95,7 +96,7 @@ def train(
         DivergedError: no base station's loss is a finite number, more base stations than the rule tolerates have no
             finite update, or the global model's loss is not finite; the rounds yielded before stand.
     """
-    trained = model.trained(tied=True) if config.server_momentum else ()
+    strategy, server, clients = strategy_of(config), carried.server, dict(carried.clients)
     state = model.initial_state(config.seed) if state is None else state
     before = crew.evaluate(state) if before is None else before
 
@@ -114,10 +115,12 @@ def train(
         rounds = {index: StationRound(index, None, reason="it did not take part") for index in range(config.stations)}
         for index in rounds.keys() - set(here):
             on_station(rounds[index])
-        for played in crew.play(state, global_round, here):
+        sent = Carried(strategy.broadcast(server), clients)
+        for played in crew.play(state, global_round, here, sent):
             rounds[played.station] = played
             on_station(played)
         stations = tuple(rounds.values())
+        clients |= {played.station: played.clients for played in stations if played.clients}
         absent = {played.station: played.reason for played in stations if played.update is None}
         for index, reason in absent.items():
             log.warning("global round %d: no update of base station %d: %s", global_round, index, reason)
@@ -136,7 +139,7 @@ def train(
             reason = next((f"; {played.reason}" for played in stations if played.diverged), "")
             raise DivergedError(f"global round {global_round}: {error}{reason}") from error
         else:
-            state, velocity = _step(trained, state, combined, velocity, config.server_momentum)
+            state, server = _step(strategy, model, state, combined, Carried(server, clients))
         before = crew.evaluate(state)
         log.info("global round %d: accuracy %.4f, loss %.4f", global_round, before.accuracy, before.loss)
         yield GlobalRound(
@@ -147,23 +150,22 @@ def train(
             measured.values,
             stations,
             absent,
-            velocity,
+            Carried(server, dict(clients)),
             measured.evaluations,
             unchanged,
         )
 
 
-def _step(
-    trained: Collection[str], state: State, combined: State, velocity: State | None, momentum: float
-) -> tuple[State, State | None]:
-    """The server's step with momentum β (FedAvgM, Hsu, Qi and Brown 2019): v ← β·v + (w − w̄), w ← w − v.
+def _step(strategy: Strategy, model: ModelSpec, state: State, combined: State, carried: Carried) -> tuple[State, State]:
+    """The server's step: the next global model and the server's state.
 
-    w̄ is the combined model. What is not a parameter, such as a batch normalisation's statistics, is taken from w̄.
+    What is not a parameter, such as a batch normalisation's statistics, is taken from the combined model.
     """
-    if momentum == 0:
-        return combined, None
-    moved: State = {}
-    for name in trained:
-        step = state[name] - combined[name]
-        moved[name] = step if velocity is None else velocity[name].to(step).mul(momentum).add_(step)
-    return {name: state[name] - moved[name] if name in moved else combined[name] for name in combined}, moved
+    if type(strategy).update_server is Strategy.update_server:
+        return combined, {}
+    names = model.trained(tied=True)
+    before = {name: state[name].to(combined[name]) for name in names}
+    moved, server = strategy.update_server(
+        before, {name: combined[name] for name in names}, carried.server, carried.by_client()
+    )
+    return {name: moved[name] if name in moved else combined[name] for name in combined}, server

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from numbers import Integral, Real
 from pathlib import Path
 
@@ -37,6 +37,7 @@ _KINDS: dict[str, tuple[type, str]] = {
     "bool": (bool, "True or False"),
     "Path": (Path, "a path"),
     "tuple[str, ...]": (tuple, "a tuple of labels"),
+    "Mapping[int, StationConfig]": (Mapping, "a mapping from base stations' indices to StationConfigs"),
 }
 """By the annotation of a setting: the class of its values, and what to call it."""
 
@@ -148,13 +149,24 @@ class StationConfig:
         local_epochs: κ1, passes of each client over its data between two edge aggregations.
         edge_aggregations: κ2, averages over the clients of a base station in one global round.
         batch_size: images in one step of a client's SGD.
-        learning_rate: of the clients' SGD.
-        momentum: of the clients' SGD; starts at rest at each edge aggregation.
+        learning_rate: of the clients' optimizer.
+        momentum: of the clients' SGD; starts at rest at each edge aggregation, as whatever another optimizer carries.
+        optimizer: of clients: the name of one in torch.optim, with arguments if need be, or the dotted path of
+            something that makes one of parameters and `lr` (`fl.training.named`). Any but "SGD" takes its momentum, if
+            it has one, from its arguments.
+        schedule: of the learning rate over global rounds, the same at all edge aggregations of one: the name of one in
+            torch.optim.lr_scheduler, or the dotted path of something that makes one of an optimizer.
+        weight_decay: of the clients' optimizer.
+        gradient_clip: what the norm of a step's gradient, over all parameters, is cut to; None: it is as it is.
+        loss: that clients minimise and models are judged by: the name of one in torch.nn.functional, or the dotted path
+            of a function of outputs and labels that returns their mean loss.
         threads: torch's threads while it computes. One is fastest for models this small, and never waits for
             a core that something else holds.
         proximal: μ of FedProx (Li et al. 2020): a client's loss gains μ/2 · ‖w − w₀‖², w₀ being the model that
             it received; 0: plain SGD.
         augment: shift each training image by up to 4 pixels and mirror it at random, at every step.
+        transform: the dotted path of what is to be done to each batch of training inputs [n, *shape] at every step,
+            such as one of torchvision's transforms; what it draws from torch's generator follows from the seed.
         client_fraction: share of the clients drawn for each edge aggregation (McMahan et al. 2017's C); at
             least one is.
         client_dropout: probability that a drawn client receives the model and never returns one.
@@ -178,9 +190,15 @@ class StationConfig:
     batch_size: int = 16
     learning_rate: float = 0.1
     momentum: float = 0.8
+    optimizer: str = "SGD"
+    schedule: str | None = None
+    weight_decay: float = 0.0
+    gradient_clip: float | None = None
+    loss: str = "cross_entropy"
     threads: int = 1
     proximal: float = 0.0
     augment: bool = False
+    transform: str | None = None
     client_fraction: float = 1.0
     client_dropout: float = 0.0
     stragglers: float = 0.0
@@ -206,8 +224,13 @@ class StationConfig:
             raise TrainingError(f"learning_rate must be positive, not {self.learning_rate}")
         if not 0 <= self.momentum < 1:
             raise TrainingError(f"momentum must be in [0, 1), not {self.momentum}")
-        if not 0 <= self.proximal <= _LARGEST:
-            raise TrainingError(f"proximal must be in [0, {_LARGEST}], not {self.proximal}")
+        for name in ("proximal", "weight_decay"):
+            if not 0 <= getattr(self, name) <= _LARGEST:
+                raise TrainingError(f"{name} must be in [0, {_LARGEST}], not {getattr(self, name)}")
+        if self.gradient_clip is not None and not 0 < self.gradient_clip <= _LARGEST:
+            raise TrainingError(f"gradient_clip must be in (0, {_LARGEST}], not {self.gradient_clip}")
+        if self.graphs and (self.optimizer, self.schedule) != ("SGD", None):
+            raise TrainingError("graphs record steps of SGD at one rate: leave optimizer and schedule out, or graphs")
         if not 0 < self.client_fraction <= 1:
             raise TrainingError(f"client_fraction must be in (0, 1], not {self.client_fraction}")
         if not 0 <= self.client_dropout < 1:
@@ -243,7 +266,8 @@ class TrainingConfig:
     FedAvg is one base station with one edge aggregation, or several with one each.
 
     Attributes:
-        dataset: "digits" (8×8, ships with scikit-learn) or "cifar10".
+        dataset: "digits" (8×8, ships with scikit-learn) or "cifar10"; or what `fl.training.data.dataset.load_dataset`
+            takes beside these: another of a library, or the dotted path of a function of one's own.
         data_dir: for "cifar10", a folder to read it from instead of downloading: of images
             (`train/<label>/*.jpg`, `test/<label>/*.jpg`) or what torchvision downloads (`cifar-10-batches-py`).
         targets: the target labels, what the model is trained on and judged by; None: all.
@@ -257,11 +281,19 @@ class TrainingConfig:
         alpha: concentration of the Dirichlet split of each label over all clients (small: uneven).
         shards: shards for each client in the split by label (McMahan et al. 2017: 2). Without `alpha` and `shards` the
             split is IID.
+        partition: the dotted path of a function that splits the training data in another way
+            (`fl.training.data.splits.Partition`).
         rounds: number of global rounds.
         seed: of the split, the initial model, every client's order of images, and who is missing when.
         station: how a base station trains one global round; None: what suits the data set (`DEFAULTS`).
+        per_station: of base stations by index, those whose settings are not `station`.
         rule: how the base stations' models are combined.
-        server_momentum: β of FedAvgM (Hsu, Qi and Brown 2019); 0: FedAvg.
+        metric: what models are judged by beside their loss, for each sample from 0, wrong, to 1, right; its mean is
+            called accuracy. One in `fl.training.model.metrics` by name, or the dotted path of a function of outputs and
+            labels that returns [n].
+        strategy: what is added to averaging: one in `fl.training.strategies` by name, with arguments if need be, or the
+            dotted path of something that makes a `fl.training.strategy.Strategy`.
+        server_momentum: β of FedAvgM (Hsu, Qi and Brown 2019), which `strategy` may name as well; 0: as that says.
         station_dropout: probability that a base station is missing in a global round.
         contribution: how the contribution of base stations is measured, one of `METHODS`.
         device: where to compute: "cpu", "cuda", "cuda:1", or "auto" for a GPU where there is one.
@@ -277,10 +309,14 @@ class TrainingConfig:
     clients: int = 2
     alpha: float | None = None
     shards: int | None = None
+    partition: str | None = None
     rounds: int = 3
     seed: int = 0
     station: StationConfig | None = None
+    per_station: Mapping[int, StationConfig] = field(default_factory=dict)
     rule: Rule = Rule()
+    metric: str = "accuracy"
+    strategy: str = "FedAvg"
     server_momentum: float = 0.0
     station_dropout: float = 0.0
     contribution: str = "margin"
@@ -303,10 +339,17 @@ class TrainingConfig:
                 _at_least(name, getattr(self, name), 1)
         if self.alpha is not None and not (self.alpha > 0 and math.isfinite(self.alpha)):
             raise TrainingError(f"alpha must be positive, not {self.alpha}")
-        if self.alpha is not None and self.shards is not None:
-            raise TrainingError("alpha and shards are two ways to split: give one of them")
+        if len(ways := [name for name in ("alpha", "shards", "partition") if getattr(self, name) is not None]) > 1:
+            raise TrainingError(f"{' and '.join(ways)} are two ways to split: give one of them")
+        for index, own in self.per_station.items():
+            if not isinstance(own, StationConfig):
+                raise TrainingError(f"per_station must hold StationConfigs, not {own!r}")
+            if index not in range(self.stations):
+                raise TrainingError(f"per_station names base station {index}; there are 0 … {self.stations - 1}")
         for name in ("server_momentum", "station_dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise TrainingError(f"{name} must be in [0, 1), not {getattr(self, name)}")
+        if self.server_momentum and self.strategy != "FedAvg":
+            raise TrainingError(f"server_momentum makes the strategy FedAvgM: leave it out, or {self.strategy}")
         if self.contribution not in METHODS:
             raise TrainingError(f"unknown contribution {self.contribution!r}: choose one of {', '.join(METHODS)}")

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 from torch import nn
 
 from fl.training.config import DEFAULTS, StationConfig, TrainingConfig
-from fl.training.data.dataset import Dataset, load_dataset
-from fl.training.data.splits import split_hierarchy
+from fl.training.data.dataset import Dataset, Samples, load_dataset
+from fl.training.data.splits import Indices, Parts, check_parts, split_hierarchy
 from fl.training.errors import DataError, TrainingError
-from fl.training.model.evaluation import Evaluation, evaluate
+from fl.training.model.evaluation import Evaluation, evaluate, judge
+from fl.training.model.objective import CLASSIFY, Objective
+from fl.training.model.optimizers import rate_in
 from fl.training.model.parameters import State
 from fl.training.model.runtime import check_graphs, check_precision, pick_device
 from fl.training.model.spec import ModelSpec
+from fl.training.named import resolve, said
 from fl.training.participation import count_drawn
 from fl.training.seeds import Stream, derive_seed
 from fl.training.station import Station
+from fl.training.strategy import strategy_of
+
+_PLAIN = StationConfig()
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +48,11 @@ class Federation:
         """The global model before the first round: the parameters that its owner proposes."""
         return self.model.initial_state(self.config.seed)
 
+    @property
+    def objective(self) -> Objective:
+        """What models are judged by."""
+        return objective_of(self.config)
+
     def workspace(self) -> nn.Module:
         """A module to train and evaluate in, on the run's device: one serves all parties of a process."""
         return self.model.build(device=self.dataset.test.labels.device)
@@ -62,22 +74,33 @@ class Federation:
         """
         test = self.dataset.test
         if labels is not None:
+            if not self.dataset.has_classes:
+                raise DataError("these samples have no target labels to choose from, but numbers to predict")
             names = self.dataset.label_names
             if unknown := [label for label in labels if label not in names]:
                 raise DataError(f"not target labels of this model: {', '.join(unknown)} (it has {', '.join(names)})")
             kept = [names.index(label) for label in labels]
             test = test.take(np.flatnonzero(np.isin(test.labels.cpu().numpy(), kept)))
         module = self.workspace() if workspace is None else workspace
-        return evaluate(module, state, test, self.stations[0].config.threads)
+        return evaluate(module, state, test, self.stations[0].config.threads, self.objective)
 
 
-def build_federation(config: TrainingConfig, dataset: Dataset | None = None) -> Federation:
+def objective_of(config: TrainingConfig) -> Objective:
+    """What a run's models are judged by: its metric, and the loss that its base stations minimise."""
+    return Objective((config.station or StationConfig()).loss, config.metric)
+
+
+def build_federation(
+    config: TrainingConfig, dataset: Dataset | None = None, partition: Parts | None = None
+) -> Federation:
     """Load the images of the target labels and split the training images over base stations and clients.
 
     Args:
         config: what to build.
         dataset: the whole data set if it is loaded already, used instead of the one that the configuration names. Of
             a name that is not in `DEFAULTS` it needs a configuration with `model` and `station`.
+        partition: for each base station, for each of its clients, the indices of its training samples (among those of
+            the target labels); None: as the configuration says.
 
     Raises:
         DataError: the data set, a label, the number of images or the split cannot be had.
@@ -103,32 +126,65 @@ def build_federation(config: TrainingConfig, dataset: Dataset | None = None) -> 
         raise TrainingError(
             f"nothing is known of what suits the data set {dataset.name!r}: give a model and a station's settings"
         )
-    _check_rules(config, station)
-    model = ModelSpec(name, dataset.image_shape, len(dataset.label_names))
-    if model.is_own:
-        model.check()
+    if not dataset.has_classes and (CLASSIFY.loss == station.loss or CLASSIFY.metric == config.metric):
+        raise TrainingError(
+            "the labels are numbers to predict, no classes: give a loss and a metric for them, such as "
+            "mse_loss and within(tolerance=0.1)"
+        )
+    settings = [config.per_station.get(index, station) for index in range(config.stations)]
+    model = ModelSpec(name, dataset.input_shape, len(dataset.label_names))
+    strategy = strategy_of(config)
     device = pick_device(config.device)
-    check_precision(station.precision, device)
-    check_graphs(station.graphs, device)
-    seed = derive_seed(config.seed, Stream.SPLIT)
-    labels = dataset.train.labels.cpu().numpy()
-    split = split_hierarchy(labels, config.stations, config.clients, config.alpha, seed, config.shards)
+    split = _split(config, dataset.train, partition)
+    _check_rules(config, settings, [len(clients) for clients in split])
+    for each in dict.fromkeys(settings):
+        check_precision(each.precision, device)
+        check_graphs(each.graphs, device)
+        if each.augment and not model.has_images:
+            raise TrainingError(f"augment is for images, and inputs of shape {dataset.input_shape} are none")
+        rate_in(each, config.rounds - 1)
+        strategy.check(each)
+        if each.transform:
+            resolve(each.transform, "transform")
+        if model.is_own or (each.optimizer, each.loss) != (_PLAIN.optimizer, _PLAIN.loss):
+            model.check(dataset.train, each)
+    if objective_of(config) != CLASSIFY:
+        judge(
+            model.build(),
+            model.initial_state(0),
+            dataset.test.take(np.arange(min(2, len(dataset.test)))),
+            1,
+            objective_of(config),
+        )
     # One copy of the images, client by client, which are views of it.
-    parts = [part for parts in split for part in parts]
+    parts = [part for clients in split for part in clients]
     train = dataset.train.take(np.concatenate(parts)).to(device)
-    clients = train.cut([len(part) for part in parts])
+    views = iter(train.cut([len(part) for part in parts]))
     stations = tuple(
-        Station(index, model, clients[first : first + config.clients], station, config.seed)
-        for index, first in enumerate(range(0, len(clients), config.clients))
+        Station(index, model, tuple(islice(views, len(clients))), settings[index], config.seed, strategy)
+        for index, clients in enumerate(split)
     )
     return Federation(config, replace(dataset, train=train, test=dataset.test.to(device)), model, stations)
 
 
-def _check_rules(config: TrainingConfig, station: StationConfig) -> None:
-    drawn = count_drawn(station, config.clients)
-    for rule, models, what in (
-        (station.rule, drawn, "clients drawn by a base station"),
-        (config.rule, config.stations, "base stations"),
-    ):
+def _split(config: TrainingConfig, train: Samples, given: Parts | None) -> Sequence[Sequence[Indices]]:
+    seed = derive_seed(config.seed, Stream.SPLIT)
+    if given is None and config.partition is None:
+        labels = train.labels.cpu().numpy()
+        return split_hierarchy(labels, config.stations, config.clients, config.alpha, seed, config.shards)
+    if given is None:
+        function = resolve(str(config.partition), "partition")
+        try:
+            given = function(train, config.stations, config.clients, seed)
+        except Exception as error:  # the function may be anybody's
+            raise DataError(f"the partition {config.partition} fails: {said(error)}") from error
+    return check_parts(given, len(train), config.stations)
+
+
+def _check_rules(config: TrainingConfig, stations: Sequence[StationConfig], clients: Sequence[int]) -> None:
+    needs = [(config.rule, config.stations, "base stations")]
+    for station, count in zip(stations, clients, strict=True):
+        needs.append((station.rule, count_drawn(station, count), "clients drawn by a base station"))
+    for rule, models, what in needs:
         if models < rule.least:
             raise TrainingError(f"{rule} needs at least {rule.least} models; there are {models} {what}")

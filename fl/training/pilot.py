@@ -51,7 +51,7 @@ def forecast_once(federation: Federation, part: float, folder: Path) -> Evaluati
     """The same, kept in a file of the folder by all that it hangs on, so that the same pilot is trained once."""
     test = federation.dataset.test
     what = hashlib.sha256(repr((federation.config, federation.model, part, torch.__version__)).encode())
-    for tensor in (test.images, test.labels):
+    for tensor in (test.inputs, test.labels):
         what.update(tensor.cpu().numpy().tobytes())
     path = folder / f"{what.hexdigest()}.json"
     if path.exists():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from time import perf_counter
 
@@ -14,7 +14,8 @@ from fl.training.averaging.combine import combine
 from fl.training.client import train_client
 from fl.training.config import StationConfig
 from fl.training.data.dataset import Samples
-from fl.training.errors import DataError, DivergedError, TooFewError
+from fl.training.errors import DataError, DivergedError, TooFewError, TrainingError
+from fl.training.model.optimizers import rate_in
 from fl.training.model.parameters import State, put_state, view_state
 from fl.training.model.runtime import use_threads
 from fl.training.model.spec import ModelSpec
@@ -22,6 +23,7 @@ from fl.training.participation import draw_clients
 from fl.training.seeds import Stream, derive_seed
 from fl.training.sending.privacy import add_noise, check_hidden, clip
 from fl.training.sending.quantisation import quantise
+from fl.training.strategy import NO_STATES, States, Strategy
 from fl.training.update import Update
 
 log = logging.getLogger(__name__)
@@ -44,7 +46,7 @@ class ClientWork:
         images: number of its training images.
         epochs: local epochs that it got through.
         outcome: whether its model was used.
-        loss: mean cross-entropy of the last local epoch; None where no model came back.
+        loss: mean of the last local epoch; None where no model came back.
         seconds: that training it took on this machine.
     """
 
@@ -66,6 +68,7 @@ class StationRound:
         work: of the drawn clients, for each edge aggregation.
         reason: why there is no update.
         diverged: whether that is because losses were not finite.
+        clients: what the strategy carries for each client; empty where it carries nothing.
     """
 
     station: int
@@ -73,6 +76,7 @@ class StationRound:
     work: tuple[tuple[ClientWork, ...], ...] = ()
     reason: str = ""
     diverged: bool = False
+    clients: States = NO_STATES
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,11 +89,12 @@ class Station:
         clients: images of each client, all on one device.
         config: κ1, κ2, the clients' SGD, who takes part, and how their models are combined.
         seed: of the run.
+        strategy: what it adds to averaging.
         noise_seed: of what hides clients, which whoever knows it can take off; None: that of the run.
 
     Raises:
         DataError: it has no client, or a client has no image.
-        ModelError: clients are to be hidden, and the model has tensors that no noise hides.
+        TrainingError: clients are to be hidden, and the model or the strategy has tensors that no noise hides.
     """
 
     index: int
@@ -97,6 +102,7 @@ class Station:
     clients: tuple[Samples, ...]
     config: StationConfig
     seed: int
+    strategy: Strategy = field(default_factory=Strategy)
     noise_seed: int | None = None
 
     def __post_init__(self) -> None:
@@ -107,6 +113,9 @@ class Station:
                 raise DataError(f"client {number} of base station {self.index} has no training image")
         if self.config.privacy is not None:
             check_hidden(self.model)
+            if type(self.strategy).update_client is not Strategy.update_client:
+                what = type(self.strategy).__name__
+                raise TrainingError(f"no noise hides what {what} carries for clients: choose another strategy")
 
     @property
     def samples(self) -> int:
@@ -126,7 +135,14 @@ class Station:
             raise (DivergedError if played.diverged else TooFewError)(played.reason)
         return played.update
 
-    def play(self, global_state: State, global_round: int, workspace: nn.Module | None = None) -> StationRound:
+    def play(
+        self,
+        global_state: State,
+        global_round: int,
+        workspace: nn.Module | None = None,
+        broadcast: State | None = None,
+        clients: States = NO_STATES,
+    ) -> StationRound:
         """One global round at this base station: κ2 times, clients train and their models are combined.
 
         HierFAVG (Liu et al. 2020), Algorithm 1, between two cloud aggregations. A client whose loss is not a finite
@@ -139,10 +155,14 @@ class Station:
             global_state: the global model, left unchanged.
             global_round: the global round, 0 … rounds − 1.
             workspace: a module to compute in, to save building one; its parameters are overwritten.
+            broadcast: what the strategy sends with the global model; None: nothing.
+            clients: what it carries for each client; empty: nothing yet.
 
         Raises:
             ModelError: `global_state` is of another model.
+            TrainingError: something that the settings name fails.
         """
+        carried = list(clients) or [State() for _ in self.clients]
         module = self.model.build(device=self.clients[0].labels.device) if workspace is None else workspace
         state = global_state
         used: set[int] = set()
@@ -157,7 +177,9 @@ class Station:
             for aggregation in range(self.config.edge_aggregations):
                 work: list[ClientWork] = []
                 try:
-                    trained = self._trained(module, state, global_round, aggregation, work, reasons)
+                    trained = self._trained(
+                        module, state, global_round, aggregation, work, reasons, broadcast or {}, carried
+                    )
                     state = combine(self.config.rule, trained, names)
                     if (privacy := self.config.privacy) is not None and privacy.at == "station":
                         sent = sum(each.outcome is Outcome.RETURNED for each in work)
@@ -170,17 +192,20 @@ class Station:
                     log.warning("%s; the base station's model stays as it is", shortage)
                 except DivergedError as error:
                     rounds.append(tuple(work))
-                    return StationRound(self.index, None, tuple(rounds), f"{where(aggregation)}: {error}", True)
+                    why = f"{where(aggregation)}: {error}"
+                    return StationRound(self.index, None, tuple(rounds), why, True, _held(carried))
                 rounds.append(tuple(work))
         if not used:
-            return StationRound(self.index, None, tuple(rounds), (reasons or [shortage])[0], bool(reasons))
+            why = (reasons or [shortage])[0]
+            return StationRound(self.index, None, tuple(rounds), why, bool(reasons), _held(carried))
         samples = sum(len(self.clients[client]) for client in used)
         if self.config.station_bits is not None:
             put_state(module, state)
             seed = derive_seed(self.seed, Stream.QUANTISATION, global_round, self.index)
             quantise(module, global_state, self.config.station_bits, seed)
             state = _copy_of(module)
-        return StationRound(self.index, Update(self.model, self.index, global_round, state, samples), tuple(rounds))
+        update = Update(self.model, self.index, global_round, state, samples)
+        return StationRound(self.index, update, tuple(rounds), clients=_held(carried))
 
     def _trained(
         self,
@@ -190,8 +215,14 @@ class Station:
         aggregation: int,
         work: list[ClientWork],
         reasons: list[str],
+        broadcast: State,
+        carried: list[State],
     ) -> Iterator[tuple[State, int] | None]:
-        """Train the drawn clients one by one, None for one that diverged; `work` and `reasons` (of those) grow."""
+        """Train the drawn clients one by one, None for one that diverged.
+
+        `work` and `reasons` (of those) grow, and `carried` changes.
+        """
+        rate = rate_in(self.config, global_round)
         privacy = self.config.privacy
         for part in draw_clients(self.config, len(self.clients), self.seed, global_round, aggregation, self.index):
             samples = self.clients[part.client]
@@ -203,7 +234,10 @@ class Station:
             start = perf_counter()
             loss, outcome = None, Outcome.RETURNED
             try:
-                loss = train_client(module, samples, self.config, seed, part.epochs)
+                correction = self.strategy.correction(broadcast, carried[part.client])
+                loss = train_client(module, samples, self.config, seed, part.epochs, rate, correction)
+                steps = part.epochs * -(-len(samples) // self.config.batch_size)
+                carried[part.client] = self._carry(module, station_state, broadcast, carried[part.client], steps, rate)
             except DivergedError as error:
                 what = f"global round {global_round}, base station {self.index}, client {part.client}: {error}"
                 if privacy is None:
@@ -235,6 +269,21 @@ class Station:
         seed = self.seed if self.noise_seed is None else self.noise_seed
         return derive_seed(seed, Stream.NOISE, global_round, aggregation, self.index, *client)
 
+    def _carry(
+        self, module: nn.Module, start: State, broadcast: State, client: State, steps: int, rate: float
+    ) -> State:
+        """What the strategy carries for a client after an edge aggregation."""
+        if type(self.strategy).update_client is Strategy.update_client:
+            return client
+        names, end = self.model.trained(tied=True), view_state(module)
+        start, end = ({name: state[name].to(end[name]) for name in names} for state in (start, end))
+        after = self.strategy.update_client(broadcast, client, start, end, steps, rate)
+        return {name: tensor.detach().to("cpu", copy=True) for name, tensor in after.items()}
+
 
 def _copy_of(module: nn.Module) -> State:
     return {name: tensor.clone() for name, tensor in view_state(module).items()}
+
+
+def _held(carried: list[State]) -> States:
+    return States(carried) if any(carried) else NO_STATES

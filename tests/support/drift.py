@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from fl.training.data.dataset import load_dataset, to_float
+from fl.training.data.dataset import load_dataset, to_input
 from fl.training.model.spec import ModelSpec
 
 STEPS = 100
@@ -100,7 +100,7 @@ def trained(setting: Setting, steps: int, dtype: torch.dtype = torch.float32) ->
             if taken == steps:
                 return
             optimiser.zero_grad()
-            outputs = module(to_float(images.images[part]).to(dtype))
+            outputs = module(to_input(images.inputs[part]).to(dtype))
             nn.functional.cross_entropy(outputs, images.labels[part]).backward()
             optimiser.step()
             taken += 1

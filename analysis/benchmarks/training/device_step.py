@@ -32,7 +32,7 @@ from analysis.benchmarks.training.inputs import as_usual
 from analysis.benchmarks.training.local_step import MOMENTUM, RATE, plain_step
 from analysis.provenance import write_document
 from fl.training.config import StationConfig
-from fl.training.data.dataset import to_float
+from fl.training.data.dataset import to_input
 from fl.training.errors import TrainingError
 from fl.training.model.runtime import check_graphs, check_precision, pick_device
 from fl.training.model.spec import MODELS, ModelSpec
@@ -62,7 +62,7 @@ def plain(modules: Sequence[nn.Module], _config: StationConfig) -> Take:
 
     def take(batches: Sequence[Batch]) -> None:
         for step, batch in zip(clients, batches, strict=True):
-            step(batch.images, batch.labels)
+            step(batch.inputs, batch.labels)
 
     return take
 
@@ -83,7 +83,7 @@ class Stacked:
             images: torch.Tensor,
             labels: torch.Tensor,
         ) -> torch.Tensor:
-            outputs = functional_call(skeleton, (dict(parameters), dict(buffers)), (to_float(images),))
+            outputs = functional_call(skeleton, (dict(parameters), dict(buffers)), (to_input(images),))
             return functional.cross_entropy(outputs, labels)
 
         self._gradients = vmap(grad(loss))
@@ -111,7 +111,7 @@ def stacked(modules: Sequence[nn.Module], config: StationConfig) -> Take:
     chosen = recorded(step) if config.graphs else step
 
     def take(batches: Sequence[Batch]) -> None:
-        chosen([torch.stack([batch.images for batch in batches]), torch.stack([batch.labels for batch in batches])])
+        chosen([torch.stack([batch.inputs for batch in batches]), torch.stack([batch.labels for batch in batches])])
 
     return take
 
@@ -193,7 +193,7 @@ def modules_for(variant: Variant, spec: ModelSpec, clients: int, device: torch.d
 
 def random_batch(spec: ModelSpec, size: int, device: torch.device, random: torch.Generator) -> Batch:
     """Images of random pixels with random labels."""
-    images = torch.randint(0, 256, (size, *spec.image_shape), dtype=torch.uint8, generator=random)
+    images = torch.randint(0, 256, (size, *spec.input_shape), dtype=torch.uint8, generator=random)
     labels = torch.randint(0, spec.classes, (size,), generator=random)
     return Batch(images.to(device), labels.to(device))
 

@@ -236,7 +236,7 @@ def subset(data_dir: Path, train_images: int, test_images: int, out: Path) -> No
     except TrainingError as error:
         raise click.ClickException(str(error)) from None
     parts = {"train": dataset.train, "test": dataset.test}
-    arrays = {f"{part}_images": samples.images.numpy() for part, samples in parts.items()}
+    arrays = {f"{part}_images": samples.inputs.numpy() for part, samples in parts.items()}
     arrays |= {f"{part}_labels": samples.labels.numpy() for part, samples in parts.items()}
     np.savez_compressed(out, label_names=np.array(dataset.label_names), **arrays)
     Console().print(f"Written: {out}, {out.stat().st_size / 1e6:.1f} MB", highlight=False, soft_wrap=True)

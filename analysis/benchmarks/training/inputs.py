@@ -55,7 +55,7 @@ class Inputs:
 
     def module(self) -> nn.Module:
         """The model as it is usually written in PyTorch, at the initial parameters."""
-        module = as_usual(MODELS[self.spec.name](self.spec.image_shape, self.spec.classes))
+        module = as_usual(MODELS[self.spec.name](self.spec.input_shape, self.spec.classes))
         module.load_state_dict(self.initial)
         return module
 
@@ -83,9 +83,9 @@ def prepare(workload: Workload, data_dir: Path | None, path: Path) -> Samples:
     full = load_dataset(workload.dataset, data_dir, train_images=workload.train_images, seed=workload.seed)
     dataset = full.restricted_to(test_images=workload.judge_images, seed=workload.seed)
     tensors = {
-        "train.images": dataset.train.images,
+        "train.inputs": dataset.train.inputs,
         "train.labels": dataset.train.labels,
-        "test.images": dataset.test.images,
+        "test.inputs": dataset.test.inputs,
         "test.labels": dataset.test.labels,
     }
     path.write_bytes(save_state(tensors, {"workload": workload.as_json(), "labels": dataset.label_names}))
@@ -97,7 +97,7 @@ def read_dataset(path: Path) -> tuple[Workload, Dataset]:
     data = path.read_bytes()
     tensors, metadata = load_state(data), load_metadata(data)
     workload = Workload(**metadata["workload"])
-    train, test = (Samples(tensors[f"{part}.images"], tensors[f"{part}.labels"]) for part in ("train", "test"))
+    train, test = (Samples(tensors[f"{part}.inputs"], tensors[f"{part}.labels"]) for part in ("train", "test"))
     return workload, Dataset(workload.dataset, tuple(metadata["labels"]), train, test)
 
 
@@ -118,7 +118,7 @@ def state_digest(state: State) -> str:
 def images_digest(samples: Samples) -> int:
     """48 bits of the SHA-256 of a client's images and labels: a number, as Flower's clients can report one."""
     total = hashlib.sha256()
-    for tensor in (samples.images, samples.labels):
+    for tensor in (samples.inputs, samples.labels):
         total.update(tensor.cpu().contiguous().numpy().tobytes())
     return int.from_bytes(total.digest()[:6], "big")
 

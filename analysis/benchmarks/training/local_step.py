@@ -24,7 +24,7 @@ from torch.nn import functional
 from analysis.benchmarks.training.inputs import as_usual
 from fl.training.config import StationConfig
 from fl.training.crews.worker import keep_memory
-from fl.training.data.dataset import to_float
+from fl.training.data.dataset import to_input
 from fl.training.model.runtime import use_threads
 from fl.training.model.spec import MODELS, ModelSpec
 from fl.training.model.steps import Batch, Steps
@@ -37,7 +37,7 @@ Step = Callable[[torch.Tensor, torch.Tensor], None]
 
 def layers() -> nn.Sequential:
     """The model as its factory gives it, pooled first and rectified then."""
-    return MODELS[SPEC.name](SPEC.image_shape, SPEC.classes)  # type: ignore[return-value]
+    return MODELS[SPEC.name](SPEC.input_shape, SPEC.classes)  # type: ignore[return-value]
 
 
 def plain_step(module: nn.Module) -> Step:
@@ -46,7 +46,7 @@ def plain_step(module: nn.Module) -> Step:
 
     def step(images: torch.Tensor, labels: torch.Tensor) -> None:
         optimizer.zero_grad()
-        functional.cross_entropy(module(to_float(images)), labels).backward()
+        functional.cross_entropy(module(to_input(images)), labels).backward()
         optimizer.step()
 
     return step
@@ -92,7 +92,7 @@ def _cpu_seconds(step: Step, images: torch.Tensor, labels: torch.Tensor) -> floa
 def main(rounds: int) -> None:
     """CPU time of a step, by what makes it faster."""
     random = torch.Generator().manual_seed(0)
-    images = torch.randint(0, 256, (BATCH, *SPEC.image_shape), dtype=torch.uint8, generator=random)
+    images = torch.randint(0, 256, (BATCH, *SPEC.input_shape), dtype=torch.uint8, generator=random)
     labels = torch.randint(0, SPEC.classes, (BATCH,), generator=random)
     chosen = variants()
     taken: dict[str, list[float]] = {name: [] for name in chosen}

@@ -90,7 +90,7 @@ def _play(dataset: Dataset, clients: int, stations: int, there: Connection) -> N
     federation = build_federation(config, dataset)
     (done,) = train(federation.config, federation.model, InProcess(federation))
     assert not done.absent
-    there.send(Peak(clients, _status("VmHWM") - before, size_of(done.state), dataset.train.images.nbytes))
+    there.send(Peak(clients, _status("VmHWM") - before, size_of(done.state), dataset.train.inputs.nbytes))
 
 
 def _status(name: str) -> int:

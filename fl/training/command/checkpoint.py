@@ -1,8 +1,9 @@
 """A run's folder: its checkpoint after every global round, its models, its metrics.
 
     checkpoint.json   which run this is, whether it keeps all models, and its last two global rounds: digest of the
-                      model, of the server's momentum, and how long the metrics file was
-    models/           those models and momenta, named by the SHA-256 of their content
+                      model, of what the strategy carries for the server and for clients, and how long the metrics
+                      file was
+    models/           those models and states, named by the SHA-256 of their content
     metrics.jsonl     one line per global round
     lock              held while a process trains here
 
@@ -22,6 +23,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +35,10 @@ from fl.training.cloud import GlobalRound
 from fl.training.command.identity import differences, identity_of
 from fl.training.errors import CheckpointError, ModelError, on_disk
 from fl.training.federation import Federation
-from fl.training.model.artefact import load_model, load_state, save_model, save_state
+from fl.training.model.artefact import load_metadata, load_model, load_state, save_model, save_state
 from fl.training.model.parameters import State
 from fl.training.model.spec import ModelSpec
+from fl.training.strategy import Carried, States, pack, unpack
 
 log = logging.getLogger(__name__)
 
@@ -56,22 +59,36 @@ class Resumed:
     Attributes:
         global_round: the last finished global round.
         state: the global model after it.
-        velocity: of the server's momentum after it.
+        carried: what the strategy carries to the next.
     """
 
     global_round: int
     state: State
-    velocity: State | None
+    carried: Carried
 
 
 @dataclass(frozen=True)
 class _Entry:
-    """A finished global round in `checkpoint.json`."""
+    """A finished global round in `checkpoint.json`.
+
+    Attributes:
+        velocity: digest of the server's state, so named since that was momentum only.
+        clients: digest of the clients' states.
+    """
 
     global_round: int
     model: str
     velocity: str | None
     metrics_bytes: int
+    clients: str | None = None
+
+    def digests(self) -> list[str]:
+        """Of all that is stored of it."""
+        return [digest for digest in (self.model, self.velocity, self.clients) if digest is not None]
+
+    def as_json(self) -> dict[str, Any]:
+        """As a plain run has always been stored where the strategy carries nothing for clients."""
+        return {name: value for name, value in asdict(self).items() if name != "clients" or value is not None}
 
 
 class RunFolder:
@@ -112,19 +129,23 @@ class RunFolder:
 
     def _save(self, spec: ModelSpec, done: GlobalRound, record: Mapping[str, Any]) -> None:
         model = self._store.put(save_model(spec, done.state, global_round=done.global_round))
-        velocity = None
-        if done.velocity is not None:
-            velocity = self._store.put(save_state(done.velocity, {"global_round": done.global_round}))
+        server = clients = None
+        if done.carried.server:
+            server = self._store.put(save_state(done.carried.server, {"global_round": done.global_round}))
+        if done.carried.clients:
+            counts = [[station, len(states)] for station, states in sorted(done.carried.clients.items())]
+            states = tuple(done.carried.by_client().values())
+            clients = self._store.put(pack(states, stations=counts, global_round=done.global_round))
         with self._metrics.open("ab") as file:
             file.write((json.dumps(record) + "\n").encode())
             file.flush()
             os.fsync(file.fileno())
             length = file.tell()
         self.records.append(dict(record))
-        entries = [*self._entries, _Entry(done.global_round, model, velocity, length)]
+        entries = [*self._entries, _Entry(done.global_round, model, server, length, clients)]
         self._entries, gone = entries[-_KEPT:], entries[:-_KEPT]
         if not self._keep_models:
-            self._dropped = [digest for entry in gone for digest in (entry.model, entry.velocity) if digest is not None]
+            self._dropped = [digest for entry in gone for digest in entry.digests()]
         self._write_checkpoint()
         self._prune()
 
@@ -178,12 +199,17 @@ class RunFolder:
 
     def _load(self, entry: _Entry, spec: ModelSpec) -> Resumed:
         _, state = load_model(self._store.get(entry.model, most=_MOST_BYTES), spec, own=True)
-        velocity = None
+        server: State = {}
+        clients: dict[int, States] = {}
         if entry.velocity is not None:
-            velocity = load_state(self._store.get(entry.velocity, most=_MOST_BYTES))
+            server = load_state(self._store.get(entry.velocity, most=_MOST_BYTES))
+        if entry.clients is not None:
+            data = self._store.get(entry.clients, most=_MOST_BYTES)
+            states = iter(unpack(data))
+            clients = {station: States(islice(states, count)) for station, count in load_metadata(data)["stations"]}
         if not self._metrics.exists() or self._metrics.stat().st_size < entry.metrics_bytes:
             raise CheckpointError(f"{self._metrics} is shorter than it was")
-        return Resumed(entry.global_round, state, velocity)
+        return Resumed(entry.global_round, state, Carried(server, clients))
 
     def _cut_metrics(self) -> list[dict[str, Any]]:
         length = self._entries[-1].metrics_bytes if self._entries else 0
@@ -204,7 +230,7 @@ class RunFolder:
             "format": FORMAT,
             "run": self._identity,
             "keep_models": self._keep_models,
-            "rounds": [asdict(entry) for entry in self._entries],
+            "rounds": [entry.as_json() for entry in self._entries],
             "dropped": self._dropped,
         }
         temporary = self._checkpoint.with_suffix(".new")

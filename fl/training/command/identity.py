@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from fl.training.config import StationConfig, TrainingConfig
 from fl.training.crews.ranks import Group
 from fl.training.data.dataset import digest_of
 from fl.training.errors import TrainingError
@@ -25,12 +26,35 @@ def identity_of(federation: Federation) -> dict[str, Any]:
     The number of rounds is not in it, so that a run can be prolonged; nor is where the data lie, but what they are.
     """
     config = asdict(federation.config)
-    for name in ("rounds", "data_dir", "model", "station", "device"):
+    for name in ("rounds", "data_dir", "model", "station", "per_station", "device"):
         del config[name]
     each = [{**asdict(station.config), "seed": station.seed} for station in federation.stations]
     station = {f"station.{name}": _alike([settings[name] for settings in each]) for name in each[0]}
-    device = federation.dataset.test.labels.device.type
-    return {**config, **station, **_data_of(federation), **_model_of(federation.model), "device": device}
+    test = federation.dataset.test
+    model = _model_of(federation.model, test.inputs.dtype)
+    found = {**config, **station, **_data_of(federation), **model, "device": test.labels.device.type}
+    return {name: value for name, value in found.items() if name not in _LATER or value != _LATER[name]}
+
+
+_LATER = {
+    **{name: getattr(TrainingConfig(), name) for name in ("partition", "metric", "strategy")},
+    **{
+        f"station.{name}": getattr(StationConfig(), name)
+        for name in (
+            "transform",
+            "optimizer",
+            "schedule",
+            "weight_decay",
+            "gradient_clip",
+            "loss",
+            "client_bits",
+            "station_bits",
+            "privacy",
+        )
+    },
+}
+"""Settings that are younger than `FORMAT` of `fl.training.command.checkpoint`, with what they were before there were
+any: so they are named only where they differ, and older folders go on."""
 
 
 def _alike(values: Sequence[Any]) -> Any:
@@ -50,19 +74,21 @@ def _data_of(federation: Federation) -> dict[str, Any]:
     }
 
 
-def _model_of(spec: ModelSpec) -> dict[str, Any]:
+def _model_of(spec: ModelSpec, kind: torch.dtype) -> dict[str, Any]:
     """What a model is: its name, its layers and tensors, and what it computes, which no layer may show."""
     module = spec.build().eval()
     layers = f"{re.sub('0x[0-9a-f]+', '', repr(module))} {[*spec.tensors().items()]}"
-    images = torch.linspace(-1, 1, 2 * math.prod(spec.image_shape)).reshape(2, *spec.image_shape)
-    with use_threads(1), reproducible(0, images.device), torch.inference_mode():
-        outputs = module(images).double().flatten().tolist()
+    inputs = torch.linspace(-1, 1, 2 * math.prod(spec.input_shape)).reshape(2, *spec.input_shape)
+    if kind != torch.uint8 and not kind.is_floating_point:  # such as numbers of words: 0 is always one
+        inputs = torch.zeros_like(inputs, dtype=kind)
+    with use_threads(1), reproducible(0, inputs.device), torch.inference_mode():
+        outputs = module(inputs).double().flatten().tolist()
     digest = hashlib.sha256(layers.encode()).hexdigest()
     return {"model": spec.name, "model.layers": digest, _OUTPUTS: [float(f"{value:.4g}") for value in outputs]}
 
 
 _OUTPUTS = "model.outputs"
-"""On two images, of parameters that are always the same. Between CPUs they differ by rounding."""
+"""On two inputs, of parameters that are always the same. Between CPUs they differ by rounding."""
 
 
 def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> Sequence[str]:

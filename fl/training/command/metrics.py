@@ -30,7 +30,7 @@ def record_of(
     digest: str,
     seconds: float,
     links: Links | None = None,
-    served: Mapping[int, Sequence[int]] | None = None,
+    served: Mapping[int, Sequence[int | Fraction]] | None = None,
 ) -> dict[str, Any]:
     """What the metrics file says of a global round.
 
@@ -40,8 +40,8 @@ def record_of(
         digest: of its global model.
         seconds: that it took on this machine.
         links: to work out the simulated seconds; None: there are none.
-        served: how many of its own images the global model classifies correctly, of each client by base station;
-            None: nobody has counted.
+        served: the metric of the global model added up over its own samples, of each client by base station; None:
+            nobody has judged.
     """
     size, work = size_of(done.state), [each for played in done.stations for edge in played.work for each in edge]
     updates = {
@@ -54,7 +54,6 @@ def record_of(
         "global_round": done.global_round,
         "accuracy": done.evaluation.accuracy,
         "loss": done.evaluation.loss,
-        "label_accuracy": dict(zip(federation.dataset.label_names, done.evaluation.label_accuracies, strict=True)),
         "train_loss": train_loss(work),
         "model": digest,
         "clients": {outcome.value: sum(each.outcome is outcome for each in work) for outcome in Outcome},
@@ -64,13 +63,16 @@ def record_of(
         "traffic": asdict(count_traffic(done.stations, size, updates)),
         "seconds": round(seconds, 3),
     }
-    if len(done.evaluation.confusion) <= _MOST_LABELS:
+    if done.evaluation.confusion:
+        names = federation.dataset.label_names
+        record["label_accuracy"] = dict(zip(names, done.evaluation.label_accuracies, strict=True))
+    if 0 < len(done.evaluation.confusion) <= _MOST_LABELS:
         record["confusion"] = [list(row) for row in done.evaluation.confusion]
     if served is not None:
         images = {each.index: [len(client) for client in each.clients] for each in federation.stations}
-        record["station_accuracy"] = {str(index): sum(own) / sum(images[index]) for index, own in served.items()}
+        record["station_accuracy"] = {str(index): float(sum(own) / sum(images[index])) for index, own in served.items()}
         record["client_accuracy"] = {
-            str(index): [correct / count for correct, count in zip(own, images[index], strict=True)]
+            str(index): [float(score / count) for score, count in zip(own, images[index], strict=True)]
             for index, own in served.items()
         }
     if done.unchanged:
@@ -121,7 +123,9 @@ class Board:
             for name in ("accuracy", "loss", "train_loss", "simulated_seconds", "seconds")
             if record.get(name) is not None
         }
-        scalars |= {f"label/{name}": value for name, value in record["label_accuracy"].items() if value is not None}
+        scalars |= {
+            f"label/{name}": value for name, value in record.get("label_accuracy", {}).items() if value is not None
+        }
         scalars |= {f"epsilon/{index}": value for index, value in record.get("epsilon", {}).items()}
         scalars |= {f"station/{index}": value for index, value in record.get("station_accuracy", {}).items()}
         for tier, traffic in record["traffic"].items():

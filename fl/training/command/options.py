@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import csv
+import tomllib
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from fl.faults import line_of
 from fl.training.config import (
     DEFAULTS,
     METHODS,
@@ -19,6 +21,7 @@ from fl.training.config import (
     StationConfig,
     TrainingConfig,
 )
+from fl.training.errors import TrainingError
 from fl.training.model.spec import MODELS
 
 
@@ -101,29 +104,49 @@ def _options(given: dict[str, Any]) -> Options:
     names = {setting.name for setting in fields(StationConfig)}
     hidden = {name: given.pop(option) for option, name in _PRIVACY.items() if option in given}
     privacy = Privacy(**hidden) if hidden else None
-    defaults = DEFAULTS[given["dataset"]].station
+    defaults = DEFAULTS[given["dataset"]].station if given["dataset"] in DEFAULTS else StationConfig()
     station = replace(
         defaults, rule=rules["edge"], privacy=privacy, **{name: given.pop(name) for name in names & given.keys()}
     )
     outputs = {name: given.pop(name) for name in {option.name for option in fields(Options)} & given.keys()}
+    if file := given.pop("per_station", None):
+        given["per_station"] = _per_station(file, station)
     return Options(TrainingConfig(station=station, rule=rules["global"], **given), **outputs)
+
+
+def _per_station(file: Path, station: StationConfig) -> dict[int, StationConfig]:
+    """A file of TOML with a table for each base station whose settings differ, named by its index."""
+    try:
+        tables = tomllib.loads(file.read_text(encoding="utf-8"))
+        return {int(index): replace(station, **table) for index, table in tables.items()}
+    except (OSError, UnicodeError, TypeError, ValueError) as error:
+        raise TrainingError(f"{file} holds no settings of base stations: {line_of(error)}") from error
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
     default, group = TrainingConfig(), parser.add_argument_group("data")
     add = group.add_argument
-    add("--dataset", choices=list(DEFAULTS), default=default.dataset, help=f"what to train on ({default.dataset})")
+    add(
+        "--dataset",
+        metavar="NAME",
+        default=default.dataset,
+        help=f"{', '.join(DEFAULTS)}, sklearn:wine, torchvision:FashionMNIST and such, or package.module:function "
+        f"({default.dataset})",
+    )
     add(
         "--data-dir",
         type=Path,
         metavar="DIR",
-        help="cifar10 from a folder: train/<label>/*.jpg and test/<label>/*.jpg, or cifar-10-batches-py",
+        help="cifar10 from a folder: train/<label>/*.jpg and test/<label>/*.jpg, or cifar-10-batches-py; "
+        "or where another data set's files are",
     )
     add("--targets", type=_labels, metavar="A,B,…", help='target labels, comma-separated, "in quotes" if need be (all)')
     add("--train-images", type=int, metavar="N", help="use only N training images")
     add("--test-images", type=int, metavar="N", help="judge by only N test images")
     add("--alpha", type=float, metavar="A", help="split by Dirichlet(A)")
     add("--shards", type=int, metavar="N", help="split by label into N shards per client (without either: IID)")
+    add("--partition", metavar="PATH", help="split as a function of one's own does, package.module:function")
+    add("--transform", metavar="PATH", help="done to each training batch, package.module:function")
     add("--augment", action="store_true", default=None, help="shift and mirror training images at random")
 
 
@@ -133,14 +156,22 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     models = ", ".join(MODELS)
     add("--model", metavar="NAME", help=f"{models}, or package.module:factory (the data set's own)")
     add("--stations", type=int, metavar="N", help=f"base stations ({default.stations})")
+    add("--per-station", type=Path, metavar="FILE", help="TOML with settings of single base stations: [3], then theirs")
     add("--clients", type=int, metavar="N", help=f"clients of each base station ({default.clients})")
     add("--rounds", type=int, metavar="N", help=f"global rounds ({default.rounds})")
     add("--local-epochs", type=int, metavar="N", help="κ1, local epochs between two edge aggregations")
     add("--edge-aggregations", type=int, metavar="N", help="κ2, edge aggregations in a global round")
     add("--batch-size", type=int, metavar="N", help="images in a step of the clients' SGD")
-    add("--learning-rate", type=float, metavar="R", help="of the clients' SGD")
+    add("--learning-rate", type=float, metavar="R", help="of the clients' optimizer")
     add("--momentum", type=float, metavar="M", help="of the clients' SGD")
+    add("--optimizer", metavar="NAME", help='of torch.optim, such as "Adam(betas=(0.9, 0.99))", or a path (SGD)')
+    add("--schedule", metavar="NAME", help='over global rounds, of torch.optim.lr_scheduler: "StepLR(step_size=5)"')
+    add("--weight-decay", type=float, metavar="W", help="of the clients' optimizer (0)")
+    add("--gradient-clip", type=float, metavar="C", help="most that the norm of a step's gradient is (no limit)")
+    add("--loss", metavar="NAME", help='of torch.nn.functional: "cross_entropy(label_smoothing=0.1)", or a path')
+    add("--metric", metavar="NAME", help=f"label_accuracy, exact_match, within(tolerance=0.1) ({default.metric})")
     add("--proximal", type=float, metavar="MU", help="FedProx's μ (0)")
+    add("--strategy", metavar="NAME", help="FedAvgM, FedAdam, FedYogi, SCAFFOLD, with arguments, or a path (FedAvg)")
     add("--server-momentum", type=float, metavar="B", help="FedAvgM's β (0)")
     add("--seed", type=int, metavar="N", help=f"same seed, same digests ({default.seed})")
     add("--device", metavar="NAME", help=f"cpu, cuda, cuda:1 or auto ({default.device})")

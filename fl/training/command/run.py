@@ -24,6 +24,7 @@ from fl.training.model.artefact import save_model
 from fl.training.network import Link, Links
 from fl.training.sending.accountant import Accountant
 from fl.training.station import StationRound
+from fl.training.strategy import NOTHING
 
 
 def run(
@@ -83,7 +84,7 @@ def run(
             federation.model,
             crew,
             state=state,
-            velocity=None if resumed is None else resumed.velocity,
+            carried=NOTHING if resumed is None else resumed.carried,
             first_round=first,
             on_station=on_station,
             on_evaluated=on_evaluated,

@@ -7,6 +7,7 @@ on the global model and the seed only (`Station.play`), so every crew ends with 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 from typing import Protocol
 
 from torch import nn
@@ -14,9 +15,11 @@ from torch import nn
 from fl.training.averaging.aggregate import aggregate
 from fl.training.config import Rule
 from fl.training.federation import Federation
-from fl.training.model.evaluation import Evaluation, count_correct
+from fl.training.model.evaluation import Evaluation, score_of
+from fl.training.model.objective import Objective
 from fl.training.model.parameters import State, is_finite
 from fl.training.station import Station, StationRound
+from fl.training.strategy import NO_STATES, NOTHING, Carried, States
 from fl.training.update import Update
 
 
@@ -28,13 +31,16 @@ class Crew(Protocol):
     processes that do not hold it, until `gather` brings it. Whoever makes a crew closes it.
     """
 
-    def play(self, state: State, global_round: int, stations: Sequence[int]) -> Iterator[StationRound]:
+    def play(
+        self, state: State, global_round: int, stations: Sequence[int], carried: Carried = NOTHING
+    ) -> Iterator[StationRound]:
         """Let base stations play a global round.
 
         Args:
             state: the global model, left unchanged.
             global_round: the global round.
             stations: their indices.
+            carried: what the strategy sends with the global model, and what it carries for clients.
 
         Yields:
             Each one's round as it ends, in any order, checked by `play_station`.
@@ -57,8 +63,8 @@ class Crew(Protocol):
 class LocalCrew(Crew, Protocol):
     """A crew that holds the images of all clients, of which the chain's has none."""
 
-    def evaluate_clients(self, state: State) -> Mapping[int, Sequence[int]]:
-        """How many of its own images the model classifies correctly, of each client of each base station by index."""
+    def evaluate_clients(self, state: State) -> Mapping[int, Sequence[int | Fraction]]:
+        """The metric of the model added up over its own samples, of each client of each base station by index."""
         ...
 
 
@@ -69,10 +75,14 @@ class InProcess:
         self._federation = federation
         self._workspace = federation.workspace()
 
-    def play(self, state: State, global_round: int, stations: Sequence[int]) -> Iterator[StationRound]:
+    def play(
+        self, state: State, global_round: int, stations: Sequence[int], carried: Carried = NOTHING
+    ) -> Iterator[StationRound]:
         """See `Crew`."""
         for index in stations:
-            yield play_station(self._federation.stations[index], state, global_round, self._workspace)
+            clients = carried.clients.get(index, NO_STATES)
+            station = self._federation.stations[index]
+            yield play_station(station, state, global_round, self._workspace, carried.server, clients)
 
     def combine(self, updates: Sequence[Update], rule: Rule, dropped: int = 0) -> State:
         """See `Crew`."""
@@ -86,20 +96,30 @@ class InProcess:
         """See `Crew`."""
         return self._federation.evaluate(state, workspace=self._workspace)
 
-    def evaluate_clients(self, state: State) -> Mapping[int, Sequence[int]]:
+    def evaluate_clients(self, state: State) -> Mapping[int, Sequence[int | Fraction]]:
         """See `LocalCrew`."""
-        return {station.index: judge_clients(station, state, self._workspace) for station in self._federation.stations}
+        stations, objective = self._federation.stations, self._federation.objective
+        return {each.index: judge_clients(each, state, self._workspace, objective) for each in stations}
 
 
-def judge_clients(station: Station, state: State, workspace: nn.Module) -> Sequence[int]:
-    """How many of its own images the model classifies correctly, of each client."""
-    return [count_correct(workspace, state, samples, station.config.threads) for samples in station.clients]
+def judge_clients(
+    station: Station, state: State, workspace: nn.Module, objective: Objective
+) -> Sequence[int | Fraction]:
+    """The metric of the model added up over its own samples, of each client."""
+    return [score_of(workspace, state, samples, station.config.threads, objective) for samples in station.clients]
 
 
-def play_station(station: Station, state: State, global_round: int, workspace: nn.Module) -> StationRound:
+def play_station(
+    station: Station,
+    state: State,
+    global_round: int,
+    workspace: nn.Module,
+    broadcast: State | None = None,
+    clients: States = NO_STATES,
+) -> StationRound:
     """The base station's round, without its update where a parameter of that is no finite number."""
-    played = station.play(state, global_round, workspace)
+    played = station.play(state, global_round, workspace, broadcast, clients)
     if played.update is None or is_finite(played.update.state):
         return played
     reason = "a parameter of its update is no finite number"
-    return StationRound(station.index, None, played.work, reason, diverged=True)
+    return StationRound(station.index, None, played.work, reason, True, clients)

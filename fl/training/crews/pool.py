@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from math import prod
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkProcess
@@ -33,6 +34,7 @@ from fl.training.federation import Federation
 from fl.training.model.evaluation import BATCH, Evaluation, Judged, summarise
 from fl.training.model.parameters import State
 from fl.training.station import StationRound
+from fl.training.strategy import NO_STATES, NOTHING, Carried, States
 from fl.training.update import Update
 
 T = TypeVar("T")
@@ -93,11 +95,15 @@ class Pool:
         there.close()
         return _Hand(process, here, outgoing)
 
-    def play(self, state: State, global_round: int, stations: Sequence[int]) -> Iterator[StationRound]:
+    def play(
+        self, state: State, global_round: int, stations: Sequence[int], carried: Carried = NOTHING
+    ) -> Iterator[StationRound]:
         """See `Crew`. The largest go first, so that none is left to wait for at the end."""
         self._receive(state)
         by_size = sorted(stations, key=lambda index: -self._federation.stations[index].samples)
-        yield from self._do([Play(index, global_round) for index in by_size], _round_of)
+        sent = States([carried.server])
+        tasks = [Play(index, global_round, sent, carried.clients.get(index, NO_STATES)) for index in by_size]
+        yield from self._do(tasks, _round_of)
 
     def combine(self, updates: Sequence[Update], rule: Rule, dropped: int = 0) -> State:
         """See `Crew`."""
@@ -117,7 +123,7 @@ class Pool:
         found = dict(self._do(tasks, _judged_of))
         return summarise([batch for first in sorted(found) for batch in found[first]])
 
-    def evaluate_clients(self, state: State) -> Mapping[int, Sequence[int]]:
+    def evaluate_clients(self, state: State) -> Mapping[int, Sequence[int | Fraction]]:
         """See `LocalCrew`."""
         self._receive(state)
         found = dict(self._do([JudgeClients(each.index) for each in self._federation.stations], _counts_of))
@@ -177,9 +183,9 @@ def _judged_of(task: Task, result: Result, outgoing: SharedState) -> tuple[int, 
     return task.first, cast("Sequence[Judged]", result)
 
 
-def _counts_of(task: Task, result: Result, outgoing: SharedState) -> tuple[int, Sequence[int]]:
+def _counts_of(task: Task, result: Result, outgoing: SharedState) -> tuple[int, Sequence[int | Fraction]]:
     assert isinstance(task, JudgeClients)
-    return task.station, cast("Sequence[int]", result)
+    return task.station, cast("Sequence[int | Fraction]", result)
 
 
 def _tell(hand: _Hand, task: Task) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from fractions import Fraction
 
 import torch
 
@@ -25,6 +26,7 @@ from fl.training.federation import Federation
 from fl.training.model.evaluation import BATCH, Evaluation, judge, summarise
 from fl.training.model.parameters import State
 from fl.training.station import StationRound
+from fl.training.strategy import NOTHING, Carried
 from fl.training.update import Update
 
 
@@ -50,6 +52,7 @@ class Spread:
         self._crew = crew
         self._stations = federation.stations
         self._workspace = federation.workspace()
+        self._objective = federation.objective
         self._threads = federation.stations[0].config.threads
         batches = -(-len(test) // BATCH)
         # whole batches, so that each is computed as in a single process
@@ -61,14 +64,17 @@ class Spread:
         self._everywhere: set[int] = set()  # base stations whose updates all ranks hold
         self._peaks: dict[int, Peaks] = {}  # of all updates
 
-    def play(self, state: State, global_round: int, stations: Sequence[int]) -> Iterator[StationRound]:
+    def play(
+        self, state: State, global_round: int, stations: Sequence[int], carried: Carried = NOTHING
+    ) -> Iterator[StationRound]:
         """See `Crew`: first this rank's base stations, then the others'."""
         self._like = {name: tensor.to(self._device) for name, tensor in state.items()}
         self._states, self._peaks, self._everywhere = {}, {}, set()
         mine: list[StationRound] = []
         failure: list[TrainingError] = []
         try:
-            for played in self._crew.play(state, global_round, [each for each in stations if self._is_mine(each)]):
+            own = [each for each in stations if self._is_mine(each)]
+            for played in self._crew.play(state, global_round, own, carried):
                 mine.append(played)
                 yield played
         except TrainingError as error:
@@ -109,14 +115,14 @@ class Spread:
 
     def evaluate(self, state: State) -> Evaluation:
         """See `Crew`."""
-        shares = self._group.exchange(lambda: judge(self._workspace, state, self._test, self._threads))
+        shares = self._group.exchange(lambda: judge(self._workspace, state, self._test, self._threads, self._objective))
         return summarise([batch for share in shares for batch in share])
 
-    def evaluate_clients(self, state: State) -> Mapping[int, Sequence[int]]:
+    def evaluate_clients(self, state: State) -> Mapping[int, Sequence[int | Fraction]]:
         """See `LocalCrew`; each rank judges for the base stations that it plays."""
         mine = [station for station in self._stations if self._is_mine(station.index)]
         shares = self._group.exchange(
-            lambda: {station.index: judge_clients(station, state, self._workspace) for station in mine}
+            lambda: {station.index: judge_clients(station, state, self._workspace, self._objective) for station in mine}
         )
         found = {index: counts for share in shares for index, counts in share.items()}
         return {index: found[index] for index in sorted(found)}

@@ -11,6 +11,7 @@ import threading
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from multiprocessing.connection import Connection
 from typing import TypeAlias
 
@@ -21,6 +22,7 @@ from fl.training.crews.shared_memory import SharedState
 from fl.training.federation import Federation
 from fl.training.model.evaluation import Judged, judge
 from fl.training.station import StationRound
+from fl.training.strategy import States
 
 HELD_BACK = (signal.SIGINT, signal.SIGTERM)
 """Signals that a worker is started without, until it handles them."""
@@ -28,10 +30,19 @@ HELD_BACK = (signal.SIGINT, signal.SIGTERM)
 
 @dataclass(frozen=True)
 class Play:
-    """Let a base station play a global round from the model in shared memory."""
+    """Let a base station play a global round from the model in shared memory.
+
+    Attributes:
+        station: which.
+        global_round: which.
+        broadcast: the one state that the strategy sends with the model.
+        clients: what it carries for each client.
+    """
 
     station: int
     global_round: int
+    broadcast: States
+    clients: States
 
 
 @dataclass(frozen=True)
@@ -50,7 +61,7 @@ class JudgeClients:
 
 
 Task: TypeAlias = Play | Judge | JudgeClients
-Result: TypeAlias = StationRound | Sequence[Judged] | Sequence[int]
+Result: TypeAlias = StationRound | Sequence[Judged] | Sequence[int | Fraction]
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,11 +128,12 @@ class Worker:
         state = self._incoming.state
         if isinstance(task, Judge):
             test = self._federation.dataset.test
-            part = replace(test, images=test.images[task.first : task.end], labels=test.labels[task.first : task.end])
-            return judge(self._module, state, part)
+            part = replace(test, inputs=test.inputs[task.first : task.end], labels=test.labels[task.first : task.end])
+            return judge(self._module, state, part, objective=self._federation.objective)
+        station = self._federation.stations[task.station]
         if isinstance(task, JudgeClients):
-            return judge_clients(self._federation.stations[task.station], state, self._module)
-        played = play_station(self._federation.stations[task.station], state, task.global_round, self._module)
+            return judge_clients(station, state, self._module, self._federation.objective)
+        played = play_station(station, state, task.global_round, self._module, task.broadcast[0], task.clients)
         if played.update is None:
             return played
         self._outgoing.write(played.update.state)

@@ -1,8 +1,8 @@
 """Data sets in memory, restricted to a proposal's target labels.
 
-Images are uint8 tensors and become floats a batch at a time (`to_float`): a quarter of the memory, and no
-statistics of the data to agree on between parties. A data set of one's own may hold images of floats instead, which
-are a model's input as they are.
+Images are uint8 tensors and become floats a batch at a time (`to_input`): a quarter of the memory, and no
+statistics of the data to agree on between parties. A data set of one's own may hold any other tensors instead, such as
+vectors of floats or numbers of words, which are a model's input as they are. `data.md` shows how.
 """
 
 from __future__ import annotations
@@ -10,33 +10,37 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from fl.training.data.sources import DOWNLOAD_DIR, Part, source_of
+from fl.training.data.libraries import LIBRARIES, library_source
+from fl.training.data.sources import DOWNLOAD_DIR, SOURCES, Part, Source
 from fl.training.data.splits import Indices
-from fl.training.errors import DataError
+from fl.training.errors import DataError, TrainingError
+from fl.training.named import is_path, resolve, said
 from fl.training.seeds import Stream, derive_seed
 
 if TYPE_CHECKING:
     import torch
 
-ImageShape: TypeAlias = tuple[int, int, int]
-"""Channels, height, width."""
+Shape: TypeAlias = tuple[int, ...]
+"""Of one input; of an image channels, height, width."""
 
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Labelled images.
+    """Labelled images, or whatever else a model learns from.
 
     Attributes:
-        images: [n, channels, height, width]: uint8, 0 … 255; or floats, which a model is given as they are.
-        labels: int64 [n], indices into the data set's label names.
+        inputs: [n, *shape]: of bytes, 0 … 255, such as images [n, channels, height, width]; or of another type, which a
+            model is given as it is.
+        labels: int64 [n], indices into the data set's label names; or floats [n, outputs], what a model is to give.
     """
 
-    images: torch.Tensor
+    inputs: torch.Tensor
     labels: torch.Tensor
 
     def __len__(self) -> int:
@@ -47,16 +51,16 @@ class Samples:
         import torch
 
         chosen = torch.from_numpy(indices).to(self.labels.device)
-        return Samples(self.images[chosen], self.labels[chosen])
+        return Samples(self.inputs[chosen], self.labels[chosen])
 
     def cut(self, sizes: Sequence[int]) -> tuple[Samples, ...]:
         """Consecutive parts of these sizes; views, which hold no image twice."""
-        parts = zip(self.images.split(list(sizes)), self.labels.split(list(sizes)), strict=True)
+        parts = zip(self.inputs.split(list(sizes)), self.labels.split(list(sizes)), strict=True)
         return tuple(Samples(images, labels) for images, labels in parts)
 
     def to(self, device: str | torch.device) -> Samples:
         """The samples on a device; themselves if they are there."""
-        return Samples(self.images.to(device), self.labels.to(device))
+        return Samples(self.inputs.to(device), self.labels.to(device))
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,12 +69,14 @@ class Dataset:
 
     Attributes:
         name: "digits", "cifar10", or another for data of one's own.
-        label_names: name of each label; a label's index is the model's output for it.
+        label_names: name of each label; a label's index is the model's output for it. Where labels are floats, the name
+            of each output.
         train: what is split over the clients.
         test: what models are judged by; the same for every party and seed.
 
     Raises:
-        DataError: a label has two or no names, labels are no int64, or there are not as many images as labels.
+        DataError: a label has two or no names, labels are neither int64 nor floats [n, outputs], there are not as many
+            inputs as labels, or inputs for training and testing differ in shape or type.
     """
 
     name: str
@@ -82,24 +88,24 @@ class Dataset:
         if len(set(self.label_names)) != len(self.label_names):
             raise DataError(f"a label is named twice: {listed(self.label_names)}")
         for what, part in (("training", self.train), ("test", self.test)):
-            if len(part.images) != len(part.labels):
-                raise DataError(f"there are {len(part.images)} {what} images and {len(part.labels)} labels of them")
-            if str(part.labels.dtype) != "torch.int64":
-                raise DataError(f"labels are int64, not {part.labels.dtype} as those of the {what} images")
-            if not len(part.labels):
-                continue
-            least, most = int(part.labels.min()), int(part.labels.max())
-            if least < 0 or most >= len(self.label_names):
-                raise DataError(
-                    f"a {what} image has label {least if least < 0 else most}; the {len(self.label_names)} label names "
-                    f"are for 0 … {len(self.label_names) - 1}"
-                )
+            if len(part.inputs) != len(part.labels):
+                raise DataError(f"there are {len(part.inputs)} {what} images and {len(part.labels)} labels of them")
+            _check_labels(part.labels, self.label_names, what)
+        one, other = self.train.inputs, self.test.inputs
+        if one.shape[1:] != other.shape[1:]:
+            raise DataError(f"training and test images differ in size: {_sizes(one)} and {_sizes(other)}")
+        if one.dtype != other.dtype:
+            raise DataError(f"training and test images differ in type: {one.dtype} and {other.dtype}")
 
     @property
-    def image_shape(self) -> ImageShape:
-        """Channels, height, width."""
-        channels, height, width = self.train.images.shape[1:]
-        return (channels, height, width)
+    def input_shape(self) -> Shape:
+        """Of one input; of an image channels, height, width."""
+        return tuple(self.train.inputs.shape[1:])
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether each label is one of the named ones, rather than the numbers that a model is to give."""
+        return self.train.labels.dim() == 1
 
     def restricted_to(
         self,
@@ -110,7 +116,7 @@ class Dataset:
     ) -> Dataset:
         """What `load_dataset` with the same arguments loads, from what is loaded already."""
         train, test = (
-            Part(part.labels.cpu().numpy(), part.images.cpu().__getitem__) for part in (self.train, self.test)
+            Part(part.labels.cpu().numpy(), part.inputs.cpu().__getitem__) for part in (self.train, self.test)
         )
         return _load(self.name, self.label_names, train, test, targets, train_images, test_images, seed)
 
@@ -119,10 +125,37 @@ def digest_of(label_names: Sequence[str], parts: Iterable[Samples]) -> str:
     """SHA-256 over label names and the images and labels of each part, in their order: equal data, equal digests."""
     total = hashlib.sha256("\0".join(label_names).encode())
     for part in parts:
-        for tensor in (part.images, part.labels):
+        for tensor in (part.inputs, part.labels):
             total.update(f"{tuple(tensor.shape)}{tensor.dtype}".encode())
             total.update(tensor.cpu().contiguous().numpy().data)
     return total.hexdigest()
+
+
+def _check_labels(labels: torch.Tensor, names: Sequence[str], what: str) -> None:
+    if labels.is_floating_point() and labels.dim() > 1:
+        if tuple(labels.shape[1:]) != (len(names),):
+            raise DataError(
+                f"{what} labels of floats are [n, {len(names)}], a number for each of {listed(names)}, "
+                f"not {list(labels.shape)}"
+            )
+        return
+    if str(labels.dtype) != "torch.int64" or labels.dim() != 1:
+        raise DataError(
+            f"labels are int64, not {labels.dtype} as those of the {what} images of shape {list(labels.shape)}: "
+            "give int64 [n] to classify, floats [n, outputs] for anything else"
+        )
+    if not len(labels):
+        return
+    least, most = int(labels.min()), int(labels.max())
+    if least < 0 or most >= len(names):
+        raise DataError(
+            f"a {what} image has label {least if least < 0 else most}; the {len(names)} label names "
+            f"are for 0 … {len(names) - 1}"
+        )
+
+
+def _sizes(inputs: torch.Tensor) -> str:
+    return "×".join(map(str, inputs.shape[1:])) or "1"
 
 
 def listed(labels: Iterable[str]) -> str:
@@ -136,7 +169,8 @@ def labels_of(dataset: str, data_dir: Path | str | None = None) -> tuple[str, ..
     Raises:
         DataError: the data set is unknown, or the folder does not have the right layout.
     """
-    return source_of(dataset).label_names(None if data_dir is None else Path(data_dir))
+    folder = None if data_dir is None else Path(data_dir)
+    return load_own(dataset, folder).label_names if is_own(dataset) else _source_of(dataset).label_names(folder)
 
 
 def check_targets(label_names: Sequence[str], targets: Sequence[str]) -> list[int]:
@@ -154,6 +188,41 @@ def check_targets(label_names: Sequence[str], targets: Sequence[str]) -> list[in
     return sorted(label_names.index(target) for target in targets)
 
 
+def _source_of(dataset: str) -> Source:
+    library, mark, name = dataset.partition(":")
+    if mark and library in LIBRARIES:
+        return library_source(library, name)
+    if dataset not in SOURCES:
+        raise DataError(
+            f"unknown data set {dataset!r}: choose one of {', '.join(SOURCES)}, "
+            f"{', '.join(f'{library}:<name>' for library in LIBRARIES)}, or give the dotted path of a function"
+        )
+    return SOURCES[dataset]
+
+
+def is_own(name: str) -> bool:
+    """Whether the name of a data set is the path of a function, which loading it imports and calls."""
+    return name.partition(":")[0] not in LIBRARIES and is_path(name)
+
+
+@lru_cache(maxsize=1)
+def load_own(name: str, data_dir: Path | None) -> Dataset:
+    """What a function of one's own returns, called with the folder if there is one; kept until another is asked for.
+
+    Raises:
+        DataError: it cannot be found, it fails, or what it returns is no data set.
+    """
+    try:
+        dataset = resolve(name, "data set")(*() if data_dir is None else (data_dir,))
+    except TrainingError as error:
+        raise DataError(str(error)) from error
+    except Exception as error:  # the function may be anybody's
+        raise DataError(f"the data set {name} cannot be loaded: {said(error)}") from error
+    if not isinstance(dataset, Dataset):
+        raise DataError(f"{name} returns {type(dataset).__name__}, not a fl.training.data.dataset.Dataset")
+    return dataset
+
+
 def load_dataset(
     name: str,
     data_dir: Path | str | None = None,
@@ -169,9 +238,11 @@ def load_dataset(
     Args:
         name: "digits": scikit-learn's 1,797 digits, a fixed fifth of each label for testing; no download.
             "cifar10": CIFAR-10, 50,000 and 10,000 images, downloaded by torchvision unless it is there.
+            "sklearn:wine", "torchvision:FashionMNIST": one of those libraries' own, where its files are at hand
+            (`fl.training.data.libraries`). "package.module:function": what a function of one's own returns.
         data_dir: for "cifar10", read this folder instead of downloading: images in torchvision's `ImageFolder`
             layout, `train/<label>/` and `test/<label>/`, all of one size; or `cifar-10-batches-py`, as torchvision
-            downloads it.
+            downloads it. For others where their files are; it is the argument of a function of one's own.
         targets: keep the images of these labels only, which get the numbers 0 … len(targets) − 1 in the order
             of the data set (a set of targets is one task, in whichever order they are named); None: all.
         train_images: keep only so many of the training images, drawn by the seed (the paper's section V-B
@@ -184,22 +255,25 @@ def load_dataset(
         DataError: the data set or a target label is unknown, there are not that many images, the folder does
             not have the right layout, or the download failed.
     """
-    source, data_dir = source_of(name), None if data_dir is None else Path(data_dir)
+    data_dir = None if data_dir is None else Path(data_dir)
+    if is_own(name):
+        return load_own(name, data_dir).restricted_to(targets, train_images, test_images, seed)
+    source = _source_of(name)
     label_names = source.label_names(data_dir)
     train, test = source.open(data_dir, download_dir)
     return _load(name, label_names, train, test, targets, train_images, test_images, seed)
 
 
-def to_float(images: torch.Tensor) -> torch.Tensor:
-    """A model's input, of torch's default type and the same shape: whole numbers 0 … 255 are scaled to [−1, 1].
+def to_input(inputs: torch.Tensor) -> torch.Tensor:
+    """A model's input, of the same shape: bytes 0 … 255 are scaled to [−1, 1], in torch's default type.
 
-    Floats keep their values: they are an input already.
+    Floats keep their values in that type, and other numbers, such as those of words, are left as they are.
     """
     import torch
 
-    if images.is_floating_point():
-        return images.to(torch.get_default_dtype())
-    return images.to(torch.get_default_dtype()).div_(127.5).sub_(1)
+    if inputs.dtype == torch.uint8:
+        return inputs.to(torch.get_default_dtype()).div_(127.5).sub_(1)
+    return inputs.to(torch.get_default_dtype()) if inputs.is_floating_point() else inputs
 
 
 def _load(
@@ -212,24 +286,27 @@ def _load(
     test_images: int | None,
     seed: int,
 ) -> Dataset:
-    kept = check_targets(label_names, label_names if targets is None else targets)
-    dataset = Dataset(
+    if train.labels.ndim > 1:
+        if targets is not None:
+            raise DataError(f"there are no target labels to choose from: {listed(label_names)} are numbers to predict")
+        kept = None
+    else:
+        kept = check_targets(label_names, label_names if targets is None else targets)
+    return Dataset(
         name,
-        tuple(label_names[label] for label in kept),
+        label_names if kept is None else tuple(label_names[label] for label in kept),
         _choose(train, kept, train_images, derive_seed(seed, Stream.SUBSET), "training"),
         _choose(test, kept, test_images, derive_seed(0, Stream.SUBSET), "test"),
     )
-    if dataset.train.images.shape[1:] != dataset.test.images.shape[1:]:
-        raise DataError("training and test images differ in size")
-    return dataset
 
 
-def _choose(part: Part, kept: Sequence[int], count: int | None, seed: int, what: str) -> Samples:
+def _choose(part: Part, kept: Sequence[int] | None, count: int | None, seed: int, what: str) -> Samples:
     import torch
 
-    indices = np.flatnonzero(np.isin(part.labels, kept))
+    indices = np.arange(len(part.labels)) if kept is None else np.flatnonzero(np.isin(part.labels, kept))
     if count is not None:
         if count > len(indices):
             raise DataError(f"{count} {what} images were asked for, the target labels have {len(indices)}")
         indices = np.sort(np.random.default_rng(seed).choice(indices, count, replace=False))
-    return Samples(part.images(indices), torch.from_numpy(np.searchsorted(kept, part.labels[indices])))
+    labels = part.labels[indices]
+    return Samples(part.inputs(indices), torch.from_numpy(labels if kept is None else np.searchsorted(kept, labels)))

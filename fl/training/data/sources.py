@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,21 +27,21 @@ _DIGITS = tuple("0123456789")
 _BATCHES = "cifar-10-batches-py"
 _CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
-Images: TypeAlias = "Callable[[Indices], torch.Tensor]"
-"""The images at these indices: uint8 [n, channels, height, width]."""
+Inputs: TypeAlias = "Callable[[Indices], torch.Tensor]"
+"""The inputs at these indices, such as images: uint8 [n, channels, height, width]."""
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """The training or the test images of a source.
+    """The training or the test images of a source, or what it has instead of images.
 
     Attributes:
-        labels: of each image, shape [n].
-        images: gives the images at some indices.
+        labels: of each image, shape [n]; or the numbers to predict, shape [n, outputs].
+        inputs: gives the images at some indices.
     """
 
-    labels: Indices
-    images: Images
+    labels: NDArray[Any]
+    inputs: Inputs
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,17 +50,6 @@ class Source:
 
     label_names: Callable[[Path | None], tuple[str, ...]]
     open: Callable[[Path | None, Path], tuple[Part, Part]]
-
-
-def source_of(dataset: str) -> Source:
-    """The source of a data set by name.
-
-    Raises:
-        DataError: the name is unknown.
-    """
-    if dataset not in SOURCES:
-        raise DataError(f"unknown data set {dataset!r}: choose one of {', '.join(SOURCES)}")
-    return SOURCES[dataset]
 
 
 def _digits_labels(folder: Path | None) -> tuple[str, ...]:

@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import heapq
-from typing import TypeAlias
+from collections.abc import Callable, Sequence
+from itertools import chain
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fl.training.errors import DataError
 
+if TYPE_CHECKING:
+    from fl.training.data.dataset import Samples
+
 Indices: TypeAlias = NDArray[np.int64]
+
+Parts: TypeAlias = Sequence[Sequence[Any]]
+"""For each base station, for each of its clients, the indices of its training samples."""
+
+Partition: TypeAlias = "Callable[[Samples, int, int, int], Parts]"
+"""A way to split training samples, given them, the number of base stations, that of clients of each, and a seed.
+
+Base stations may have other numbers of clients than that. Samples may be left out; none has two clients.
+"""
 
 
 _LARGEST_ALPHA = 1e100
@@ -99,7 +113,7 @@ def split_shards(labels: NDArray[np.int64], parts: int, shards: int, seed: int) 
 
 
 def split_hierarchy(
-    labels: NDArray[np.int64],
+    labels: NDArray[Any],
     stations: int,
     clients: int,
     alpha: float | None,
@@ -109,7 +123,7 @@ def split_hierarchy(
     """Split the training images over `stations` base stations of `clients` clients each.
 
     Args:
-        labels: label of each image, shape [n].
+        labels: label of each image, shape [n]; or numbers to predict, [n, outputs].
         stations: number of base stations.
         clients: number of clients of each.
         alpha: concentration of the Dirichlet split over all clients of all base stations.
@@ -120,9 +134,11 @@ def split_hierarchy(
         For each base station, for each of its clients, sorted indices; each image has exactly one client.
 
     Raises:
-        DataError: there are fewer images than clients or shards.
+        DataError: there are fewer images than clients or shards, or labels to split by that are no classes.
     """
     parts = stations * clients
+    if labels.ndim > 1 and (alpha is not None or shards is not None):
+        raise DataError("alpha and shards split by label, and these labels are numbers to predict: split IID")
     if alpha is not None:
         flat = split_dirichlet(labels, parts, alpha, seed)
     elif shards is not None:
@@ -130,6 +146,41 @@ def split_hierarchy(
     else:
         flat = split_iid(len(labels), parts, seed)
     return [flat[first : first + clients] for first in range(0, parts, clients)]
+
+
+def check_parts(parts: Parts, samples: int, stations: int) -> list[list[Indices]]:
+    """A split of one's own as arrays.
+
+    Args:
+        parts: the split.
+        samples: number of training samples.
+        stations: number of base stations.
+
+    Raises:
+        DataError: it is for another number of base stations, a base station or a client has nothing, an index is none,
+            or a sample has two clients.
+    """
+    try:
+        found = [[np.asarray(indices) for indices in clients] for clients in parts]
+    except (TypeError, ValueError) as error:
+        raise DataError("a partition holds, for each base station, for each of its clients, indices") from error
+    if len(found) != stations:
+        raise DataError(f"the partition is for {len(found)} base stations, not {stations}")
+    for station, clients in enumerate(found):
+        if not clients:
+            raise DataError(f"the partition gives base station {station} no client")
+        for client, indices in enumerate(clients):
+            what = f"the partition gives client {client} of base station {station}"
+            if indices.ndim != 1 or not len(indices):
+                raise DataError(f"{what} no training sample")
+            if not np.issubdtype(indices.dtype, np.integer):
+                raise DataError(f"{what} indices that are no whole numbers")
+            if indices.min() < 0 or indices.max() >= samples:
+                raise DataError(f"{what} indices beyond 0 … {samples - 1}")
+    values, counts = np.unique(np.concatenate(list(chain.from_iterable(found))), return_counts=True)
+    if (counts > 1).any():
+        raise DataError(f"the partition gives training sample {values[counts > 1][0]} to more than one client")
+    return [[indices.astype(np.int64) for indices in clients] for clients in found]
 
 
 def _enough(images: int, clients: int) -> None:

@@ -28,6 +28,7 @@ LARGEST = 1e6
 _ENTRY = "hcfl"
 _METADATA_BYTES = 2**16
 _MOST_NAME = 200
+_MOST_SIDES = 8
 
 
 def save_state(state: Mapping[str, torch.Tensor], metadata: Mapping[str, Any] | None = None) -> bytes:
@@ -76,7 +77,7 @@ def load_metadata(data: bytes) -> dict[str, Any]:
 
 def save_model(spec: ModelSpec, state: Mapping[str, torch.Tensor], **fields: Any) -> bytes:
     """A model as an artefact: its tensors, with its spec and further fields as metadata."""
-    model = {"name": spec.name, "image_shape": spec.image_shape, "classes": spec.classes}
+    model = {"name": spec.name, "image_shape": spec.input_shape, "classes": spec.classes}
     return save_state(state, {"model": model, **fields})
 
 
@@ -112,7 +113,10 @@ def load_model(data: bytes, expected: ModelSpec | None = None, *, own: bool = Fa
     state = load_state(data)
     try:
         model = load_metadata(data)["model"]
-        channels, height, width = (whole_number(size) for size in model["image_shape"])
+        sizes = model["image_shape"]  # so named since there were only images
+        if not isinstance(sizes, list) or len(sizes) > _MOST_SIDES:
+            raise ValueError("the shape of its inputs is none")
+        shape = tuple(whole_number(size) for size in sizes)
         name, classes = model["name"], whole_number(model["classes"])
         if not isinstance(name, str) or not name.isprintable() or len(name) > _MOST_NAME:
             raise ValueError("its name is no line of text")
@@ -120,7 +124,7 @@ def load_model(data: bytes, expected: ModelSpec | None = None, *, own: bool = Fa
         raise
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"the artefact does not say which model it holds: {_cut(error)}") from error
-    spec = ModelSpec(name, (channels, height, width), classes)
+    spec = ModelSpec(name, shape, classes)
     if expected is not None and spec != expected:
         raise ModelError(f"the artefact holds {spec}, not {expected}")
     if expected is None and spec.is_own:

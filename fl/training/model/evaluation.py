@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
-from torch.nn import functional
 
-from fl.training.data.dataset import Samples, to_float
+from fl.training.data.dataset import Samples, to_input
 from fl.training.errors import DataError, DivergedError
+from fl.training.model.objective import CLASSIFY, Objective
 from fl.training.model.parameters import State, put_state
 from fl.training.model.runtime import exactly, use_threads
 
@@ -27,13 +27,14 @@ class Evaluation:
     """How a model does on test images.
 
     Attributes:
-        correct: number of images whose label has the highest output.
+        correct: number of images whose label has the highest output; with another metric, its sum over the samples.
         samples: number of images.
-        loss: mean cross-entropy.
-        confusion: number of images by their label (row) and the label with the highest output (column).
+        loss: mean cross-entropy, or what other loss there is.
+        confusion: number of images by their label (row) and the label with the highest output (column); empty where
+            labels are no classes.
     """
 
-    correct: int
+    correct: int | Fraction
     samples: int
     loss: float
     confusion: tuple[tuple[int, ...], ...] = ()
@@ -48,13 +49,13 @@ class Evaluation:
 
     @property
     def accuracy(self) -> float:
-        """Share of images classified correctly, 0 … 1."""
-        return self.correct / self.samples
+        """Share of images classified correctly, 0 … 1; with another metric, its mean."""
+        return float(self.correct / self.samples)
 
     @property
     def exact_accuracy(self) -> Fraction:
         """The accuracy as a fraction, for what must add up exactly."""
-        return Fraction(self.correct, self.samples)
+        return Fraction(self.correct) / self.samples
 
     @property
     def accuracy_bps(self) -> int:
@@ -67,19 +68,21 @@ class Judged:
     """What evaluation found on a batch.
 
     Attributes:
-        correct: number of images whose label has the highest output.
+        correct: as of `Evaluation`.
         images: number of images.
-        loss: sum of their cross-entropies.
+        loss: sum of their cross-entropies, or of what other loss there is.
         confusion: int64 [labels, labels], see `Evaluation`.
     """
 
-    correct: int
+    correct: int | Fraction
     images: int
     loss: float
     confusion: NDArray[np.int64]
 
 
-def evaluate(module: nn.Module, state: State, samples: Samples, threads: int = 1) -> Evaluation:
+def evaluate(
+    module: nn.Module, state: State, samples: Samples, threads: int = 1, objective: Objective = CLASSIFY
+) -> Evaluation:
     """Judge the model on the samples.
 
     Args:
@@ -87,33 +90,35 @@ def evaluate(module: nn.Module, state: State, samples: Samples, threads: int = 1
         state: the parameters to judge.
         samples: at least one.
         threads: torch's threads.
+        objective: what it is judged by.
 
     Raises:
         DataError: there is no sample.
+        TrainingError: the loss or the metric fails.
         ModelError: `state` is not the module's.
         DivergedError: the loss is not a finite number.
     """
-    return summarise(judge(module, state, samples, threads))
+    return summarise(judge(module, state, samples, threads, objective))
 
 
-def judge(module: nn.Module, state: State, samples: Samples, threads: int = 1) -> list[Judged]:
+def judge(
+    module: nn.Module, state: State, samples: Samples, threads: int = 1, objective: Objective = CLASSIFY
+) -> list[Judged]:
     """Judge the model on each `BATCH` of the samples; arguments as of `evaluate`, which sums up.
 
     Raises:
         ModelError: `state` is not the module's.
+        TrainingError: the loss or the metric fails.
     """
     put_state(module, state)
     module.eval()
     batches = []
     with use_threads(threads), exactly(samples.labels.device), torch.inference_mode():
         for first in range(0, len(samples), BATCH):
-            images, labels = samples.images[first : first + BATCH], samples.labels[first : first + BATCH]
-            outputs = module(to_float(images))
-            classes = outputs.shape[1]
-            pairs = (labels * classes + outputs.argmax(1)).cpu().numpy()
-            confusion = np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
-            loss = float(functional.cross_entropy(outputs, labels, reduction="sum"))
-            batches.append(Judged(int(confusion.trace()), len(labels), loss, confusion))
+            inputs, labels = samples.inputs[first : first + BATCH], samples.labels[first : first + BATCH]
+            outputs = module(to_input(inputs))
+            loss, score = objective.total_loss(outputs, labels), objective.total_score(outputs, labels)
+            batches.append(Judged(score, len(labels), loss, _confusion(outputs, labels)))
     return batches
 
 
@@ -132,10 +137,20 @@ def summarise(batches: Sequence[Judged]) -> Evaluation:
         loss += batch.loss
     if not math.isfinite(loss):
         raise DivergedError(f"the model's test loss is {loss / images}")
-    confusion = np.sum([batch.confusion for batch in batches], axis=0)
+    confusion = np.sum([batch.confusion for batch in batches], axis=0, dtype=np.int64)
     return Evaluation(sum(batch.correct for batch in batches), images, loss / images, confusion.tolist())
 
 
-def count_correct(module: nn.Module, state: State, samples: Samples, threads: int = 1) -> int:
-    """Number of the samples that the model classifies correctly, whatever its loss; arguments as of `evaluate`."""
-    return sum(batch.correct for batch in judge(module, state, samples, threads))
+def _confusion(outputs: torch.Tensor, labels: torch.Tensor) -> NDArray[np.int64]:
+    if labels.dim() > 1 or labels.is_floating_point():
+        return np.zeros((0, 0), dtype=np.int64)
+    classes = outputs.shape[1]
+    pairs = (labels * classes + outputs.argmax(1)).cpu().numpy()
+    return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
+
+
+def score_of(
+    module: nn.Module, state: State, samples: Samples, threads: int = 1, objective: Objective = CLASSIFY
+) -> int | Fraction:
+    """The metric added up over the samples, whatever the loss; arguments as of `evaluate`."""
+    return sum((batch.correct for batch in judge(module, state, samples, threads, objective)), start=0)

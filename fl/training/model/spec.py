@@ -1,39 +1,62 @@
 """Models by name, or by the dotted path of a factory of one's own.
 
-A factory takes the shape of an image (channels, height, width) and the number of classes, and returns a module from
-float32 [n, channels, height, width] in [−1, 1] to logits [n, classes]. To add a model here, name it in `MODELS`.
+A factory takes the shape of an input, such as (channels, height, width), and the number of classes, and returns a
+module from inputs [n, *shape] to logits [n, classes]; images of bytes come as float32 in [−1, 1], other inputs as they
+are (`fl.training.data.dataset.to_input`). To add a model here, name it in `MODELS`.
 """
 
 from __future__ import annotations
 
-import pkgutil
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, TypeAlias
 
-from fl.faults import line_of
-from fl.training.errors import ModelError
+from fl.training.errors import ModelError, TrainingError
+from fl.training.named import is_path, resolve, said
 from fl.training.seeds import Stream, derive_seed
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from fl.training.data.dataset import ImageShape
+    from fl.training.config import StationConfig
+    from fl.training.data.dataset import Samples, Shape
     from fl.training.model.parameters import State
 
-Factory: TypeAlias = "Callable[[ImageShape, int], nn.Module]"
+Factory: TypeAlias = "Callable[[Shape, int], nn.Module]"
 
 
 # Pooled first and rectified then, which gives the same bits as the other way round, on a quarter of the numbers.
 
 
-def small_cnn(image_shape: ImageShape, classes: int) -> nn.Module:
+def linear(input_shape: Shape, classes: int) -> nn.Module:
+    """Softmax regression: one dense layer on an input of any shape."""
+    from torch import nn
+
+    return nn.Sequential(nn.Flatten(), nn.Linear(math.prod(input_shape), classes))
+
+
+def mlp(input_shape: Shape, classes: int) -> nn.Module:
+    """Two dense layers of 200 and one for the classes, on an input of any shape (McMahan et al. 2017's 2NN)."""
+    from torch import nn
+
+    return nn.Sequential(
+        nn.Flatten(),
+        nn.Linear(math.prod(input_shape), 200),
+        nn.ReLU(),
+        nn.Linear(200, 200),
+        nn.ReLU(),
+        nn.Linear(200, classes),
+    )
+
+
+def small_cnn(input_shape: Shape, classes: int) -> nn.Module:
     """One pooled 3×3 convolution (32), two dense layers: for images about 8×8, where it has 34,000 parameters."""
     from torch import nn
 
-    channels, height, width = image_shape
+    channels, height, width = input_shape
     return nn.Sequential(
         nn.Conv2d(channels, 32, 3, padding=1),
         nn.MaxPool2d(2),
@@ -45,13 +68,13 @@ def small_cnn(image_shape: ImageShape, classes: int) -> nn.Module:
     )
 
 
-def cnn(image_shape: ImageShape, classes: int) -> nn.Module:
+def cnn(input_shape: Shape, classes: int) -> nn.Module:
     """Two pooled 5×5 convolutions (32 and 64), two dense layers (McMahan et al. 2017); 2.2 M at 32×32."""
     from torch import nn
 
     from fl.training.model.blocked import Blocked
 
-    channels, height, width = image_shape
+    channels, height, width = input_shape
     return Blocked(
         nn.Conv2d(channels, 32, 5, padding=2),
         nn.MaxPool2d(2),
@@ -70,7 +93,7 @@ _GROUPS = 32
 """Groups of each group normalisation (Wu and He 2018)."""
 
 
-def resnet(depth: int, image_shape: ImageShape, classes: int) -> nn.Module:
+def resnet(depth: int, input_shape: Shape, classes: int) -> nn.Module:
     """ResNet of torchvision for small images: a 3×3 stem of stride 1 without pooling (He et al. 2016, section 4.2).
 
     Groups are normalised instead of batches: batch statistics of clients that differ do not average (Hsieh et al.
@@ -81,7 +104,7 @@ def resnet(depth: int, image_shape: ImageShape, classes: int) -> nn.Module:
 
     build = {18: resnet18, 50: resnet50}[depth]
     module: nn.Module = build(num_classes=classes, norm_layer=partial(nn.GroupNorm, _GROUPS))
-    module.conv1 = nn.Conv2d(image_shape[0], 64, 3, padding=1, bias=False)
+    module.conv1 = nn.Conv2d(input_shape[0], 64, 3, padding=1, bias=False)
     nn.init.kaiming_normal_(module.conv1.weight, mode="fan_out", nonlinearity="relu")
     module.maxpool = nn.Identity()
     return module
@@ -92,7 +115,12 @@ MODELS: Mapping[str, Factory] = {
     "cnn": cnn,
     "resnet18": partial(resnet, 18),
     "resnet50": partial(resnet, 50),
+    "linear": linear,
+    "mlp": mlp,
 }
+
+_OF_ANY_SHAPE = ("linear", "mlp")
+"""Models whose inputs are not only images."""
 
 SMALLEST_IMAGE = 4
 """Height and width, in pixels, that two poolings by 2 leave something of."""
@@ -111,7 +139,7 @@ def check_name(name: str) -> None:
 
 
 def _is_own(name: str) -> bool:
-    return name not in MODELS and any(mark in name for mark in ".:")
+    return name not in MODELS and is_path(name)
 
 
 @dataclass(frozen=True)
@@ -119,29 +147,44 @@ class ModelSpec:
     """All that is needed to build a model again: it travels with every artefact.
 
     Attributes:
-        name: in `MODELS`, or the dotted path of a factory: `package.module:factory` or `package.module.factory`.
-        image_shape: of its input: channels, height, width. A batch is float32 [n, channels, height, width] in
-            [−1, 1].
-        classes: number of target labels; the output is logits [n, classes].
+        name: in `MODELS`, or the dotted path of a factory: `package.module:factory` or `package.module.factory`,
+            with arguments if need be (`fl.training.named`).
+        input_shape: of its input; of images channels, height, width. A batch is [n, *input_shape].
+        classes: number of target labels; the output is logits [n, classes]. Of other data, the numbers to predict.
 
     Raises:
-        ModelError: the name is unknown, the image too small, or there are fewer than two classes.
+        ModelError: the name is unknown, the inputs are no images or too small ones for it, or it has no output.
     """
 
     name: str
-    image_shape: ImageShape
+    input_shape: Shape
     classes: int
 
     def __post_init__(self) -> None:
         check_name(self.name)
-        if not self.is_own and min(self.image_shape[1:]) < SMALLEST_IMAGE:
-            raise ModelError(f"model {self.name} needs images of at least {SMALLEST_IMAGE}×{SMALLEST_IMAGE} pixels")
-        if self.classes < 2:
-            raise ModelError(f"a model tells at least two target labels apart, not {self.classes}")
+        if self.name in MODELS and self.name not in _OF_ANY_SHAPE:
+            if not self.has_images:
+                raise ModelError(f"model {self.name} takes images [channels, height, width], not {self._inputs}")
+            if min(self.input_shape[1:]) < SMALLEST_IMAGE:
+                raise ModelError(f"model {self.name} needs images of at least {SMALLEST_IMAGE}×{SMALLEST_IMAGE} pixels")
+        if self.classes < 1:
+            raise ModelError(f"a model has at least one output, not {self.classes}")
 
     def __str__(self) -> str:
-        channels, height, width = self.image_shape
-        return f"{self.name} of {self.classes} classes for images {channels}×{height}×{width}"
+        return f"{self.name} of {self.classes} classes for {self._inputs}"
+
+    @property
+    def has_images(self) -> bool:
+        """Whether its inputs have channels, height and width."""
+        return len(self.input_shape) == len(("channels", "height", "width"))
+
+    @property
+    def _inputs(self) -> str:
+        return f"{self._kind} {'×'.join(map(str, self.input_shape))}"
+
+    @property
+    def _kind(self) -> str:
+        return "images" if self.has_images else "inputs"
 
     @property
     def is_own(self) -> bool:
@@ -167,10 +210,10 @@ class ModelSpec:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             try:
-                module = factory(self.image_shape, self.classes)
+                module = factory(self.input_shape, self.classes)
             except Exception as error:  # the factory may be anybody's
-                what = f"for images {self.image_shape} and {self.classes} classes"
-                raise ModelError(f"model {self.name} cannot be built {what}: {_said(error)}") from error
+                what = f"for {self._kind} {self.input_shape} and {self.classes} classes"
+                raise ModelError(f"model {self.name} cannot be built {what}: {said(error)}") from error
         if not isinstance(module, torch.nn.Module):
             raise ModelError(f"model {self.name} is no torch.nn.Module but {type(module).__name__}")
         if lazy := [name for name, each in _tensors_in(module) if torch.nn.parameter.is_lazy(each)]:
@@ -203,35 +246,45 @@ class ModelSpec:
         """The parameters that a run of this seed starts from: what its owner proposes."""
         return dict(self.build(derive_seed(seed, Stream.MODEL)).state_dict())
 
-    def check(self) -> None:
-        """Try the model on two blank images, judging and training, and on one.
+    def check(self, like: Samples | None = None, config: StationConfig | None = None) -> None:
+        """Try the model on two blank inputs, judging and training, and on one.
+
+        Args:
+            like: two samples or more of what it is for; None: images of bytes.
+            config: of the steps that train it; None: the default.
 
         Raises:
-            ModelError: it cannot be built, does not take such images, its output is not logits [2, classes], or
+            ModelError: it cannot be built, does not take such inputs, its output is not logits [2, classes], or
                 nothing in it can be trained.
+            TrainingError: what the steps are to be taken with fails.
         """
         import torch
 
         from fl.training.config import StationConfig
+        from fl.training.data.dataset import Samples, to_input
         from fl.training.model.runtime import reproducible
         from fl.training.model.steps import Batch, Steps
 
+        if like is None:
+            like = Samples(torch.empty(2, *self.input_shape, dtype=torch.uint8), torch.empty(2, dtype=torch.int64))
+        inputs, labels = (torch.zeros_like(each[:2], device="cpu") for each in (like.inputs, like.labels))
         module = self.build().eval()
         try:
             with torch.inference_mode():
-                outputs = module(torch.zeros(2, *self.image_shape))
+                outputs = module(to_input(inputs))
         except Exception as error:
-            raise ModelError(f"model {self.name} does not take images {self.image_shape}: {_said(error)}") from error
+            raise ModelError(
+                f"model {self.name} does not take {self._kind} {self.input_shape}: {said(error)}"
+            ) from error
         shape = tuple(getattr(outputs, "shape", ()))
         if shape != (2, self.classes):
-            raise ModelError(f"model {self.name} gives outputs {shape} for 2 images, not (2, {self.classes})")
+            raise ModelError(f"model {self.name} gives outputs {shape} for 2 {self._kind}, not (2, {self.classes})")
         if not any(parameter.requires_grad for parameter in module.parameters()):
             raise ModelError(f"model {self.name} has no parameter that is trained")
         with reproducible(0, torch.device("cpu")):
-            steps = Steps(module.train(), StationConfig())
+            steps = Steps(module.train(), config or StationConfig())
             for count in (2, 1):
-                images = torch.zeros(count, *self.image_shape, dtype=torch.uint8)
-                steps.take(Batch(images, torch.zeros(count, dtype=torch.int64)))
+                steps.take(Batch(inputs[:count], labels[:count]))
 
 
 def check_state(spec: ModelSpec, state: Mapping[str, torch.Tensor]) -> None:
@@ -260,11 +313,6 @@ def _trained_of(spec: ModelSpec, tied: bool) -> Sequence[str]:
     return tuple(name for name, _ in _outline(spec).named_parameters(remove_duplicate=not tied))
 
 
-def _said(error: BaseException) -> str:
-    plain = isinstance(error, ImportError | AttributeError | TypeError | ValueError | RuntimeError) and str(error)
-    return line_of(error) if plain else f"{type(error).__name__}: {line_of(error)}"
-
-
 def _tensors_in(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
     yield from module.named_parameters()
     yield from module.named_buffers()
@@ -279,11 +327,6 @@ def _outline(spec: ModelSpec) -> nn.Module:
 
 def _import_factory(path: str) -> Factory:
     try:
-        factory = pkgutil.resolve_name(path)
-    except (Exception, SystemExit) as error:  # its module may do anything
-        raise ModelError(
-            f"the factory {path} cannot be imported ({_said(error)}): give package.module:factory, findable from here"
-        ) from error
-    if not callable(factory):
-        raise ModelError(f"the factory {path} cannot be called")
-    return factory  # type: ignore[no-any-return]
+        return resolve(path, "factory")
+    except TrainingError as error:
+        raise ModelError(str(error)) from error

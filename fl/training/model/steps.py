@@ -8,7 +8,7 @@ are, and replayed for every later step of every client. It is experimental: no G
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import cast
@@ -16,15 +16,16 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import torch
 from torch import nn
-from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.sgd import sgd
 
 from fl.faults import line_of
 from fl.training.config import StationConfig
 from fl.training.data.augment import Views, augment
-from fl.training.data.dataset import to_float
+from fl.training.data.dataset import to_input
 from fl.training.errors import ModelError, TrainingError
+from fl.training.model.objective import mean_loss
+from fl.training.model.optimizers import Optimizer
 from fl.training.model.runtime import autocast
 
 
@@ -33,25 +34,25 @@ class Batch:
     """What a step is taken on.
 
     Attributes:
-        images: uint8 [n, channels, height, width].
-        labels: int64 [n].
+        inputs: as `fl.training.data.dataset.Samples` has them.
+        labels: the same.
         views: how each image is seen; None: as it is.
     """
 
-    images: torch.Tensor
+    inputs: torch.Tensor
     labels: torch.Tensor
     views: Views | None = None
 
     def tensors(self) -> list[torch.Tensor]:
         """All of it."""
         views = self.views
-        return [self.images, self.labels, *([views.top, views.left, views.mirrored] if views else [])]
+        return [self.inputs, self.labels, *([views.top, views.left, views.mirrored] if views else [])]
 
     @classmethod
     def of(cls, tensors: Sequence[torch.Tensor]) -> Batch:
         """The batch of these `tensors()`."""
-        images, labels, *views = tensors
-        return cls(images, labels, Views(*views) if views else None)
+        inputs, labels, *views = tensors
+        return cls(inputs, labels, Views(*views) if views else None)
 
 
 class Steps:
@@ -59,18 +60,37 @@ class Steps:
 
     Args:
         module: trained in place, on the device of the batches.
-        config: rate, momentum, FedProx's μ, precision.
+        config: optimizer, loss, FedProx's μ, precision.
+        rate: learning rate; None: the configuration's.
+        correction: what is added to each step's gradient, by parameter; None: nothing.
 
     Attributes:
-        total: cross-entropy summed over the images since it was last set to zero, without FedProx's term.
+        total: loss summed over the samples since it was last set to zero, without FedProx's term.
+
+    Raises:
+        TrainingError: the optimizer cannot be made.
     """
 
-    def __init__(self, module: nn.Module, config: StationConfig):
+    def __init__(
+        self,
+        module: nn.Module,
+        config: StationConfig,
+        rate: float | None = None,
+        correction: Mapping[str, torch.Tensor] | None = None,
+    ):
         self._module = module
         self._config = config
+        self._rate = config.learning_rate if rate is None else rate
         self._parameters: list[torch.Tensor] = [each for each in module.parameters() if each.requires_grad]
-        self._velocities = [torch.empty_like(each) for each in self._parameters]
+        plain = config.optimizer == "SGD"
+        self._velocities = [torch.empty_like(each) for each in self._parameters] if plain else []
+        self._optimizer = None if plain else Optimizer(config, self._parameters, self._rate)
         self._start = [torch.empty_like(each) for each in self._parameters] if config.proximal else []
+        self._correction = [
+            correction[name].to(each) if name in correction else torch.zeros_like(each)
+            for name, each in (module.named_parameters() if correction else ())
+            if correction and each.requires_grad
+        ]
         self._normalisations = [each for each in module.modules() if isinstance(each, _BatchNorm)]
         self.total = torch.zeros((), device=self._parameters[0].device)
         self.begin()
@@ -78,7 +98,8 @@ class Steps:
     def begin(self) -> None:
         """Start anew at the module's parameters, at rest."""
         with torch.no_grad():
-            torch._foreach_zero_(self._velocities)
+            if self._velocities:
+                torch._foreach_zero_(self._velocities)
             if self._start:
                 torch._foreach_copy_(self._start, self._parameters)
 
@@ -86,22 +107,32 @@ class Steps:
         """One step.
 
         Raises:
-            ModelError: the module does not take these images.
+            ModelError: the module does not take these inputs.
+            TrainingError: the loss or the optimizer fails.
         """
-        images = batch.images if batch.views is None else augment(batch.images, batch.views)
-        with autocast(self._config.precision, images.device), normalised_alone(self._normalisations, len(batch.labels)):
+        inputs = batch.inputs if batch.views is None else augment(batch.inputs, batch.views)
+        with autocast(self._config.precision, inputs.device), normalised_alone(self._normalisations, len(batch.labels)):
             try:
-                outputs = self._module(to_float(images))
+                outputs = self._module(to_input(inputs))
             except Exception as error:  # the module may be anybody's
                 what = line_of(error) or type(error).__name__
                 raise ModelError(f"the model fails on a batch of {len(batch.labels)} images: {what}") from error
-        loss = functional.cross_entropy(outputs.to(torch.get_default_dtype()), batch.labels)
+        loss = mean_loss(self._config.loss, outputs.to(torch.get_default_dtype()), batch.labels)
         gradients = gradients_of(loss, self._parameters)
         if self._start:
             with torch.no_grad():
                 away = torch._foreach_sub(self._parameters, self._start)
                 torch._foreach_add_(gradients, away, alpha=self._config.proximal)
-        descend(self._parameters, gradients, self._velocities, self._config.learning_rate, self._config.momentum)
+        if self._correction:
+            with torch.no_grad():
+                torch._foreach_add_(gradients, self._correction)
+        if self._config.gradient_clip is not None:
+            clip(gradients, self._config.gradient_clip)
+        if self._optimizer is not None:
+            self._optimizer.step(gradients)
+        else:
+            decay, momentum = self._config.weight_decay, self._config.momentum
+            descend(self._parameters, gradients, self._velocities, self._rate, momentum, decay)
         self.total += loss.detach() * len(batch.labels)
 
 
@@ -146,12 +177,21 @@ def laid_like(parameters: Sequence[torch.Tensor], gradients: Sequence[torch.Tens
     ]
 
 
+def clip(gradients: list[torch.Tensor], most: float) -> None:
+    """Scale gradients in place so that their norm, over all of them together, is at most so much."""
+    with torch.no_grad():
+        norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+        # min, not clamp: a norm that is no number stays one, and the loss says so
+        torch._foreach_mul_(gradients, torch.minimum(most / norm, torch.ones_like(norm)))
+
+
 def descend(
     parameters: list[torch.Tensor],
     gradients: list[torch.Tensor],
     velocities: list[torch.Tensor],
     rate: float,
     momentum: float,
+    weight_decay: float = 0.0,
 ) -> None:
     """A step of SGD in place, one pass over all three."""
     # torch.optim.SGD is this function behind a class whose constructor spends 1.4 s on importing torch's compiler
@@ -160,7 +200,7 @@ def descend(
         gradients,
         list(velocities),
         fused=True,
-        weight_decay=0.0,
+        weight_decay=weight_decay,
         momentum=momentum,
         lr=rate,
         dampening=0.0,
@@ -297,13 +337,30 @@ def record_graph(compute: Callable[[], None], device: torch.device) -> Callable[
 _RECORDED: WeakKeyDictionary[nn.Module, dict[StationConfig, RecordedSteps]] = WeakKeyDictionary()
 
 
-def steps_on(module: nn.Module, config: StationConfig) -> Steps:
-    """Steps on a module, at its parameters and at rest; recorded ones are kept with the module."""
+def steps_on(
+    module: nn.Module,
+    config: StationConfig,
+    rate: float | None = None,
+    correction: Mapping[str, torch.Tensor] | None = None,
+) -> Steps:
+    """Steps on a module, at its parameters and at rest; recorded ones are kept with the module.
+
+    Args:
+        module: trained in place.
+        config: as for `Steps`.
+        rate: learning rate; None: the configuration's, at which steps are recorded.
+        correction: as for `Steps`.
+
+    Raises:
+        TrainingError: steps with a correction are to be recorded.
+    """
     if config.graphs:
+        if correction:
+            raise TrainingError("the strategy corrects the clients' steps, which cannot be recorded: leave graphs out")
         kept = _RECORDED.setdefault(module, {})
         if config in kept:
             kept[config].begin()
         else:
             kept[config] = RecordedSteps(module, config)
         return kept[config]
-    return Steps(module, config)
+    return Steps(module, config, rate, correction)

@@ -14,7 +14,7 @@ def test_own_data__of_each_owner__is_half_of_the_test_images_and_its_own() -> No
     test = federation.dataset.test
     halves = [with_own_data(federation, owner).dataset.test for owner in (0, 1, 0)]
     assert {len(half) for half in halves} == {(len(test) + 1) // 2}
-    assert torch.equal(halves[0].images, halves[2].images)
-    assert not torch.equal(halves[0].images, halves[1].images)
-    whole = {bytes(image.numpy().tobytes()) for image in test.images}
-    assert all(bytes(image.numpy().tobytes()) in whole for half in halves for image in half.images)
+    assert torch.equal(halves[0].inputs, halves[2].inputs)
+    assert not torch.equal(halves[0].inputs, halves[1].inputs)
+    whole = {bytes(image.numpy().tobytes()) for image in test.inputs}
+    assert all(bytes(image.numpy().tobytes()) in whole for half in halves for image in half.inputs)

@@ -113,7 +113,7 @@ def test_order__of_a_rule_that_hides_nobody__is_refused(market: Market) -> None:
 
 def test_train__broken_images__says_that_no_update_came_of_it(market: Market) -> None:
     clients = [
-        Samples(torch.full(each.images.shape, float("nan")), each.labels)
+        Samples(torch.full(each.inputs.shape, float("nan")), each.labels)
         for each in market.federation.stations[0].clients
     ]
     with pytest.raises(WorkError, match="the loss became nan"):
@@ -144,7 +144,7 @@ def test_check__update_of_another_model_station_or_round__refused_by_name(market
     owner, data = market.owners[0], market.update(1).data
     update = load_update(data)
     assert owner.check(market.order, 1, 0, data) == update.samples
-    other = ModelSpec(update.model.name, update.model.image_shape, 4)
+    other = ModelSpec(update.model.name, update.model.input_shape, 4)
     wrong = {
         r"holds small-cnn of 4 classes .* not small-cnn of 3 classes": replace(
             update, model=other, state=other.initial_state(0)

@@ -44,7 +44,7 @@ def without_numbers(station: Station, clients: tuple[int, ...] | None = None) ->
     return replace(
         station,
         clients=tuple(
-            Samples(torch.full(data.images.shape, float("nan")), data.labels)
+            Samples(torch.full(data.inputs.shape, float("nan")), data.labels)
             if clients is None or number in clients
             else data
             for number, data in enumerate(station.clients)

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from fl.training.averaging.aggregate import aggregate
 from fl.training.config import StationConfig
-from fl.training.data.dataset import Dataset, to_float
+from fl.training.data.dataset import Dataset, to_input
 from fl.training.federation import Federation
 from fl.training.seeds import Stream, derive_seed
 from tests.fl.training.support import copy_state, equal, train, with_station
@@ -43,7 +43,7 @@ def textbook_fedavg(federation: Federation, rounds: int) -> nn.Module:
             for _ in range(config.local_epochs):
                 for batch in torch.randperm(len(data), generator=random).split(config.batch_size):
                     optimiser.zero_grad()
-                    functional.cross_entropy(local(to_float(data.images[batch])), data.labels[batch]).backward()
+                    functional.cross_entropy(local(to_input(data.inputs[batch])), data.labels[batch]).backward()
                     optimiser.step()
             for sum_, parameter in zip(combined, local.parameters(), strict=True):
                 sum_ += parameter.detach() * (len(data) / total)
@@ -88,7 +88,7 @@ def test_client__proximal_term__is_the_gradient_of_its_square(create_federation:
     optimiser = torch.optim.SGD(module.parameters(), lr=0.1)
     for _ in range(2):
         optimiser.zero_grad()
-        loss = functional.cross_entropy(module(to_float(station.clients[0].images)), station.clients[0].labels)
+        loss = functional.cross_entropy(module(to_input(station.clients[0].inputs)), station.clients[0].labels)
         distance = sum(((p - a) ** 2).sum() for p, a in zip(module.parameters(), anchors, strict=True))
         (loss + 0.7 / 2 * distance).backward()
         optimiser.step()
@@ -116,15 +116,15 @@ def test_train__server_momentum__is_that_of_fedavgm(create_federation: CreateFed
         step = {name: state[name] - mean[name] for name in state}
         velocity = step if velocity is None else {name: 0.5 * velocity[name] + step[name] for name in state}
         state = {name: state[name] - velocity[name] for name in state}
-        assert done.velocity is not None
+        assert done.carried.server
         torch.testing.assert_close(done.state, state)
-        torch.testing.assert_close(done.velocity, velocity)
+        torch.testing.assert_close(done.carried.server, velocity)
 
 
 def test_train__continued_with_momentum__needs_the_velocity(create_federation: CreateFederation) -> None:
     federation = create_federation(server_momentum=0.5, rounds=3)
     whole = list(train(federation))
-    (_, good) = train(federation, state=whole[0].state, velocity=whole[0].velocity, first_round=1)
+    (_, good) = train(federation, state=whole[0].state, carried=whole[0].carried, first_round=1)
     (_, bad) = train(federation, state=whole[0].state, first_round=1)
     assert equal(good.state, whole[2].state)
     assert not equal(bad.state, whole[2].state)
@@ -139,6 +139,6 @@ def test_train__module_with_dropout__is_reproducible(digits: Dataset, create_fed
     assert equal(first.state, again.state)
 
 
-def with_dropout(image_shape: tuple[int, int, int], classes: int) -> nn.Module:
-    channels, height, width = image_shape
+def with_dropout(input_shape: tuple[int, int, int], classes: int) -> nn.Module:
+    channels, height, width = input_shape
     return nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(channels * height * width, classes))

@@ -17,7 +17,7 @@ from fl.training.client import train_client
 from fl.training.cloud import GlobalRound
 from fl.training.config import StationConfig, TrainingConfig
 from fl.training.contribution.points import contribution_points, total_margins
-from fl.training.data.dataset import Dataset, Samples, to_float
+from fl.training.data.dataset import Dataset, Samples, to_input
 from fl.training.errors import DataError, DivergedError, ModelError
 from fl.training.federation import Federation, build_federation
 from fl.training.model.artefact import save_model
@@ -52,7 +52,7 @@ def test_client__one_batch__takes_the_step_of_gradient_descent(digits: Dataset) 
     samples = digits.train.take(digits.train.labels.numpy()[:10].argsort())
     module = ModelSpec("small-cnn", (1, 8, 8), 10).build(seed=1)
     before = copy_state(module)
-    loss = torch.nn.functional.cross_entropy(module(to_float(samples.images)), samples.labels)
+    loss = torch.nn.functional.cross_entropy(module(to_input(samples.inputs)), samples.labels)
     gradients = torch.autograd.grad(loss, list(module.parameters()))
     mean = train_client(module, samples, StationConfig(1, 1, 10, learning_rate=0.1, momentum=0.5), seed=0)
     assert mean == pytest.approx(loss.item(), rel=1e-5)
@@ -62,7 +62,7 @@ def test_client__one_batch__takes_the_step_of_gradient_descent(digits: Dataset) 
 
 @in_float64()
 def test_client__several_steps__are_those_of_torchs_sgd(digits: Dataset) -> None:
-    samples = Samples(digits.train.images[:16], digits.train.labels[:16])
+    samples = Samples(digits.train.inputs[:16], digits.train.labels[:16])
     module, expected = (ModelSpec("small-cnn", (1, 8, 8), 10).build(seed=1) for _ in range(2))
     start = copy_state(module)
     config = StationConfig(local_epochs=5, batch_size=16, learning_rate=0.1, momentum=0.9)
@@ -70,7 +70,7 @@ def test_client__several_steps__are_those_of_torchs_sgd(digits: Dataset) -> None
     sgd = torch.optim.SGD(expected.parameters(), lr=0.1, momentum=0.9)
     for _ in range(5):
         sgd.zero_grad()
-        torch.nn.functional.cross_entropy(expected(to_float(samples.images)), samples.labels).backward()
+        torch.nn.functional.cross_entropy(expected(to_input(samples.inputs)), samples.labels).backward()
         sgd.step()
     assert_trained_alike(module.state_dict(), expected.state_dict(), start)
 
@@ -136,7 +136,7 @@ def test_station__trained_alone_and_in_any_order__returns_the_same(
 
 def test_station__empty_client_or_none__says_which(create_federation: CreateFederation) -> None:
     station = create_federation().stations[2]
-    empty = Samples(station.clients[0].images[:0], station.clients[0].labels[:0])
+    empty = Samples(station.clients[0].inputs[:0], station.clients[0].labels[:0])
     with pytest.raises(DataError, match="client 1 of base station 2 has no training image"):
         replace(station, clients=(station.clients[0], empty))
     with pytest.raises(DataError, match="base station 2 has no client"):
@@ -255,7 +255,7 @@ def test_contribution__station_with_wrong_labels__gets_the_least(digits: Dataset
     federation = build_federation(TrainingConfig(targets=("0", "1", "4", "6"), rounds=2), digits)
     station = federation.stations[2]
     random = torch.Generator().manual_seed(0)
-    clients = tuple(Samples(c.images, c.labels[torch.randperm(len(c), generator=random)]) for c in station.clients)
+    clients = tuple(Samples(c.inputs, c.labels[torch.randperm(len(c), generator=random)]) for c in station.clients)
     stations = tuple(replace(s, clients=clients) if s is station else s for s in federation.stations)
     totals = total_margins(done.contributions for done in train(replace(federation, stations=stations)))
     points = contribution_points(list(totals.values()))

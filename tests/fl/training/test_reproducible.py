@@ -44,7 +44,7 @@ PINNED = {
 under the settings of `BASELINE` prints them anew."""
 
 
-def dense(image_shape: tuple[int, int, int], classes: int) -> nn.Module:
+def dense(input_shape: tuple[int, int, int], classes: int) -> nn.Module:
     """Of matrix products only."""
     return nn.Sequential(nn.Flatten(), nn.Linear(64, 24), nn.ReLU(), nn.Linear(24, classes))
 

@@ -7,7 +7,7 @@ from torch import nn
 
 from analysis.benchmarks.training import inputs
 from analysis.benchmarks.training.contenders.job import Job
-from fl.training.data.dataset import to_float
+from fl.training.data.dataset import to_input
 
 
 def run(job: Job) -> None:
@@ -16,7 +16,7 @@ def run(job: Job) -> None:
     workload = setting.workload
     module = setting.module().to(job.device)
     batch = setting.clients[0].to(job.device)
-    images, labels = to_float(batch.images[: workload.batch_size]), batch.labels[: workload.batch_size]
+    images, labels = to_input(batch.inputs[: workload.batch_size]), batch.labels[: workload.batch_size]
     optimizer = torch.optim.SGD(module.parameters(), lr=workload.learning_rate, momentum=workload.momentum)
     criterion = nn.CrossEntropyLoss()
     steps = workload.steps([len(samples) for samples in setting.clients])

@@ -17,7 +17,7 @@ from analysis.benchmarks.training import inputs
 from analysis.benchmarks.training.contenders import sgd
 from analysis.benchmarks.training.contenders.job import Job
 from analysis.benchmarks.training.inputs import Inputs
-from fl.training.data.dataset import Samples, to_float
+from fl.training.data.dataset import Samples, to_input
 
 _EVALUATION_BATCH = 500
 
@@ -32,7 +32,7 @@ class _Judged(nn.Module):
 
     def loss(self, images: torch.Tensor, labels: torch.Tensor, eval: bool = False) -> torch.Tensor:
         self.module.train(not eval)
-        loss: torch.Tensor = self.criterion(self.module(to_float(images)), labels)
+        loss: torch.Tensor = self.criterion(self.module(to_input(images)), labels)
         return loss
 
     @torch.no_grad()
@@ -76,7 +76,7 @@ def run(job: Job) -> None:
 
         def __init__(self, user: int):
             samples = setting.clients[user].to(job.device)
-            super().__init__((samples.images, samples.labels), user_id=str(user))
+            super().__init__((samples.inputs, samples.labels), user_id=str(user))
             self._orders = _orders(setting, user, job.rounds)
 
         def iter(self, batch_size: int | None) -> Iterator[list[torch.Tensor]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
-from fl.training.data.dataset import Samples, to_float
+from fl.training.data.dataset import Samples, to_input
 
 _JUDGE_BATCH = 500
 
@@ -35,7 +35,7 @@ def train(
     for order in orders:
         for part in order.to(samples.labels.device).split(batch):
             optimizer.zero_grad()
-            criterion(module(to_float(samples.images[part])), samples.labels[part]).backward()
+            criterion(module(to_input(samples.inputs[part])), samples.labels[part]).backward()
             optimizer.step()
             steps += 1
     return steps
@@ -46,6 +46,6 @@ def judge(module: nn.Module, samples: Samples) -> float:
     module.eval()
     correct = 0
     with torch.inference_mode():
-        for images, labels in zip(samples.images.split(_JUDGE_BATCH), samples.labels.split(_JUDGE_BATCH), strict=True):
-            correct += int((module(to_float(images)).argmax(1) == labels).sum())
+        for images, labels in zip(samples.inputs.split(_JUDGE_BATCH), samples.labels.split(_JUDGE_BATCH), strict=True):
+            correct += int((module(to_input(images)).argmax(1) == labels).sum())
     return correct / len(samples)

@@ -58,7 +58,7 @@ def test_engine__same_batches__is_the_plain_loop(given: list[list[Batch]]) -> No
 def test_stacked__same_batches__is_the_plain_loop(given: list[list[Batch]]) -> None:
     stacked = Stacked(modules_for(PLAIN, SPEC, 2, CPU), CONFIG)
     for each in given:
-        stacked.take(torch.stack([batch.images for batch in each]), torch.stack([batch.labels for batch in each]))
+        stacked.take(torch.stack([batch.inputs for batch in each]), torch.stack([batch.labels for batch in each]))
     starts = modules_for(PLAIN, SPEC, 2, CPU)
     for client, module in enumerate(trained(PLAIN, given)):
         found = {name: parameter[client] for name, parameter in stacked.parameters.items()}

@@ -59,9 +59,9 @@ def test_subset__unpacked__has_the_pixels_and_labels_of_the_folder(images: Path,
     found = load_dataset("cifar10", unpack(out, tmp_path / "again"))
     expected = load_dataset("cifar10", images, train_images=6)
     for mine, theirs in ((found.train, expected.train), (found.test, expected.test)):
-        assert sorted(map(bytes_of, mine.images)) == sorted(map(bytes_of, theirs.images))
-        assert dict(zip(map(bytes_of, mine.images), mine.labels.tolist(), strict=True)) == dict(
-            zip(map(bytes_of, theirs.images), theirs.labels.tolist(), strict=True)
+        assert sorted(map(bytes_of, mine.inputs)) == sorted(map(bytes_of, theirs.inputs))
+        assert dict(zip(map(bytes_of, mine.inputs), mine.labels.tolist(), strict=True)) == dict(
+            zip(map(bytes_of, theirs.inputs), theirs.labels.tolist(), strict=True)
         )
     assert found.label_names == ("cat", "dog")
 

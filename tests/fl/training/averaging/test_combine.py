@@ -216,8 +216,10 @@ def test_rule__bad_input__says_what(call, error: type[TrainingError], text: str)
 class SignFlipper(Station):
     """Sends its clients' progress reversed and four-fold (the sign-flipping attack of Li et al. 2019, RSA)."""
 
-    def play(self, global_state: State, global_round: int, workspace: nn.Module | None = None) -> StationRound:
-        played = super().play(global_state, global_round, workspace)
+    def play(
+        self, global_state: State, global_round: int, workspace: nn.Module | None = None, *carried: Any
+    ) -> StationRound:
+        played = super().play(global_state, global_round, workspace, *carried)
         assert played.update is not None
         flipped = {
             name: global_state[name] - 4 * (tensor - global_state[name]) for name, tensor in played.update.state.items()
@@ -269,9 +271,9 @@ def test_station__with_a_rule_of_its_own__combines_its_clients_by_it(digits: Dat
     assert rule.name == "mean" or not torch.equal(state["0.weight"], combine(Rule(), trained)["0.weight"])
 
 
-def normalised(image_shape: tuple[int, int, int], classes: int) -> nn.Module:
+def normalised(input_shape: tuple[int, int, int], classes: int) -> nn.Module:
     """A model with a batch normalisation, which counts its batches."""
-    channels, height, width = image_shape
+    channels, height, width = input_shape
     normalisation, dense = nn.BatchNorm2d(8), nn.Linear(8 * height * width // 4, classes)
     return nn.Sequential(
         nn.Conv2d(channels, 8, 3, padding=1), normalisation, nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), dense

@@ -178,9 +178,9 @@ def test_open__model_of_another_architecture_under_its_name__is_refused(
 # What another process may have changed
 
 
-def rebuilt(image_shape: tuple[int, int, int], classes: int) -> nn.Module:
+def rebuilt(input_shape: tuple[int, int, int], classes: int) -> nn.Module:
     """A model whose source changes between two runs: its layers are what `LAYERS` says."""
-    return Rebuilt(image_shape[1] * image_shape[2], classes)
+    return Rebuilt(input_shape[1] * input_shape[2], classes)
 
 
 class Rebuilt(nn.Module):
@@ -249,7 +249,7 @@ def test_open__other_settings_or_partition_of_one_station__is_refused(
 
 def join_and_cut(clients: tuple[Samples, ...], first: int) -> tuple[Samples, ...]:
     """The same images, the first client with so many of them."""
-    whole = Samples(*(torch.cat([getattr(each, name) for each in clients]) for name in ("images", "labels")))
+    whole = Samples(*(torch.cat([getattr(each, name) for each in clients]) for name in ("inputs", "labels")))
     return whole.cut([first, len(whole) - first])
 
 

@@ -39,7 +39,8 @@ def test_parse__every_setting__can_be_given() -> None:
     """A setting of the configurations that the command line cannot name is found here."""
     for configuration, example in ((StationConfig, StationConfig()), (TrainingConfig, TrainingConfig())):
         for setting in fields(configuration):
-            if setting.name in ("rule", "station", "privacy"):
+            # those that have tests of their own: test_privacy.py, test_own_data.py
+            if setting.name in ("rule", "station", "privacy", "per_station"):
                 continue
             value = {
                 "dataset": "cifar10",
@@ -47,6 +48,9 @@ def test_parse__every_setting__can_be_given() -> None:
                 "contribution": "shapley",
                 "precision": "bfloat16",
                 "targets": ("a", "b"),
+                **dict.fromkeys(
+                    ("partition", "transform", "optimizer", "schedule", "loss", "metric", "strategy"), "a.b:c"
+                ),
             }.get(setting.name, {"client_fraction": 0.5, "alpha": 2.0}.get(setting.name))
             value = value or (True if setting.type == "bool" else 0.25 if "float" in str(setting.type) else 9)
             if setting.name in ("data_dir", "device"):

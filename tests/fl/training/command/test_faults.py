@@ -222,19 +222,19 @@ class Refuses(nn.Module):
         raise AssertionError("not today")
 
 
-def lazy(image_shape: tuple[int, int, int], classes: int) -> nn.Module:
+def lazy(input_shape: tuple[int, int, int], classes: int) -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.LazyLinear(classes))
 
 
-def lazily_normalised(image_shape: tuple[int, int, int], classes: int) -> nn.Module:
+def lazily_normalised(input_shape: tuple[int, int, int], classes: int) -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.Linear(64, classes), nn.LazyBatchNorm1d())
 
 
-def broken(image_shape: tuple[int, int, int], classes: int) -> nn.Module:
+def broken(input_shape: tuple[int, int, int], classes: int) -> nn.Module:
     raise KeyError("width")
 
 
-def refusing(image_shape: tuple[int, int, int], classes: int) -> nn.Module:
+def refusing(input_shape: tuple[int, int, int], classes: int) -> nn.Module:
     return Refuses()
 
 

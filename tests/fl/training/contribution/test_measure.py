@@ -233,8 +233,8 @@ def planted(digits: Dataset, stations: int, rounds: int, local_epochs: int) -> t
     federation = build_federation(config, digits)
     random = torch.Generator().manual_seed(0)
     (useless,), (flipped,) = (federation.stations[index].clients for index in (USELESS, FLIPPED))
-    noise = torch.randint(0, 256, useless.images.shape, generator=random, dtype=torch.uint8)
-    bad = {USELESS: Samples(noise, useless.labels), FLIPPED: Samples(flipped.images, 9 - flipped.labels)}
+    noise = torch.randint(0, 256, useless.inputs.shape, generator=random, dtype=torch.uint8)
+    bad = {USELESS: Samples(noise, useless.labels), FLIPPED: Samples(flipped.inputs, 9 - flipped.labels)}
     stationed = tuple(
         replace(each, clients=(bad[each.index],)) if each.index in bad else each for each in federation.stations
     )

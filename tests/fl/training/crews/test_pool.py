@@ -176,10 +176,10 @@ def test_shared_state__any_tensors__come_back(federation: Federation) -> None:
     assert {tensor.dtype for tensor in read.values()} == {torch.float32, torch.int64}
 
 
-def with_statistics(image_shape: tuple[int, int, int], classes: int) -> torch.nn.Module:
+def with_statistics(input_shape: tuple[int, int, int], classes: int) -> torch.nn.Module:
     """Of tensors of two types and no dimension."""
     return torch.nn.Sequential(
-        torch.nn.BatchNorm2d(image_shape[0]), torch.nn.Flatten(), torch.nn.Linear(64 * image_shape[0], classes)
+        torch.nn.BatchNorm2d(input_shape[0]), torch.nn.Flatten(), torch.nn.Linear(64 * input_shape[0], classes)
     )
 
 

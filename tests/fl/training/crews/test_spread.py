@@ -32,9 +32,9 @@ from tests.fl.training.support import equal, lines, train_in, undisturbed, witho
 CreateFederation = Callable[..., Federation]
 
 
-def with_statistics(image_shape: tuple[int, int, int], classes: int) -> nn.Module:
+def with_statistics(input_shape: tuple[int, int, int], classes: int) -> nn.Module:
     """Whose state holds whole numbers too: a batch normalisation counts its batches."""
-    pixels = math.prod(image_shape)
+    pixels = math.prod(input_shape)
     return nn.Sequential(nn.Flatten(), nn.BatchNorm1d(pixels), nn.Linear(pixels, 7), nn.ReLU(), nn.Linear(7, classes))
 
 
@@ -61,8 +61,8 @@ def test_run__over_ranks__has_the_digests_and_numbers_of_one_process(
 
 def test_run__more_test_images_than_a_batch__is_judged_as_in_one_process(digits: Dataset) -> None:
     """Of 1,200 test images the last batch is smaller, and one of four ranks has none."""
-    images, labels = (torch.cat([each] * 4)[:1200] for each in (digits.test.images, digits.test.labels))
-    larger = replace(digits, test=replace(digits.test, images=images, labels=labels))
+    images, labels = (torch.cat([each] * 4)[:1200] for each in (digits.test.inputs, digits.test.labels))
+    larger = replace(digits, test=replace(digits.test, inputs=images, labels=labels))
     federation = build_federation(TrainingConfig(train_images=40, rounds=1, contribution="none"), larger)
     state = federation.initial_state()
     found = in_ranks(4, lambda group: Spread(federation, group, InProcess(federation)).evaluate(state))

@@ -19,7 +19,7 @@ from torchvision.datasets import CIFAR10, ImageFolder
 
 from fl.training.config import StationConfig, TrainingConfig
 from fl.training.data.augment import augment, draw_views
-from fl.training.data.dataset import Dataset, Samples, digest_of, labels_of, load_dataset, to_float
+from fl.training.data.dataset import Dataset, Samples, digest_of, labels_of, load_dataset, to_input
 from fl.training.errors import DataError, TrainingError
 from fl.training.federation import build_federation
 from fl.training.model.runtime import pick_device
@@ -29,15 +29,15 @@ CreateFolder = Callable[..., Path]
 
 
 def test_digits__loaded__are_all_of_scikit_learn(digits: Dataset) -> None:
-    assert (len(digits.train), len(digits.test), digits.image_shape) == (1437, 360, (1, 8, 8))
+    assert (len(digits.train), len(digits.test), digits.input_shape) == (1437, 360, (1, 8, 8))
     assert digits.label_names == labels_of("digits") == tuple("0123456789")
-    assert digits.train.images.dtype == torch.uint8
-    assert {int(value) for value in digits.train.images.unique()} == {15 * value for value in range(17)}
+    assert digits.train.inputs.dtype == torch.uint8
+    assert {int(value) for value in digits.train.inputs.unique()} == {15 * value for value in range(17)}
     assert min(torch.bincount(digits.test.labels)) >= 34
 
 
 def test_digits__train_and_test__have_no_image_in_common(digits: Dataset) -> None:
-    train, test = ({image.numpy().tobytes() for image in part.images} for part in (digits.train, digits.test))
+    train, test = ({image.numpy().tobytes() for image in part.inputs} for part in (digits.train, digits.test))
     assert not train & test
 
 
@@ -50,7 +50,7 @@ def test_restricted__to_any_targets__keeps_their_images_and_numbers_them_in_orde
     assert task.label_names == tuple(sorted(targets))
     for whole, part in ((digits.train, task.train), (digits.test, task.test)):
         kept = np.isin(whole.labels.numpy(), [int(target) for target in targets])
-        assert torch.equal(part.images, whole.images[torch.from_numpy(kept)])
+        assert torch.equal(part.inputs, whole.inputs[torch.from_numpy(kept)])
         assert [task.label_names[label] for label in part.labels] == [str(int(label)) for label in whole.labels[kept]]
 
 
@@ -59,15 +59,15 @@ def test_restricted__to_some_images__draws_training_images_by_seed_and_test_imag
 ) -> None:
     first, again, other = (digits.restricted_to(None, 200, 50, seed) for seed in (1, 1, 2))
     assert (len(first.train), len(first.test)) == (200, 50)
-    assert torch.equal(first.train.images, again.train.images)
-    assert not torch.equal(first.train.images, other.train.images)
-    assert torch.equal(first.test.images, other.test.images)
+    assert torch.equal(first.train.inputs, again.train.inputs)
+    assert not torch.equal(first.train.inputs, other.train.inputs)
+    assert torch.equal(first.test.inputs, other.test.inputs)
 
 
 def test_load__a_part__is_that_part_of_the_whole(digits: Dataset, create_folder: CreateFolder) -> None:
     part = load_dataset("digits", targets=("8", "3"), train_images=100, seed=4)
     whole = digits.restricted_to(("8", "3"), train_images=100, seed=4)
-    assert torch.equal(part.train.images, whole.train.images)
+    assert torch.equal(part.train.inputs, whole.train.inputs)
     assert torch.equal(part.test.labels, whole.test.labels)
     folder = create_folder(("dog", "cat", "emu"))
     (folder / "train" / "dog" / "0.png").write_text("no image, not looked at")
@@ -75,18 +75,18 @@ def test_load__a_part__is_that_part_of_the_whole(digits: Dataset, create_folder:
 
 
 def test_to_float__bytes__are_scaled_to_minus_one_to_one() -> None:
-    assert to_float(torch.tensor([0, 255], dtype=torch.uint8)).tolist() == [-1.0, 1.0]
+    assert to_input(torch.tensor([0, 255], dtype=torch.uint8)).tolist() == [-1.0, 1.0]
 
 
 @pytest.mark.parametrize("kind", [torch.float32, torch.float64, torch.float16])
 def test_to_float__floats__keep_their_values_and_their_memory(kind: torch.dtype) -> None:
     images = torch.tensor([-1.0, 0.25, 1.0], dtype=kind)
-    assert to_float(images).tolist() == [-1.0, 0.25, 1.0] and to_float(images).dtype == torch.get_default_dtype()
+    assert to_input(images).tolist() == [-1.0, 0.25, 1.0] and to_input(images).dtype == torch.get_default_dtype()
     assert images.tolist() == [-1.0, 0.25, 1.0]
 
 
 def of_floats(dataset: Dataset) -> Dataset:
-    parts = (Samples(to_float(part.images), part.labels) for part in (dataset.train, dataset.test))
+    parts = (Samples(to_input(part.inputs), part.labels) for part in (dataset.train, dataset.test))
     return Dataset(dataset.name, dataset.label_names, *parts)
 
 
@@ -97,21 +97,21 @@ def test_train__on_images_of_floats__is_what_it_is_on_bytes_and_leaves_them(digi
     config = TrainingConfig(train_images=100, test_images=60, rounds=2, clients=1, station=station)
     expected = list(train(build_federation(config, digits)))
     images = of_floats(digits)
-    before = images.test.images.clone()
+    before = images.test.inputs.clone()
     federation = build_federation(config, images)
     found = list(train(federation))
     assert all(equal(one.state, other.state) for one, other in zip(found, expected, strict=True))
     assert [done.evaluation for done in found] == [done.evaluation for done in expected]
-    assert torch.equal(images.test.images, before)
+    assert torch.equal(images.test.inputs, before)
 
 
 def test_folder__of_images__is_loaded(create_folder: CreateFolder) -> None:
     folder = create_folder(("dog", "cat", "emu"))
     dataset = load_dataset("cifar10", folder)
     assert dataset.label_names == labels_of("cifar10", folder) == ("cat", "dog", "emu")
-    assert dataset.image_shape == (3, 8, 8)
+    assert dataset.input_shape == (3, 8, 8)
     assert dataset.train.labels.tolist() == dataset.test.labels.tolist() == [0] * 4 + [1] * 4 + [2] * 4
-    assert not torch.equal(dataset.train.images, dataset.test.images)
+    assert not torch.equal(dataset.train.inputs, dataset.test.inputs)
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_folder__hidden_folders_and_files__are_no_labels_and_no_images(create_fo
         Image.new("RGB", (8, 8)).save(folder / place)
     found = load_dataset("cifar10", folder)
     assert found.label_names == labels_of("cifar10", folder) == ("cat", "dog")
-    assert torch.equal(found.train.images, expected.train.images)
+    assert torch.equal(found.train.inputs, expected.train.inputs)
 
 
 def test_folder__subfolders_and_suffixes__are_read_as_torchvision_does(create_folder: CreateFolder) -> None:
@@ -221,7 +221,7 @@ def test_folder__subfolders_and_suffixes__are_read_as_torchvision_does(create_fo
     found, expected = load_dataset("cifar10", folder).train, ImageFolder(str(folder / "train"))
     assert found.labels.tolist() == expected.targets
     images = np.stack([np.asarray(expected.loader(path)) for path, _ in expected.samples])
-    assert torch.equal(found.images, torch.from_numpy(images).permute(0, 3, 1, 2))
+    assert torch.equal(found.inputs, torch.from_numpy(images).permute(0, 3, 1, 2))
 
 
 def test_folder__image_of_16_bits__is_as_one_of_8(create_folder: CreateFolder) -> None:
@@ -229,7 +229,7 @@ def test_folder__image_of_16_bits__is_as_one_of_8(create_folder: CreateFolder) -
     grey = np.arange(64, dtype=np.uint8).reshape(8, 8) * 4
     Image.fromarray(grey).save(folder / "train" / "cat" / "0.png")
     Image.fromarray(grey.astype(np.uint16) * 257).save(folder / "train" / "cat" / "1.png")
-    images = load_dataset("cifar10", folder).train.images
+    images = load_dataset("cifar10", folder).train.inputs
     assert torch.equal(images[0], images[1]) and images[1, 2].tolist() == grey.tolist()
     Image.fromarray(grey.astype(np.float32)).save(folder / "train" / "cat" / "2.tif")
     with pytest.raises(DataError, match=r"cat/2.tif has 32 bits for each pixel, .* save it with 8 or 16"):
@@ -295,11 +295,11 @@ def test_batches__in_a_local_folder__are_loaded(batches: Path) -> None:
     for named in (batches, batches.parent):
         dataset = load_dataset("cifar10", named, targets=("cat", "ship"))
         assert labels_of("cifar10", named)[3] == "cat"
-        assert (len(dataset.train), len(dataset.test), dataset.image_shape) == (20, 4, (3, 32, 32))
+        assert (len(dataset.train), len(dataset.test), dataset.input_shape) == (20, 4, (3, 32, 32))
     content = pickle.loads((batches / "test_batch").read_bytes())
     first = content["labels"].index(3), content["labels"].index(8)
     expected = torch.from_numpy(content["data"][min(first)].reshape(3, 32, 32))
-    assert torch.equal(dataset.test.images[0], expected)
+    assert torch.equal(dataset.test.inputs[0], expected)
 
 
 def test_batches__a_file_damaged_or_missing__says_which_folder(batches: Path) -> None:
@@ -319,13 +319,13 @@ def test_batches__a_file_damaged_or_missing__says_which_folder(batches: Path) ->
 def test_build__clients__are_views_of_one_copy_of_the_images(digits: Dataset) -> None:
     """Memory grows with the data, not with the number of clients."""
     federation = build_federation(TrainingConfig(stations=3, clients=5, alpha=0.5), digits)
-    whole = federation.dataset.train.images
+    whole = federation.dataset.train.inputs
     clients = [client for station in federation.stations for client in station.clients]
-    assert {client.images.untyped_storage().data_ptr() for client in clients} == {whole.untyped_storage().data_ptr()}
-    assert torch.equal(torch.cat([client.images for client in clients]), whole)
+    assert {client.inputs.untyped_storage().data_ptr() for client in clients} == {whole.untyped_storage().data_ptr()}
+    assert torch.equal(torch.cat([client.inputs for client in clients]), whole)
     assert torch.equal(torch.cat([client.labels for client in clients]), federation.dataset.train.labels)
     ours, all_ = (
-        sorted((int(y), x.numpy().tobytes()) for x, y in zip(part.images, part.labels, strict=True))
+        sorted((int(y), x.numpy().tobytes()) for x, y in zip(part.inputs, part.labels, strict=True))
         for part in (federation.dataset.train, digits.train)
     )
     assert ours == all_
@@ -333,11 +333,11 @@ def test_build__clients__are_views_of_one_copy_of_the_images(digits: Dataset) ->
 
 def test_digest__of_data__changes_with_any_pixel_label_or_name(digits: Dataset) -> None:
     task = digits.restricted_to(("0", "1"), 20, 20)
-    pixels, labels = task.train.images.clone(), task.test.labels.clone()
+    pixels, labels = task.train.inputs.clone(), task.test.labels.clone()
     pixels[3, 0, 4, 4] ^= 1
     labels[7] ^= 1
     others = [
-        replace(task, train=replace(task.train, images=pixels)),
+        replace(task, train=replace(task.train, inputs=pixels)),
         replace(task, test=replace(task.test, labels=labels)),
         replace(task, label_names=("0", "7")),
     ]

@@ -45,7 +45,7 @@ class Tied(nn.Module):
         return self.last(torch.relu(self.second(torch.relu(self.first(images.flatten(1))))))
 
 
-def tied(image_shape: tuple[int, int, int], classes: int) -> nn.Module:
+def tied(input_shape: tuple[int, int, int], classes: int) -> nn.Module:
     return Tied(classes)
 
 
@@ -53,8 +53,8 @@ def test_train__tied_weights_with_server_momentum__stay_tied(create_federation: 
     federation = create_federation(model=f"{__name__}:tied", server_momentum=0.6, rounds=3)
     for done in train(federation):
         assert torch.equal(done.state["first.weight"], done.state["second.weight"])
-        assert done.velocity is not None
-        assert torch.equal(done.velocity["first.weight"], done.velocity["second.weight"])
+        assert done.carried.server
+        assert torch.equal(done.carried.server["first.weight"], done.carried.server["second.weight"])
     *_, plain = train(replace(federation, config=replace(federation.config, server_momentum=0.0)))
     assert not equal(done.state, plain.state)
 
@@ -97,7 +97,7 @@ class Counting(nn.Module):
         return self.layer(images.flatten(1)) * (1 + shift)
 
 
-def counting(image_shape: tuple[int, int, int], classes: int) -> nn.Module:
+def counting(input_shape: tuple[int, int, int], classes: int) -> nn.Module:
     return Counting(classes)
 
 
@@ -154,7 +154,7 @@ def test_train_client__its_seed__costs_no_look_at_the_stack(digits: Dataset, mon
 # Batch normalisations, and batches of one image
 
 
-def normalised(image_shape: tuple[int, int, int], classes: int) -> nn.Module:
+def normalised(input_shape: tuple[int, int, int], classes: int) -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.Linear(PIXELS, 12), nn.BatchNorm1d(12), nn.ReLU(), nn.Linear(12, classes))
 
 
@@ -184,10 +184,10 @@ def test_take__one_image__uses_the_statistics_there_are_and_trains_every_paramet
     before = copy_state(module)
     image = digits.train.take(np.arange(1))
     module.eval()
-    expected = float(nn.functional.cross_entropy(module(image.images / 127.5 - 1), image.labels))
+    expected = float(nn.functional.cross_entropy(module(image.inputs / 127.5 - 1), image.labels))
     module.train()
     steps = Steps(module, StationConfig())
-    steps.take(Batch(image.images, image.labels))
+    steps.take(Batch(image.inputs, image.labels))
     assert float(steps.total) == pytest.approx(expected)
     after = copy_state(module)
     changed = {name for name in after if not torch.equal(after[name], before[name])}
@@ -201,14 +201,14 @@ def test_take__one_image_of_many_pixels__is_normalised_over_its_pixels(digits: D
     torch.manual_seed(3)
     module = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(144, 10))
     image = digits.train.take(np.arange(1))
-    expected = float(nn.functional.cross_entropy(module(image.images / 127.5 - 1), image.labels))
+    expected = float(nn.functional.cross_entropy(module(image.inputs / 127.5 - 1), image.labels))
     steps = Steps(module, StationConfig())
-    steps.take(Batch(image.images, image.labels))
+    steps.take(Batch(image.inputs, image.labels))
     assert float(steps.total) == pytest.approx(expected)
     assert module[1].num_batches_tracked == 2
 
 
-def picky(image_shape: tuple[int, int, int], classes: int) -> nn.Module:
+def picky(input_shape: tuple[int, int, int], classes: int) -> nn.Module:
     return Picky(PIXELS, classes)
 
 

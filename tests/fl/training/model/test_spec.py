@@ -65,23 +65,23 @@ def test_build__resnet18__is_trained_by_a_client(digits: Dataset) -> None:
 # Factories of one's own
 
 
-def linear(image_shape: tuple[int, int, int], classes: int) -> torch.nn.Module:
-    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(math.prod(image_shape), classes))
+def linear(input_shape: tuple[int, int, int], classes: int) -> torch.nn.Module:
+    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(math.prod(input_shape), classes))
 
 
-def two_outputs(image_shape: tuple[int, int, int], classes: int) -> torch.nn.Module:
-    return linear(image_shape, 2)
+def two_outputs(input_shape: tuple[int, int, int], classes: int) -> torch.nn.Module:
+    return linear(input_shape, 2)
 
 
-def frozen(image_shape: tuple[int, int, int], classes: int) -> torch.nn.Module:
-    return linear(image_shape, classes).requires_grad_(False)
+def frozen(input_shape: tuple[int, int, int], classes: int) -> torch.nn.Module:
+    return linear(input_shape, classes).requires_grad_(False)
 
 
-def grey_only(image_shape: tuple[int, int, int], classes: int) -> torch.nn.Module:
-    return linear((1, *image_shape[1:]), classes)
+def grey_only(input_shape: tuple[int, int, int], classes: int) -> torch.nn.Module:
+    return linear((1, *input_shape[1:]), classes)
 
 
-def no_module(image_shape: tuple[int, int, int], classes: int) -> list[int]:
+def no_module(input_shape: tuple[int, int, int], classes: int) -> list[int]:
     return [classes]
 
 
@@ -198,10 +198,10 @@ def test_artefact__flipped_bit_in_a_stored_model__is_detected(tmp_path) -> None:
     [
         (
             lambda: ModelSpec("resnet-18", (3, 32, 32), 10),
-            "unknown model 'resnet-18': choose one of small-cnn, cnn, resnet18, resnet50, or give the dotted path",
+            "unknown model 'resnet-18': choose one of small-cnn, cnn, resnet18, resnet50, linear, mlp, or give the",
         ),
         (lambda: ModelSpec("cnn", (3, 3, 8), 10), "model cnn needs images of at least 4×4 pixels"),
-        (lambda: ModelSpec("cnn", (3, 8, 8), 1), "at least two target labels apart, not 1"),
+        (lambda: ModelSpec("cnn", (3, 8, 8), 0), "a model has at least one output, not 0"),
         (
             lambda: put_state(SPEC.build(), ModelSpec("cnn", (1, 8, 8), 3).initial_state(0)),
             "of another model",

@@ -185,7 +185,7 @@ def test_take__that_would_read_back__is_found() -> None:
         float(taken.total)
 
     def fetches(taken: Steps, batch: Batch) -> None:
-        taken.take(Batch(batch.images + torch.ones(4, 1, 1, 1), batch.labels, batch.views))
+        taken.take(Batch(batch.inputs + torch.ones(4, 1, 1, 1), batch.labels, batch.views))
 
     for wrong in (looks, fetches):
         with pytest.raises((RuntimeError, AssertionError)):

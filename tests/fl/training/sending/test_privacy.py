@@ -30,6 +30,7 @@ from fl.training.seeds import Stream, derive_seed
 from fl.training.sending.accountant import Accountant, epsilon_of
 from fl.training.sending.privacy import add_noise, clip
 from fl.training.station import Outcome, Station
+from fl.training.strategies import SCAFFOLD, FedAdam
 from tests.fl.training.ranks import in_ranks
 from tests.fl.training.support import copy_state, equal, train, train_in, undisturbed, with_station, without_numbers
 
@@ -254,11 +255,8 @@ def test_run__begun_before_there_was_privacy__goes_on_without_and_not_with_it(
     federation = create_federation(train_images=30)
     expected = records(federation)
     next(iter(run(federation, Options(federation.config, tmp_path))))
-    checkpoint = tmp_path / "checkpoint.json"
-    document = json.loads(checkpoint.read_text())
-    for name in ("privacy", "client_bits", "station_bits"):
-        assert document["run"].pop(f"station.{name}") is None
-    checkpoint.write_text(json.dumps(document))
+    document = json.loads((tmp_path / "checkpoint.json").read_text())
+    assert not {f"station.{name}" for name in ("privacy", "client_bits", "station_bits")} & document["run"].keys()
     with pytest.raises(CheckpointError, match=r"holds another run: station\.privacy is None there, .*0\.02"):
         train_in(tmp_path, with_station(federation, privacy=AT_STATION))
     assert undisturbed(train_in(tmp_path, federation)) == expected
@@ -312,6 +310,15 @@ def normalised(image_shape: tuple[int, int, int], classes: int) -> nn.Module:
     """With statistics of batches."""
     pixels = math.prod(image_shape)
     return nn.Sequential(nn.Flatten(), nn.BatchNorm1d(pixels), nn.Linear(pixels, classes))
+
+
+def test_station__strategy_that_carries_something_for_clients__cannot_hide_them(
+    create_federation: CreateFederation,
+) -> None:
+    federation = create_federation()
+    with pytest.raises(TrainingError, match="no noise hides what SCAFFOLD carries for clients"):
+        replace(alone(federation, privacy=AT_STATION), strategy=SCAFFOLD())
+    assert replace(alone(federation, privacy=AT_STATION), strategy=FedAdam()).config.privacy is AT_STATION
 
 
 def test_station__model_with_statistics__cannot_be_hidden(create_federation: CreateFederation) -> None:

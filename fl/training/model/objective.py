@@ -1,0 +1,93 @@
+"""What clients minimise and models are judged by."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+import torch
+from torch.nn import functional
+
+from fl.training.errors import TrainingError
+from fl.training.named import resolve, said
+
+_LOSSES = "torch.nn.functional"
+_METRICS = "fl.training.model.metrics"
+
+
+def mean_loss(loss: str, outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """The mean loss of a batch, with its gradient.
+
+    Args:
+        loss: as `fl.training.config.StationConfig` names it.
+        outputs: [n, outputs], of torch's default type.
+        labels: of as many samples.
+
+    Raises:
+        TrainingError: there is no such loss, it fails, or what it returns is no mean.
+    """
+    if loss == "cross_entropy":
+        return functional.cross_entropy(outputs, labels)
+    function = resolve(loss, "loss", _LOSSES)
+    try:
+        value = function(outputs, labels)
+    except Exception as error:  # the loss may be anybody's
+        raise TrainingError(f"the loss {loss} fails on {_what(outputs, labels)}: {said(error)}") from error
+    if not isinstance(value, torch.Tensor) or value.dim() > 0 or not value.is_floating_point():
+        raise TrainingError(f"the loss {loss} gives no mean of {_what(outputs, labels)}, one number with a gradient")
+    return value
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What models are judged by.
+
+    Attributes:
+        loss: as `fl.training.config.StationConfig` names it.
+        metric: as `fl.training.config.TrainingConfig` names it.
+    """
+
+    loss: str = "cross_entropy"
+    metric: str = "accuracy"
+
+    def total_loss(self, outputs: torch.Tensor, labels: torch.Tensor) -> float:
+        """The loss of a batch, added up over its samples.
+
+        Raises:
+            TrainingError: see `mean_loss`.
+        """
+        if self.loss == "cross_entropy":
+            return float(functional.cross_entropy(outputs, labels, reduction="sum"))
+        return float(mean_loss(self.loss, outputs, labels)) * len(labels)
+
+    def total_score(self, outputs: torch.Tensor, labels: torch.Tensor) -> int | Fraction:
+        """The metric of a batch, added up over its samples; exactly, so that sums of sums are the same in any order.
+
+        Raises:
+            TrainingError: there is no such metric, it fails, or what it returns is not from 0 to 1 for each sample.
+        """
+        if self.metric == "accuracy":
+            return int((outputs.argmax(1) == labels).sum())
+        function = resolve(self.metric, "metric", _METRICS)
+        try:
+            scores = function(outputs, labels)
+        except Exception as error:  # the metric may be anybody's
+            raise TrainingError(f"the metric {self.metric} fails on {_what(outputs, labels)}: {said(error)}") from error
+        if not isinstance(scores, torch.Tensor) or scores.shape != labels.shape[:1]:
+            raise TrainingError(f"the metric {self.metric} gives no number for each of {len(labels)} samples")
+        if scores.dtype == torch.bool:
+            return int(scores.sum())
+        values = scores.double().tolist()
+        if outputs.isfinite().all() and not all(0 <= value <= 1 for value in values):
+            raise TrainingError(f"the metric {self.metric} gives a sample {min(values)} or {max(values)}, not 0 … 1")
+        # one rounding of the exact sum, whose value no order changes
+        return Fraction(math.fsum(value for value in values if 0 <= value <= 1))
+
+
+CLASSIFY = Objective()
+"""The highest output names the label."""
+
+
+def _what(outputs: torch.Tensor, labels: torch.Tensor) -> str:
+    return f"outputs {list(outputs.shape)} and labels {list(labels.shape)}"

@@ -1,0 +1,77 @@
+"""Functions and classes that a setting names, with arguments where it gives some.
+
+    Adam                                 of a library that the setting is about, here torch.optim
+    package.module:name                  anything that Python can import from here
+    package.module:name(width=64)        the same with arguments, which are literals
+
+What is named is imported where a user's own settings name it, never because somebody else's text does.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import pkgutil
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import Any
+
+from fl.faults import line_of
+from fl.training.errors import TrainingError
+
+
+def is_path(text: str) -> bool:
+    """Whether it is the path of something outside a library: `package.module:name` or `package.module.name`."""
+    return any(mark in text.partition("(")[0] for mark in ".:")
+
+
+@lru_cache(maxsize=64)
+def resolve(text: str, what: str, library: str | None = None) -> Callable[..., Any]:
+    """What a setting names; its arguments, if any, are bound.
+
+    Args:
+        text: as above.
+        what: it is for, such as "loss": for whoever reads an error.
+        library: the module that holds it where it is no path; None: it has to be a path.
+
+    Raises:
+        TrainingError: it cannot be imported or called, or its arguments are no `name=literal`.
+    """
+    name, arguments = split(text, what)
+    try:
+        if is_path(name) or library is None:
+            found = pkgutil.resolve_name(name)
+        else:
+            found = getattr(importlib.import_module(library), name)
+    except (Exception, SystemExit) as error:  # its module may do anything
+        where = "" if is_path(name) or library is None else f" one of {library}, or"
+        raise TrainingError(
+            f"the {what} {name} cannot be imported ({said(error)}): give{where} package.module:name, findable from here"
+        ) from error
+    if not callable(found):
+        raise TrainingError(f"the {what} {name} cannot be called")
+    return partial(found, **arguments) if arguments else found
+
+
+def split(text: str, what: str) -> tuple[str, dict[str, Any]]:
+    """The name and the arguments of `name(argument=literal, …)`.
+
+    Raises:
+        TrainingError: it is written otherwise.
+    """
+    name, bracket, rest = text.partition("(")
+    if not bracket:
+        return name, {}
+    try:
+        call = ast.parse(f"_({rest}", mode="eval").body
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.args:
+            raise ValueError("no call, or one with arguments that have no name")
+        return name, {each.arg or "**": ast.literal_eval(each.value) for each in call.keywords}
+    except (ValueError, SyntaxError) as error:
+        raise TrainingError(f"the {what} {text!r} is not written as name(argument=value, …)") from error
+
+
+def said(error: BaseException) -> str:
+    """What an error of somebody's code says, in one line; with its kind where its words alone say little."""
+    plain = isinstance(error, ImportError | AttributeError | TypeError | ValueError | RuntimeError) and str(error)
+    return line_of(error) if plain else f"{type(error).__name__}: {line_of(error)}"

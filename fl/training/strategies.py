@@ -1,0 +1,144 @@
+"""Strategies by name: what a run's `strategy` says, such as `FedAdam(learning_rate=0.03)`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+
+from fl.training.config import StationConfig
+from fl.training.errors import TrainingError
+from fl.training.model.parameters import State
+from fl.training.strategy import Strategy
+
+
+class FedAvg(Strategy):
+    """Federated averaging (McMahan et al. 2017), hierarchical with base stations (Liu et al. 2020)."""
+
+
+@dataclass(frozen=True)
+class FedAvgM(Strategy):
+    """The server's momentum β (Hsu, Qi and Brown 2019): v ← β·v + (w − w̄), w ← w − v, w̄ being the combined model.
+
+    Attributes:
+        momentum: β.
+    """
+
+    momentum: float = 0.9
+
+    def update_server(
+        self, model: State, combined: State, server: State, clients: Mapping[tuple[int, int], State]
+    ) -> tuple[State, State]:
+        """See `Strategy`; the server's state is v."""
+        velocity: State = {}
+        for name in model:
+            step = model[name] - combined[name]
+            velocity[name] = server[name].to(step).mul(self.momentum).add_(step) if name in server else step
+        return {name: model[name] - velocity[name] for name in model}, velocity
+
+
+@dataclass(frozen=True)
+class FedAdam(Strategy):
+    """Adam at the server (Reddi et al. 2021, Algorithm 2): w ← w + η·m / (√v + τ), for the mean update Δ = w̄ − w.
+
+    m ← β₁·m + (1 − β₁)·Δ and v ← β₂·v + (1 − β₂)·Δ², from m = 0 and v = τ².
+
+    Attributes:
+        learning_rate: η.
+        beta1: β₁.
+        beta2: β₂.
+        tau: τ, how adaptive it is: the smaller the more.
+    """
+
+    learning_rate: float = 0.03
+    beta1: float = 0.9
+    beta2: float = 0.99
+    tau: float = 1e-3
+
+    def second_moment(self, moment: torch.Tensor, squared: torch.Tensor) -> torch.Tensor:
+        """V of Δ²."""
+        return moment.mul(self.beta2).add_(squared, alpha=1 - self.beta2)
+
+    def update_server(
+        self, model: State, combined: State, server: State, clients: Mapping[tuple[int, int], State]
+    ) -> tuple[State, State]:
+        """See `Strategy`; the server's state is m and v of each parameter."""
+        moved: State = {}
+        after: State = {}
+        for name in model:
+            update = combined[name] - model[name]
+            first = server[f"m.{name}"].to(update) if server else torch.zeros_like(update)
+            second = server[f"v.{name}"].to(update) if server else torch.full_like(update, self.tau**2)
+            first = first.mul(self.beta1).add_(update, alpha=1 - self.beta1)
+            second = self.second_moment(second, update.square())
+            moved[name] = model[name] + self.learning_rate * first / (second.sqrt() + self.tau)
+            after[f"m.{name}"], after[f"v.{name}"] = first, second
+        return moved, after
+
+
+@dataclass(frozen=True)
+class FedYogi(FedAdam):
+    """Yogi at the server (Reddi et al. 2021, Algorithm 2): as `FedAdam`, but v ← v − (1 − β₂)·Δ²·sign(v − Δ²)."""
+
+    def second_moment(self, moment: torch.Tensor, squared: torch.Tensor) -> torch.Tensor:
+        """V of Δ²."""
+        return moment - (1 - self.beta2) * squared * torch.sign(moment - squared)
+
+
+@dataclass(frozen=True)
+class SCAFFOLD(Strategy):
+    """Control variates against the drift of clients whose data differ (Karimireddy et al. 2020, Algorithm 1).
+
+    By its option II a client steps along g − cᵢ + c, and after K steps from x to y cᵢ ← cᵢ − c + (x − y) / (K·η). c is
+    the mean of all cᵢ, and the server moves x by η_g of the way to the combined model.
+
+    Attributes:
+        learning_rate: η_g.
+    """
+
+    learning_rate: float = 1.0
+
+    def check(self, station: StationConfig) -> None:
+        """See `Strategy`: (x − y) / (K·η) is the mean gradient of plain SGD only."""
+        if station.optimizer != "SGD" or station.momentum or station.proximal or station.weight_decay:
+            raise TrainingError(
+                "SCAFFOLD's clients take plain steps of SGD: set momentum to 0 and leave other optimizers, proximal "
+                "and weight_decay out"
+            )
+
+    def broadcast(self, server: State) -> State:
+        """See `Strategy`: c."""
+        return server
+
+    def correction(self, broadcast: State, client: State) -> State:
+        """See `Strategy`: c − cᵢ."""
+        if not broadcast:
+            return {}
+        return {name: each - client[name] if client else each for name, each in broadcast.items()}
+
+    def update_client(
+        self, broadcast: State, client: State, start: State, end: State, steps: int, learning_rate: float
+    ) -> State:
+        """See `Strategy`; a client's state is cᵢ."""
+        if learning_rate == 0:
+            return client
+        correction = self.correction(broadcast, client)
+        mean = {name: (start[name] - end[name]) / (steps * learning_rate) for name in start}
+        return {name: each - correction[name] if correction else each for name, each in mean.items()}
+
+    def update_server(
+        self, model: State, combined: State, server: State, clients: Mapping[tuple[int, int], State]
+    ) -> tuple[State, State]:
+        """See `Strategy`; the server's state is c."""
+        moved = combined
+        if self.learning_rate != 1:
+            moved = {name: torch.lerp(model[name], combined[name], self.learning_rate) for name in model}
+        control: State = {}
+        for name, tensor in model.items():
+            total = torch.zeros_like(tensor, dtype=torch.float64)
+            for state in clients.values():
+                if state:
+                    total += state[name].to(total)
+            control[name] = (total / max(1, len(clients))).to(tensor)
+        return moved, control

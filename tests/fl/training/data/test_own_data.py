@@ -1,0 +1,368 @@
+"""Data of one's own: the page's examples, the libraries' data sets, partitions, transforms, settings of one station."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import struct
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import fl.training
+from fl.training.command.identity import differences, identity_of
+from fl.training.command.options import parse
+from fl.training.config import Rule, StationConfig, TrainingConfig
+from fl.training.crews.pool import Pool
+from fl.training.data.dataset import Dataset, Samples, labels_of, load_dataset, to_input
+from fl.training.errors import DataError, ModelError, TrainingError
+from fl.training.federation import Federation, build_federation
+from fl.training.model.artefact import load_model, save_model
+from fl.training.model.parameters import State
+from fl.training.model.spec import ModelSpec
+from tests.fl.training.support import equal, train, train_in
+
+CreateFederation = Callable[..., Federation]
+PAGE = Path(fl.training.__file__).with_name("data.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+
+
+# The page
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_page__each_example__runs_as_it_stands(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert len(EXAMPLES) == 3
+    (tmp_path / f"example_{number}.py").write_text(EXAMPLES[number], encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    module = importlib.import_module(f"example_{number}")
+    assert len(capsys.readouterr().out.splitlines()) == module.config.rounds
+
+
+# Tensors of any kind
+
+
+def vectors(count: int = 60, features: int = 5, classes: int = 3) -> Dataset:
+    random = torch.Generator().manual_seed(1)
+    inputs = torch.randn(2 * count, features, generator=random)
+    labels = inputs[:, :classes].argmax(1)
+    parts = (Samples(inputs[:count], labels[:count]), Samples(inputs[count:], labels[count:]))
+    return Dataset("vectors", tuple(map(str, range(classes))), *parts)
+
+
+PLAIN = StationConfig(1, 1, batch_size=8, learning_rate=0.1)
+
+
+@pytest.mark.parametrize("kind", [torch.int64, torch.int32, torch.bool])
+def test_to_input__numbers_that_are_no_bytes__are_left_as_they_are(kind: torch.dtype) -> None:
+    words = torch.tensor([[0, 1], [1, 0]], dtype=kind)
+    assert torch.equal(to_input(words), words) and to_input(words).dtype == kind
+
+
+@pytest.mark.parametrize("model", ["linear", "mlp"])
+@pytest.mark.parametrize("shape", [(5,), (2, 3), (1, 4, 4), (2, 2, 2, 2)])
+def test_build__models_for_any_shape__give_logits_and_travel_as_artefacts(model: str, shape: tuple[int, ...]) -> None:
+    spec = ModelSpec(model, shape, 3)
+    assert spec.build()(torch.zeros(2, *shape)).shape == (2, 3)
+    assert load_model(save_model(spec, spec.initial_state(0)))[0] == spec
+
+
+@pytest.mark.parametrize("model", ["small-cnn", "cnn", "resnet18"])
+def test_build__model_of_images_for_vectors__says_what_it_takes(model: str) -> None:
+    with pytest.raises(ModelError, match=rf"model {model} takes images \[channels, height, width\], not inputs 5"):
+        build_federation(TrainingConfig(model=model, station=PLAIN), vectors())
+
+
+def test_train__vectors_spread_over_workers_and_resumed__have_the_same_digests(tmp_path: Path) -> None:
+    config = TrainingConfig(model="mlp", stations=3, clients=2, rounds=2, station=PLAIN)
+    federation = build_federation(config, vectors())
+    *_, last = train(federation)
+    with Pool(federation, 2) as crew:
+        *_, spread = train(federation, crew=crew)
+    assert equal(last.state, spread.state) and last.evaluation == spread.evaluation
+    one = build_federation(replace(config, rounds=1), vectors())
+    train_in(tmp_path / "a", one)
+    assert train_in(tmp_path / "a", federation)[-1]["model"] == train_in(tmp_path / "b", federation)[-1]["model"]
+
+
+def embedding(input_shape: tuple[int, ...], classes: int) -> nn.Module:
+    return nn.Sequential(nn.Embedding(4, 6), nn.Flatten(), nn.Linear(6 * input_shape[0], classes))
+
+
+def test_identity__of_words__is_worked_out_on_words() -> None:
+    words = Samples(torch.arange(24).reshape(8, 3) % 4, torch.arange(8) % 2)
+    config = TrainingConfig(model=f"{__name__}:embedding", stations=2, clients=2, station=PLAIN)
+    assert len(identity_of(build_federation(config, Dataset("words", ("a", "b"), words, words)))["model.outputs"]) == 4
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"inputs": torch.zeros(3, 1, 4, 5)}, "training and test images differ in size: 1×4×4 and 1×4×5"),
+        ({"inputs": torch.zeros(3, 1, 4, 4).byte()}, "differ in type: torch.float32 and torch.uint8"),
+        ({"labels": torch.zeros(3, 1)}, r"test labels of floats are \[n, 2\], a number for each of a, b, not \[3, 1\]"),
+        ({"labels": torch.zeros(3, 2).long()}, r"labels are int64, .* of shape \[3, 2\]: give int64 \[n\] to classify"),
+    ],
+)
+def test_dataset__parts_that_do_not_fit__says_what(change: dict[str, Any], text: str) -> None:
+    part = Samples(torch.zeros(3, 1, 4, 4), torch.tensor([0, 1, 1]))
+    with pytest.raises(DataError, match=text):
+        Dataset("own", ("a", "b"), part, replace(part, **change))
+
+
+def test_evaluate__some_labels_of_numbers_to_predict__says_that_there_are_none() -> None:
+    numbers = Samples(torch.zeros(8, 3), torch.zeros(8, 2))
+    dataset = Dataset("numbers", ("x", "y"), numbers, numbers)
+    with pytest.raises(DataError, match="no target labels to choose from: x, y are numbers to predict"):
+        dataset.restricted_to(("x",))
+    assert len(dataset.restricted_to(train_images=5).train) == 5
+    for way in ({"alpha": 1.0}, {"shards": 2}):
+        with pytest.raises(DataError, match="alpha and shards split by label, and these labels are numbers"):
+            build_federation(TrainingConfig(model="linear", station=PLAIN, stations=2, clients=2, **way), dataset)
+
+
+def test_augment__of_vectors__is_refused() -> None:
+    with pytest.raises(TrainingError, match=r"augment is for images, and inputs of shape \(5,\) are none"):
+        build_federation(TrainingConfig(model="mlp", station=replace(PLAIN, augment=True)), vectors())
+
+
+# By the path of a function
+
+
+def from_folder(folder: Path, count: int = 60) -> Dataset:
+    return replace(vectors(count), name=str(folder))
+
+
+def no_dataset() -> int:
+    return 5
+
+
+def failing() -> Dataset:
+    raise KeyError("no such\nfile")
+
+
+def test_load__path_of_a_function__is_what_it_returns_restricted(tmp_path: Path) -> None:
+    path = f"{__name__}:from_folder(count=40)"
+    found = load_dataset(path, tmp_path, targets=("2", "0"), train_images=7, seed=3)
+    assert labels_of(path, tmp_path) == ("0", "1", "2") and found.label_names == ("0", "2")
+    expected = vectors(40).restricted_to(("0", "2"), 7, None, 3)
+    assert torch.equal(found.train.inputs, expected.train.inputs)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (f"{__name__}:no_dataset", "no_dataset returns int, not a fl.training.data.dataset.Dataset"),
+        (f"{__name__}:failing", "failing cannot be loaded: KeyError: .*no such"),
+        ("nowhere.at_all:load", r"the data set nowhere.at_all:load cannot be imported \(No module named 'nowhere'\)"),
+        ("os:getcwd(5)", r"the data set 'os:getcwd\(5\)' is not written as name\(argument=value, …\)"),
+        ("os:getcwd(x=", r"is not written as name\(argument=value, …\)"),
+        ("os:getcwd(x=open('a'))", r"is not written as name\(argument=value, …\)"),
+        ("mnist", "unknown data set 'mnist': choose one of digits, cifar10, sklearn:<name>, torchvision:<name>, or"),
+    ],
+)
+def test_load__bad_path__says_what_in_one_line(name: str, text: str) -> None:
+    with pytest.raises(DataError, match=text) as caught:
+        load_dataset(name)
+    assert "\n" not in str(caught.value)
+
+
+# Libraries' data sets
+
+
+def test_load__of_sklearn__is_the_librarys_standardised_over_its_training_part() -> None:
+    wine = load_dataset("sklearn:wine")
+    assert (len(wine.train), len(wine.test), wine.input_shape) == (142, 36, (13,))
+    assert wine.label_names == labels_of("sklearn:wine") == ("class_0", "class_1", "class_2")
+    assert torch.allclose(wine.train.inputs.mean(0), torch.zeros(13), atol=1e-6)
+    assert torch.allclose(wine.train.inputs.std(0, correction=0), torch.ones(13), atol=1e-5)
+    assert wine.test.labels.bincount().tolist() == [12, 14, 10]
+    assert len(load_dataset("sklearn:wine", targets=("class_0", "class_2"), train_images=9).train) == 9
+    diabetes = load_dataset("sklearn:diabetes")
+    assert (diabetes.label_names, diabetes.train.labels.shape) == (("y0",), (353, 1))
+    assert load_dataset("sklearn:linnerud").label_names == ("Weight", "Waist", "Pulse")
+
+
+def write_idx(path: Path, array: np.ndarray) -> None:
+    header = struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
+    path.write_bytes(header + array.astype(np.uint8).tobytes())
+
+
+def test_load__of_torchvision__is_read_where_its_files_are(tmp_path: Path) -> None:
+    raw, random = tmp_path / "FashionMNIST" / "raw", np.random.default_rng(0)
+    raw.mkdir(parents=True)
+    pixels = {}
+    for part, count in (("train", 30), ("t10k", 20)):
+        pixels[part] = random.integers(0, 256, (count, 28, 28))
+        write_idx(raw / f"{part}-images-idx3-ubyte", pixels[part])
+        write_idx(raw / f"{part}-labels-idx1-ubyte", np.arange(count) % 10)
+    found = load_dataset("torchvision:FashionMNIST", tmp_path, targets=("Coat", "Bag"))
+    assert found.label_names == ("Coat", "Bag") and found.input_shape == (1, 28, 28)
+    assert found.train.inputs.dtype == torch.uint8 and found.train.inputs[0, 0].tolist() == pixels["train"][4].tolist()
+    assert found.test.labels.tolist() == [0, 1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "folder", "text"),
+    [
+        ("sklearn:wines", None, "scikit-learn has no data set 'wines'"),
+        ("sklearn:covtype", "empty", "scikit-learn's data set covtype cannot be loaded: .*not found"),
+        ("torchvision:MNIST", None, "torchvision's data set MNIST is read from a folder: name it"),
+        ("torchvision:MNIST", "empty", "torchvision's data set MNIST in .*empty cannot be loaded: Dataset not found"),
+        ("torchvision:wordnet", "empty", "torchvision has no data set 'wordnet'"),
+        ("torchvision:SVHN", "empty", "torchvision's data set SVHN in .* cannot be loaded: .*train"),
+    ],
+)
+def test_load__of_a_library_and_not_at_hand__says_so(
+    name: str, folder: str | None, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(DataError, match=text):
+        load_dataset(name, folder and tmp_path / folder)
+
+
+# Partitions
+
+
+def by_sign(samples: Samples, stations: int, clients: int, seed: int) -> list[list[list[int]]]:
+    """One client for each sign of the first feature, and a third of those that are left over."""
+    assert seed > 0
+    positive = samples.inputs[:, 0] > 0
+    found = [part.nonzero()[:, 0].tolist() for part in (positive, ~positive)]
+    return [[found[0]], [found[1][:10], found[1][10:15], found[1][15:]]]
+
+
+def test_build__partition_of_ones_own__is_what_clients_have() -> None:
+    config = TrainingConfig(model="linear", stations=2, station=PLAIN, partition=f"{__name__}:by_sign")
+    stations = build_federation(config, vectors()).stations
+    assert [len(station.clients) for station in stations] == [1, 3]
+    assert bool((stations[0].clients[0].inputs[:, 0] > 0).all())
+    assert [len(client) for client in stations[1].clients][:2] == [10, 5]
+    given = build_federation(replace(config, partition=None), vectors(), by_sign(vectors().train, 2, 1, 1))
+    assert equal_data(stations, given.stations)
+    assert parse(["--partition", "a.b:c"]).config.partition == "a.b:c"
+
+
+def equal_data(some: Any, others: Any) -> bool:
+    pairs = zip(some, others, strict=True)
+    return all(
+        torch.equal(a.inputs, b.inputs) for one, other in pairs for a, b in zip(one.clients, other.clients, strict=True)
+    )
+
+
+@pytest.mark.parametrize(
+    ("parts", "text"),
+    [
+        ([[[0]]], "the partition is for 1 base stations, not 2"),
+        ([[[0]], []], "gives base station 1 no client"),
+        ([[[0]], [[1], []]], "gives client 1 of base station 1 no training sample"),
+        ([[[0]], [[1, 60]]], "gives client 0 of base station 1 indices beyond 0 … 59"),
+        ([[[0]], [[-1]]], "indices beyond 0 … 59"),
+        ([[[0, 2]], [[1], [2]]], "gives training sample 2 to more than one client"),
+        ([[[0]], [[0.5]]], "indices that are no whole numbers"),
+        (5, "a partition holds, for each base station, for each of its clients, indices"),
+    ],
+)
+def test_build__partition_that_is_none__says_what(parts: Any, text: str) -> None:
+    with pytest.raises(DataError, match=text):
+        build_federation(TrainingConfig(model="linear", stations=2, station=PLAIN), vectors(), parts)
+
+
+def test_build__partition_with_too_few_clients_for_the_rule__is_refused() -> None:
+    station = replace(PLAIN, rule=Rule("trimmed-mean", 1))
+    config = TrainingConfig(model="linear", stations=2, clients=3, station=station)
+    build_federation(config, vectors())
+    with pytest.raises(TrainingError, match="needs at least 3 models; there are 2 clients drawn"):
+        build_federation(config, vectors(), [[[0], [1], [2]], [[3], [4]]])
+    with pytest.raises(TrainingError, match="alpha and partition are two ways to split: give one of them"):
+        TrainingConfig(alpha=1.0, partition="a.b:c")
+    with pytest.raises(DataError, match=r"the partition os:getcwd fails: .*getcwd"):
+        build_federation(replace(config, partition="os:getcwd"), vectors())
+
+
+# Transforms
+
+
+def noisy(inputs: torch.Tensor) -> torch.Tensor:
+    return inputs + torch.randn(inputs.shape)
+
+
+def unchanged(inputs: torch.Tensor) -> torch.Tensor:
+    return inputs
+
+
+def shorter(inputs: torch.Tensor) -> torch.Tensor:
+    return inputs[:1]
+
+
+def test_train__transform_that_draws__follows_from_the_seed_alone() -> None:
+    def state(seed: int, transform: str | None) -> State:
+        station = replace(PLAIN, transform=transform and f"{__name__}:{transform}")
+        config = TrainingConfig(model="linear", stations=2, rounds=1, seed=seed, station=station)
+        federation = build_federation(config, vectors())
+        (here,) = train(federation)
+        if transform and seed == 1:
+            with Pool(federation, 2) as crew:
+                (spread,) = train(federation, crew=crew)
+            assert equal(here.state, spread.state)
+        return here.state
+
+    one, other, plain, none = (state(*each) for each in ((1, "noisy"), (2, "noisy"), (1, "unchanged"), (1, None)))
+    assert not equal(one, other) and not equal(one, plain) and equal(plain, none)
+
+
+def test_train__transform_that_loses_inputs__is_refused() -> None:
+    config = TrainingConfig(model="linear", station=replace(PLAIN, transform=f"{__name__}:shorter"))
+    with pytest.raises(TrainingError, match="the transform gives no tensor of 8 inputs"):
+        list(train(build_federation(config, vectors())))
+
+
+# Settings of one base station
+
+
+def test_train__settings_of_one_base_station__change_its_update_alone(tmp_path: Path) -> None:
+    config = TrainingConfig(model="linear", stations=3, rounds=1, station=PLAIN)
+    own = replace(config, per_station={1: replace(PLAIN, learning_rate=0.3)})
+    (plain,), (one,) = (train(build_federation(each, vectors())) for each in (config, own))
+    alike = [equal(a.state, b.state) for a, b in zip(plain.updates, one.updates, strict=True)]
+    assert alike == [True, False, True]
+    there, here = (identity_of(build_federation(each, vectors())) for each in (config, own))
+    assert differences(there, here) == ["station.learning_rate is 0.1 there, [0.1, 0.3, 0.1] here"]
+    (tmp_path / "own.toml").write_text("[1]\nlearning_rate = 0.3\n")
+    parsed = parse(["--learning-rate", "0.2", "--per-station", str(tmp_path / "own.toml")]).config
+    assert {index: each.learning_rate for index, each in parsed.per_station.items()} == {1: 0.3}
+    assert parsed.station == replace(parsed.per_station[1], learning_rate=0.2)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[9]\nlearning_rate = 0.3", r"per_station names base station 9; there are 0 … 3"),
+        ("[1]\nlearning_rate = -1.0", "learning_rate must be positive, not -1.0"),
+        ("[1]\nspeed = 1", "holds no settings of base stations: .*'speed'"),
+        ("[one]\nmomentum = 0.5", "holds no settings of base stations: .*'one'"),
+        ("[1", "holds no settings of base stations"),
+    ],
+)
+def test_parse__file_of_base_stations_settings_that_is_none__says_what(text: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text(text)
+    with pytest.raises(TrainingError, match=said):
+        parse(["--per-station", str(tmp_path / "own.toml")])
+    with pytest.raises(TrainingError, match=r"holds no settings of base stations: .*No such file"):
+        parse(["--per-station", str(tmp_path / "none.toml")])
+
+
+def test_identity__settings_that_are_younger_than_the_format__are_named_where_they_are_used() -> None:
+    """So that folders of before go on."""
+    plain = identity_of(build_federation(TrainingConfig(model="linear", station=PLAIN), vectors()))
+    assert not {"partition", "per_station", "station.transform"} & plain.keys()
+    station = replace(PLAIN, transform=f"{__name__}:unchanged")
+    own = identity_of(build_federation(TrainingConfig(model="linear", station=station), vectors()))
+    assert differences(plain, own) == [f"station.transform is None there, {station.transform} here"]

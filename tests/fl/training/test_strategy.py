@@ -1,0 +1,258 @@
+"""Strategies: what they compute, what they carry, and that it arrives wherever base stations are played."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from multiprocessing.reduction import ForkingPickler
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from fl.store.artefacts import ArtefactStore
+from fl.store.files import Files
+from fl.training.command.checkpoint import open_run
+from fl.training.command.identity import differences, identity_of
+from fl.training.config import Rule, StationConfig, TrainingConfig
+from fl.training.crews.crew import InProcess
+from fl.training.crews.pool import Pool
+from fl.training.crews.spread import Spread
+from fl.training.data.dataset import Dataset
+from fl.training.errors import ModelError, TrainingError
+from fl.training.federation import Federation, build_federation
+from fl.training.model.parameters import State
+from fl.training.strategies import SCAFFOLD, FedAdam, FedAvgM, FedYogi
+from fl.training.strategy import States, Strategy, pack, strategy_of, unpack
+from tests.fl.training.ranks import in_ranks
+from tests.fl.training.support import equal, train, train_in
+
+CreateFederation = Callable[..., Federation]
+ALL = ("FedAvgM(momentum=0.5)", "FedAdam", "FedYogi(learning_rate=0.01)", "SCAFFOLD", f"{__name__}:Counting(step=2)")
+
+
+@dataclass(frozen=True)
+class Counting(Strategy):
+    """Counts at the server, and steps at each client; the models stay what averaging makes of them."""
+
+    step: int = 1
+
+    def broadcast(self, server: State) -> State:
+        return server
+
+    def update_client(
+        self, broadcast: State, client: State, start: State, end: State, steps: int, learning_rate: float
+    ) -> State:
+        assert start.keys() == end.keys() and not equal(start, end) and learning_rate == 0.05
+        return {
+            "steps": client.get("steps", torch.zeros(())) + steps,
+            "rounds": broadcast.get("rounds", torch.zeros(())),
+        }
+
+    def update_server(
+        self, model: State, combined: State, server: State, clients: Mapping[tuple[int, int], State]
+    ) -> tuple[State, State]:
+        return combined, {"rounds": server.get("rounds", torch.zeros(())) + self.step}
+
+
+@pytest.fixture(scope="module")
+def small(digits: Dataset) -> Callable[..., Federation]:
+    def create(strategy: str = "FedAvg", model: str = "linear", **given: Any) -> Federation:
+        partition = given.pop("partition", None)
+        station = given.pop("station", StationConfig(1, 2, learning_rate=0.05, momentum=0.0))
+        config = TrainingConfig(
+            targets=("0", "1", "7"), train_images=96, stations=3, clients=2, alpha=0.3, model=model, strategy=strategy,
+            contribution="none", station=station,
+        )  # fmt: skip
+        return build_federation(replace(config, **given), digits, partition)
+
+    return create
+
+
+# What they compute
+
+
+def numbers(*values: float) -> State:
+    return {"w": torch.tensor(values)}
+
+
+def test_update_server__fed_avg_m__is_the_papers() -> None:
+    moved, velocity = FedAvgM(0.5).update_server(numbers(1.0), numbers(0.8), {}, {})
+    assert (float(moved["w"]), float(velocity["w"])) == (pytest.approx(0.8), pytest.approx(0.2))
+    moved, velocity = FedAvgM(0.5).update_server(moved, numbers(0.7), velocity, {})
+    assert (float(moved["w"]), float(velocity["w"])) == (pytest.approx(0.6), pytest.approx(0.2))
+
+
+@pytest.mark.parametrize(("strategy", "grows"), [(FedAdam(0.1, 0.9, 0.5, 0.1), 1), (FedYogi(0.1, 0.9, 0.5, 0.1), 0)])
+def test_update_server__fed_adam_and_fed_yogi__are_the_papers(strategy: FedAdam, grows: int) -> None:
+    weight, first, second, state = 1.0, 0.0, 0.1**2, {}
+    for target in (1.5, 1.0, 3.0):
+        update = target - weight
+        moved, state = strategy.update_server(numbers(weight), numbers(target), state, {})
+        first = 0.9 * first + 0.1 * update
+        sign = (second > update**2) - (second < update**2)
+        second = 0.5 * second + 0.5 * update**2 if grows else second - 0.5 * update**2 * sign
+        weight = weight + 0.1 * first / (second**0.5 + 0.1)
+        assert float(state["m.w"]) == pytest.approx(first) and float(state["v.w"]) == pytest.approx(second)
+        assert float(moved["w"]) == pytest.approx(weight)
+
+
+def test_scaffold__two_clients__is_the_papers() -> None:
+    """Algorithm 1 with option II, worked out by hand."""
+    strategy = SCAFFOLD()
+    assert strategy.correction({}, {}) == {}
+    own = strategy.update_client({}, {}, numbers(1.0), numbers(0.6), steps=2, learning_rate=0.1)
+    assert float(own["w"]) == pytest.approx(2.0)  # the mean gradient
+    moved, control = strategy.update_server(numbers(1.0), numbers(0.6), {}, {(0, 0): own, (0, 1): {}})
+    assert float(moved["w"]) == pytest.approx(0.6) and float(control["w"]) == pytest.approx(1.0)
+    assert float(strategy.correction(control, own)["w"]) == pytest.approx(-1.0)
+    assert float(strategy.correction(control, {})["w"]) == pytest.approx(1.0)
+    again = strategy.update_client(control, own, numbers(0.6), numbers(0.5), steps=2, learning_rate=0.1)
+    assert float(again["w"]) == pytest.approx(2.0 - 1.0 + 0.5)
+    assert float(SCAFFOLD(0.5).update_server(numbers(1.0), numbers(0.6), {}, {})[0]["w"]) == pytest.approx(0.8)
+
+
+def test_train__scaffold__corrects_each_step_by_its_control_variates(small: Callable[..., Federation]) -> None:
+    """One step of all data: the corrected gradients of a second round are (y − x) / −η."""
+    station = StationConfig(1, 1, batch_size=96, learning_rate=0.05, momentum=0.0)
+    federation = small("SCAFFOLD", station=station, stations=1, rounds=2, partition=[[range(9), range(9, 96)]])
+    first, second = train(federation)
+    start, control = first.state, first.carried.server
+    own = first.carried.by_client()
+    plain = replace(federation, stations=tuple(replace(each, strategy=Strategy()) for each in federation.stations))
+    assert plain.stations[0].config.edge_aggregations == 1
+    sizes = [len(client) for client in federation.stations[0].clients]
+    averaged = plain.stations[0].train_round(start, 1).state
+    for name, tensor in second.state.items():
+        drift = sum(
+            size * (control[name] - own[0, number][name]) for number, size in enumerate(sizes)
+        ) / sum(sizes)  # fmt: skip
+        torch.testing.assert_close(tensor, averaged[name] - 0.05 * drift, rtol=1e-4, atol=1e-6)
+    assert not torch.allclose(second.state["1.weight"], averaged["1.weight"], atol=1e-6)
+
+
+def test_train__scaffold_on_clients_that_differ__does_better_than_averaging(digits: Dataset) -> None:
+    """What it is for (Karimireddy et al. 2020, section 7): many local steps on one label or two each."""
+    station = StationConfig(10, 1, learning_rate=0.02, momentum=0.0)
+    config = TrainingConfig(
+        model="linear", train_images=300, stations=2, clients=5, shards=1, rounds=5, station=station,
+        contribution="none",
+    )  # fmt: skip
+    losses = [
+        [*train(build_federation(replace(config, strategy=name), digits))][-1].evaluation.loss
+        for name in ("FedAvg", "SCAFFOLD")
+    ]
+    assert losses[1] < 0.9 * losses[0], losses
+
+
+# What is carried
+
+
+@pytest.mark.parametrize("strategy", ALL)
+def test_train__any_strategy_over_workers_and_stopped__has_the_same_digests(
+    small: Callable[..., Federation], strategy: str, tmp_path: Path
+) -> None:
+    federation = small(strategy, rounds=3)
+    whole = list(train(federation))
+    with Pool(federation, 2) as crew:
+        for done, expected in zip(train(federation, crew=crew), whole, strict=True):
+            assert equal(done.state, expected.state)
+            assert equal(done.carried.server, expected.carried.server)
+            assert {**done.carried.by_client()}.keys() == expected.carried.by_client().keys()
+            assert all(
+                equal(state, expected.carried.by_client()[key]) for key, state in done.carried.by_client().items()
+            )
+    *_, plain = train(small(rounds=3))
+    assert equal(plain.state, whole[-1].state) == ("Counting" in strategy)
+    train_in(tmp_path / "a", replace(federation, config=replace(federation.config, rounds=2)))
+    resumed = train_in(tmp_path / "a", federation)
+    assert resumed[-1]["model"] == train_in(tmp_path / "b", federation)[-1]["model"]
+    carried = [train_folder(folder, federation) for folder in (tmp_path / "a", tmp_path / "b")]
+    assert carried[0] == carried[1]
+
+
+def train_folder(folder: Path, federation: Federation) -> set[str]:
+    """What is stored, by its digest; nothing that is dropped is left behind."""
+    with open_run(folder, federation) as run:
+        assert run.resumed is not None and run.resumed.carried.server
+        stored = {path.name for path in (folder / "models").iterdir()}
+        clients = bool(run.resumed.carried.clients)
+    assert len(stored) == (6 if clients else 4)
+    assert ArtefactStore(Files(folder / "models"))
+    return stored
+
+
+def test_train__clients_that_are_missing__keep_what_is_carried_for_them(small: Callable[..., Federation]) -> None:
+    station = StationConfig(2, 1, batch_size=8, learning_rate=0.05, momentum=0.0, client_fraction=0.5)
+    federation = small(f"{__name__}:Counting", station=station, clients=4, rounds=4, station_dropout=0.3)
+    steps = {(each.index, number): 0 for each in federation.stations for number in range(4)}
+    for done in train(federation):
+        for played in done.stations:
+            for work in (each for edge in played.work for each in edge):
+                steps[played.station, work.client] += work.epochs * -(-work.images // 8)
+        carried = {key: int(state["steps"]) if state else 0 for key, state in done.carried.by_client().items()}
+        assert carried == {key: steps[key] for key in carried} and max(carried.values()) > 0
+        assert float(done.carried.server["rounds"]) == done.global_round + 1
+    assert 0 in carried.values() or len({*carried.values()}) > 1
+
+
+def test_train__on_ranks__carries_the_same(small: Callable[..., Federation]) -> None:
+    federation = small("SCAFFOLD", rounds=2)
+    *_, expected = train(federation)
+
+    def play(group: Any) -> bool:
+        crew = Spread(federation, group, InProcess(federation))
+        *_, last = train(federation, crew=crew)
+        same = [equal(state, last.carried.by_client()[key]) for key, state in expected.carried.by_client().items()]
+        return equal(last.state, expected.state) and all(same) and len(same) == 6
+
+    assert in_ranks(2, play) == [True, True]
+
+
+def test_states__sent_to_another_process__arrive_by_value() -> None:
+    states = States(
+        [{"a.b": torch.arange(3.0), "c": torch.tensor(2)}, {}, {"a": torch.ones(2, 2, dtype=torch.bfloat16)}]
+    )
+    for data in (bytes(ForkingPickler.dumps(states)), pickle.dumps(states)):
+        found = pickle.loads(data)
+        assert len(found) == 3 and all(equal(one, other) for one, other in zip(found, states, strict=True))
+    assert pack(states) == pack(unpack(pack(states)))
+    with pytest.raises(ModelError, match="the artefact holds no states"):
+        unpack(pack(states[:1]).replace(b'"states\\": 1', b'"states\\": 0'))
+
+
+# Which can be had
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"strategy": "FedMagic"}, r"the strategy FedMagic cannot be imported .*: give one of fl.training.strategies"),
+        ({"strategy": "FedAdam(rate=1)"}, r"the strategy FedAdam\(rate=1\) cannot be made: .*'rate'"),
+        ({"strategy": "os:getcwd"}, "os:getcwd is str, not a fl.training.strategy.Strategy"),
+        ({"strategy": "SCAFFOLD", "station": StationConfig()}, "SCAFFOLD's clients take plain steps of SGD: set momen"),
+    ],
+)
+def test_build__strategy_that_cannot_be_had__says_what(
+    small: Callable[..., Federation], given: dict[str, Any], text: str
+) -> None:
+    with pytest.raises(TrainingError, match=text):
+        small(**given)
+
+
+def test_config__server_momentum__is_the_strategy_fed_avg_m(small: Callable[..., Federation]) -> None:
+    assert strategy_of(TrainingConfig(server_momentum=0.3)) == FedAvgM(0.3)
+    with pytest.raises(TrainingError, match="server_momentum makes the strategy FedAvgM: leave it out, or FedAdam"):
+        TrainingConfig(server_momentum=0.3, strategy="FedAdam")
+    found = differences(identity_of(small()), identity_of(small("FedAdam")))
+    assert found == ["strategy is None there, FedAdam here"]
+
+
+def test_train__robust_rule_under_a_strategy__combines_before_the_server_steps(
+    small: Callable[..., Federation],
+) -> None:
+    federation = small("FedAvgM(momentum=0.5)", rounds=1, rule=Rule("median"))
+    (done,), (plain,) = train(federation), train(small(rounds=1, rule=Rule("median")))
+    assert all(torch.allclose(done.state[name], tensor, atol=1e-6) for name, tensor in plain.state.items())
