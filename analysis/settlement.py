@@ -146,16 +146,16 @@ def _stations_owe(round_: Round, status: Status, settlement: Settlement | None, 
     committed = sum(station.committed for station in round_.stations)
     shares = _spread(round_.stations, settlement.shares[-committed:] if settlement else None)
     taxes = _spread(round_.stations, settlement.taxes[-committed:] if settlement else None)
-    total, recorders = round_.global_rounds, _recorders(round_)
+    total, trained = round_.global_rounds, _recorders(round_) > 0
     owed = []
     for number, (share, tax) in enumerate(zip(shares, taxes, strict=True)):
         station = round_.stations[number]
         bond, slash = _station_slash(round_, status, number, upheld)
         earned = -share * station.recorded // total
         if status == "aborted":
-            part = min(round_.bond // recorders, earned) if station.recorded else 0
+            part = min(round_.bond // committed, earned)
             owed.append(_Owed(share=-part, reward=part, bond=bond, slash=slash))
-        elif status == "settled" and recorders:
+        elif status == "settled" and trained:
             owed.append(_Owed(share=share, tax=tax, reward=earned, bond=bond, slash=slash))
         else:
             owed.append(_Owed(tax=tax if status == "nothing trained" else 0, bond=bond, slash=slash))

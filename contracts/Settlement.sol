@@ -191,11 +191,10 @@ library Settlement {
             uint256 recorded = member.recorded();
             dues.reward = share * recorded / all;
             if (s.aborted) {
-                // Out of the winner's bond, in equal parts at most.
+                // Out of the winner's bond, at most an equal part of it, however few have recorded: nobody gains if another fails to.
                 dues.tax = 0;
-                if (recorded != 0 && dues.reward > bond / s.conduct.recorders()) {
-                    dues.reward = bond / s.conduct.recorders();
-                }
+                uint256 part = bond / s.ledger.committed(STATIONS);
+                if (dues.reward > part) dues.reward = part;
                 return;
             }
             if (recorded != all) {

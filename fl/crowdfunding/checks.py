@@ -40,7 +40,7 @@ def check_artefacts(played: Played) -> list[str]:
     try:
         audited = audit_training(owner, played.facts)
         if record.result is not None:
-            owner.store.get(from_chain(record.result[0]), owner.keys(), account=record.winner)
+            owner.store.get(from_chain(record.result[0]), owner.keys(), folder=owner.folder(record.winner))
     except Fault as error:
         return [str(error)]
     # That a winner reports another model is what `--bad-winner` shows, and what electors punish.

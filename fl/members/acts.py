@@ -29,7 +29,6 @@ from fl.store.artefacts import ArtefactStore, digest_of, from_chain
 from fl.store.errors import Missing, StoreError, Unreachable, ViewError
 from fl.store.files import Files
 from fl.store.keys import EncryptionKey, KeyCard
-from fl.store.mailbox import round_place
 from fl.store.signed import (
     Domain,
     OrderStatement,
@@ -99,7 +98,11 @@ class Member:
     @property
     def store(self) -> ArtefactStore:
         """Its artefacts, and a way to those of others."""
-        return ArtefactStore(self.files, self.address)
+        return ArtefactStore(self.files, self.folder(self.address))
+
+    def folder(self, account: str) -> str:
+        """Where an account leaves what is of this round."""
+        return mailbox.round_folder(account, self.market.address, self.round_id)
 
     @property
     def domain(self) -> Domain:
@@ -249,17 +252,15 @@ class Member:
         """
         before = facts.record.global_rounds.get(number - 1)
         digest = order.text.initial_model if before is None else from_chain(before[0])
-        return self.store.get(digest, self.keys(), order.most_bytes, account=facts.record.winner)
+        return self.store.get(digest, self.keys(), order.most_bytes, self.folder(facts.record.winner or ""))
 
     def _leave(self, name: str, signed: Signed, data: bytes, readers: Sequence[KeyCard]) -> None:
         """Something of the round, signed."""
-        place = round_place(self.market.address, self.round_id, name)
-        mailbox.leave(self.files, self.address, place, pack(signed, data), readers)
+        mailbox.leave(self.files, self.folder(self.address), name, pack(signed, data), readers)
 
     def _take(self, account: str, name: str, most: int) -> tuple[Signed, bytes]:
         """What another has left of the round; who signed it is for the caller to check."""
-        place = round_place(self.market.address, self.round_id, name)
-        return unpack(mailbox.take(self.files, account, place, self.keys(), most_packed(most)), most)
+        return unpack(mailbox.take(self.files, self.folder(account), name, self.keys(), most_packed(most)), most)
 
     def _sign(self, statement: Statement) -> Signed:
         return sign(statement, self.domain, signing(self.account))
@@ -274,5 +275,5 @@ class Member:
         return self._cards(each.account for each in facts.committed_owners)
 
     def _trainers_and_owners(self, facts: Facts) -> list[KeyCard]:
-        """Who may read global models: the base stations that train, and the owners that pay."""
+        """Who may read what is trained on: the base stations that train, and the owners that pay."""
         return self._cards(each.account for each in (*facts.recorders, *facts.committed_owners))

@@ -92,7 +92,7 @@ class Owner(Member):
             return view.digest(facts.chain_id, facts.contract, self.round_id, proposal.proposer)
 
         of_chain, read = proposal.owners_digest, OwnersView.from_bytes
-        return mailbox.read(self.files, proposal.proposer, of_chain, self.keys(), read, digest)
+        return mailbox.read(self.files, self.folder(proposal.proposer), of_chain, self.keys(), read, digest)
 
     def estimate(self, model: int, facts: Facts) -> int:
         """What the model is worth to it if it is as accurate as it is claimed to be."""
@@ -122,10 +122,9 @@ class Owner(Member):
             self.journal.note(self.round_id, "claim", noted)
         owners, stations = self.texts()
         digest = owners.digest(facts.chain_id, facts.contract, self.round_id, self.address)
-        mailbox.send(self.files, self.address, digest, owners.to_bytes(), self.listed.cards(Role.OWNER))
-        mailbox.send(
-            self.files, self.address, stations.digest, stations.to_bytes(), self.listed.cards(Role.BASE_STATION)
-        )
+        folder = self.folder(self.address)
+        mailbox.send(self.files, folder, digest, owners.to_bytes(), self.listed.cards(Role.OWNER))
+        mailbox.send(self.files, folder, stations.digest, stations.to_bytes(), self.listed.cards(Role.BASE_STATION))
         self.market.propose(self.account, self.round_id, digest, stations.digest, stations.global_rounds)
         labels = ", ".join(owners.targets)
         self.did(f"proposed a model: labels {labels}, claimed {owners.claimed_accuracy_bps / 100:.1f} %")
@@ -169,8 +168,10 @@ class Owner(Member):
             except WorkError as error:
                 self.did(f"cannot judge its model: {error}")
                 judged = Judged(0.0, 0, float_info.max)
+            last = number + 1 == order.text.global_rounds
+            readers = self._owners(facts) if last else self._trainers_and_owners(facts)
             noted = {
-                "digest": self.store.put(data, self._trainers_and_owners(facts)),
+                "digest": self.store.put(data, readers),
                 "included": {account: from_chain(recorded[account]) for account in updates.delivered},
                 "absent": updates.absent,
                 "made_of": Aggregation.of(facts.block, recorded, updates.absent).to_bytes().hex(),
@@ -240,7 +241,7 @@ class Owner(Member):
 
     def _update(self, account: str, number: int, digest: bytes, most: int) -> tuple[bytes, int]:
         """A base station's signed update, and on how many samples it says that it was trained."""
-        signed, data = self.store.get_signed(from_chain(digest), self.keys(), most, account=account)
+        signed, data = self.store.get_signed(from_chain(digest), self.keys(), most, self.folder(account))
         statement = signed.statement
         if not isinstance(statement, UpdateStatement):
             raise WrongArtefact("what it signed is no update")
@@ -294,7 +295,7 @@ class Owner(Member):
             StoreError: it cannot be had.
             WorkError: it cannot be judged.
         """
-        model = self.store.get(digest, self.keys(), order.most_bytes, account=facts.record.winner)
+        model = self.store.get(digest, self.keys(), order.most_bytes, self.folder(facts.record.winner or ""))
         return self._own_work().judge(order, model)
 
     def measured_points(self, facts: Facts) -> dict[str, int]:

@@ -61,8 +61,8 @@ class BaseStation(Member):
             ViewError: the text is not the one whose digest is on chain.
         """
         proposal = facts.record.models[model]
-        of_chain, read = proposal.stations_digest, StationsView.from_bytes
-        view = mailbox.read(self.files, proposal.proposer, of_chain, self.keys(), read, lambda view: view.digest)
+        folder, of_chain, read = self.folder(proposal.proposer), proposal.stations_digest, StationsView.from_bytes
+        view = mailbox.read(self.files, folder, of_chain, self.keys(), read, lambda view: view.digest)
         if view.global_rounds != proposal.global_rounds:
             raise ViewError(
                 f"the text of model {model} names {view.global_rounds} global rounds, "

@@ -43,11 +43,12 @@ class ArtefactStore:
 
     Attributes:
         files: where they lie.
-        account: who stores here, under `<account>/artefacts/`; "": the files are nobody else's, and lie at the top.
+        folder: of who stores here, above `artefacts/`; "": the files are nobody else's, and lie at the top. What is
+            sealed lies under its round (`mailbox.round_folder`): another has other readers and other statements.
     """
 
     files: Files
-    account: str = ""
+    folder: str = ""
 
     def put(self, data: bytes, readers: Sequence[KeyCard] | None = None, signed: Signed | None = None) -> str:
         """Store an artefact and return its digest. Safe to repeat.
@@ -75,7 +76,7 @@ class ArtefactStore:
         digest: str,
         keys: Sequence[EncryptionKey] | None = None,
         most: int = MOST_BYTES,
-        account: str | None = None,
+        folder: str | None = None,
     ) -> bytes:
         """An artefact, checked against its digest on every read.
 
@@ -83,7 +84,7 @@ class ArtefactStore:
             digest: of the artefact.
             keys: those of the reader, one of which it is sealed to; None: it lies there plain.
             most: bytes that it may have.
-            account: who stored it; None: the account of this store.
+            folder: of who stored it; None: the own one.
 
         Raises:
             Missing: nothing is stored under this digest.
@@ -92,7 +93,7 @@ class ArtefactStore:
             ViewError: it is not sealed to any of the keys, or damaged.
             StoreError: `digest` is not one, or the store cannot be read.
         """
-        data = self._content(digest, keys, most, account)
+        data = self._content(digest, keys, most, folder)
         return self._checked(digest, data, digest_of(data))
 
     def get_signed(
@@ -100,24 +101,24 @@ class ArtefactStore:
         digest: str,
         keys: Sequence[EncryptionKey] | None = None,
         most: int = MOST_BYTES,
-        account: str | None = None,
+        folder: str | None = None,
     ) -> tuple[Signed, bytes]:
         """The statement that was stored with an artefact, and the artefact, checked against its digest.
 
         Who signed the statement, and for which round, is for the caller to check. Otherwise as `get`.
         """
-        signed, data = unpack(self._content(digest, keys, most_packed(most), account), most)
+        signed, data = unpack(self._content(digest, keys, most_packed(most), folder), most)
         return signed, self._checked(digest, data, getattr(signed.statement, "digest", None))
 
-    def name(self, digest: str, account: str | None = None) -> str:
+    def name(self, digest: str, folder: str | None = None) -> str:
         """The name of the file of an artefact, stored or not."""
         if not _DIGEST.fullmatch(digest):
             raise StoreError(f"not a digest (0x and 64 lower-case hexadecimal digits): {digest!r}")
-        account = self.account if account is None else account
-        return f"{account}/artefacts/{digest[2:]}" if account else digest[2:]
+        folder = self.folder if folder is None else folder
+        return f"{folder}/artefacts/{digest[2:]}" if folder else digest[2:]
 
-    def _content(self, digest: str, keys: Sequence[EncryptionKey] | None, most: int, account: str | None) -> bytes:
-        name = self.name(digest, account)
+    def _content(self, digest: str, keys: Sequence[EncryptionKey] | None, most: int, folder: str | None) -> bytes:
+        name = self.name(digest, folder)
         try:
             stored = self.files.read(name, most if keys is None else most_sealed(most))
         except Missing:

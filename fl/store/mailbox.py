@@ -1,10 +1,10 @@
 """What members leave for each other under names that their readers know.
 
-    <account>/texts/<digest>                        a text of a proposal, by its digest on chain
-    <account>/rounds/<contract>/<round>/<name>      what belongs to a round: order, declaration, aggregation-<g>
+    <account>/rounds/<contract>/<round>/texts/<digest>      a text of a proposal, by its digest on chain
+    <account>/rounds/<contract>/<round>/<name>              order, declaration, aggregation-<g>
 
-A member writes under its own account only. Nothing here is trusted: what is left for a round is signed, texts are held
-against the digests on chain.
+A member writes under its own account only. Nothing here is trusted: what is left is signed, texts are held against the
+digests on chain.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,22 +19,27 @@ from fl.store.sealed import most_sealed, open_sealed, seal
 _V = TypeVar("_V")
 
 
-def send(files: Files, account: str, digest: bytes, text: bytes, cards: Sequence[KeyCard]) -> None:
+def round_folder(account: str, contract: str, round_id: int) -> str:
+    """Where all lies that an account leaves for a round."""
+    return f"{account}/rounds/{contract}/{round_id}"
+
+
+def send(files: Files, folder: str, digest: bytes, text: bytes, cards: Sequence[KeyCard]) -> None:
     """Leave a text of a proposal for one side, before its digest goes on chain.
 
     Args:
         files: where.
-        account: the proposer's.
+        folder: the proposer's, of the round.
         digest: of the text, 32 bytes, as it will be on chain.
         text: as `to_bytes` of a view makes it.
         cards: of every listed member of the side: one may join after the proposal.
     """
-    leave(files, account, _text_place(digest), text, cards)
+    leave(files, folder, _text_name(digest), text, cards)
 
 
 def read(
     files: Files,
-    proposer: str,
+    folder: str,
     digest: bytes,
     own: Sequence[EncryptionKey],
     parse: Callable[[bytes], _V],
@@ -44,48 +49,43 @@ def read(
 
     Args:
         files: where it was left.
-        proposer: who left it.
+        folder: the proposer's, of the round.
         digest: on chain, 32 bytes.
         own: every key that the reader ever had.
         parse: reads the text, as `OwnersView.from_bytes` does.
         digest_of: what the digest must be if this was proposed.
 
     Raises:
-        ViewError: there is none, or it is not what was proposed; the text names the proposer.
+        ViewError: there is none, or it is not what was proposed; it names the proposer.
         Unreachable: the store did not answer, which is not the proposer's fault.
     """
     try:
-        view = parse(take(files, proposer, _text_place(digest), own, texts.MOST_BYTES))
+        view = parse(take(files, folder, _text_name(digest), own, texts.MOST_BYTES))
         if digest_of(view) != digest:
             raise ViewError("it is not the one proposed")
     except (Missing, TooLarge, ViewError) as error:
         said = "it has not been sent" if isinstance(error, Missing) else error
-        raise ViewError(f"the text of {proposer}'s proposal cannot be used: {said}") from error
+        raise ViewError(f"the text of {folder.partition('/')[0]}'s proposal cannot be used: {said}") from error
     return view
 
 
-def round_place(contract: str, round_id: int, name: str) -> str:
-    """Where something of a round lies under the account that left it."""
-    return f"rounds/{contract}/{round_id}/{name}"
-
-
-def leave(files: Files, account: str, place: str, data: bytes, cards: Sequence[KeyCard]) -> None:
+def leave(files: Files, folder: str, name: str, data: bytes, cards: Sequence[KeyCard]) -> None:
     """Leave something for the holders of key cards.
 
     Raises:
         ViewError: a card is not signed by its account.
         StoreError: it cannot be stored.
     """
-    files.write(f"{account}/{place}", seal(data, cards))
+    files.write(f"{folder}/{name}", seal(data, cards))
 
 
-def take(files: Files, account: str, place: str, own: Sequence[EncryptionKey], most: int) -> bytes:
+def take(files: Files, folder: str, name: str, own: Sequence[EncryptionKey], most: int) -> bytes:
     """What a member left, opened.
 
     Args:
         files: where it was left.
-        account: who left it.
-        place: its name under that account.
+        folder: of who left it.
+        name: in that folder.
         own: every key that the reader ever had.
         most: bytes that it may have.
 
@@ -95,8 +95,8 @@ def take(files: Files, account: str, place: str, own: Sequence[EncryptionKey], m
         ViewError: it is not sealed to any of the keys, or damaged.
         Unreachable: the store did not answer.
     """
-    return open_sealed(files.read(f"{account}/{place}", most_sealed(most)), own, most)
+    return open_sealed(files.read(f"{folder}/{name}", most_sealed(most)), own, most)
 
 
-def _text_place(digest: bytes) -> str:
+def _text_name(digest: bytes) -> str:
     return f"texts/{digest.hex()}"

@@ -233,9 +233,11 @@ def test_settle_round__aborted__the_recorders_get_of_the_bond_what_they_earned_a
     assert result.kept == 20_500_000_000 - third - 8_375_000_000
     # Nobody pays for the round that is missing.
     assert result.stations[1].slash is None
-    # A lone recorder gets its reward, not all of the bond.
+    # A lone recorder gets its reward, not all of the bond, and no more of it than if the others had recorded.
     alone = replace(ROUND, reported=False, stations=(records(0, 0), records(1, 0), STATIONS[2]))
     assert payments(settle_round(alone))[3:] == gwei(0, 0, -5)
+    lone = replace(ROUND, reported=False, stations=(STATIONS[0], records(1, 0), records(2, 0)))
+    assert payments(settle_round(lone))[3:] == [-third, 0, 0]
 
 
 def test_settle_round__aborted_by_a_silent_winner__the_same_bond() -> None:

@@ -93,6 +93,23 @@ def test_settle_round__larger_bonds__take_more_and_give_nobody_more(round_: Roun
         assert after.slashed >= before.slashed
 
 
+@examples
+@given(rounds(), st.data())
+def test_settle_round__another_fails_to_record__gains_nobody_anything(round_: Round, data: st.DataObject) -> None:
+    """Nor does it lose anybody anything, but where it was the only one that recorded."""
+    least = round_.max_station_bid * WEI_PER_GWEI
+    round_ = replace(round_, bond=least, reported=data.draw(st.booleans()))
+    stations = list(round_.stations)
+    number = data.draw(st.integers(0, len(stations) - 1))
+    stations[number] = replace(stations[number], recorded=0)
+    assume(any(each.recorded for each in stations))
+    before, after = settle_round(round_), settle_round(replace(round_, stations=tuple(stations)))
+    for other, dues in enumerate(after.stations):
+        assert other == number or dues.payment == before.stations[other].payment
+    for dues, then in zip(after.owners, before.owners, strict=True):
+        assert dues.payment == then.payment
+
+
 # ── conduct ──
 
 

@@ -48,6 +48,17 @@ def test_abort__rewards_above_an_equal_part_of_the_bond__cut_to_it(create_round:
     assert_settles_like_reference(round_)
 
 
+@pytest.mark.parametrize("bond", [50, 70, 200])
+def test_abort__another_records_nothing__gains_nobody_anything(create_round: CreateRound, bond: int) -> None:
+    """Were the bond shared among those who recorded, each would gain if another failed: 25, not 16.67, of 50."""
+    rewards = []
+    for but in (0, 1):
+        round_ = create_round(bond=bond * GWEI).selected()
+        round_.trained(but=round_.stations[:but]).aborted()
+        rewards.append([settlements(round_)[name]["reward"] for name in ("south", "east")])
+    assert rewards[0] == rewards[1]
+
+
 def test_abort__recorded_in_part__earns_that_part_and_keeps_its_bond(create_round: CreateRound) -> None:
     round_ = create_round().selected()
     north, south, east = round_.stations

@@ -19,8 +19,10 @@ from analysis.check_round import check
 from fl.market.merkle import updates_root
 from fl.record.document import from_json, to_json
 from fl.store.artefacts import ArtefactStore
+from fl.store.errors import ViewError
 from fl.store.files import Files
 from fl.store.keys import EncryptionKey
+from fl.store.mailbox import round_folder
 from tests.support.crowdfund_round import ROOT, SMALL, command, play, read, run
 
 
@@ -92,17 +94,35 @@ def test_default__model__reaches_its_claim(default_round: Played) -> None:
 
 
 def test_default__artefacts__are_those_on_chain(default_round: Played) -> None:
-    folder, document = default_round.folder, default_round.document
-    winner = document["models"][document["selected"]]["proposer"]
-    store = ArtefactStore(Files(folder / "store"), winner)
-    with sqlite3.connect(folder / "journals" / "owner-1.sqlite") as journal:
-        keys = [EncryptionKey(secret) for (secret,) in journal.execute("SELECT secret FROM keys")]
+    document, store = default_round.document, _store(default_round)
+    keys = _keys(default_round, "owner-1")
     for each in document["training"]["global_rounds"]:
         assert store.get(each["global_digest"], keys)
         assert each["updates_root"] != "0x" + updates_root([]).hex()
     assert store.get(document["training"]["result_digest"], keys)
     initial = document["models"][document["selected"]]["initial_digest"]
     assert initial == document["training"]["initial_digest"], "training begins with the model that was proposed"
+
+
+def test_default__final_model__only_owners_open_it(default_round: Played) -> None:
+    store, keys = _store(default_round), _keys(default_round, "base-station-1")
+    *before, last = [each["global_digest"] for each in default_round.document["training"]["global_rounds"]]
+    assert all(store.get(each, keys) for each in before), "it trains on them"
+    with pytest.raises(ViewError, match="not sealed to any key"):
+        store.get(last, keys)
+
+
+def _store(played: Played) -> ArtefactStore:
+    """The winner's artefacts."""
+    document = played.document
+    winner = document["models"][document["selected"]]["proposer"]
+    folder = round_folder(winner, document["contract"], document["round_id"])
+    return ArtefactStore(Files(played.folder / "store"), folder)
+
+
+def _keys(played: Played, name: str) -> list[EncryptionKey]:
+    with sqlite3.connect(played.folder / "journals" / f"{name}.sqlite") as journal:
+        return [EncryptionKey(secret) for (secret,) in journal.execute("SELECT secret FROM keys")]
 
 
 def test_default__every_call__was_a_real_transaction_within_the_gas_cap(

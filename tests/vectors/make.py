@@ -20,7 +20,7 @@ from fl.members.aggregation import Aggregation
 from fl.store.artefacts import ArtefactStore, digest_of
 from fl.store.files import Files
 from fl.store.keys import EncryptionKey, KeyCard
-from fl.store.mailbox import round_place
+from fl.store.mailbox import round_folder
 from fl.store.sealed import open_sealed, seal
 from fl.store.signed import (
     AggregationStatement,
@@ -213,11 +213,10 @@ def cards() -> Vectors:
 def places() -> Vectors:
     """Names of files in the store."""
     account, digest = ACCOUNTS[0].address, digest_of(b"")
-    store = ArtefactStore(Files("memory://vectors"), account)
-    rounds = {
-        name: f"{account}/{round_place(CONTRACT, ROUND_ID, name)}" for name in ("order", "declaration", "aggregation-2")
-    }
-    return {**PLACE, "account": account, "digest": digest, "artefact": store.name(digest), "rounds": rounds}
+    folder = round_folder(account, CONTRACT, ROUND_ID)
+    artefact = ArtefactStore(Files("memory://vectors"), folder).name(digest)
+    rounds = {name: f"{folder}/{name}" for name in ("order", "declaration", "aggregation-2")}
+    return {**PLACE, "account": account, "digest": digest, "artefact": artefact, "rounds": rounds}
 
 
 def sealed() -> Vectors:

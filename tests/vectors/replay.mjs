@@ -130,8 +130,9 @@ const replays = {
   },
   places({ contract, round_id, account, digest, artefact, rounds }) {
     same("digest", sha256("0x"), digest);
-    same("artefact", `${account}/artefacts/${digest.slice(2)}`, artefact);
-    for (const name in rounds) same(name, `${account}/rounds/${contract}/${round_id}/${name}`, rounds[name]);
+    const folder = `${account}/rounds/${contract}/${round_id}`;
+    same("artefact", `${folder}/artefacts/${digest.slice(2)}`, artefact);
+    for (const name in rounds) same(name, `${folder}/${name}`, rounds[name]);
   },
   sealed({ vectors }) {
     for (const { secrets, data, sealed } of vectors) {

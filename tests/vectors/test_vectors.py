@@ -104,6 +104,6 @@ def test_page__texts_vectors_and_names__all_there() -> None:
     assert {each.name for each in fields(StationsView)} <= named
     assert {f"[`{name}.json`](../tests/vectors/{name}.json)" in PAGE.text for name in MAKERS} == {True}
     assert not PAGE.missing_files()
-    for place in ("order", "declaration", "aggregation-<globalRound>"):
+    for place in ("texts/<digest>", "artefacts/<SHA-256>", "order", "declaration", "aggregation-<globalRound>"):
         assert f"`<account>/rounds/<contract>/<roundId>/{place}`" in PAGE.text
     assert f"within {UPHOLD_WITHIN:,}" in PAGE.text

@@ -63,7 +63,7 @@ def _one_less(updates: Updates) -> Updates:
     return replace(updates, delivered=dict(list(updates.delivered.items())[1:]))
 
 
-HONEST, SAID, SILENTLY, SWAPPED, DOUBLED, SCALED, ANOTHERS = range(7)
+HONEST, SAID, SILENTLY, SWAPPED, ANOTHERS, DOUBLED, SCALED = range(7)
 """What the winner does in each global round."""
 
 FORGED: dict[int, Forged] = {
@@ -305,7 +305,7 @@ def test_audit__artefact_changed_in_the_store__whose_it_is_is_named(played: Play
     """A station that takes its update back: what was made of it cannot be worked out again."""
     station = played.base_stations[2]
     digest = from_chain(played.record.members[station.address].updates[HONEST])
-    path = Path(elector.files._place(elector.store.name(digest, station.address)))
+    path = Path(elector.files._place(station.store.name(digest)))
     whole = path.read_bytes()
     try:
         path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))

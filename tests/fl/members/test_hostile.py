@@ -373,4 +373,4 @@ def _propose(owner: Owner, after: Proposes, honest: Callable[[Facts], None], fac
     owners, stations = owner.texts()
     digest = owners.digest(facts.chain_id, facts.contract, owner.round_id, owner.address)
     sides = {Role.OWNER: digest, Role.BASE_STATION: stations.digest}
-    after(owner, {side: f"{owner.address}/texts/{each.hex()}" for side, each in sides.items()})
+    after(owner, {side: f"{owner.folder(owner.address)}/texts/{each.hex()}" for side, each in sides.items()})

@@ -16,6 +16,7 @@ from fl.store.artefacts import ArtefactStore, digest_of, from_chain, to_chain
 from fl.store.errors import Corrupt, Missing, StoreError, TooLarge, ViewError
 from fl.store.files import Files
 from fl.store.keys import EncryptionKey
+from fl.store.mailbox import round_folder
 from fl.store.sealed import seal
 from fl.store.signed import DeclarationStatement, Signed, UpdateStatement, pack, sign
 from tests.fl.store.support import ALICE, BOB, DOMAIN, card_of, signing
@@ -119,9 +120,22 @@ def test_put__sealed_and_signed__its_readers_have_both_back(data: bytes) -> None
     reader = ArtefactStore(files, ALICE.address)
     assert reader.get_signed(digest, [OTHER, KEY], len(data), BOB.address) == (signed(digest), data)
     with pytest.raises(ViewError, match=f"artefact {digest}: this is not sealed to any key of yours"):
-        reader.get_signed(digest, [OTHER], account=BOB.address)
+        reader.get_signed(digest, [OTHER], folder=BOB.address)
     with pytest.raises(Missing):
         reader.get_signed(digest, [KEY])
+
+
+def test_put__the_same_update_in_another_round__leaves_the_first_as_it_was() -> None:
+    """Of the same order and the same data comes the same update: it has another statement, and other readers."""
+    files, data = Files("memory://rounds", pauses=()), b"update"
+    digest = digest_of(data)
+    rounds = {number: sign(UpdateStatement(number, 0, digest, 300), DOMAIN, signing(BOB)) for number in (1, 2)}
+    readers = {1: KEY, 2: OTHER}
+    stores = {number: ArtefactStore(files, round_folder(BOB.address, DOMAIN.contract, number)) for number in rounds}
+    for number, statement in rounds.items():
+        stores[number].put(data, [card_of(ALICE, readers[number])], statement)
+    for number, statement in rounds.items():
+        assert stores[number].get_signed(digest, [readers[number]]) == (statement, data)
 
 
 def test_put__statement_about_another_artefact__refused(store: ArtefactStore) -> None:

@@ -133,7 +133,7 @@ def test_artefacts__sealed_and_plain__are_read_back(files: Files) -> None:
     store, other = ArtefactStore(files, ALICE.address), ArtefactStore(files, "bob")
     for readers, keys in ((None, None), ([card_of(ALICE, key)], [key])):
         digest = store.put(b"model", readers)
-        assert other.get(digest, keys, account=ALICE.address) == b"model"
+        assert other.get(digest, keys, folder=ALICE.address) == b"model"
     assert files.names(f"{ALICE.address}/artefacts") == [f"{ALICE.address}/artefacts/{digest_of(b'model')[2:]}"]
 
 

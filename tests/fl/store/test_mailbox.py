@@ -95,11 +95,11 @@ def test_read__store_that_does_not_answer__is_not_the_proposers_fault(
 
 
 def test_take__what_was_left__opens_for_its_readers_alone(files: Files) -> None:
-    place = mailbox.round_place(CONTRACT, 3, "order")
+    folder = mailbox.round_folder(ALICE.address, CONTRACT, 3)
     with pytest.raises(Missing):
-        mailbox.take(files, ALICE.address, place, list(KEYS.values()), 100)
-    mailbox.leave(files, ALICE.address, place, b"order", [card_of(BOB, KEYS[BOB.address])])
-    assert mailbox.take(files, ALICE.address, place, [KEYS[BOB.address]], 100) == b"order"
+        mailbox.take(files, folder, "order", list(KEYS.values()), 100)
+    mailbox.leave(files, folder, "order", b"order", [card_of(BOB, KEYS[BOB.address])])
+    assert mailbox.take(files, folder, "order", [KEYS[BOB.address]], 100) == b"order"
     with pytest.raises(ViewError):
-        mailbox.take(files, ALICE.address, place, [KEYS[ALICE.address]], 100)
-    assert files.names(f"{ALICE.address}/rounds/{CONTRACT}/3") == [f"{ALICE.address}/{place}"]
+        mailbox.take(files, folder, "order", [KEYS[ALICE.address]], 100)
+    assert files.names(f"{ALICE.address}/rounds/{CONTRACT}/3") == [f"{folder}/order"]
