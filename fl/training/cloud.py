@@ -7,7 +7,7 @@ whoever takes its part needs a crew that brings updates, from wherever they are 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -20,7 +20,8 @@ from fl.training.model.parameters import State
 from fl.training.model.spec import ModelSpec
 from fl.training.participation import is_missing
 from fl.training.station import StationRound
-from fl.training.strategy import NOTHING, Carried, Strategy, strategy_of
+from fl.training.strategies import strategy_of
+from fl.training.strategy import NOTHING, Carried, Strategy
 from fl.training.update import Update
 
 log = logging.getLogger(__name__)
@@ -68,6 +69,7 @@ def train(
     on_station: Callable[[StationRound], None] = lambda played: None,
     on_evaluated: Callable[[], None] = lambda: None,
     before: Evaluation | None = None,
+    accuracies: Sequence[float] = (),
 ) -> Iterator[GlobalRound]:
     """Run global rounds, one each time the next is asked for.
 
@@ -88,6 +90,7 @@ def train(
         on_station: called with each base station's round as it ends, for progress.
         on_evaluated: called after each model that is judged to measure contributions, for progress.
         before: the model to start from, judged; None: it is judged first.
+        accuracies: of the global rounds before, for the configuration's patience.
 
     Yields:
         Each finished global round.
@@ -106,7 +109,11 @@ def train(
         finally:
             on_evaluated()
 
+    seen = list(accuracies)
     for global_round in range(first_round, config.rounds):
+        if config.patience is not None and seen and rounds_since_best(seen) >= config.patience:
+            log.info("the accuracy has not got better for %d global rounds: the run ends", config.patience)
+            return
         here = [
             index
             for index in range(config.stations)
@@ -141,6 +148,7 @@ def train(
         else:
             state, server = _step(strategy, model, state, combined, Carried(server, clients))
         before = crew.evaluate(state)
+        seen.append(before.accuracy)
         log.info("global round %d: accuracy %.4f, loss %.4f", global_round, before.accuracy, before.loss)
         yield GlobalRound(
             global_round,
@@ -154,6 +162,11 @@ def train(
             measured.evaluations,
             unchanged,
         )
+
+
+def rounds_since_best(accuracies: Sequence[float]) -> int:
+    """Global rounds after the first of the best."""
+    return len(accuracies) - 1 - accuracies.index(max(accuracies))
 
 
 def _step(strategy: Strategy, model: ModelSpec, state: State, combined: State, carried: Carried) -> tuple[State, State]:

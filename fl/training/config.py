@@ -282,8 +282,10 @@ class TrainingConfig:
         shards: shards for each client in the split by label (McMahan et al. 2017: 2). Without `alpha` and `shards` the
             split is IID.
         partition: the dotted path of a function that splits the training data in another way
-            (`fl.training.data.splits.Partition`).
+            (`fl.training.federation.Partition`).
         rounds: number of global rounds.
+        patience: end a run once the accuracy of the global model has not got better for so many global rounds; None:
+            after `rounds` only. A run's folder then keeps the best model too.
         seed: of the split, the initial model, every client's order of images, and who is missing when.
         station: how a base station trains one global round; None: what suits the data set (`DEFAULTS`).
         per_station: of base stations by index, those whose settings are not `station`.
@@ -311,6 +313,7 @@ class TrainingConfig:
     shards: int | None = None
     partition: str | None = None
     rounds: int = 3
+    patience: int | None = None
     seed: int = 0
     station: StationConfig | None = None
     per_station: Mapping[int, StationConfig] = field(default_factory=dict)
@@ -334,7 +337,7 @@ class TrainingConfig:
             _at_least(name, getattr(self, name), 1)
         if self.seed < 0:
             raise TrainingError(f"seed must be at least 0, not {self.seed}")
-        for name in ("train_images", "test_images", "shards"):
+        for name in ("train_images", "test_images", "shards", "patience"):
             if getattr(self, name) is not None:
                 _at_least(name, getattr(self, name), 1)
         if self.alpha is not None and not (self.alpha > 0 and math.isfinite(self.alpha)):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import TypeAlias
 
 import numpy as np
 from torch import nn
@@ -23,7 +24,13 @@ from fl.training.named import resolve, said
 from fl.training.participation import count_drawn
 from fl.training.seeds import Stream, derive_seed
 from fl.training.station import Station
-from fl.training.strategy import strategy_of
+from fl.training.strategies import strategy_of
+
+Partition: TypeAlias = Callable[[Samples, int, int, int], Parts]
+"""A way to split training samples, given them, the number of base stations, that of clients of each, and a seed.
+
+Base stations may have other numbers of clients than that. Samples may be left out; none has two clients.
+"""
 
 _PLAIN = StationConfig()
 
@@ -173,7 +180,7 @@ def _split(config: TrainingConfig, train: Samples, given: Parts | None) -> Seque
         labels = train.labels.cpu().numpy()
         return split_hierarchy(labels, config.stations, config.clients, config.alpha, seed, config.shards)
     if given is None:
-        function = resolve(str(config.partition), "partition")
+        function: Partition = resolve(str(config.partition), "partition")
         try:
             given = function(train, config.stations, config.clients, seed)
         except Exception as error:  # the function may be anybody's

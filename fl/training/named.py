@@ -12,7 +12,7 @@ from __future__ import annotations
 import ast
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from typing import Any
 
@@ -25,19 +25,31 @@ def is_path(text: str) -> bool:
     return any(mark in text.partition("(")[0] for mark in ".:")
 
 
-@lru_cache(maxsize=64)
-def resolve(text: str, what: str, library: str | None = None) -> Callable[..., Any]:
+def resolve(text: str, what: str, library: str | Mapping[str, Callable[..., Any]] | None = None) -> Callable[..., Any]:
     """What a setting names; its arguments, if any, are bound.
 
     Args:
         text: as above.
         what: it is for, such as "loss": for whoever reads an error.
-        library: the module that holds it where it is no path; None: it has to be a path.
+        library: what it may name without a path, or the module that holds that; None: it has to be a path.
 
     Raises:
         TrainingError: it cannot be imported or called, or its arguments are no `name=literal`.
     """
     name, arguments = split(text, what)
+    if isinstance(library, Mapping) and not is_path(name):
+        if name not in library:
+            raise TrainingError(
+                f"unknown {what} {name!r}: choose one of {', '.join(library)}, or give package.module:name"
+            )
+        found = library[name]
+    else:
+        found = _imported(name, what, library if isinstance(library, str) else None)
+    return partial(found, **arguments) if arguments else found
+
+
+@lru_cache(maxsize=64)
+def _imported(name: str, what: str, library: str | None) -> Callable[..., Any]:
     try:
         if is_path(name) or library is None:
             found = pkgutil.resolve_name(name)
@@ -50,9 +62,10 @@ def resolve(text: str, what: str, library: str | None = None) -> Callable[..., A
         ) from error
     if not callable(found):
         raise TrainingError(f"the {what} {name} cannot be called")
-    return partial(found, **arguments) if arguments else found
+    return found  # type: ignore[no-any-return]
 
 
+@lru_cache(maxsize=64)
 def split(text: str, what: str) -> tuple[str, dict[str, Any]]:
     """The name and the arguments of `name(argument=literal, …)`.
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import torch
 
-from fl.training.config import StationConfig
+from fl.training.config import StationConfig, TrainingConfig
 from fl.training.errors import TrainingError
 from fl.training.model.parameters import State
+from fl.training.named import resolve, said
 from fl.training.strategy import Strategy
 
 
@@ -142,3 +143,26 @@ class SCAFFOLD(Strategy):
                     total += state[name].to(total)
             control[name] = (total / max(1, len(clients))).to(tensor)
         return moved, control
+
+
+STRATEGIES: Mapping[str, type[Strategy]] = {
+    each.__name__: each for each in (FedAvg, FedAvgM, FedAdam, FedYogi, SCAFFOLD)
+}
+"""By name."""
+
+
+def strategy_of(config: TrainingConfig) -> Strategy:
+    """The strategy that a configuration names.
+
+    Raises:
+        TrainingError: there is none, or it does not take its arguments.
+    """
+    name = config.strategy if not config.server_momentum else f"FedAvgM(momentum={config.server_momentum!r})"
+    make = resolve(name, "strategy", STRATEGIES)
+    try:
+        strategy = make()
+    except Exception as error:  # it may be anybody's
+        raise TrainingError(f"the strategy {name} cannot be made: {said(error)}") from error
+    if not isinstance(strategy, Strategy):
+        raise TrainingError(f"{name} is {type(strategy).__name__}, not a fl.training.strategy.Strategy")
+    return strategy

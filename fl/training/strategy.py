@@ -11,13 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from fl.training.config import StationConfig, TrainingConfig
-from fl.training.errors import ModelError, TrainingError
+from fl.training.config import StationConfig
+from fl.training.errors import ModelError
 from fl.training.model.artefact import load_metadata, load_state, save_state, whole_number
 from fl.training.model.parameters import State
-from fl.training.named import resolve, said
-
-_STRATEGIES = "fl.training.strategies"
 
 
 class Strategy:
@@ -132,20 +129,3 @@ class Carried:
 
 NOTHING = Carried()
 """At the start, and where the strategy carries nothing."""
-
-
-def strategy_of(config: TrainingConfig) -> Strategy:
-    """The strategy that a configuration names.
-
-    Raises:
-        TrainingError: there is none, or it does not take its arguments.
-    """
-    name = config.strategy if not config.server_momentum else f"FedAvgM(momentum={config.server_momentum!r})"
-    make = resolve(name, "strategy", _STRATEGIES)
-    try:
-        strategy = make()
-    except Exception as error:  # it may be anybody's
-        raise TrainingError(f"the strategy {name} cannot be made: {said(error)}") from error
-    if not isinstance(strategy, Strategy):
-        raise TrainingError(f"{name} is {type(strategy).__name__}, not a fl.training.strategy.Strategy")
-    return strategy

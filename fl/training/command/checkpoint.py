@@ -3,7 +3,7 @@
     checkpoint.json   which run this is, whether it keeps all models, and its last two global rounds: digest of the
                       model, of what the strategy carries for the server and for clients, and how long the metrics
                       file was
-    models/           those models and states, named by the SHA-256 of their content
+    models/           those models and states, named by the SHA-256 of their content; with patience the best model too
     metrics.jsonl     one line per global round
     lock              held while a process trains here
 
@@ -20,7 +20,7 @@ import fcntl
 import json
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -99,7 +99,10 @@ class RunFolder:
         records: the lines of the metrics file up to it.
     """
 
-    def __init__(self, root: Path, identity: Mapping[str, Any], spec: ModelSpec, keep_models: bool):
+    def __init__(
+        self, root: Path, identity: Mapping[str, Any], spec: ModelSpec, keep_models: bool, keep_best: bool = False
+    ):
+        self._keep_best = keep_best
         self._root = root
         self._identity = dict(identity)
         self._keep_models = keep_models
@@ -141,11 +144,15 @@ class RunFolder:
             file.flush()
             os.fsync(file.fileno())
             length = file.tell()
+        best_before = best_of(self.records) if self.records else None
         self.records.append(dict(record))
         entries = [*self._entries, _Entry(done.global_round, model, server, length, clients)]
         self._entries, gone = entries[-_KEPT:], entries[:-_KEPT]
         if not self._keep_models:
             self._dropped = [digest for entry in gone for digest in entry.digests()]
+            if self._keep_best and best_before is not None:
+                kept = {entry.model for entry in self._entries} | {best_of(self.records)["model"]}
+                self._dropped = [*{*self._dropped, best_before["model"]} - kept]
         self._write_checkpoint()
         self._prune()
 
@@ -255,6 +262,11 @@ class RunFolder:
             self._models.remove(self._store.name(digest))
 
 
+def best_of(records: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The line of the metrics file of the most accurate global model, the first of several; of one line at least."""
+    return max(records, key=lambda record: float(record["accuracy"]))
+
+
 @contextmanager
 def open_run(root: Path, federation: Federation, keep_models: bool = False) -> Iterator[RunFolder]:
     """Open a run's folder to train in it: a new run where it holds none, else the run that it holds goes on.
@@ -282,7 +294,9 @@ def open_run(root: Path, federation: Federation, keep_models: bool = False) -> I
         except OSError:
             raise CheckpointError(f"another process trains in {root}") from None
         with on_disk(root):
-            folder = RunFolder(root, identity_of(federation), federation.model, keep_models)
+            folder = RunFolder(
+                root, identity_of(federation), federation.model, keep_models, federation.config.patience is not None
+            )
         finished = 0 if folder.resumed is None else folder.resumed.global_round + 1
         if finished > federation.config.rounds:
             raise CheckpointError(

@@ -37,7 +37,7 @@ def identity_of(federation: Federation) -> dict[str, Any]:
 
 
 _LATER = {
-    **{name: getattr(TrainingConfig(), name) for name in ("partition", "metric", "strategy")},
+    **{name: getattr(TrainingConfig(), name) for name in ("partition", "patience", "metric", "strategy")},
     **{
         f"station.{name}": getattr(StationConfig(), name)
         for name in (

@@ -40,6 +40,7 @@ def show(options: Options, console: Console) -> None:
 
 
 def _show(options: Options, console: Console, group: Group) -> None:
+    from fl.training.command.checkpoint import best_of
     from fl.training.command.metrics import contributions_of
     from fl.training.command.run import evaluations_of, run
     from fl.training.crews.ranks import own_device
@@ -89,6 +90,9 @@ def _show(options: Options, console: Console, group: Group) -> None:
         console.print(_stations(federation, [contributions_of(record) for record in records]))
     labels = listed(federation.dataset.label_names)
     last = f"last global model {records[-1]['model']}"
+    if config.patience is not None:
+        best = best_of(records)
+        last += f", best that of global round {best['global_round']}, {best['model']}"
     # in a label, brackets are no markup
     console.print(f"{federation.model.name} on {config.dataset}, target labels {labels}; {last}", markup=False)
 

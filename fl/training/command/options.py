@@ -159,6 +159,7 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     add("--per-station", type=Path, metavar="FILE", help="TOML with settings of single base stations: [3], then theirs")
     add("--clients", type=int, metavar="N", help=f"clients of each base station ({default.clients})")
     add("--rounds", type=int, metavar="N", help=f"global rounds ({default.rounds})")
+    add("--patience", type=int, metavar="N", help="stop after N global rounds without better accuracy; keep the best")
     add("--local-epochs", type=int, metavar="N", help="κ1, local epochs between two edge aggregations")
     add("--edge-aggregations", type=int, metavar="N", help="κ2, edge aggregations in a global round")
     add("--batch-size", type=int, metavar="N", help="images in a step of the clients' SGD")

@@ -89,6 +89,7 @@ def run(
             on_station=on_station,
             on_evaluated=on_evaluated,
             before=before,
+            accuracies=[record["accuracy"] for record in records],
         ):
             digest = digest_of(save_model(federation.model, done.state, global_round=done.global_round))
             seconds = perf_counter() - start

@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fl.training.errors import DataError
 
-if TYPE_CHECKING:
-    from fl.training.data.dataset import Samples
-
 Indices: TypeAlias = NDArray[np.int64]
 
 Parts: TypeAlias = Sequence[Sequence[Any]]
 """For each base station, for each of its clients, the indices of its training samples."""
-
-Partition: TypeAlias = "Callable[[Samples, int, int, int], Parts]"
-"""A way to split training samples, given them, the number of base stations, that of clients of each, and a seed.
-
-Base stations may have other numbers of clients than that. Samples may be left out; none has two clients.
-"""
-
 
 _LARGEST_ALPHA = 1e100
 """Beyond which a Dirichlet draw differs from its limit by nothing, and sums of its parameters would overflow."""

@@ -7,6 +7,9 @@ that builds on that.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import torch
 
 
@@ -28,3 +31,9 @@ def exact_match(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
 def within(outputs: torch.Tensor, labels: torch.Tensor, tolerance: float = 0.5) -> torch.Tensor:
     """Whether each predicted number is off by no more than a tolerance."""
     return ((outputs - labels).abs() <= tolerance).all(1)
+
+
+METRICS: Mapping[str, Callable[..., Any]] = {
+    each.__name__: each for each in (accuracy, label_accuracy, exact_match, within)
+}
+"""By name."""

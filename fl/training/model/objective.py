@@ -10,10 +10,10 @@ import torch
 from torch.nn import functional
 
 from fl.training.errors import TrainingError
+from fl.training.model.metrics import METRICS
 from fl.training.named import resolve, said
 
 _LOSSES = "torch.nn.functional"
-_METRICS = "fl.training.model.metrics"
 
 
 def mean_loss(loss: str, outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -69,7 +69,7 @@ class Objective:
         """
         if self.metric == "accuracy":
             return int((outputs.argmax(1) == labels).sum())
-        function = resolve(self.metric, "metric", _METRICS)
+        function = resolve(self.metric, "metric", METRICS)
         try:
             scores = function(outputs, labels)
         except Exception as error:  # the metric may be anybody's

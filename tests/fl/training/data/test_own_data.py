@@ -124,9 +124,15 @@ def test_evaluate__some_labels_of_numbers_to_predict__says_that_there_are_none()
     with pytest.raises(DataError, match="no target labels to choose from: x, y are numbers to predict"):
         dataset.restricted_to(("x",))
     assert len(dataset.restricted_to(train_images=5).train) == 5
+    config = TrainingConfig(
+        model="linear", metric="within", station=replace(PLAIN, loss="mse_loss"), stations=2, clients=2
+    )
     for way in ({"alpha": 1.0}, {"shards": 2}):
         with pytest.raises(DataError, match="alpha and shards split by label, and these labels are numbers"):
-            build_federation(TrainingConfig(model="linear", station=PLAIN, stations=2, clients=2, **way), dataset)
+            build_federation(replace(config, **way), dataset)
+    federation = build_federation(config, dataset)
+    with pytest.raises(DataError, match="no target labels to choose from, but numbers to predict"):
+        federation.evaluate(federation.initial_state(), ("x",))
 
 
 def test_augment__of_vectors__is_refused() -> None:

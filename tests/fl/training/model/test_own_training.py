@@ -244,7 +244,7 @@ def test_build__setting_that_does_not_work__says_what(changes: dict[str, Any], t
 @pytest.mark.parametrize(
     ("metric", "text"),
     [
-        ("precision", "the metric precision cannot be imported .*: give one of fl.training.model.metrics, or"),
+        ("precision", "unknown metric 'precision': choose one of accuracy, label_accuracy, exact_match, within, or"),
         (f"{__name__}:failing", "the metric .*failing fails on outputs"),
         (f"{__name__}:wrong_shape", "wrong_shape gives no number for each of 2 samples"),
         (f"{__name__}:near(scale=-0.1)", r"gives a sample -?\d.* not 0 … 1"),
