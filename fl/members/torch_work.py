@@ -12,6 +12,7 @@ from fl.members.order import Order
 from fl.members.work import Delivered, Judged, Proposal, WorkError, WrongArtefact
 from fl.store.artefacts import digest_of
 from fl.store.texts import OwnersView, StationsView, decimal_of
+from fl.training.accountant import Accountant
 from fl.training.averaging.aggregate import aggregate
 from fl.training.cloud import train
 from fl.training.config import Privacy, Rule, StationConfig, TrainingConfig
@@ -24,7 +25,6 @@ from fl.training.model.artefact import load_model, save_model
 from fl.training.model.evaluation import Evaluation, evaluate
 from fl.training.model.parameters import State
 from fl.training.model.spec import ModelSpec
-from fl.training.sending.accountant import Accountant
 from fl.training.station import Station, StationRound
 from fl.training.strategy import NOTHING, Carried
 from fl.training.update import Update, load_update, save_update

@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import Any
 
 from fl.store.artefacts import digest_of
+from fl.training.accountant import Accountant
 from fl.training.cloud import GlobalRound, train
 from fl.training.command.checkpoint import Resumed, RunFolder, open_run
 from fl.training.command.identity import check_alike
@@ -22,7 +23,6 @@ from fl.training.crews.spread import Spread
 from fl.training.federation import Federation
 from fl.training.model.artefact import save_model
 from fl.training.network import Link, Links
-from fl.training.sending.accountant import Accountant
 from fl.training.station import StationRound
 from fl.training.strategy import NOTHING
 

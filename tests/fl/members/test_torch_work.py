@@ -12,12 +12,12 @@ from fl.members.order import Order
 from fl.members.owner_acts import UPHOLD_WITHIN
 from fl.members.torch_work import Offer, TorchOwner, TorchStation
 from fl.members.work import Delivered, WorkError, WrongArtefact, weight_of
+from fl.training.accountant import epsilon_of
 from fl.training.config import NOISE_AT, Privacy, Rule, StationConfig, TrainingConfig
 from fl.training.contribution.points import TOTAL_POINTS
 from fl.training.data.dataset import Samples
 from fl.training.federation import Federation, build_federation
 from fl.training.model.spec import ModelSpec
-from fl.training.sending.accountant import epsilon_of
 from fl.training.update import load_update, save_update
 
 STATIONS = 5
