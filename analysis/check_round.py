@@ -316,7 +316,7 @@ def check_chain(chain: RoundOnChain) -> list[str]:
             lot = max(entry["lot"], taxes) if entry["claimant"] else entry["lot"]
             after = {"lot": lot, "balance_before": 0, "balance_after": lot - entry["payment"]}
             entries.append({**entry, **after})
-    found = [*(f"draw: {line}" for line in chain.draw), *check({**chain.known, **alone})]
+    found = [*chain.off, *check({**chain.known, **alone})]
     return [f"the contract, or the node that tells of it: {line}" for line in found]
 
 

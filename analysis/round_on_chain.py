@@ -75,12 +75,13 @@ class RoundOnChain:
     Attributes:
         known: fields of `round.json`, without those that it cannot know.
         targets_digest: keccak256 of the selected model's labels, as the report opened it; None: no report.
-        draw: what does not follow of the draw, from the block that it is in; empty if all does.
+        off: what does not follow of the draw, from the block that it is in, and of the opening of the winner's claim,
+            from what it proposed; empty if all does.
     """
 
     known: Mapping[str, Any]
     targets_digest: bytes | None
-    draw: tuple[str, ...]
+    off: tuple[str, ...]
 
 
 def read_round(ask: Ask, contract: str, round_id: int, first_block: int = 0) -> RoundOnChain:
@@ -228,7 +229,7 @@ class _Fold:
             "transactions": self._transactions(),
         }
         digest = None if reported is None else bytes(reported["opening"].targetsDigest)
-        return RoundOnChain(known, digest, tuple(self._draw(stations)))
+        return RoundOnChain(known, digest, (*self._draw(stations), *self._opening(proposals, number, reported)))
 
     def _model(
         self,
@@ -362,9 +363,23 @@ class _Fold:
         follows = draw(c, len(stations), terms.surplusMinBps, terms.surplusMaxBps, bool(terms.ownerPolicy))
         theta, ordinal = log.values["thetaNumerator"], log.values["ordinal"]
         if theta != follows.theta_numerator:
-            yield f"theta was drawn as {theta}, and block {log.block} makes it {follows.theta_numerator}"
+            yield f"draw: theta was drawn as {theta}, and block {log.block} makes it {follows.theta_numerator}"
         if ordinal != follows.claimant + 1:
-            yield f"base station {ordinal} was drawn, and block {log.block} names {follows.claimant + 1}"
+            yield f"draw: base station {ordinal} was drawn, and block {log.block} names {follows.claimant + 1}"
+
+    def _opening(
+        self, proposals: Sequence[Mapping[str, Any]], selected: int | None, reported: Mapping[str, Any] | None
+    ) -> Iterator[str]:
+        """What the winner claims to have proposed, held against the digest that it did propose."""
+        if selected is None or reported is None:
+            return
+        winner, opening = proposals[selected]["proposer"], reported["opening"]
+        types = ["uint256", "address", "uint256", "address", "uint16", "bytes32", "bytes32"]
+        said = opening.claimedAccuracyBps, bytes(opening.targetsDigest), bytes(opening.salt)
+        place = int(self._ask("eth_chainId", []), 16), self._contract, self._round_id
+        opened, proposed = keccak(encode(types, [*place, winner, *said])), proposals[selected]["proposal"].ownersDigest
+        if opened != bytes(proposed):
+            yield f"claim: what {winner} opened makes {_hex(opened)}, and it had proposed {_hex(proposed)}"
 
 
 def _payment(dues: Mapping[str, int]) -> int:

@@ -79,7 +79,7 @@ def _gains(document: Document) -> list[str]:
     ):
         for number, (member, truth) in enumerate(zip(document[side], _truth(document, side), strict=True), 1):
             share, tax, lot = (abs(int(member[key])) for key in ("share", "tax", "lot"))
-            net = sign * truth + (lot - int(member["payment"])) / WEI_PER_GWEI
+            net = (sign * truth * WEI_PER_GWEI + lot - int(member["payment"])) / WEI_PER_GWEI
             ends = f"{net:+.2f}".replace("-", "−")
             who = f"{name} {number}" + ", claimant" * member["claimant"]
             numbers = f"{worth} {truth} | {moved} {_gwei(share)} | {_gwei(tax)} | {_gwei(lot)}"

@@ -8,15 +8,21 @@ UNFINISHED = ".put-"
 """What the name of a file begins with that is not whole yet; one that a crash left can be removed."""
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes, mode: int = 0o666) -> None:
     """Write a file in place of what is there; on the disk when this returns.
+
+    Args:
+        path: the file.
+        data: what it is to hold.
+        mode: who may do what with it, less the process's mask.
 
     Raises:
         OSError: it could not be; what was there is as it was.
     """
     new = path.with_name(UNFINISHED + secrets.token_hex(8))
     try:
-        with new.open("xb") as file:
+        new.touch(mode, exist_ok=False)
+        with new.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

@@ -19,7 +19,7 @@ from fl.commands.options import access_of, membership_option
 @membership_option
 @click.option("--config", metavar="FILE", help="A member.yaml, for what no option says.")
 @click.option("--contract", metavar="ADDRESS|FILE", help="Or the record in deployments/.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address that is listened on.")
+@click.option("--host", default="127.0.0.1", help="Address to listen on, by default for this machine alone.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0: any free one.")
 def cli(provider: ProviderAPI | None, host: str, port: int, **place: Any) -> None:
     """Show the rounds of a deployment in a browser, as they go on, and their reports once they are over.

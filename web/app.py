@@ -18,12 +18,15 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from analysis.provenance import ROOT
 from analysis.report.page import WEB, context, environment
+from fl.market.membership_file import MembershipList
+from fl.market.terms_file import PHASES
+from web import take_part
 from web.reader import RoundSeen, Snapshot
 from web.view import view_of
 
@@ -42,6 +45,8 @@ STATIC = {
     "hx-sse.js": NODE_MODULES / "htmx.org" / "dist" / "ext" / "hx-sse.min.js",
     "uplot.js": NODE_MODULES / "uplot" / "dist" / "uPlot.iife.min.js",
     "uplot.css": NODE_MODULES / "uplot" / "dist" / "uPlot.min.css",
+    "ethers.js": NODE_MODULES / "ethers" / "dist" / "ethers.min.js",
+    **{f"wallet/{path.name}": path for path in (WEB / "static" / "wallet").glob("*.js")},
 }
 """The files that a page may load: ours, and single files of pinned packages; no others are served."""
 
@@ -120,7 +125,7 @@ class Board:
         source = replace(seen.source, called=self.called)
 
         def make() -> str:
-            return self.templates.get_template("_report.html").render(**context(source))
+            return self.templates.get_template("_report.html").render(**context(source, live=True))
 
         # One at a time: matplotlib draws in one thread only, and who comes second finds it made.
         async with self._drawing:
@@ -130,13 +135,19 @@ class Board:
         return self.templates.get_template(template).render(snapshot=self.snapshot, called=self.called, **values)
 
 
-def app_of(poll: Poll, seconds: float = SECONDS, called: Mapping[str, str] | None = None) -> Starlette:
+def app_of(
+    poll: Poll,
+    seconds: float = SECONDS,
+    called: Mapping[str, str] | None = None,
+    listed: MembershipList | None = None,
+) -> Starlette:
     """The server.
 
     Args:
         poll: reads the node; called by one thread at a time.
         seconds: between two calls of it.
         called: how people call a member, by account.
+        listed: the membership list, for who takes part from the page.
     """
     templates = environment()
     board = Board(poll, templates, seconds, defaultdict(str, called or {}))
@@ -153,6 +164,16 @@ def app_of(poll: Poll, seconds: float = SECONDS, called: Mapping[str, str] | Non
         if seen is None or seen.source is None:
             raise HTTPException(404, "There is no report of this round.")
         return HTMLResponse(await board.report(seen))
+
+    async def take_part_page(request: Request) -> Response:
+        return _page("take_part.html", round_id=_round_id(request), deadlines=PHASES, seconds=seconds)
+
+    async def contract(request: Request) -> Response:
+        return JSONResponse(take_part.contract(board.snapshot))
+
+    async def member(request: Request) -> Response:
+        account = request.path_params["account"]
+        return JSONResponse(take_part.member(board.snapshot, _round_id(request), listed, account))
 
     async def index_events(request: Request) -> Response:
         return _stream(board, board.rounds)
@@ -190,7 +211,10 @@ def app_of(poll: Poll, seconds: float = SECONDS, called: Mapping[str, str] | Non
             Route("/rounds/{round_id:int}", round_page),
             Route("/rounds/{round_id:int}/events", round_events),
             Route("/rounds/{round_id:int}/report", report),
-            Route("/static/{name}", static),
+            Route("/rounds/{round_id:int}/take-part", take_part_page),
+            Route("/rounds/{round_id:int}/members/{account}", member),
+            Route("/contract.json", contract),
+            Route("/static/{name:path}", static),
         ],
         exception_handlers={HTTPException: refuse},
         middleware=[Middleware(Headers)],

@@ -30,7 +30,7 @@ WAITS = {
     Phase.TRAIN: "base stations train and record, the winner averages",
     Phase.REPORT: "the winner reports its model and opens its claim",
     Phase.VOTE: "the other owners measure the model, and vote",
-    Phase.SETTLE: "shares, rewards and taxes move",
+    Phase.SETTLE: "shares, rewards and taxes move, and what is left of each lock goes back",
 }
 
 
@@ -118,7 +118,7 @@ def view_of(seen: RoundSeen) -> RoundView:
         round_id=record.round_id,
         status=_status(record, state.status, state.phase),
         phase=state.phase.name.lower(),
-        waits=WAITS[state.phase],
+        waits=_waits(record, state.phase, state.status),
         closes=_closes(record.terms, state.phase),
         phases=_phases(record.terms, state.phase, state.status),
         counts=_counts(record, len(able), total),
@@ -144,6 +144,15 @@ def view_of(seen: RoundSeen) -> RoundView:
         claimed=None if record.result is None else record.result[1] / 10_000,
         measured=tuple((names[vote.account], vote.measured_accuracy_bps / 10_000) for vote in record.votes),
     )
+
+
+def _waits(record: RoundRecord, phase: Phase, status: Status) -> str:
+    members = record.members.values()
+    if phase is Phase.SETTLE and all(member.settled is not None for member in members):
+        return "all members are settled" if members else "nobody had joined"
+    if phase is Phase.SETTLE and status is Status.CANCELLED:
+        return "every lock goes back, but for bonds that are lost"
+    return WAITS[phase]
 
 
 def _curve(events: Sequence[Event], updates: int, rounds: int) -> tuple[tuple[int, float, float], ...]:
@@ -194,7 +203,7 @@ def _phases(terms: RoundTerms, present: Phase, status: Status) -> tuple[PhaseVie
 def _counts(record: RoundRecord, able: int, total: int) -> tuple[tuple[str, int, int], ...]:
     members = list(record.members.values())
     committed = [member for member in members if member.committed]
-    counts = [("sealed", len(committed), len(members))]
+    counts = [("sealed", len(committed), len(members))] if members else []
     if record.claimant is not None:
         opened = sum(member.words is not None for member in members)
         counts.append(("opened", opened, len(committed) - 1))

@@ -6,14 +6,17 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 
 from analysis.consortium import bucket
 from analysis.consortium.chain import Node, anvil, hardhat
 from analysis.consortium.cheats import CHEATS
 from analysis.consortium.ending import ending
+from analysis.consortium.installation import INSTALL, installed
 from analysis.consortium.organisations import APE, COSTS, VALUES, ConsortiumError, configure, found
 from analysis.consortium.rounds import Consortium
+from analysis.consortium.story import MUTE
 from fl.market.nodes import connected
 
 NODES: Mapping[str, Callable[[float], AbstractContextManager[Node]]] = {
@@ -23,31 +26,53 @@ NODES: Mapping[str, Callable[[float], AbstractContextManager[Node]]] = {
 }
 
 
+ALL = "all"
+"""Every hostile update."""
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run it; 0 if all of it ended as it should."""
     names = [*VALUES, *COSTS]
     parser = argparse.ArgumentParser(prog="make consortium", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=2, metavar="N", help="one after the other (2)")
+    parser.add_argument("--rounds", type=int, metavar="N", help="one after the other (2, or one for each --hostile)")
     parser.add_argument("--kill", action="append", default=[], choices=names, help="end it by SIGKILL now and then")
-    parser.add_argument("--hostile", choices=sorted(CHEATS), help="what the last base station sends")
+    parser.add_argument(
+        "--hostile",
+        action="append",
+        default=[],
+        choices=[ALL, *sorted(CHEATS)],
+        metavar="WHAT",
+        help=f"what the last base station sends; several: one in each round, in turn; {ALL}: {'; '.join(CHEATS)}",
+    )
     parser.add_argument("--mute", choices=list(VALUES), help="a proposer that sends no text")
     parser.add_argument("--seed", type=int, default=1, help="of the moments at which members are killed (1)")
     parser.add_argument("--block", type=float, default=0.25, metavar="S", help="seconds between two blocks (0.25)")
     parser.add_argument("--node", choices=list(NODES), default="anvil", help="of the chain (anvil)")
-    parser.add_argument("--hcfl", type=Path, help="this program for the members' commands: of an installed package")
+    parser.add_argument(
+        "--hcfl",
+        type=Path,
+        nargs="?",
+        const=INSTALL,
+        metavar="PROGRAM",
+        help="members' commands of an installed package; without PROGRAM it is installed first (6 GB in .cache)",
+    )
     parser.add_argument("--store", choices=["s3", "folder"], default="s3", help="what the members share (s3)")
     parser.add_argument("--out", type=Path, help="a new folder that keeps everything; else it is removed")
     options = parser.parse_args(arguments)
-    deviants = {options.mute: "mute"} if options.mute else {}
-    if options.hostile:
-        deviants[list(COSTS)[-1]] = options.hostile
+    hostile = list(CHEATS) if ALL in options.hostile else options.hostile
+    rounds = options.rounds or max(2, len(hostile))
+    numbers = range(1, rounds + 1)
+    deviants = {options.mute: dict.fromkeys(numbers, MUTE)} if options.mute else {}
+    if hostile:
+        deviants[list(COSTS)[-1]] = dict(zip(numbers, cycle(hostile), strict=False))
 
     def run() -> int:
+        program = APE if options.hcfl is None else (str(installed(options.hcfl)),)
         with ExitStack() as stack:
             root = stack.enter_context(_folder(options.out))
             here = stack.enter_context(NODES[options.node](options.block))
             stack.enter_context(connected([here.url]))
-            members = found(root, here.chain, APE if options.hcfl is None else (str(options.hcfl.resolve()),))
+            members = found(root, here.chain, program)
             server = None
             if options.store == "s3":
                 server = stack.enter_context(bucket.serve(root / "s3", *(each.address for each in members)))
@@ -58,7 +83,7 @@ def main(arguments: Sequence[str]) -> int:
                     configure(each, [here.url], f"s3://{bucket.BUCKET}", server.options(each.address))
             consortium = Consortium(root, here, members, deviants, tuple(options.kill), options.seed)
             consortium.found()
-            consortium.play(options.rounds)
+            consortium.play(rounds)
         return 0
 
     return ending(run)

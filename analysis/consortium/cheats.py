@@ -4,7 +4,6 @@ import json
 import struct
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -64,11 +63,8 @@ class _Work:
     def __init__(self, work: Any, train: Callable[..., bytes]):
         self._work, self._train = work, train
 
-    def samples(self, order: Order, station: int) -> int:
-        return self._work.samples(order, station)  # type: ignore[no-any-return]
-
-    def promise(self, order: Order, station: int) -> str:
-        return self._work.promise(order, station)  # type: ignore[no-any-return]
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._work, name)
 
     def train(self, order: Order, station: int, model: bytes, number: int) -> bytes:
         return self._train(self._work.train, order, station, model, number)
@@ -168,9 +164,8 @@ def after_recording(change: Callable[[BaseStation, str], None]) -> Cheat:
 
 
 def enlarge(station: BaseStation, name: str) -> None:
-    """The file has a gigabyte, most of it a hole."""
-    with (Path(station.files._root) / name).open("r+b") as file:
-        file.truncate(2**30)
+    """The file is larger than any update."""
+    station.files.write(name, bytes(2**26))
 
 
 def replay(station: BaseStation) -> None:
@@ -220,7 +215,7 @@ def ill(station: BaseStation) -> None:
 CHEATS: dict[str, tuple[Cheat, str]] = {
     "withheld": (after_recording(lambda station, name: station.files.remove(name)), "no artefact"),
     "garbage in its place": (after_recording(lambda station, name: station.files.write(name, bytes(9000))), "sealed"),
-    "a gigabyte": (after_recording(enlarge), "at most"),
+    "64 megabytes": (after_recording(enlarge), "at most"),
     "garbage, signed": (delivered(lambda data: bytes(1000)), "not a safetensors file"),
     "a large model": (delivered(lambda data: data + bytes(2**21)), "at most"),
     "another model": (changed(of_another_model), "not small-cnn"),

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,7 +22,10 @@ from analysis.consortium.organisations import COSTS, ConsortiumError, Organisati
 from analysis.consortium.rounds import write_table, write_terms
 
 LONGER = 4
-"""Times that each phase may last as long as in a consortium: whoever is ended in it is to have time to come back."""
+"""Times that each phase may last as long as in a consortium: whoever is ended in it is to have time to come back.
+
+Also on a machine that is busy. A phase in which all have done what they can ends at once, however long it may last.
+"""
 
 PROPOSER = "alice"
 """The only one, so that every round trains the same model."""
@@ -99,27 +102,29 @@ class _Round:
                 Runner(member, each.chronicle(self._number), each.tend, alerts.append, sleep=lambda seconds: None)
                 for member, each in zip(members, desks, strict=True)
             ]
-            over = self._pace(desks[0].market)
-            while not over() or runners:
-                runners = [each for each in runners if each.turn() is None]
+            market = desks[0].market
+            pace = self._pace(market)
+            while not pace.over() or runners:
+                for each in runners[:]:
+                    if each.turn() is not None:
+                        runners.remove(each)
+                    self._look(market)  # each time, so that no phase is too short to be seen
+                self._look(market)
                 time.sleep(0.02)
             return self._result(members, chronicle.facts(members[0].address), alerts)
 
-    def _pace(self, market: Any) -> Callable[[], bool]:
+    def _pace(self, market: Any) -> Any:
         from analysis.consortium.pace import Pace
         from fl.market.connection import account_named
 
         accounts = tuple(str(account_named(name).address) for name in self._configurations)
-        pace = Pace(self._node, market, self._number, accounts, 1)
+        return Pace(self._node, market, self._number, accounts, 1)
 
-        def over() -> bool:
-            state = market.round_state(self._number)
-            if (phase := f"{state.status.name} {state.phase.name}") != self._phase:
-                self._phase = phase
-                _say(round=self._number, phase=phase)
-            return pace.over()
-
-        return over
+    def _look(self, market: Any) -> None:
+        state = market.round_state(self._number)
+        if (phase := f"{state.status.name} {state.phase.name}") != self._phase:
+            self._phase = phase
+            _say(round=self._number, phase=phase)
 
     def _result(self, members: Sequence[Any], facts: Any, alerts: Sequence[str]) -> dict[str, Any]:
         from analysis.consortium.replay import deviations
@@ -201,7 +206,9 @@ class Company:
         with self._news:
             self._news.wait_for(look, seconds)
         if found is None:
-            raise ConsortiumError(f"the company has not said {wanted} in {seconds} s; the last was {self.said[-1:]}")
+            why = "it has ended" if {"ended": True} in self.said else f"not in {seconds} s"
+            last = [each for each in self.said if each != {"ended": True}][-1:]
+            raise ConsortiumError(f"the company has not said {wanted}: {why}; the last was {last}")
         return found
 
 

@@ -1,4 +1,4 @@
-"""A member that is not honest, as a process: `ape run owner` or `base_station` with one of its acts replaced."""
+"""A member that is not honest, as a process: `ape run owner` or `base_station` with an act replaced in each round."""
 
 import argparse
 import sys
@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from analysis.consortium.story import MUTE
 from fl.market.terms import Role
 from fl.members.access import Access
 from fl.members.acts import Member
@@ -27,27 +28,28 @@ def cheats() -> dict[str, Cheat]:
     """All ways to cheat, by name; PyTorch is needed for some."""
     from analysis.consortium.cheats import CHEATS
 
-    return {"mute": mute, **{name: cheat for name, (cheat, _) in CHEATS.items()}}
+    return {MUTE: mute, **{name: cheat for name, (cheat, _) in CHEATS.items()}}
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Play as the command would, with the cheat in it.
+    """Play as the command would, with cheats in it.
 
     Args:
-        arguments: the cheat's name, then the command and its arguments.
+        arguments: `--cheat ROUND NAME` for each round with one, then the command and its arguments.
     """
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("cheat", choices=sorted(cheats()))
+    parser.add_argument("--cheat", action="append", nargs=2, default=[], metavar=("ROUND", "NAME"))
     parser.add_argument("command", choices=["owner", "base_station"])
     parser.add_argument("rounds", nargs="+", type=int)
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--pause", type=float, default=2)
     given = parser.parse_args(arguments)
-    honest = Desk.member
+    honest, chosen = Desk.member, {int(number): cheats()[name] for number, name in given.cheat}
 
     def member(self: Desk, round_id: int) -> Member:
         made = honest(self, round_id)
-        cheats()[given.cheat](made)
+        if round_id in chosen:
+            chosen[round_id](made)
         return made
 
     Desk.member = member  # type: ignore[method-assign]

@@ -39,6 +39,7 @@ class Process:
     program: Sequence[str] | None = None
     kills: int = 0
     _running: "subprocess.Popen[str] | None" = field(default=None)
+    _silent_at: int = 0
 
     @property
     def words(self) -> list[str]:
@@ -52,8 +53,14 @@ class Process:
         path = self.member.folder / "member.log"
         return path.read_text(encoding="utf-8") if path.exists() else ""
 
+    @property
+    def has_spoken(self) -> bool:
+        """Whether it has printed anything since it was started."""
+        return len(self.log) > self._silent_at
+
     def start(self, environment: Mapping[str, str] | None = None) -> None:
         """Type the command."""
+        self._silent_at = len(self.log)
         self._running = self.member.start(self.words, self.program, environment or {})
 
     def kill(self) -> None:

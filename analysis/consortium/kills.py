@@ -17,7 +17,7 @@ from analysis.consortium.ending import ending
 from analysis.consortium.fire import Process, off_models, off_round, off_transactions, process
 from analysis.consortium.organisations import COSTS, ConsortiumError, Organisation, configure, found
 
-LONGEST = 600
+LONGEST = 1800
 """Seconds that a round may take."""
 
 TARGETS = (PROPOSER, next(iter(COSTS)))

@@ -81,17 +81,31 @@ class Organisation:
         """A command of its program; what only a checkout has is the checkout's."""
         return [*(APE if words[0] in OF_CHECKOUTS else self.program), *words]
 
-    def run(self, *words: str, timeout: float = 120) -> str:
+    def _place(self, command: Sequence[str]) -> Path | None:
+        """Where it types a command: an installed program's outside the checkout."""
+        return self.folder if self.program != APE and command[0] == self.program[0] else None
+
+    def run(self, *words: str, timeout: float = 300) -> str:
         """Have it run a command to its end; what that printed.
 
         Raises:
-            ConsortiumError: it failed.
+            ConsortiumError: it failed, or takes too long.
         """
-        done = subprocess.run(
-            self.command(*words), env=self.environment, capture_output=True, text=True, timeout=timeout, check=False
-        )
+        command, typed = self.command(*words), f"{self.name}: `ape run {' '.join(words)}`"
+        try:
+            done = subprocess.run(
+                command,
+                env=self.environment,
+                cwd=self._place(command),
+                capture_output=True,
+                text=True,
+                timeout=timeout,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise ConsortiumError(f"{typed} takes longer than {timeout:.0f} s") from None
         if done.returncode:
-            raise ConsortiumError(f"{self.name}: `ape run {' '.join(words)}`: {(done.stderr or done.stdout).strip()}")
+            raise ConsortiumError(f"{typed}: {(done.stdout + done.stderr).strip()}")
         return done.stdout
 
     def start(
@@ -109,7 +123,14 @@ class Organisation:
         """
         command = self.command(*words) if program is None else [*program, *words]
         with (self.folder / "member.log").open("a", encoding="utf-8") as log:
-            return subprocess.Popen(command, env={**self.environment, **environment}, stdout=log, stderr=log, text=True)
+            return subprocess.Popen(
+                command,
+                env={**self.environment, **environment},
+                cwd=self._place(command),
+                stdout=log,
+                stderr=log,
+                text=True,
+            )
 
 
 def found(root: Path, chain: Chain, program: Sequence[str] = APE) -> list[Organisation]:

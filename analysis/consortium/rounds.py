@@ -2,24 +2,28 @@
 
 import json
 import random
+import re
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from analysis.consortium.chain import BLOCK_SECONDS, Node
-from analysis.consortium.fire import Process
+from analysis.consortium.cheats import CHEATS
+from analysis.consortium.fire import Process, off_transactions
 from analysis.consortium.organisations import VALUES, ConsortiumError, Organisation
 from analysis.consortium.pace import Pace
+from analysis.consortium.story import MUTE, story
 from fl.market.client import Market
 from fl.market.deployment import located
+from fl.record.history import rebuild
 
-PHASES = {"join": 400, "commit": 100, "reveal": 120, "select": 60, "train": 200, "report": 100, "vote": 100}
-"""Blocks that each phase lasts at most; where nobody is missing, no one waits for the end of one."""
+PHASES = {"join": 1600, "commit": 400, "reveal": 480, "select": 240, "train": 800, "report": 400, "vote": 400}
+"""Blocks that each phase lasts at most: long, for a slow machine; where nobody is missing, no one waits for its end."""
 
-LONGEST = 400
+LONGEST = 600
 """Seconds that a round may take."""
 
 BETWEEN_KILLS = (6.0, 15.0)
@@ -31,7 +35,7 @@ def write_terms(root: Path, longer: int = 1) -> Path:
 
     Args:
         root: the folder.
-        longer: how many times as long as usual each phase may take.
+        longer: how many times as long as usual each phase may last.
     """
     terms: dict[str, Any] = {
         "max_owner_bid": "100 gwei",
@@ -61,6 +65,17 @@ def write_table(root: Path, members: Sequence[Organisation]) -> Path:
     return table
 
 
+def left_out_in(audit: str) -> dict[int, dict[str, str]]:
+    """Whom the winner left out and why, by global round (from 0) and account, as `ape run audit` tells it."""
+    found: dict[int, dict[str, str]] = {}
+    for line in audit.splitlines():
+        if head := re.match(r"global round (\d+): of ", line):
+            found[int(head[1]) - 1] = {}
+        elif without := re.match(r"  without (0x\w{40}): (.*)", line):
+            found[max(found)][without[1]] = without[2]
+    return found
+
+
 class Consortium:
     """Six organisations and what they share.
 
@@ -68,7 +83,7 @@ class Consortium:
         root: for what they hand each other: the deployment's record, the membership list, terms.
         node: of the chain.
         members: the organisations; the first deploys, and makes the list and the rounds.
-        deviants: who is not honest, and how.
+        deviants: who is not honest, and how in each round.
         killed: who is ended by SIGKILL now and then, and started again.
         seed: of the moments at which.
     """
@@ -78,7 +93,7 @@ class Consortium:
         root: Path,
         node: Node,
         members: Sequence[Organisation],
-        deviants: dict[str, str],
+        deviants: Mapping[str, Mapping[int, str]],
         killed: Sequence[str],
         seed: int,
     ):
@@ -87,6 +102,7 @@ class Consortium:
         self._random = random.Random(seed)
         self._next_kill = 0.0
         self._processes: dict[str, Process] = {}
+        self._began, self._told = time.monotonic(), ""
 
     @property
     def _maker(self) -> Organisation:
@@ -105,7 +121,7 @@ class Consortium:
         """Play rounds, one after the other; every member's process takes part in all of them.
 
         Raises:
-            ConsortiumError: a member's process failed, or it takes too long.
+            ConsortiumError: a member's process failed, it takes too long, or what came of it is not as it should be.
         """
         numbers = range(1, rounds + 1)
         market = Market.at(located(str(self._root / "31337.json"))[0])
@@ -117,33 +133,95 @@ class Consortium:
             for number in numbers:
                 self._create()
                 pace = Pace(self._node, market, number, accounts, len(VALUES))
-                self._until(pace.over)
-                print(f"Round {number} is settled")
+                self._until(lambda pace=pace: self._is_over(pace))  # type: ignore[misc]
             self._until(lambda: not any(each.is_running for each in self._processes.values()))
-            for number in numbers:
-                self._audit(number)
         finally:
             for process in self._processes.values():
                 process.end()
         for process in self._processes.values():
-            print(process.log)
-        if self._killed:
-            kills = sum(process.kills for process in self._processes.values())
-            print(f"{', '.join(self._killed)}: ended by SIGKILL {kills} times in all, and started again")
+            print(f"\n── {process.member.name}, {process.member.role} ──\n{self._named(process.log)}")
+        stories = [line for number in numbers for line in self._audited(market, number)]
+        print("── what came of it ──", *stories, *self._kills(), sep="\n")
+        seconds = time.monotonic() - self._began
+        print(f"{rounds} rounds, {len(self._members)} statements, and all follows: {seconds:.0f} s", flush=True)
 
-    def _audit(self, number: int) -> None:
-        """The round as a document, worked out again by an owner that did not write it; stations train again."""
+    def _is_over(self, pace: Pace) -> bool:
+        state = pace.market.round_state(pace.round_id)
+        is_over = pace.over()
+        told = f"round {pace.round_id}: {'everybody is settled' if is_over else state.phase.name.lower()}"
+        if told != self._told:
+            self._told = told
+            print(f"{time.monotonic() - self._began:5.0f} s  {told}", flush=True)
+        return is_over
+
+    # ── what came of it ──
+
+    def _audited(self, market: Market, number: int) -> list[str]:
+        """Its story; first the round as a document, worked out again by an owner that did not write it.
+
+        Raises:
+            ConsortiumError: something does not follow, or one that was not honest was not noticed.
+        """
         writer, auditor, *_ = (each for each in self._members if each.role == "owner")
         path = self._root / f"round-{number}.json"
-        print(writer.run("record", str(number), "--config", str(writer.config), "--out", str(path)))
-        print(auditor.run("audit", str(number), "--config", str(auditor.config), "--document", str(path)))
+        writer.run("record", str(number), "--config", str(writer.config), "--out", str(path))
+        with ThreadPoolExecutor(2) as pool:
+            command = ("audit", str(number), "--config", str(auditor.config), "--document", str(path))
+            audit = pool.submit(auditor.run, *command)
+            stations = {
+                each.name: pool.submit(each.run, "audit", str(number), "--config", str(each.config), "--station", "own")
+                for each in self._members
+                if each.role != "owner" and each.name not in self._deviants
+            }
+        left_out = left_out_in(audit.result())
+        print(f"── round {number}, worked out again by {auditor.name} ──\n{self._named(audit.result())}")
+        for name, again in stations.items():
+            print(f"{name} trains again: {again.result()}")
+        events = market.events(number)
+        record = rebuild(events)
+        block = next((hex(each.block) for each in events if each.name == "ClaimantDrawn"), "latest")
+        drawn = self._node.chain.rpc("eth_getBlockByNumber", block, False)
+        self._check_noticed(number, left_out)
+        deviants = {each.address: how for each in self._members if (how := self._deviance(each, number)) is not None}
+        return [self._named(line) for line in story(record, left_out, deviants, int(drawn["mixHash"], 16))]
+
+    def _check_noticed(self, number: int, left_out: Mapping[int, Mapping[str, str]]) -> None:
+        for member in self._members:
+            how = self._deviance(member, number)
+            if how is None or how == MUTE:
+                continue
+            if not left_out or not all(CHEATS[how][1] in each.get(member.address, "") for each in left_out.values()):
+                raise ConsortiumError(f"round {number}: {member.name} ({how}) was not left out for it: {left_out}")
+
+    def _kills(self) -> list[str]:
+        if not self._killed:
+            return []
+        kills = sum(process.kills for process in self._processes.values())
+        off = off_transactions(self._node.chain, [each for each in self._members if each.name in self._killed])
+        if off:
+            raise ConsortiumError("; ".join(off))
+        return [
+            f"{', '.join(self._killed)}: ended by SIGKILL {kills} times in all, and started again; "
+            "no call of theirs is in the chain twice"
+        ]
+
+    def _named(self, text: str) -> str:
+        """With names for accounts."""
         for each in self._members:
-            if each.role != "owner" and each.name not in self._deviants:
-                print(each.run("audit", str(number), "--config", str(each.config), "--station", "own"))
+            text = text.replace(each.address, each.name)
+        return text
+
+    # ── who plays how ──
+
+    def _deviance(self, member: Organisation, number: int) -> str | None:
+        return self._deviants.get(member.name, {}).get(number)
 
     def _program(self, member: Organisation) -> Sequence[str] | None:
-        cheat = self._deviants.get(member.name)
-        return None if cheat is None else [sys.executable, "-m", "analysis.consortium.deviant", cheat]
+        chosen = self._deviants.get(member.name)
+        if chosen is None:
+            return None
+        cheats = [word for number, how in chosen.items() for word in ("--cheat", str(number), how)]
+        return [sys.executable, "-m", "analysis.consortium.deviant", *cheats]
 
     def _create(self) -> None:
         path = write_terms(self._root)
@@ -162,8 +240,9 @@ class Consortium:
     def _kill_somebody(self) -> None:
         if not self._killed or time.monotonic() < self._next_kill:
             return
-        first, self._next_kill = not self._next_kill, time.monotonic() + self._random.uniform(*BETWEEN_KILLS)
+        self._next_kill = time.monotonic() + self._random.uniform(*BETWEEN_KILLS)
         process = self._processes[self._random.choice(self._killed)]
-        if not first and process.is_running:
+        # On a slow machine a start takes longer than a while: whoever has done nothing since would never do anything.
+        if process.has_spoken and process.is_running:
             process.kill()
             process.start()

@@ -355,6 +355,11 @@ class LiveRound:
         self.abort().send()
         return self
 
+    def seen(self, step: Step) -> "LiveRound":
+        """Somebody else has played up to this step."""
+        self._done = step
+        return self
+
     def over(self) -> "LiveRound":
         """Nothing is left to play before the settlement: cancelled, or nothing is worth training."""
         self._done = Step.VOTED

@@ -1,7 +1,7 @@
 """The trainings of figure `accuracy` in its full setting, market by market, for as long as there is a GPU.
 
-What the contract selects in a market depends on the seed and the labels, not on any training: it is read from the
-figure's data of the setting for CPUs, so that no chain is needed where the GPU is.
+What the contract selects by labels alone depends on the seed, not on any training: it is read from the figure's data
+of the setting for CPUs, so that no chain is needed where the GPU is. Forecasts would take a pilot of every proposal.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from analysis.figures.trainings import train_all
 from analysis.provenance import machine, write_document
 from fl.training.errors import TrainingError
 from fl.training.model.runtime import pick_device
+
+STRATEGIES = ("auction", "random")
 
 
 @click.command()
@@ -47,9 +49,9 @@ def main(data_dir: Path, device: str, train_images: int | None, tiny: bool, out:
         head = {"machine": machine(record.WATCHED), "gpu": gpu, "torch": torch.__version__, "settings": plan.as_json()}
         request = Request(False, data_dir=str(data_dir), device=device)
         for panel, market in ordered[: 1 if tiny else None]:
-            trainings = [accuracy.training_of(market, strategy) for strategy in accuracy.STRATEGIES]
+            trainings = [accuracy.training_of(market, strategy) for strategy in STRATEGIES]
             found = train_all(plan, trainings, request)
-            curves = {strategy: found[each] for strategy, each in zip(accuracy.STRATEGIES, trainings, strict=True)}
+            curves = {strategy: found[each] for strategy, each in zip(STRATEGIES, trainings, strict=True)}
             done.append({"panel": panel, "seed": market["seed"], "accuracy": curves})
             write_document(out, {**head, "markets": done})
             console.print(f"{panel}, seed {market['seed']}: done", highlight=False)

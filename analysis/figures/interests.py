@@ -3,8 +3,8 @@
 Sections V-B and V-C of the paper: all owners want the labels of a random common set; each wants further labels too, and
 proposes a model of exactly the labels that it wants. A label that an owner wants is worth 10 gwei to it on average; one
 more label costs a base station 5 gwei on average. The paper does not say how a value follows from labels. Here it adds
-up: an owner's value for a model is that of its wanted labels among the model's targets, a base station's cost that of
-all its targets.
+up: an owner's value for a model is that of its wanted labels among the model's targets times the model's accuracy, a
+base station's cost that of all its targets.
 """
 
 from collections.abc import Mapping, Sequence
@@ -42,28 +42,33 @@ class Crowd:
         """The labels that every owner wants."""
         return tuple(label for label in self.costs[0] if all(label in values for values in self.values))
 
-    def value(self, owner: int, targets: Targets) -> int:
-        """What a model is worth to an owner, gwei."""
-        return sum(self.values[owner].get(label, 0) for label in targets)
+    def value(self, owner: int, targets: Targets, accuracy: float = 1) -> int:
+        """What a model of that accuracy is worth to an owner, v(acc, y), gwei, rounded."""
+        return round(accuracy * sum(self.values[owner].get(label, 0) for label in targets))
 
     def cost(self, station: int, targets: Targets) -> int:
         """What a model costs a base station, gwei."""
         return sum(self.costs[station][label] for label in targets)
 
-    def margin(self, targets: Targets) -> int:
-        """What a model is worth to all owners less what it costs all base stations, gwei."""
-        worth = sum(self.value(owner, targets) for owner in range(len(self.values)))
-        return worth - sum(self.cost(station, targets) for station in range(len(self.costs)))
+    def total_cost(self, targets: Targets) -> int:
+        """What a model costs all base stations, gwei."""
+        return sum(self.cost(station, targets) for station in range(len(self.costs)))
 
-    def score(self, targets: Targets, claimant: int) -> int:
+    def margin(self, targets: Targets) -> int:
+        """What a model that is never wrong is worth to all owners less what it costs all base stations, gwei."""
+        worth = sum(self.value(owner, targets) for owner in range(len(self.values)))
+        return worth - self.total_cost(targets)
+
+    def score(self, targets: Targets, claimant: int, accuracy: float = 1) -> int:
         """What the contract goes by, E: the margin times n_B - 1, all costs estimated from those of all but one; gwei.
 
         Args:
             targets: the model's.
             claimant: the base station whose cost is not looked at.
+            accuracy: that its proposer claims.
         """
         stations = len(self.costs)
-        worth = sum(self.value(owner, targets) for owner in range(len(self.values)))
+        worth = sum(self.value(owner, targets, accuracy) for owner in range(len(self.values)))
         others = sum(self.cost(station, targets) for station in range(stations) if station != claimant)
         return (stations - 1) * worth - stations * others
 

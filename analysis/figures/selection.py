@@ -1,5 +1,6 @@
 """Lets the contract select among the proposals of a crowd, by sealed bids of everybody's true values and costs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from analysis.devnode.actors import seats
@@ -24,13 +25,14 @@ class Selected:
     score: int
 
 
-def select(market: Market, crowd: Crowd, claimant: int) -> Selected | None:
+def select(market: Market, crowd: Crowd, claimant: int, claims: Sequence[float] | None = None) -> Selected | None:
     """Play a round from the first join to the selection.
 
     Args:
         market: on a node whose clock stands still.
         crowd: who bids.
         claimant: the base station that is drawn: its bid is never opened.
+        claims: the accuracy of each proposal by which owners value it; None: they look at labels alone.
 
     Returns:
         The selected proposal; None where no proposal is worth more than it is estimated to cost.
@@ -44,7 +46,8 @@ def select(market: Market, crowd: Crowd, claimant: int) -> Selected | None:
         deadlines=Deadlines.after(market.chain.now, PHASE_SECONDS),
     )
     owners, stations = range(len(crowd.values)), range(len(crowd.costs))
-    values = [[crowd.value(owner, targets) for targets in crowd.proposals] for owner in owners]
+    claimed = list(zip(crowd.proposals, claims or [1] * len(crowd.proposals), strict=True))
+    values = [[crowd.value(owner, targets, accuracy) for targets, accuracy in claimed] for owner in owners]
     costs = [[crowd.cost(station, targets) for targets in crowd.proposals] for station in stations]
     bidding = seats(market, Role.BASE_STATION, (), costs, None)
     round_ = create_round(

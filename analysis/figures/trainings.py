@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
@@ -18,8 +18,11 @@ from fl.training.errors import TrainingError
 if TYPE_CHECKING:
     from analysis.figures.interests import Targets
     from fl.training.data.dataset import Dataset
+    from fl.training.federation import Federation
 
 STATIONS = 10
+PILOT = 0.2
+"""Part of the training images on which a proposer trains a pilot, to forecast the accuracy of its model."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,21 @@ class Training:
     judged: Targets
 
 
+@dataclass(frozen=True)
+class Pilot:
+    """A pilot of a proposal.
+
+    Attributes:
+        seed: of the training that it forecasts.
+        targets: the model's labels.
+        owner: the proposer, who judges the pilot by test images of its own; from 0.
+    """
+
+    seed: int
+    targets: Targets
+    owner: int
+
+
 def train_all(plan: Plan, trainings: Collection[Training], request: Request) -> dict[Training, tuple[float, ...]]:
     """Run every training once, however often it is named.
 
@@ -75,12 +93,38 @@ def train_all(plan: Plan, trainings: Collection[Training], request: Request) -> 
         FigureError: the data cannot be had, or a training fails.
     """
     wanted = list(dict.fromkeys(trainings))
+    return dict(zip(wanted, _all(plan, wanted, request, "models"), strict=True))
+
+
+def forecast_all(
+    plan: Plan, proposals: Sequence[tuple[int, Sequence[Targets]]], request: Request
+) -> list[tuple[float, ...]]:
+    """What honest proposers claim, as in `fl.crowdfunding`: each judges a pilot by test images of its own.
+
+    Args:
+        plan: of the trainings that are forecast.
+        proposals: by market, the seed of its trainings and each owner's target labels.
+        request: how the figure was asked for.
+
+    Returns:
+        By market, each owner's claimed accuracy, 0 … 1.
+
+    Raises:
+        FigureError: the data cannot be had, or a training fails.
+    """
+    pilots = [Pilot(seed, targets, owner) for seed, crowd in proposals for owner, targets in enumerate(crowd)]
+    claims = iter(_all(plan, pilots, request, "pilots"))
+    return [tuple(next(claims)[-1] for _ in crowd) for _, crowd in proposals]
+
+
+def _all(plan: Plan, jobs: Sequence[Training | Pilot], request: Request, what: str) -> list[tuple[float, ...]]:
+    """What becomes of each, in order."""
     device = "cpu" if request.quick else request.device
-    found: dict[Training, tuple[float, ...]] = {}
+    found: list[tuple[float, ...]] = []
     try:
-        for training, accuracies in zip(wanted, _run(plan, wanted, _folder(request), device), strict=True):
-            found[training] = accuracies
-            request.say(f"{len(found)} of {len(wanted)} models trained")
+        for accuracies in _run(plan, jobs, _folder(request), device):
+            found.append(accuracies)
+            request.say(f"{len(found)} of {len(jobs)} {what} trained")
     except TrainingError as error:
         raise FigureError(str(error)) from None
     return found
@@ -102,16 +146,16 @@ def _folder(request: Request) -> Path | None:
     return None if request.data_dir is None else Path(request.data_dir)
 
 
-def _run(plan: Plan, trainings: list[Training], folder: Path | None, device: str) -> Iterator[tuple[float, ...]]:
+def _run(plan: Plan, jobs: Sequence[Training | Pilot], folder: Path | None, device: str) -> Iterator[tuple[float, ...]]:
     from fl.training.model.runtime import pick_device
 
-    workers = 1 if pick_device(device).type == "cuda" else min(os.cpu_count() or 1, len(trainings))
+    workers = 1 if pick_device(device).type == "cuda" else min(os.cpu_count() or 1, len(jobs))
     if workers == 1:
-        yield from map(_Trainer(plan, folder, device), trainings)
+        yield from map(_Trainer(plan, folder, device), jobs)
         return
     # spawned: a forked process would inherit torch's threads in the middle of whatever they do
     with ProcessPoolExecutor(workers, get_context("spawn"), _hire, (plan, folder, device)) as pool:
-        yield from pool.map(_work, trainings)
+        yield from pool.map(_work, jobs)
 
 
 class _Trainer:
@@ -133,20 +177,33 @@ class _Trainer:
             device=device,
         )
 
-    def __call__(self, training: Training) -> tuple[float, ...]:
-        from fl.training.cloud import train
-        from fl.training.crews.crew import InProcess
+    def __call__(self, job: Training | Pilot) -> tuple[float, ...]:
         from fl.training.federation import build_federation
 
-        config = replace(self._config, targets=training.targets, seed=training.seed)
-        federation = build_federation(config, self._dataset)
-        workspace = federation.workspace()
-        return tuple(
-            done.evaluation.accuracy
-            if training.judged == training.targets
-            else federation.evaluate(done.state, training.judged, workspace).accuracy
-            for done in train(federation.config, federation.model, InProcess(federation))
-        )
+        federation = build_federation(replace(self._config, targets=job.targets, seed=job.seed), self._dataset)
+        return _forecast(federation, job) if isinstance(job, Pilot) else _trained(federation, job)
+
+
+def _forecast(federation: Federation, pilot: Pilot) -> tuple[float, ...]:
+    """The accuracy that its proposer claims, alone."""
+    from fl.crowdfunding.simulated import with_own_data
+    from fl.training.pilot import expected_bps, forecast
+
+    return (expected_bps(forecast(with_own_data(federation, pilot.owner), PILOT)) / 10_000,)
+
+
+def _trained(federation: Federation, training: Training) -> tuple[float, ...]:
+    """The accuracy after each global round."""
+    from fl.training.cloud import train
+    from fl.training.crews.crew import InProcess
+
+    workspace = federation.workspace()
+    return tuple(
+        done.evaluation.accuracy
+        if training.judged == training.targets
+        else federation.evaluate(done.state, training.judged, workspace).accuracy
+        for done in train(federation.config, federation.model, InProcess(federation))
+    )
 
 
 def _thinned(dataset: Dataset, test_images: int) -> Dataset:
@@ -158,7 +215,7 @@ def _thinned(dataset: Dataset, test_images: int) -> Dataset:
     return replace(dataset, test=dataset.test.take(np.sort(np.concatenate(kept))))
 
 
-_hired: Callable[[Training], tuple[float, ...]]
+_hired: Callable[[Training | Pilot], tuple[float, ...]]
 """The trainer of a worker process."""
 
 
@@ -167,5 +224,5 @@ def _hire(plan: Plan, folder: Path | None, device: str) -> None:
     _hired = _Trainer(plan, folder, device)
 
 
-def _work(training: Training) -> tuple[float, ...]:
-    return _hired(training)
+def _work(job: Training | Pilot) -> tuple[float, ...]:
+    return _hired(job)

@@ -15,8 +15,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from analysis.plot import style
 from analysis.report.flow import PLACES, Flow, through
-from fl.market.terms import GWEI
-from fl.market.words import gwei, short_gwei
+from analysis.report.words import rough
 from fl.record.document import RoundDocument
 
 INK, MUTED, GRID = "#010101", "#020202", "#030303"
@@ -65,7 +64,7 @@ def contributions_chart(document: RoundDocument) -> Markup | None:
     if not listed:
         return None
     figure, axes = _axes(2.6)
-    axes.bar([number for number, _ in listed], [points / 1e6 for _, points in listed], color=SERIES[0], width=0.7)
+    axes.bar([number for number, _ in listed], [points / 1e6 for _, points in listed], color=SERIES[0], width=0.6)
     equal = 1 / len(listed)
     axes.axhline(equal, color=SERIES[1], linestyle="--", label="equal parts")
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
@@ -96,11 +95,10 @@ def flow_chart(flows: Sequence[Flow]) -> Markup | None:
         for name in names:
             wei = through(moved, name)
             if wei:
-                amount = short_gwei(wei) if wei >= GWEI // 100 else gwei(wei)
                 places[name] = (column * 2.6, top)
                 axes.add_patch(Rectangle((column * 2.6, top - wei), 0.12, wei, facecolor=INK, linewidth=0))
                 axes.text(
-                    column * 2.6 + 0.17, top - wei / 2, f"{name}\n{amount} gwei", va="center", color=INK,
+                    column * 2.6 + 0.17, top - wei / 2, f"{name}\n{rough(wei)}", va="center", color=INK,
                     fontsize=9,
                 )  # fmt: skip
                 top -= wei + gap
@@ -140,7 +138,7 @@ def _band(x0: float, y0: float, x1: float, y1: float, height: float) -> Path:
 
 def _axes(height: float) -> tuple[Figure, Axes]:
     with style():
-        figure = Figure(figsize=(7, height), layout="constrained")
+        figure = Figure(figsize=(9, height), layout="constrained")
         return figure, figure.subplots()
 
 

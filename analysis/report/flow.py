@@ -26,14 +26,15 @@ class Flow:
 
 OWNERS, STATIONS = "owners' locks", "base stations' locks"
 SHARES, BONDS, STAKES, TAXES = "owners' shares", "slashed bonds", "contribution stakes lost", "Clarke taxes"
+AHEAD = "paid ahead of who is not settled yet"
 REWARDS, BONUSES = "rewards", "stakes won"
 BACK_OWNERS, BACK_STATIONS = "back to owners", "back to base stations"
 LOT, UNCLAIMED = "claimant's lot", "lot, not claimed yet"
-KEPT, HELD = "kept by the contract", "locks still held"
+KEPT, HELD = "kept by the contract", "held until all are settled"
 
 PLACES = (
     (OWNERS, STATIONS),
-    (SHARES, BONDS, STAKES, TAXES),
+    (SHARES, AHEAD, BONDS, STAKES, TAXES),
     (REWARDS, BONUSES),
     (BACK_OWNERS, BACK_STATIONS, LOT, UNCLAIMED, KEPT, HELD),
 )
@@ -45,7 +46,8 @@ SOURCES, SINKS = PLACES[0], PLACES[-1]
 def flows_of(source: Source, members: Iterable[Reasons]) -> tuple[Flow, ...]:
     """Every wei that was locked, on its way; what comes into a place between leaves it again.
 
-    Members that are not settled yet have their whole lock still held.
+    While some members are not settled their locks are held. Rewards and stakes that others have got by then, and that
+    are not collected yet, came out of those; what is collected and not given to anybody yet is held as well.
     """
     amounts: dict[tuple[str, str], int] = {}
 
@@ -53,12 +55,13 @@ def flows_of(source: Source, members: Iterable[Reasons]) -> tuple[Flow, ...]:
         amounts[start, end] = amounts.get((start, end), 0) + wei
 
     collected = dict.fromkeys((SHARES, BONDS, STAKES), 0)
+    held = dict.fromkeys(SOURCES, 0)
     rewards = bonuses = 0
     for member in members:
         entry = member.entry
         lock, back = (OWNERS, BACK_OWNERS) if member.is_owner else (STATIONS, BACK_STATIONS)
         if entry.account in source.unsettled:
-            move(lock, HELD, member.lock)
+            held[lock] += member.lock
             continue
         share, stake = max(0, entry.share), max(0, -entry.bonus)
         for place, wei in ((SHARES, share), (BONDS, entry.slashed), (STAKES, stake)):
@@ -74,18 +77,23 @@ def flows_of(source: Source, members: Iterable[Reasons]) -> tuple[Flow, ...]:
         rewards, bonuses = rewards + entry.reward, bonuses + max(0, entry.bonus)
     # Rewards come out of the shares, in an abort out of the winner's bond as well; bonuses out of the stakes.
     of_shares = min(rewards, collected[SHARES])
-    move(SHARES, REWARDS, of_shares)
-    move(SHARES, KEPT, collected[SHARES] - of_shares)
-    move(BONDS, REWARDS, rewards - of_shares)
-    move(BONDS, KEPT, collected[BONDS] - (rewards - of_shares))
-    move(STAKES, BONUSES, bonuses)
-    move(STAKES, KEPT, collected[STAKES] - bonuses)
+    of_bonds = min(rewards - of_shares, collected[BONDS]) if source.result.status == "aborted" else 0
+    of_stakes = min(bonuses, collected[STAKES])
+    left = HELD if source.unsettled else KEPT
+    for place, end, wei in ((SHARES, REWARDS, of_shares), (BONDS, REWARDS, of_bonds), (STAKES, BONUSES, of_stakes)):
+        move(place, end, wei)
+        move(place, KEPT if place == BONDS else left, collected[place] - wei)
+    for lock, end, wei in ((OWNERS, REWARDS, rewards - of_shares - of_bonds), (STATIONS, BONUSES, bonuses - of_stakes)):
+        move(lock, AHEAD, wei)
+        move(AHEAD, end, wei)
+        move(lock, HELD, held[lock] - wei)
     move(TAXES, LOT, sum(member.lot for member in source.document.members))
     move(TAXES, UNCLAIMED, source.unclaimed)
-    untouched = {(OWNERS, BACK_OWNERS), (STATIONS, BACK_STATIONS)}
+    untouched = {(OWNERS, BACK_OWNERS), (STATIONS, BACK_STATIONS), (OWNERS, HELD), (STATIONS, HELD)}
+    order = [place for places in PLACES for place in places]
     return tuple(
-        Flow(start, end, wei, moved=(start, end) not in untouched and end != HELD)
-        for (start, end), wei in amounts.items()
+        Flow(start, end, wei, moved=(start, end) not in untouched)
+        for (start, end), wei in sorted(amounts.items(), key=lambda each: [order.index(place) for place in each[0]])
         if wei
     )
 

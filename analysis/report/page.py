@@ -6,7 +6,6 @@ import base64
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -33,7 +32,7 @@ PHASES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("create", "", ("RoundCreated",)),
     ("join", "join", ("Joined", "ModelProposed")),
     ("commit", "commit", ("BidCommitted",)),
-    ("draw", "", ("ClaimantDrawn",)),
+    ("draw", "draw", ("ClaimantDrawn",)),
     ("reveal", "reveal", ("BidRevealed",)),
     ("select", "select", ("ModelSelected", "NothingSelected", "RoundCancelled")),
     ("train", "train", ("GlobalRoundRecorded", "UpdateRecorded")),
@@ -57,7 +56,7 @@ class PhaseRow:
 
 @dataclass(frozen=True)
 class CallRow:
-    """What a call cost over the round: gas of one, and fees of all, wei."""
+    """What a call cost over the round: gas of one, fees of all (wei), and which took the most (its place)."""
 
     call: str
     count: int
@@ -66,6 +65,7 @@ class CallRow:
     most: int
     gas: int
     fee: int
+    dearest: int
 
 
 def environment() -> jinja2.Environment:
@@ -82,6 +82,8 @@ def environment() -> jinja2.Environment:
         "short_gwei": short_gwei,
         "signed": words.signed,
         "about": words.about,
+        "column": words.column,
+        "rough": words.rough,
         "percent": words.percent,
         "moment": words.moment,
         "shown": words.shown,
@@ -93,12 +95,13 @@ def environment() -> jinja2.Environment:
     return made
 
 
-def context(source: Source) -> dict[str, Any]:
-    """What the template of a report is given."""
+def context(source: Source, live: bool = False) -> dict[str, Any]:
+    """What the template of a report is given; `live`: in place of a page that names the round already."""
     document, members = source.document, reasons_of(source)
     flows = flows_of(source, members)
     return {
         "source": source,
+        "live": live,
         "document": document,
         "status": source.result.status,
         "selected": source.result.selected,
@@ -115,7 +118,10 @@ def context(source: Source) -> dict[str, Any]:
         "flow_chart": charts.flow_chart(flows),
         "accuracy_chart": charts.accuracy_chart(document, source.off_chain),
         "contributions_chart": charts.contributions_chart(document),
-        "origin": _origin(source),
+        "glance": _glance(source),
+        "origin": source.link,
+        "tx": source.link_to,
+        "created": source.first("RoundCreated"),
         "settlements": _settlements(source),
     }
 
@@ -167,29 +173,40 @@ def _phases(document: RoundDocument) -> list[PhaseRow]:
 
 
 def _calls(transactions: tuple[Transaction, ...]) -> list[CallRow]:
-    by_call: dict[str, list[Transaction]] = defaultdict(list)
-    for transaction in transactions:
-        by_call[transaction.call or "through another contract"].append(transaction)
+    by_call: dict[str, list[int]] = defaultdict(list)
+    for place, transaction in enumerate(transactions):
+        by_call[transaction.call or "through another contract"].append(place)
     rows = []
-    for call, sent in by_call.items():
-        gas = [each.gas_used for each in sent]
-        fees = sum(each.fee for each in sent)
-        rows.append(CallRow(call, len(sent), min(gas), round(median(gas)), max(gas), sum(gas), fees))
+    for call, places in by_call.items():
+        gas = [transactions[place].gas_used for place in places]
+        fees = sum(transactions[place].fee for place in places)
+        dearest = max(places, key=lambda place: transactions[place].gas_used)
+        rows.append(CallRow(call, len(places), min(gas), round(median(gas)), max(gas), sum(gas), fees, dearest))
     return rows
 
 
-def _origin(source: Source) -> Callable[..., Markup]:
-    """Makes the link from a figure to its transaction: event, account, number."""
-    origins: Mapping[tuple[str, str | None, int | None], int] = source.origins
-
-    def link(event: str, account: str | None = None, number: int | None = None) -> Markup:
-        place = origins.get((event, account, number))
-        if place is None:
-            return Markup()
-        shown = words.short_text(source.document.transactions[place].hash)
-        return Markup('<a class="tx" href="#tx-{}">{}</a>').format(place, shown)
-
-    return link
+def _glance(source: Source) -> list[tuple[str, str, str]]:
+    """What a reader wants to know first: the part of the page that has it, its name, and the figure."""
+    document, selected = source.document, source.result.selected
+    members = document.members
+    found = [("models", "trained" if source.result.status == "settled" else "selected", f"model {selected}")]
+    found = [] if selected is None else found
+    owners = sum(owner.share for owner in document.owners)
+    stations = sum(station.reward for station in document.base_stations)
+    taxes = sum(member.tax for member in members)
+    bonds = sum(member.slashed for member in members)
+    for name, wei in (("owners paid", owners), ("base stations received", stations), ("Clarke taxes", taxes)):
+        if selected is not None or wei:
+            found.append(("flow", name, words.rough(wei)))
+    if bonds:
+        found.append(("flow", "bonds lost", words.rough(bonds)))
+    if document.training is not None and source.result.status == "settled":
+        found.append(("training", "accuracy claimed", words.percent(document.training.claimed_accuracy)))
+        measured = [vote.measured_accuracy for vote in document.votes]
+        if measured:
+            found.append(("votes", "measured (median)", words.percent(median(measured))))
+    found.append(("gas", "fees for gas", words.rough(sum(each.fee for each in document.transactions))))
+    return found
 
 
 def _settlements(source: Source) -> list[int]:

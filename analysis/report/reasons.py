@@ -78,6 +78,28 @@ class Reasons:
         """What the contract moved, wei."""
         return self.entry.lot - self.entry.payment
 
+    @property
+    def taken(self) -> int:
+        """Of its lock, or of its reward, wei."""
+        entry = self.entry
+        return max(0, entry.share) + entry.tax + entry.slashed + max(0, -entry.bonus)
+
+    @property
+    def given(self) -> int:
+        """Reward, lot, and what it won of others' stakes, wei."""
+        return self.entry.reward + self.entry.lot + max(0, self.entry.bonus)
+
+    @property
+    def outcome(self) -> str:
+        """What became of it, in a line."""
+        moved = f"{signed(self.change)} gwei"
+        if self.entry.claimant:
+            return f"{moved}; its own bid stays sealed"
+        if self.bid is None or self.net is None:
+            return moved
+        what = "a model that it valued at" if self.is_owner else "training that it said costs it"
+        return f"{moved} for {what} {self.bid:,}: it ends with {signed(self.net)}"
+
 
 def reasons_of(source: Source) -> tuple[Reasons, ...]:
     """Of every member, owners first."""
@@ -137,7 +159,9 @@ class _Reasoner:
                 f"As claimant it received all taxes that were collected, the lot: {gwei(entry.lot)} gwei{waits}."
             )
         if entry.account in self.source.unsettled:
-            said.append("It is not settled yet: its lock is still held, and the amounts here are what it is due.")
+            said.append(
+                "It is not settled yet: its lock is held, nothing has moved, and what is worked out here is to come."
+            )
         selected = settlement.selected if settlement else None
         bid = None if selected is None or entry.bids is None else entry.bids[selected]
         name = self.names[entry.account]
@@ -172,6 +196,8 @@ class _Reasoner:
 
     def _net(self, entry: MemberEntry, member: Member, bid: int | None, is_owner: bool) -> int | None:
         change = entry.lot - entry.payment
+        if entry.account in self.source.unsettled:
+            return None
         if self.result.status == "nothing trained" and member.committed:
             return change
         if bid is None or self.result.status != "settled" or self.document.punished or not self.recorders:

@@ -7,7 +7,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
+from markupsafe import Markup
+
 from analysis.check_round import check, read_round
+from analysis.report.words import short_text
 from analysis.round_facts import Round, RoundResult
 from analysis.settlement import settle_round
 from fl.faults import Fault
@@ -67,6 +70,21 @@ class Source:
             for place, transaction in enumerate(self.document.transactions)
             for log in transaction.logs
         }
+
+    def first(self, event: str) -> int | None:
+        """The first transaction that left such a log, by its place in the document."""
+        places = (place for (name, _, _), place in self.origins.items() if name == event)
+        return min(places, default=None)
+
+    def link(self, event: str, account: str | None = None, number: int | None = None) -> Markup:
+        """To the transaction that left such a log; nothing where there is none."""
+        place = self.origins.get((event, account, number))
+        return Markup() if place is None else self.link_to(place)
+
+    def link_to(self, place: int) -> Markup:
+        """To a transaction, by its place in the document."""
+        shown = short_text(self.document.transactions[place].hash)
+        return Markup('<a class="tx" href="#tx-{}">{}</a>').format(place, shown)
 
     @cached_property
     def unsettled(self) -> frozenset[str]:
@@ -139,7 +157,7 @@ def called_by(access: Access, market: Market) -> dict[str, str]:
         MembershipError: the list that was named is none of this deployment.
     """
     listed = access.members(Domain(market.chain_id, market.address))
-    return {} if listed is None else {each.entry.account: each.name for each in listed.members}
+    return {} if listed is None else dict(listed.names)
 
 
 def _training(record: RoundRecord) -> TrainingEntry | None:

@@ -1,4 +1,4 @@
-"""A round in words: what was chosen and why, who paid for what, who did not do its duty, how it ended."""
+"""A round in words: what was selected and why, who paid for what, who did not do its duty, how it ended."""
 
 from __future__ import annotations
 
@@ -8,20 +8,29 @@ from markupsafe import Markup
 
 from analysis.report.reasons import Reasons
 from analysis.report.source import Source
-from analysis.report.words import counted, names_of, percent, shown
-from fl.market.words import gwei, short_gwei
+from analysis.report.words import counted, names_of, percent, rough, shown
+from fl.market.words import short_gwei
+
+FEW = 4
+"""So many members, or transactions, are named in a sentence; of more only how many there are."""
 
 
 def story_of(source: Source, members: Sequence[Reasons]) -> list[Markup]:
-    """Paragraphs; what members wrote in them is escaped."""
+    """Paragraphs, each with the transactions that it stands on; what members wrote in them is escaped."""
     parts = [_who(source), _claimant(source, members)]
     parts += {
-        "settled": lambda: [_selected(source), _pivotal(members), _training(source), _verdicts(source)],
-        "nothing trained": lambda: [_nothing(source), _pivotal(members)],
+        "settled": lambda: [
+            _selected(source),
+            _pivotal(source, members),
+            _training(source),
+            _verdicts(source),
+            _payments(source, members),
+        ],
+        "nothing trained": lambda: [_nothing(source), _pivotal(source, members)],
         "aborted": lambda: [_selected(source), _aborted(source)],
         "cancelled": lambda: [_cancelled(source)],
     }[source.result.status]()
-    parts += [_misconduct(members), _stakes(source, members), _end(source, members)]
+    parts += [_misconduct(source, members), _stakes(source, members), _end(source, members)]
     return [part for part in parts if part]
 
 
@@ -35,16 +44,29 @@ def labels_of(source: Source, model: int) -> Markup:
     return Markup("model {} (labels {}{})").format(model, told, more)
 
 
+def _with(text: str, *links: Markup) -> Markup:
+    """A paragraph with its transactions behind it."""
+    return Markup(" ").join(filter(None, [Markup.escape(text), *links[:FEW]]))
+
+
 def _who(source: Source) -> Markup:
     document = source.document
     joined = [len(document.owners), len(document.base_stations)]
     committed = [sum(member.committed for member in side) for side in (document.owners, document.base_stations)]
-    sealed = "all of them" if committed == joined else f"{committed[0]} and {committed[1]} of them"
+    created = source.first("RoundCreated")
+    links = [] if created is None else [source.link_to(created)]
     if not any(joined):
-        return Markup("Nobody joined this round.")
-    return Markup(
-        f"{counted(joined[0], 'owner')} and {counted(joined[1], 'base station')} joined this round; {sealed} sealed "
-        f"bids for {counted(len(document.models), 'proposed model')}."
+        return _with("Nobody joined this round.", *links)
+    sides = f"{counted(joined[0], 'owner')} and {counted(joined[1], 'base station')} joined this round"
+    if not any(committed):
+        return _with(f"{sides}; none of them sealed a bid.", *links)
+    sealed = "all of them"
+    if committed != joined:
+        sealed = f"{counted(committed[0], 'owner')} and {counted(committed[1], 'base station')}"
+    return _with(
+        f"{sides}; {sealed} sealed bids for {counted(len(document.models), 'proposed model')}: an owner bids what each "
+        "model is worth to it, a base station what its training would cost it.",
+        *links,
     )
 
 
@@ -53,14 +75,21 @@ def _claimant(source: Source, members: Sequence[Reasons]) -> Markup:
     if document.claimant is None:
         return Markup()
     name = next(member.name for member in members if member.entry.claimant)
-    theta = document.theta_numerator / 2**64
     lot = sum(member.entry.lot for member in members)
-    receives = f"received all taxes, {gwei(lot)} gwei" if lot else "was to receive all taxes: there were none"
+    receives = f"received all Clarke taxes, {rough(lot)}" if lot else "was to receive all Clarke taxes: there were none"
     if source.unclaimed:
-        receives = f"is owed all taxes, {gwei(lot + source.unclaimed)} gwei, of which it has claimed {gwei(lot)}"
-    return Markup(
+        receives = f"is owed all Clarke taxes, {rough(lot + source.unclaimed)}, of which it has claimed {rough(lot)}"
+    theta = document.theta_numerator / 2**64
+    drawn = (
+        f"The same draw made θ = {theta:.4f}, the part of the surplus that goes to the base stations."
+        if document.theta_range[1]
+        else "θ is 0 in this round: all surplus stays with the owners."
+    )
+    return _with(
         f"When all bids were sealed, {name} was drawn as claimant: it stood aside, without a say about the model, and "
-        f"{receives}. With it θ = {theta:.4f} was drawn, the part of the surplus that goes to the base stations."
+        f"{receives}. {drawn}",
+        source.link("ClaimantDrawn"),
+        source.link("LotClaimed", document.claimant),
     )
 
 
@@ -72,51 +101,55 @@ def _selected(source: Source) -> Markup:
     others = [number for number, model in enumerate(document.models) if model.live and number != selected]
     best = max(others, key=lambda number: (document.models[number].margin, -number), default=None)
     if best is None:
-        next_best = "it was the only one whose proposer had sealed a bid"
+        next_best = "It was the only model whose proposer had sealed a bid"
     else:
         margin = short_gwei(document.models[best].margin)
-        next_best = f"the next best was model {best} with {margin} gwei"
-    return Markup(
-        "{} was chosen because its margin of value over cost is the largest: the owners value it at {} gwei, all base "
-        "stations together would train it for an estimated {}, which leaves {} gwei; {}. {} had proposed it."
+        next_best = f"The next best was model {best}, with {margin} gwei"
+    text = Markup(
+        "{}, which {} had proposed, was selected because its margin of value over cost is the largest: to the owners "
+        "it is worth {} gwei together, and to train it costs all base stations an estimated {} gwei, which leaves {} "
+        "gwei. {}."
     ).format(
         _capital(labels_of(source, selected)),
+        names[entry.proposer],
         short_gwei(entry.value),
         short_gwei(entry.value - entry.margin),
         short_gwei(entry.margin),
         next_best,
-        _capital(names[entry.proposer]),
     )
+    return _with(text, source.link("ModelSelected", entry.proposer, selected))
 
 
 def _nothing(source: Source) -> Markup:
     live = [number for number, model in enumerate(source.document.models) if model.live]
     best = max(live, key=lambda number: (source.document.models[number].margin, -number))
     margin = short_gwei(source.document.models[best].margin)
-    return Markup(
+    return _with(
         f"Nothing was trained, because no model is worth more than it costs: the best, model {best}, has a margin of "
-        f"{margin} gwei. Whoever kept a model from being trained pays a Clarke tax for it all the same."
+        f"{margin} gwei. Whoever kept a model from being trained pays a Clarke tax for it all the same.",
+        source.link("NothingSelected"),
     )
 
 
-def _pivotal(members: Sequence[Reasons]) -> Markup:
+def _pivotal(source: Source, members: Sequence[Reasons]) -> Markup:
     pivotal = sorted((member for member in members if member.pivotal), key=lambda member: -member.tax)
     if not pivotal:
         return Markup(
-            "Nobody was pivotal: without any single member the choice would have been the same, so no tax is due."
+            "Nobody was pivotal: without any single member the selection would have been the same, so no Clarke tax is "
+            "due."
         )
     paying = [member for member in pivotal if member.tax]
     if not paying:
         return Markup(f"{counted(len(pivotal), 'member was', 'members were')} pivotal, but no tax is collected here.")
     told = [
-        f"without {member.name}, {'nothing' if member.without is None else f'model {member.without}'} would have been "
-        f"chosen, and it pays {gwei(member.tax)} gwei of Clarke tax for that"
-        for member in paying[:3]
+        f"{_capital(member.name)} was pivotal: without it {_model(member.without)} would have been selected, and for "
+        f"that it paid a Clarke tax of {rough(member.tax)}."
+        for member in paying[: FEW - 1]
     ]
-    if rest := paying[3:]:
-        taxes = gwei(sum(member.tax for member in rest))
-        told.append(f"{counted(len(rest), 'more member was', 'more members were')} pivotal: {taxes} gwei")
-    return Markup(_capital("; ".join(told)) + ".")
+    if rest := paying[FEW - 1 :]:
+        taxes = rough(sum(member.tax for member in rest))
+        told.append(f"{counted(len(rest), 'more member was', 'more members were')} pivotal, and paid {taxes}.")
+    return _with(" ".join(told), *_settled(source, paying[: FEW - 1]))
 
 
 def _training(source: Source) -> Markup:
@@ -124,15 +157,21 @@ def _training(source: Source) -> Markup:
     total = facts.global_rounds
     able = [station for station in document.base_stations if station.revealed or station.claimant]
     whole = sum(station.recorded == total for station in able)
-    stations = counted(len(able), "base station")
-    said = f"It was trained for {counted(total, 'global round')}; {whole} of {stations} recorded all of it."
+    stations = f"all {len(able)} base stations" if whole == len(able) else f"{whole} of {len(able)} base stations"
+    trained = f"{_capital(_model(source.result.selected))} was trained for {counted(total, 'global round')}"
+    said = f"{trained}, of which {stations} recorded every one."
     training = document.training
-    if training is None:
+    if training is None or source.result.selected is None:
         return Markup(said)
+    reported = source.link("ResultReported", document.models[source.result.selected].proposer)
     if not source.off_chain:
-        return Markup(f"{said} Its proposer had claimed an accuracy of {percent(training.claimed_accuracy)}.")
+        claimed = percent(training.claimed_accuracy)
+        return _with(
+            f"{said} Its proposer had claimed an accuracy of {claimed} under seal; how it grew is not on chain.",
+            reported,
+        )
     verdict = "reaches" if training.final_accuracy >= training.claimed_accuracy else "does not reach"
-    return Markup(
+    text = Markup(
         "{} The architecture {} on {} came to an accuracy of {} on its labels, which {} the {} that its proposer had "
         "claimed under seal."
     ).format(
@@ -143,6 +182,7 @@ def _training(source: Source) -> Markup:
         verdict,
         percent(training.claimed_accuracy),
     )
+    return _with(text, reported)
 
 
 def _verdicts(source: Source) -> Markup:
@@ -153,13 +193,36 @@ def _verdicts(source: Source) -> Markup:
         round(vote.measured_accuracy * 10_000) + document.tolerance < round(claimed * 10_000) for vote in document.votes
     )
     uphold = sum(vote.uphold for vote in document.votes)
-    punished = (
-        "more than the threshold, so the winner lost its bond" if document.punished else "too few to punish the winner"
+    if document.punished:
+        punished = f"{short} measured less than the claim allows: more than the threshold, so the winner lost its bond."
+    else:
+        few = "too few to punish the winner" if short else "the winner is not punished"
+        punished = f"{short or 'None'} measured less than the claim allows: {few}."
+    if all(points is None for points in document.contributions):
+        contributions = "The winner had listed no contributions."
+    else:
+        stand = "they stand" if document.upheld else "they do not stand"
+        why = ", as the winner is punished" if document.punished and not document.upheld else ""
+        contributions = f"{uphold or 'None'} upheld the contributions that the winner had listed: {stand}{why}."
+    return _with(
+        f"All other owners that had sealed bids are electors, and {len(document.votes)} of {electors} voted. "
+        f"{punished} {contributions}",
+        *(source.link("Voted", vote.account) for vote in document.votes),
     )
-    stand = "they stand" if document.upheld else "they do not stand"
+
+
+def _payments(source: Source, members: Sequence[Reasons]) -> Markup:
+    """What was paid for the work, and that not everybody gains by it."""
+    if source.unsettled or not any(station.recorded for station in source.facts.stations):
+        return Markup()
+    shares = sum(max(0, member.entry.share) for member in members)
+    rewards = sum(member.entry.reward for member in members)
+    known = [member for member in members if member.net is not None]
+    below = sum(member.net is not None and member.net < 0 for member in members)
+    ends = f" By their own opened bids {below} of {len(known)} members end below zero." if known else ""
     return Markup(
-        f"{len(document.votes)} of {counted(electors, 'elector')} voted. {short} measured less than the claim allows: "
-        f"{punished}. {uphold} upheld the listed contributions: {stand}."
+        f"For this the owners paid {rough(shares)} in shares, and the base stations received {rough(rewards)} in "
+        f"rewards.{ends}"
     )
 
 
@@ -172,38 +235,44 @@ def _aborted(source: Source) -> Markup:
         )
     else:
         owes = "its bond and its tax; no base station had recorded anything"
-    return Markup(
-        f"The winner never reported, and the training was aborted. It owes {owes}. Nobody else owes anything for it."
+    selected = source.result.selected
+    winner = None if selected is None else source.document.models[selected].proposer
+    return _with(
+        f"The winner never reported, and the training was aborted. It owes {owes}. Nobody else owes anything for it.",
+        source.link("TrainingAborted", winner),
     )
 
 
 def _cancelled(source: Source) -> Markup:
-    document, facts = source.document, source.facts
+    facts = source.facts
     committed = [sum(member.committed for member in side) for side in (facts.owners, facts.stations)]
-    if document.claimant is None:
+    if source.document.claimant is None:
+        why = "nobody had the claimant drawn in time"
         if not facts.can_be_held:
             why = (
                 "no proposer of a model sealed a bid"
                 if committed[0] >= 2 and committed[1] >= 3
                 else f"it takes 2 owners and 3 base stations that seal bids, not {committed[0]} and {committed[1]}"
             )
-            return Markup(f"The round was cancelled: {why}. Nobody loses anything.")
-        return Markup("The round was cancelled: nobody had the claimant drawn in time. Nobody loses anything.")
-    opened = sum(station.revealed for station in facts.stations)
-    why = "the selection was not called in time" if opened else "no base station opened its bids"
-    return Markup(
-        f"The round was cancelled after the draw: {why}. Only bonds for silence and of absent proposers are taken."
-    )
+        text = f"The round was cancelled: {why}. Nobody loses anything."
+    else:
+        opened = sum(station.revealed for station in facts.stations)
+        why = "the selection was not called in time" if opened else "no base station opened its bids"
+        text = (
+            f"The round was cancelled after the draw: {why}. Only bonds for silence and of absent proposers are taken."
+        )
+    return _with(text, source.link("RoundCancelled"))
 
 
-def _misconduct(members: Sequence[Reasons]) -> Markup:
+def _misconduct(source: Source, members: Sequence[Reasons]) -> Markup:
     guilty = [member for member in members if member.misconduct]
-    told = [f"{member.name} {member.misconduct}, and lost {gwei(member.slashed)} gwei" for member in guilty[:4]]
-    if len(guilty) > 4:
-        told.append(f"{len(guilty) - 4} more lost theirs in part or whole")
+    told = [f"{member.name} {member.misconduct}, and lost {rough(member.slashed)}" for member in guilty[:FEW]]
+    if len(guilty) > FEW:
+        told.append(f"{len(guilty) - FEW} more lost theirs in part or whole")
     if not told:
         return Markup()
-    return Markup(_capital("; ".join(told)) + ". What is taken of a bond is kept, and paid to nobody.")
+    text = _capital("; ".join(told)) + " of its bond. " * (len(guilty) == 1) + ". " * (len(guilty) > 1)
+    return _with(f"{text}What is taken of a bond is kept, and paid to nobody.", *_settled(source, guilty))
 
 
 def _stakes(source: Source, members: Sequence[Reasons]) -> Markup:
@@ -211,7 +280,7 @@ def _stakes(source: Source, members: Sequence[Reasons]) -> Markup:
         return Markup()
     moved = sum(max(0, -member.entry.bonus) for member in members)
     return Markup(
-        f"Each base station had staked {short_gwei(source.facts.stake)} gwei upon its contribution; {gwei(moved)} gwei "
+        f"Each base station had staked {short_gwei(source.facts.stake)} gwei upon its contribution; {rough(moved)} "
         "changed hands by the contributions that were upheld."
     )
 
@@ -223,8 +292,20 @@ def _end(source: Source, members: Sequence[Reasons]) -> Markup:
         everybody = counted(len(members), "member")
         return Markup(f"{settled} of {everybody} are settled so far; what the others are due is still to be moved.")
     kept = source.document.kept
-    rest = f"{gwei(kept)} gwei are kept by the contract" if kept else "nothing is kept by the contract"
-    return Markup(f"Of {short_gwei(locked)} gwei locked, every wei is accounted for below; {rest}.")
+    rest = f"the contract keeps {rough(kept)}" if kept else "the contract keeps nothing"
+    return _with(
+        f"Of the {short_gwei(locked)} gwei that were locked every wei is accounted for below; {rest}.",
+        *_settled(source, members),
+    )
+
+
+def _settled(source: Source, members: Sequence[Reasons]) -> list[Markup]:
+    """The transactions that settled some members, each once."""
+    return list(dict.fromkeys(source.link("MemberSettled", member.entry.account) for member in members))
+
+
+def _model(number: int | None) -> str:
+    return "nothing" if number is None else f"model {number}"
 
 
 def _capital(text: str) -> str:

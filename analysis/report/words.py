@@ -64,6 +64,19 @@ def signed(wei: int) -> str:
     return "+" + short_gwei(wei) if wei > 0 and short_gwei(wei) != "0" else short_gwei(wei)
 
 
+def column(wei: int | Fraction, decimals: int = 2, sign: bool = False) -> str:
+    """Gwei for a column of a table: always as many decimals, so that the points stand below each other."""
+    text = f"{float(abs(Fraction(wei, GWEI))):,.{decimals}f}"
+    if not any(digit in text for digit in "123456789"):
+        return text
+    return ("−" if wei < 0 else "+" if sign else "") + text
+
+
+def rough(wei: int) -> str:
+    """An amount in a sentence, with its unit: gwei to two decimals, wei where those would show nothing."""
+    return f"{wei:,} wei" if 0 < abs(wei) < GWEI // 100 else f"{short_gwei(wei)} gwei"
+
+
 def about(wei: int | Fraction) -> str:
     """Gwei of a step in between, to four decimals where they are needed."""
     text = f"{float(abs(Fraction(wei, GWEI))):,.4f}".rstrip("0").rstrip(".")

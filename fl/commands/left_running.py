@@ -1,5 +1,6 @@
 """The two commands that members leave running: they differ in the side that they take."""
 
+from functools import partial
 from typing import Any
 
 import click
@@ -37,7 +38,8 @@ def left_running(role: str, text: str) -> click.Command:
         from fl.market.terms import Role
         from fl.members.command import run_rounds
 
-        ends, statement = run_rounds(access_of(provider, **place), Role[role], rounds, pause)
+        say = partial(click.echo, err=as_json)  # what a program reads is the answer alone
+        ends, statement = run_rounds(access_of(provider, **place), Role[role], rounds, pause, say)
         show({"rounds": ends, "statement": statement.to_json()}, [*ends, *statement.told()], as_json)
 
     return cli

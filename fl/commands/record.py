@@ -8,7 +8,7 @@ from ape.api import ProviderAPI
 from ape.cli import network_option
 
 from fl.commands.command import Command
-from fl.commands.options import access_of, membership_option, place_options
+from fl.commands.options import access_of, json_option, membership_option, place_options, show
 
 
 @click.command(cls=Command)
@@ -17,8 +17,9 @@ from fl.commands.options import access_of, membership_option, place_options
 @membership_option
 @click.argument("round_id", metavar="ROUND", type=click.IntRange(1))
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="[default: round-<ROUND>.json]")
-def cli(provider: ProviderAPI | None, round_id: int, out: Path | None, **place: Any) -> None:
+@json_option
+def cli(provider: ProviderAPI | None, round_id: int, out: Path | None, as_json: bool, **place: Any) -> None:
     """Write round.json of ROUND, from the chain and what an owner can open; no other member need be there."""
     from fl.members.command import record
 
-    click.echo(record(access_of(provider, **place), round_id, out or Path(f"round-{round_id}.json")))
+    show(*record(access_of(provider, **place), round_id, out or Path(f"round-{round_id}.json")), as_json)

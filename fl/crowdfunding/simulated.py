@@ -18,7 +18,7 @@ from fl.training.crews.crew import Crew
 from fl.training.crews.pool import Pool, open_crew
 from fl.training.data.dataset import Samples, labels_of, load_dataset
 from fl.training.federation import Federation, build_federation
-from fl.training.pilot import forecast_once
+from fl.training.pilot import expected_bps, forecast_once
 from fl.training.seeds import Stream, derive_seed
 from fl.training.station import StationRound
 
@@ -108,9 +108,12 @@ class Together:
         """See `fl.members.work.StationWork`."""
         return self.alone.samples(order, station)
 
-    def promise(self, order: Order, station: int) -> str:
-        """See `fl.members.work.StationWork`."""
-        return self.alone.promise(order, station)
+    def seconds(self, order: Order, station: int, model: bytes) -> float:
+        """See `fl.members.work.StationWork`: the clock waits for it, however long it takes."""
+        return 0
+
+    def stop(self) -> None:
+        """See `fl.members.work.StationWork`: nothing is ever under way."""
 
     def train(self, order: Order, station: int, model: bytes, global_round: int) -> bytes:
         """See `fl.members.work.StationWork`: whoever is first in a global round lets all of them train."""
@@ -135,14 +138,11 @@ def with_own_data(federation: Federation, owner: int) -> Federation:
 
 
 def _claims(settings: RoundSettings, federations: Sequence[Federation]) -> tuple[int, ...]:
-    """Each proposer judges its pilot as an elector judges, by test images of its own, and claims what is then expected.
-
-    That is `(c + 1) / (n + 2)` for c of n images right, whatever one knew before: all of a few right is not 1.
-    """
+    """Each proposer judges its pilot as an elector judges, by test images of its own, and claims what to expect."""
     if settings.pilot is None:
         return (settings.claimed_accuracy_bps,) * len(federations)
     pilots = (
         forecast_once(with_own_data(federation, owner), settings.pilot, PILOTS)
         for owner, federation in enumerate(federations)
     )
-    return tuple((pilot.correct + 1) * 10_000 // (pilot.samples + 2) for pilot in pilots)
+    return tuple(map(expected_bps, pilots))

@@ -3,13 +3,16 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 from ape import accounts
-from ape.api import AccountAPI, ProviderAPI
+from ape.api import AccountAPI, ProviderAPI, TransactionAPI
 from ape.exceptions import ApeException
 from ape.logging import LogLevel, logger
+from ape.types import AddressType, MessageSignature
 from ape_accounts import KeyfileAccount
 from eth_account.messages import SignableMessage
+from eth_utils import is_checksum_address
 
 from fl.market.client import asking
 from fl.market.refusals import MarketError
@@ -67,13 +70,38 @@ def signing(account: AccountAPI) -> Callable[[SignableMessage], bytes]:
     return sign
 
 
+class InWallet(AccountAPI):  # type: ignore[misc]  # of a package without types
+    """An account whose key a wallet holds: what needs no signature goes on, what needs one is told where to go."""
+
+    raw_address: AddressType
+
+    @property
+    def address(self) -> AddressType:
+        """As it was named."""
+        return self.raw_address
+
+    def sign_message(self, msg: Any, **signer_options: Any) -> MessageSignature:
+        """Refused."""
+        raise self._elsewhere()
+
+    def sign_transaction(self, txn: TransactionAPI, **signer_options: Any) -> TransactionAPI:
+        """Refused."""
+        raise self._elsewhere()
+
+    def _elsewhere(self) -> MarketError:
+        return MarketError(
+            f"{self.address} was named by its address, and no key of it is here: take this step with its wallet, from "
+            "the page of `ape run explorer`, or name one of `ape accounts list`"
+        )
+
+
 def account_named(alias: str | None) -> AccountAPI:
     """One of ape's accounts.
 
     The passphrase of a key file is asked for when it signs, unless `APE_ACCOUNTS_<alias>_PASSPHRASE` holds it.
 
     Args:
-        alias: its name, or TEST::<number> for one of the test accounts.
+        alias: its name, or TEST::<number> for one of the test accounts; or an address, whose key is in a wallet.
 
     Raises:
         MarketError: there is none of that name.
@@ -85,6 +113,8 @@ def account_named(alias: str | None) -> AccountAPI:
         if not number.isdecimal() or int(number) >= len(known):
             raise MarketError(f"{alias} is no test account: TEST::0 … TEST::{len(known) - 1}")
         return known[int(number)]
+    if is_checksum_address(alias):
+        return InWallet(raw_address=alias)
     if alias not in accounts.aliases:
         raise MarketError(
             f"there is no account {alias}: one of `ape accounts list`, or make one with `ape accounts generate`"

@@ -115,6 +115,18 @@ class MembershipList:
         """A member by its account; None: it is not listed."""
         return self._by_account.get(account)
 
+    @cached_property
+    def names(self) -> Mapping[str, str]:
+        """How people call each member, by account."""
+        return {each.entry.account: each.name for each in self.members}
+
+    def line(self, account: str) -> dict[str, Any] | None:
+        """A member as the file has it, with its proof; None: it is not listed."""
+        found = self.find(account)
+        if found is None:
+            return None
+        return {**found.to_json(), "proof": ["0x" + node.hex() for node in self.tree.proof(found.entry)]}
+
     def side(self, role: Role) -> tuple[Listed, ...]:
         """The members of a side."""
         return tuple(each for each in self.members if each.entry.role is role)
@@ -152,10 +164,7 @@ class MembershipList:
             "root": "0x" + self.root.hex(),
             "maker": self.maker,
             "signature": self.signature.hex(),
-            "members": [
-                {**each.to_json(), "proof": ["0x" + node.hex() for node in self.tree.proof(each.entry)]}
-                for each in self.members
-            ],
+            "members": [self.line(each.entry.account) for each in self.members],
         }
         return json.dumps(document, indent=1, ensure_ascii=False).encode() + b"\n"
 

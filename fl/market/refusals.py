@@ -94,6 +94,15 @@ _WORDS: dict[str, str] = {
 _ROLES = {Role.OWNER: "an owner", Role.BASE_STATION: "a base station"}
 
 
+def vocabulary() -> dict[str, dict[Any, str]]:
+    """All words of `explain`, for a client in another language: of errors by name, their parameters in braces."""
+    return {"errors": _WORDS, "roles": dict(_ROLES), "statuses": {each: _status(each) for each in Status}}
+
+
+def _status(value: int) -> str:
+    return Status(value).name.lower().replace("_", " ")
+
+
 def explain(name: str, values: Mapping[str, Any]) -> str:
     """A custom error in words.
 
@@ -109,7 +118,7 @@ def explain(name: str, values: Mapping[str, Any]) -> str:
     }
     for key in ("actual", "required", "status"):
         if name in ("WrongStatus", "SettlementNotOpen") and key in shown:
-            shown[key] = Status(shown[key]).name.lower().replace("_", " ")
+            shown[key] = _status(shown[key])
         elif name == "WrongRole" and key in shown:
             shown[key] = _ROLES[Role(shown[key])]
     if "role" in shown:

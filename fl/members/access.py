@@ -10,9 +10,11 @@ from ape.api import AccountAPI, ProviderAPI
 from fl.market import connection, nodes
 from fl.market.client import Market
 from fl.market.deployment import Deployment, located
-from fl.market.membership_file import MembershipList
+from fl.market.membership_file import MOST_BYTES, MembershipList
 from fl.market.refusals import MarketError
 from fl.members.configuration import MemberConfiguration
+from fl.store.errors import Missing
+from fl.store.files import Files
 from fl.store.signed import Domain
 
 
@@ -88,15 +90,22 @@ class Access:
 
         Raises:
             MembershipError: the one that was named is not there, or no such list.
+        StoreError: it is in a store that cannot be read.
         """
-        path = self.membership
-        if path is None and self.configuration is not None and Path(self.configuration.membership).exists():
-            path = Path(self.configuration.membership)
-        if path is None:
-            return None
-        read = MembershipList.read(path)
-        read.verify(domain)
+        read = self._read_list()
+        if read is not None:
+            read.verify(domain)
         return read
+
+    def _read_list(self) -> MembershipList | None:
+        if self.membership is not None:
+            return MembershipList.read(self.membership)
+        if self.configuration is None:
+            return None
+        named = self.configuration.membership
+        if "://" in named:
+            return _from_store(named, self.configuration)
+        return MembershipList.read(Path(named)) if Path(named).exists() else None
 
     def _contract(self) -> str:
         named = self.configuration.contract if self.contract is None and self.configuration else self.contract
@@ -111,3 +120,11 @@ class Access:
         if self.provider is None and self.configuration is not None:
             return nodes.connected(self.configuration.nodes, None if record is None else record.chain_id)
         return connection.connected(connection.named(self.provider))
+
+
+def _from_store(address: str, configuration: MemberConfiguration) -> MembershipList | None:
+    folder, _, name = address.rpartition("/")
+    try:
+        return MembershipList.from_bytes(Files(folder, configuration.store_options).read(name, MOST_BYTES))
+    except Missing:
+        return None

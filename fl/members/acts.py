@@ -22,7 +22,7 @@ from fl.members.facts import Facts
 from fl.members.journal import Journal
 from fl.members.order import MOST_BYTES as MOST_ORDER
 from fl.members.order import Order
-from fl.members.rounds import Conduct, bid_name, sealed_bid
+from fl.members.rounds import Conduct, bid_name, bid_noted, noted_bid, sealed_bid
 from fl.members.steps import Step
 from fl.store import mailbox
 from fl.store.artefacts import ArtefactStore, digest_of, from_chain
@@ -39,6 +39,7 @@ from fl.store.signed import (
     sign,
     unpack,
 )
+from fl.store.texts import OwnersView, StationsView
 
 log = logging.getLogger("hcfl")
 
@@ -60,6 +61,10 @@ class NotYet(Fault, RuntimeError):
     """A step that has to wait for something that is not on chain: an order, a model."""
 
 
+class UnderWay(NotYet):
+    """It waits for nobody else: it is being worked on."""
+
+
 @dataclass
 class Member:
     """One account in one round, with all that is its own.
@@ -74,6 +79,7 @@ class Member:
         listed: the membership list, with the key cards.
         conduct: how it goes about the round.
         did: told what it does, in words.
+        alert: told what its people have to know.
     """
 
     name: str
@@ -87,6 +93,7 @@ class Member:
     points: int = 1
     proof: Sequence[bytes] = ()
     did: Callable[[str], None] = field(default=lambda what: None)
+    alert: Callable[[str], None] = field(default=lambda what: None)
 
     role = Role.OWNER
 
@@ -165,17 +172,20 @@ class Member:
 
     # ── bids ──
 
-    def _commit(self, facts: Facts) -> None:
-        """Bid the truth for every model, sealed.
+    def bid(self, facts: Facts) -> SealedBid:
+        """The truth for every model, sealed and noted.
 
         A proposer harms its own model alone by what it sends: the bid for that is `blind_bid`, and it is said why.
         """
         name = bid_name(facts.record)
         if (noted := self.journal.noted(self.round_id, name)) is None:
             bids = tuple(self._estimate(model, facts) for model in range(len(facts.record.models)))
-            noted = {"bids": list(bids), "salt": SealedBid(bids).salt.hex()}
+            noted = noted_bid(SealedBid(bids))
             self.journal.note(self.round_id, name, noted)
-        sealed = SealedBid(tuple(noted["bids"]), bytes.fromhex(noted["salt"]))
+        return bid_noted(noted)
+
+    def _commit(self, facts: Facts) -> None:
+        sealed = self.bid(facts)
         commitment = sealed.commitment(facts.chain_id, facts.contract, self.round_id, self.address)
         self.market.commit_bid(self.account, self.round_id, commitment)
         self.did("sealed its bids")
@@ -191,6 +201,14 @@ class Member:
             self.did(f"bids {blind} for model {model} of {proposer}, because {error}")
             log.warning("%s bids %d for model %d of %s: %s", self.name, blind, model, proposer, error)
             return blind
+
+    def view(self, model: int, facts: Facts) -> OwnersView | StationsView:
+        """What it may read of a proposal.
+
+        Raises:
+            ViewError: the text is not the one whose digest is on chain.
+        """
+        raise NotImplementedError
 
     def estimate(self, model: int, facts: Facts) -> int:
         """What a model is worth to this member or costs it, gwei.

@@ -21,7 +21,8 @@ from fl.market.refusals import MarketError
 from fl.market.terms import Role
 from fl.members.access import Access
 from fl.members.acts import Member
-from fl.members.configuration import SAFE, Data, MemberConfiguration, OwnerPlan, StationPlan
+from fl.members.apart import Apart
+from fl.members.configuration import SAFE, MemberConfiguration, OwnerPlan, StationPlan
 from fl.members.facts import Chronicle
 from fl.members.journal import Journal
 from fl.members.outbox import Journaled, Settings
@@ -45,6 +46,8 @@ class Desk:
     Attributes:
         configuration: its member.yaml.
         alert: tells its people, by its own command too.
+        work: a base station's training, in a process of its own; None: it has no data.
+        say: told what its members do, a line each.
     """
 
     configuration: MemberConfiguration
@@ -55,6 +58,8 @@ class Desk:
     access: Access
     outbox: Journaled
     alert: Callable[[str], None]
+    work: Apart | None
+    say: Callable[[str], None]
 
     def tend(self) -> None:
         """Look after transactions that are on their way.
@@ -86,7 +91,7 @@ class Desk:
         own = (self.market, round_id, self.journal, self.files, self.listed)
         proof = self.listed.tree.proof(found.entry)
         name = found.name or configuration.account
-        rest = (found.entry.points, proof, _saying(name))
+        rest = (found.entry.points, proof, lambda what: self.say(f"{name} {what}"), self.alert)
         reserve = configuration.margins.begin
         if configuration.role is Role.OWNER:
             plan = configuration.plan if isinstance(configuration.plan, OwnerPlan) else OwnerPlan()
@@ -94,17 +99,21 @@ class Desk:
             work = _owner_work(configuration, plan)
             return Owner(name, account, *own, conduct, *rest, worth=_worth(plan), work=work)
         costs = configuration.plan if isinstance(configuration.plan, StationPlan) else StationPlan()
-        work_of = self.station_work(round_id)
-        return BaseStation(name, account, *own, Conduct(reserve=reserve), *rest, cost=_cost(costs), work=work_of)
-
-    def station_work(self, round_id: int) -> Any:
-        """The training of a base station with the data that its member.yaml names; None: it names none."""
-        return _station_work(self.configuration.data, lambda: _noise_seed(self.journal, round_id))
+        privacy = None if configuration.data is None else configuration.data.privacy
+        if self.work is not None and privacy is not None:
+            self.work.noise_seed = noise_seed(self.journal, round_id)
+        station = BaseStation(name, account, *own, Conduct(reserve=reserve), *rest, cost=_cost(costs), work=self.work)
+        station.privacy = privacy
+        return station
 
 
 @contextmanager
-def desk(access: Access) -> Iterator[Desk]:
+def desk(access: Access, say: Callable[[str], None] = click.echo) -> Iterator[Desk]:
     """Open everything that a member has.
+
+    Args:
+        access: who and where.
+        say: told what it does.
 
     Raises:
         Fault: something of it cannot be used; nothing was sent.
@@ -124,16 +133,17 @@ def desk(access: Access) -> Iterator[Desk]:
             outbox = Journaled(journal, plain.contract.provider, sending, say=alert)
             market = plain.sending(outbox)
             files = Files(configuration.store, configuration.store_options)
-            yield Desk(configuration, market, journal, files, listed, access, outbox, alert)
+            work = None if configuration.data is None else Apart(configuration.data)
+            try:
+                yield Desk(configuration, market, journal, files, listed, access, outbox, alert, work, say)
+            finally:
+                if work is not None:
+                    work.stop()
 
 
 def _sent(confirmations: int | str) -> Any:
     """A transaction counts once it is mined, whatever the settings."""
     return SAFE if confirmations == SAFE else max(1, int(confirmations))
-
-
-def _saying(name: str) -> Callable[[str], None]:
-    return lambda what: click.echo(f"{name} {what}")
 
 
 def _alert(command: str | None) -> Callable[[str], None]:
@@ -247,7 +257,7 @@ def _owner_work(configuration: MemberConfiguration, plan: OwnerPlan) -> Any:
     return _Later(work)
 
 
-def _noise_seed(journal: Journal, round_id: int) -> int:
+def noise_seed(journal: Journal, round_id: int) -> int:
     """What hides a base station's clients in a round: its secret, and the same when a training is done again."""
     if (noted := journal.noted(round_id, "noise")) is None:
         noted = secrets.randbits(63)
@@ -255,7 +265,14 @@ def _noise_seed(journal: Journal, round_id: int) -> int:
     return int(noted)
 
 
-def _station_work(data: Data | None, noise_seed: Callable[[], int]) -> Any:
+def station_work(configuration: MemberConfiguration, seed: int | None = None) -> Any:
+    """The training of a base station with the data that a member.yaml names, in this process; None: it names none.
+
+    Args:
+        configuration: of the member.
+        seed: of what hides its clients (`noise_seed`).
+    """
+    data = configuration.data
     if data is None:
         return None
 
@@ -263,6 +280,6 @@ def _station_work(data: Data | None, noise_seed: Callable[[], int]) -> Any:
         from fl.members.own_data import OwnData
         from fl.members.torch_work import TorchStation
 
-        return TorchStation(OwnData(data).clients_of, data.privacy, noise_seed() if data.privacy else None)
+        return TorchStation(OwnData(data).clients_of, data.privacy, seed)
 
     return _Later(work)

@@ -13,7 +13,7 @@ from fl.market.refusals import MarketError
 from fl.market.terms import Role
 from fl.members.access import Access
 from fl.members.acts import NotYet
-from fl.members.assembly import desk
+from fl.members.assembly import Desk, desk, station_work
 from fl.members.audit import Finding, TrainingAudit, audit_training, differing_points
 from fl.members.facts import Facts
 from fl.members.owner_acts import UPHOLD_WITHIN, Owner
@@ -287,6 +287,11 @@ def replay_station(access: Access, round_id: int, station: str) -> list[Replayed
         found = facts.record.members.get(account)
         if found is None or found.role is not Role.BASE_STATION or not found.updates:
             raise MarketError(f"{account} has recorded nothing in round {round_id}")
-        if (work := ready.station_work(round_id)) is None:
-            raise MarketError(f"{ready.configuration.path} names no data to train on")
-        return list(replay(member, work, account, facts))
+        return list(replay(member, _work(ready, round_id), account, facts))
+
+
+def _work(ready: Desk, round_id: int) -> Any:
+    work = station_work(ready.configuration, ready.journal.noted(round_id, "noise"))
+    if work is None:
+        raise MarketError(f"{ready.configuration.path} names no data to train on")
+    return work

@@ -133,11 +133,11 @@ class MemberConfiguration:
         path: of the file.
         nodes: addresses of nodes, in the order of preference.
         contract: its address, or the path of its deployment's record.
-        account: ape's alias.
+        account: ape's alias; or an address, whose key is in a wallet.
         store: address of the store, a folder's path or a URL.
         store_options: for the library that opens the store.
         journal: path of the journal.
-        membership: path of the membership list, or its address in the store.
+        membership: path of the membership list, or its address in a store (`store_options` hold for that, too).
         confirmations: blocks until a step counts, or `SAFE`.
         margins: what it leaves room for.
         fee_cap: wei a gas that are never exceeded.
@@ -185,7 +185,7 @@ class MemberConfiguration:
             role=role,
             store=_beside(folder, top.take("store", text, "a folder, or an address such as s3://bucket/path")),
             journal=folder / top.take("journal", _path, "the path of a file, as ./alice.sqlite"),
-            membership=_beside(folder, top.take("membership", text, "the path of the membership list")),
+            membership=_beside(folder, top.take("membership", text, "the path or the address of the membership list")),
             store_options=top.plain("store_options"),
             confirmations=_confirmations(top),
             margins=_margins(top),

@@ -557,8 +557,9 @@ class Journaled:
 
     def _refusal(self, call: str, contract: str, error: ContractLogicError) -> Never:
         """A revert in words."""
-        data = error.data if isinstance(error.data, str) else ""
-        found = self._provider.network.ecosystem.decode_custom_error(HexBytes(data), contract) if data else None
+        data = error.data.get("data") if isinstance(error.data, dict) else error.data  # Hardhat wraps it once more
+        decode = self._provider.network.ecosystem.decode_custom_error
+        found = decode(HexBytes(data), contract) if data else None
         if found is None:
             return Never(f"{call}: the contract refused: {line_of(error)}")
         return Never(f"{call}: {explain(found.name, found.inputs)}", found.name)

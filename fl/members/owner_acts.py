@@ -1,5 +1,6 @@
 """What an owner does: it proposes, bids, makes the global models of its own, or judges the winner's and votes."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from sys import float_info
 
@@ -20,7 +21,7 @@ from fl.members.steps import Step
 from fl.members.work import Delivered, Judged, OwnerWork, Updates, WorkError, WrongArtefact, weighed
 from fl.store import mailbox
 from fl.store.artefacts import ArtefactStore, digest_of, from_chain, to_chain
-from fl.store.errors import Missing, StoreError, TooLarge, Unreachable, ViewError, one_line, shown
+from fl.store.errors import Corrupt, Missing, StoreError, TooLarge, Unreachable, ViewError, one_line, shown
 from fl.store.files import Files
 from fl.store.signed import (
     AggregationStatement,
@@ -161,6 +162,7 @@ class Owner(Member):
             updates = self.collect(number, facts, order)
             for account, reason in updates.absent.items():
                 self.did(f"leaves {account} out of global round {number + 1}: {reason}")
+            self._pass_on(updates, facts)
             recorded = present(facts, number)
             data = self.aggregated(number, facts, order, updates)
             try:
@@ -183,6 +185,15 @@ class Owner(Member):
         root = updates_root([(account, to_chain(digest)) for account, digest in noted["included"].items()])
         self.market.record_global_round(self.account, self.round_id, number, to_chain(noted["digest"]), root)
         self.did(f"averaged global round {number + 1}: accuracy {noted['accuracy']:.1%}")
+
+    def _pass_on(self, updates: Updates, facts: Facts) -> None:
+        """Seal the updates that count to the other owners again: a station may have sealed its own to the winner alone.
+
+        Or it takes it back later. An elector that cannot see what a model was made of upholds no contributions, and
+        whoever has contributed little would get its stake back.
+        """
+        for each in updates.delivered.values():
+            self.store.put(each.data, self._owners(facts), each.signed)
 
     def _leave_aggregation(self, number: int, data: bytes, facts: Facts) -> None:
         """Tell the other owners what the global model was made of, who was left out and why."""
@@ -226,7 +237,7 @@ class Owner(Member):
                 absent[account] = "it recorded no update"
                 continue
             try:
-                data, samples = self._update(account, number, recorded[account], most)
+                data, signed, samples = self._update(account, number, recorded[account], most, facts)
                 if (inside := self._own_work().check(order, stations[account], number, data)) != samples:
                     raise WrongArtefact(f"it signed {samples:,} samples, and its update names {inside:,}")
                 if samples != (said := self._declared(account, facts)):
@@ -236,12 +247,21 @@ class Owner(Member):
             except (StoreError, WrongArtefact) as error:
                 absent[account] = one_line(error)
             else:
-                found[account] = Delivered(stations[account], data, samples, samples)
+                found[account] = Delivered(stations[account], data, samples, samples, signed)
         return Updates(weighed(found, order.text.weight_limit), absent, len(absent.keys() & recorded.keys()))
 
-    def _update(self, account: str, number: int, digest: bytes, most: int) -> tuple[bytes, int]:
-        """A base station's signed update, and on how many samples it says that it was trained."""
-        signed, data = self.store.get_signed(from_chain(digest), self.keys(), most, self.folder(account))
+    def _update(self, account: str, number: int, digest: bytes, most: int, facts: Facts) -> tuple[bytes, Signed, int]:
+        """A base station's update, what it signed, and on how many samples it says that it was trained.
+
+        As the winner passes it on, or as the station has it: it is the same update, by its digest and its signature.
+        """
+        if (winner := facts.record.winner) is not None:
+            with suppress(Missing, TooLarge, ViewError, Corrupt, WrongArtefact):
+                return self._update_of(account, number, digest, most, winner)
+        return self._update_of(account, number, digest, most, account)
+
+    def _update_of(self, account: str, number: int, digest: bytes, most: int, holder: str) -> tuple[bytes, Signed, int]:
+        signed, data = self.store.get_signed(from_chain(digest), self.keys(), most, self.folder(holder))
         statement = signed.statement
         if not isinstance(statement, UpdateStatement):
             raise WrongArtefact("what it signed is no update")
@@ -250,7 +270,7 @@ class Owner(Member):
         signed.verify(self.domain, account)
         if not 1 <= statement.samples <= MOST_SAMPLES:
             raise WrongArtefact(f"{statement.samples} samples are none that a base station has")
-        return data, statement.samples
+        return data, signed, statement.samples
 
     def _declared(self, account: str, facts: Facts) -> int:
         """The samples that a base station declared, once: whoever declares again is held to the first.

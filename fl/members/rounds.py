@@ -90,17 +90,31 @@ def _reveal(facts: Facts, notes: Notes) -> Step:
     return Reveal()
 
 
+def models_digest(record: RoundRecord) -> bytes:
+    """Of these models in this order, 32 bytes: bids are for them and no others."""
+    return keccak(b"".join(model.owners_digest + model.stations_digest for model in record.models))
+
+
 def bid_name(record: RoundRecord) -> str:
     """What the journal calls the bids for these models in this order; for other models there are others."""
-    models = b"".join(model.owners_digest + model.stations_digest for model in record.models)
-    return f"bid-{keccak(models).hex()[:16]}"
+    return f"bid-{models_digest(record).hex()[:16]}"
+
+
+def noted_bid(sealed: SealedBid) -> dict[str, Any]:
+    """Bids as the journal notes them."""
+    return {"bids": list(sealed.bids), "salt": sealed.salt.hex()}
+
+
+def bid_noted(noted: Mapping[str, Any]) -> SealedBid:
+    """Bids that the journal has noted."""
+    return SealedBid(tuple(noted["bids"]), bytes.fromhex(noted["salt"]))
 
 
 def sealed_bid(facts: Facts, notes: Notes) -> SealedBid | None:
     """The bids that the member has sealed on chain; None: they are not in its journal, or it has sealed none."""
     for name, bid in notes.items():
         if name.startswith("bid-"):
-            sealed = SealedBid(tuple(bid["bids"]), bytes.fromhex(bid["salt"]))
+            sealed = bid_noted(bid)
             commitment = sealed.commitment(facts.chain_id, facts.contract, facts.round_id, facts.account)
             if facts.me is not None and commitment == facts.me.commitment:
                 return sealed

@@ -13,6 +13,8 @@ from fl.members import steps
 from fl.members.acts import Member, NotYet
 from fl.members.facts import Chronicle, Facts
 from fl.members.journal import JournalError
+from fl.members.rounds import Conduct
+from fl.members.station import last_call
 from fl.members.steps import Done, Step, Stuck, Wait
 from fl.members.work import WorkError
 from fl.store.errors import Refused
@@ -24,7 +26,7 @@ OFTEN = 3
 """Refusals of the same step, at different blocks, after which people are told: it may need them."""
 
 
-def deadline_of(step: Step, facts: Facts) -> int | None:
+def deadline_of(step: Step, facts: Facts, conduct: Conduct) -> int | None:
     """Unix time by which a step must be done, or be lost; None: it has none."""
     deadlines = facts.deadlines
     match step:
@@ -38,7 +40,9 @@ def deadline_of(step: Step, facts: Facts) -> int | None:
             return deadlines.reveal
         case steps.Select():
             return deadlines.select
-        case steps.Deliver() | steps.Accept() | steps.Train() | steps.Attend() | steps.Aggregate():
+        case steps.Accept() | steps.Train() if facts.now < last_call(facts, conduct):
+            return last_call(facts, conduct)
+        case steps.Deliver() | steps.Train() | steps.Attend() | steps.Aggregate():
             return deadlines.train
         case steps.List() | steps.Report():
             return deadlines.report
@@ -103,9 +107,7 @@ class Runner:
             case Done(why):
                 return why
             case Wait(why=why):
-                if why != self._waits_for:
-                    log.info("%s waits: %s", self.member.name, why)
-                    self._waits_for = why
+                self._waiting(why)
                 self.sleep(self.pause)
             case Stuck(why):
                 self._tell(f"{self.member.name}: {why}")
@@ -128,6 +130,11 @@ class Runner:
         self._told.discard("blind")
         return facts
 
+    def _waiting(self, why: str) -> None:
+        if why != self._waits_for:
+            log.info("%s waits: %s", self.member.name, why)
+            self._waits_for = why
+
     def _blind(self, why: Fault) -> None:
         """Nobody can say what is to be done by when, so people are told while there is time to mend it."""
         since = time.monotonic() - self._read_at
@@ -142,7 +149,8 @@ class Runner:
             with self._watched(step, facts):
                 self.member.do(step, facts)
         except NotYet as error:
-            self._postponed(step, facts, error)
+            self._waiting(str(error))
+            self._missing(step, facts, error)
         except Never as error:
             # The chain has moved on in between, or it does not have this step yet: look again.
             self._refused[step] = self._refused.get(step, 0) + 1
@@ -161,7 +169,7 @@ class Runner:
 
         Begun within the margin, it has half of what is left.
         """
-        deadline = deadline_of(step, facts)
+        deadline = deadline_of(step, facts, self.member.conduct)
         if deadline is None:
             yield
             return
@@ -177,7 +185,11 @@ class Runner:
 
     def _postponed(self, step: Step, facts: Facts, why: Fault) -> None:
         log.warning("%s: %s is not done yet: %s", self.member.name, type(step).__name__, why)
-        deadline = deadline_of(step, facts)
+        self._missing(step, facts, why)
+
+    def _missing(self, step: Step, facts: Facts, why: Fault) -> None:
+        """Tell people of a step that is not done yet where little time is left; then look again."""
+        deadline = deadline_of(step, facts, self.member.conduct)
         if deadline is not None and deadline - facts.now <= self.margin:
             self._late(step, deadline - facts.now, str(why))
         self.sleep(self.pause)

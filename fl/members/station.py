@@ -1,4 +1,8 @@
-"""The next step of a base station: it bids, trains the winner's model on its own data, and records its updates."""
+"""The next step of a base station: it bids, trains the winner's model on its own data, and records its updates.
+
+Attendance earns the reward, the update the points. So whatever an order, a model or the training holds up, what is left
+is recorded in time: each global round in the `reserve` before the next one's, the last in that before the deadline.
+"""
 
 from fl.market.terms import Status
 from fl.members.facts import Facts
@@ -20,7 +24,7 @@ def next_step(facts: Facts, notes: Notes, conduct: Conduct) -> Step:
 
 
 def last_call(facts: Facts, conduct: Conduct) -> int:
-    """From when on the base station records what is left: attendance earns the reward, with or without a model.
+    """From when on the base station records what is left, with or without an update; training has until then.
 
     Returns:
         Unix time.
@@ -45,8 +49,6 @@ def _train(facts: Facts, notes: Notes, conduct: Conduct) -> Step:
         return Attend(number)  # the winner went on without it
     if "order" not in notes:
         return Accept()
-    if "refused" in notes["order"]:
-        return Wait(last, "the winner's order cannot be followed")
     if number == 0 or number - 1 in facts.record.global_rounds:
         return Train(number)
     return Wait(last, f"the winner has not recorded global round {number}")

@@ -4,14 +4,16 @@ from dataclasses import dataclass, field
 
 from fl.market.terms import Role
 from fl.members import steps
-from fl.members.acts import Member, NotYet
+from fl.members.acts import Member, NotYet, UnderWay
 from fl.members.facts import Facts
+from fl.members.order import Order
 from fl.members.owner import NO_UPDATE
 from fl.members.plan import Cost
 from fl.members.rounds import stations_of
+from fl.members.station import last_call
 from fl.members.station import next_step as stations_next_step
 from fl.members.steps import Step
-from fl.members.work import StationWork, WorkError
+from fl.members.work import StationWork, Unfinished, WorkError
 from fl.store import mailbox
 from fl.store.artefacts import digest_of, from_chain, to_chain
 from fl.store.errors import StoreError, TooLarge, ViewError, one_line
@@ -20,6 +22,11 @@ from fl.store.signed import (
     UpdateStatement,
 )
 from fl.store.texts import StationsView
+from fl.training.config import Privacy
+from fl.training.sending.epsilon import epsilon_of
+
+IN_VAIN = 2
+"""Times the time that is left: a training that would take longer is not begun."""
 
 
 @dataclass
@@ -29,10 +36,14 @@ class BaseStation(Member):
     Attributes:
         cost: its costs.
         work: its training.
+        privacy: that this gives its clients; None: none.
     """
 
     cost: Cost = field(default=lambda view: 0)
     work: StationWork | None = None
+    privacy: Privacy | None = None
+    _refused: str = field(default="", repr=False)
+    _begins_from: tuple[object, bytes] | None = field(default=None, repr=False)
 
     role = Role.BASE_STATION
 
@@ -47,6 +58,8 @@ class BaseStation(Member):
             case steps.Train(number):
                 self._train(number, facts)
             case steps.Attend(number):
+                if self.work is not None:
+                    self.work.stop()
                 self.market.record_update(self.account, self.round_id, number, NO_UPDATE)
                 self.did(f"records that it was there in global round {number + 1}, without an update")
             case _:
@@ -85,18 +98,27 @@ class BaseStation(Member):
     # ── training ──
 
     def _accept(self, facts: Facts) -> None:
-        """Read the order, and declare the samples before any training."""
+        """Read the order, and declare the samples before any training.
+
+        An order that cannot be followed is no decision: the winner may leave a right one in its place, or people mend
+        the data, as long as there is time. One that is accepted stays.
+        """
         try:
             order = self.order(facts)
-            work, place = self._own_work(), stations_of(facts)[self.address]
-            samples, promise = work.samples(order, place), work.promise(order, place)
+            samples = self._own_work().samples(order, stations_of(facts)[self.address])
+        except Unfinished as error:
+            raise UnderWay(str(error)) from error
         except (ViewError, TooLarge, WorkError) as error:
-            reason = one_line(error)
-            self.journal.note(self.round_id, "order", {"refused": reason})
-            self.did(f"cannot follow the winner's order, and records attendance only: {reason}")
-            return
-        if promise:
-            self.did(promise)
+            reason = f"cannot follow the winner's order, and records attendance only until it can: {one_line(error)}"
+            if reason != self._refused:
+                self._refused = reason
+                self.did(reason)
+                self.alert(f"{self.name} {reason}")
+            raise NotYet(reason) from error
+        if (privacy := self.privacy) is not None:
+            releases = order.text.edge_aggregations * order.text.global_rounds
+            epsilon = epsilon_of(privacy.noise_multiplier, releases, privacy.delta)
+            self.did(f"hides its clients: ε is {epsilon:.2f} for δ = {privacy.delta:g} after all global rounds")
         self.journal.note(self.round_id, "samples", samples)
         declared = self._sign(DeclarationStatement(self.round_id, samples))
         self._leave("declaration", declared, b"", self._owners(facts))
@@ -111,19 +133,33 @@ class BaseStation(Member):
         self.market.record_update(self.account, self.round_id, number, to_chain(digest))
 
     def _trained(self, number: int, facts: Facts) -> str:
-        order = self.order(facts)
+        order, station = self.order(facts), stations_of(facts)[self.address]
         try:
-            model = self.global_model(number, facts, order)
+            model = self._start_of(number, facts, order)
         except StoreError as error:
             raise NotYet(f"the global model is not there: {error}") from error
         try:
-            data = self._own_work().train(order, stations_of(facts)[self.address], model, number)
+            work, left = self._own_work(), last_call(facts, self.conduct) - facts.now
+            if (takes := work.seconds(order, station, model)) > IN_VAIN * left:
+                raise WorkError(f"training takes about {takes:,.0f} s here, and {left} s are left for it")
+            data = work.train(order, station, model, number)
+        except Unfinished as error:
+            raise UnderWay(str(error)) from error
         except WorkError as error:
-            self.did(f"has no update in global round {number + 1}: {error}")
+            reason = f"has no update in global round {number + 1}: {error}"
+            self.did(reason)
+            self.alert(f"{self.name} {reason}")
             return from_chain(NO_UPDATE)
         samples = self.journal.noted(self.round_id, "samples")
         signed = self._sign(UpdateStatement(self.round_id, number, digest_of(data), samples))
         return self.store.put(data, self._owners(facts), signed)
+
+    def _start_of(self, number: int, facts: Facts, order: Order) -> bytes:
+        """The model that a global round starts from, read once however often the training is asked for."""
+        recorded = number, facts.record.global_rounds.get(number - 1)
+        if self._begins_from is None or self._begins_from[0] != recorded:
+            self._begins_from = recorded, self.global_model(number, facts, order)
+        return self._begins_from[1]
 
     def _own_work(self) -> StationWork:
         if self.work is None:

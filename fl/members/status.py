@@ -128,7 +128,7 @@ class RoundStatus:
             case steps.Stuck(why=why):
                 return f"do something by hand: {why}", None
             case _:
-                return _STEPS[type(step)], deadline_of(step, facts)
+                return _STEPS[type(step)], deadline_of(step, facts, Conduct())
 
     def name(self, account: str) -> str:
         """How people call a member, where its list says so."""

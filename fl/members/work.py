@@ -10,11 +10,16 @@ from typing import Protocol
 
 from fl.faults import Fault
 from fl.members.order import Order
+from fl.store.signed import Signed
 from fl.store.texts import OwnersView, StationsView
 
 
 class WorkError(Fault, RuntimeError):
     """Training, or judging a model, that cannot be done with what there is."""
+
+
+class Unfinished(Fault):
+    """Work that is under way in another process: ask again for the same."""
 
 
 class WrongArtefact(WorkError):
@@ -54,12 +59,14 @@ class Delivered:
         data: the artefact.
         weight: images that it counts for.
         samples: images that its station says it was trained on.
+        signed: what its station signed of it.
     """
 
     station: int
     data: bytes
     weight: int
     samples: int = 0
+    signed: Signed | None = None
 
 
 @dataclass(frozen=True)
@@ -85,11 +92,18 @@ class StationWork(Protocol):
 
         Raises:
             WorkError: it cannot follow the order.
+            Unfinished: it is not known yet.
         """
         ...
 
-    def promise(self, order: Order, station: int) -> str:
-        """What its clients are promised if it trains for this order, for people; empty: nothing."""
+    def seconds(self, order: Order, station: int, model: bytes) -> float:
+        """About how long a global round takes here; 0 where that is not worth trying out.
+
+        Raises:
+            WrongArtefact: the model is not one of this order.
+            WorkError: no update comes of it.
+            Unfinished: it is not known yet.
+        """
         ...
 
     def train(self, order: Order, station: int, model: bytes, global_round: int) -> bytes:
@@ -98,7 +112,12 @@ class StationWork(Protocol):
         Raises:
             WrongArtefact: the model is not one of this order.
             WorkError: no update came of it.
+            Unfinished: it is still under way.
         """
+        ...
+
+    def stop(self) -> None:
+        """End what is under way: nobody wants it any more."""
         ...
 
 

@@ -1,21 +1,17 @@
 """ε of clients whose updates `fl.training.sending.privacy` hides.
 
-Each edge aggregation is a Gaussian mechanism with the multiplier z for each client in it. A sequence of k of these,
-each chosen with the ones before in sight, is exactly as private as a single one with z / √k (Dong, Roth and Su 2022,
-Corollary 3.3), whose ε for a δ is known exactly (Balle and Wang 2018, Theorem 8). So there is no need for the bounds of
-Rényi accountants, which are for clients drawn in secret: here who is drawn follows from the seed, and hides nobody. A
-client's ε counts the edge aggregations that it was drawn for and returned from.
+Each edge aggregation is a Gaussian mechanism with the multiplier z for each client in it. Who is drawn follows from the
+seed, and hides nobody. So a client's ε counts the edge aggregations that it was drawn for and returned from.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 
 import numpy as np
-import torch
 
 from fl.training.participation import draw_clients, is_missing
+from fl.training.sending.epsilon import epsilon_of
 from fl.training.station import Station
 
 
@@ -57,28 +53,3 @@ class Accountant:
                 place = (station.seed, global_round, aggregation, station.index)
                 for part in draw_clients(station.config, len(station.clients), *place):
                     self._heard[station.index][part.client] += part.returns
-
-
-def epsilon_of(noise_multiplier: float, releases: int, delta: float) -> float:
-    """The least ε, rounded up a little, of so many Gaussian mechanisms in sequence.
-
-    Args:
-        noise_multiplier: z of each.
-        releases: how many there are.
-        delta: δ.
-    """
-    if releases == 0:
-        return 0.0
-    mu = math.sqrt(releases) / noise_multiplier
-    low, high = 0.0, mu * mu / 2 + mu * math.sqrt(2 * math.log(1 / delta))  # of concentrated privacy: never too low
-    while high - low > 1e-6 * max(1.0, high):
-        middle = (low + high) / 2
-        low, high = (low, middle) if _delta_of(middle, mu) <= delta else (middle, high)
-    return high
-
-
-def _delta_of(epsilon: float, mu: float) -> float:
-    """δ of a Gaussian mechanism with the multiplier 1/μ: Φ(μ/2 − ε/μ) − e^ε Φ(−μ/2 − ε/μ)."""
-    places = torch.tensor([mu / 2 - epsilon / mu, -mu / 2 - epsilon / mu], dtype=torch.float64)
-    first, second = torch.special.log_ndtr(places).tolist()
-    return math.exp(first) - math.exp(min(epsilon + second, first))

@@ -60,3 +60,11 @@ def forecast_once(federation: Federation, part: float, folder: Path) -> Evaluati
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(path, json.dumps(asdict(evaluation)).encode())
     return evaluation
+
+
+def expected_bps(pilot: Evaluation) -> int:
+    """The accuracy to expect of a model after its pilot, 1/10,000.
+
+    That is `(c + 1) / (n + 2)` for c of n images right, whatever one knew before: all of a few right is not 1.
+    """
+    return (pilot.correct + 1) * 10_000 // (pilot.samples + 2)

@@ -217,6 +217,24 @@ def test_draw__another_source__does_not_follow(finished: Finished) -> None:
     assert any("was drawn" in line for lines in found for line in lines), "of seven draws one names another claimant"
 
 
+@pytest.mark.parametrize("word", [1, 2, 3], ids=["accuracy", "targets", "salt"])
+def test_claim__opened_wrongly__named_with_the_winner(finished: Finished, word: int) -> None:
+    """The contract refuses it: a chain, or a node, that says otherwise is found out."""
+    live = finished.live
+
+    def ask(method: str, parameters: Sequence[Any]) -> Any:
+        answer = finished.ask(method, parameters)
+        for log in answer if method == "eth_getLogs" else ():
+            if live.market.codec.event(log).name == "ResultReported":
+                data = bytearray.fromhex(log["data"].removeprefix("0x"))
+                data[32 * word + 31] ^= 1
+                log["data"] = "0x" + data.hex()
+        return answer
+
+    found = check_chain(read_round(ask, live.market.address, live.id))
+    assert any(f"claim: what {live.winner.account} opened makes 0x" in line for line in found), found
+
+
 @pytest.mark.parametrize("how", ["aborted", "nothing", "cancelled", "capability"])
 def test_read_round__other_ends__agree_too(deployment: Market, how: str) -> None:
     with untouched(deployment):

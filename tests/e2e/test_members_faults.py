@@ -6,16 +6,17 @@ played the same round undisturbed before. A round after it has SIGKILLs at rando
 """
 
 import json
-import os
 import secrets
 import shutil
 import subprocess
+import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,8 @@ pytestmark = pytest.mark.heavy
 BLOCK = 0.25
 DISK = 2_000_000
 """Bytes of the disk that the journal is on."""
+STORE = 16_000_000
+"""Bytes of the disk that the store is on."""
 CC = shutil.which("cc")
 CLOCK = Path(__file__).parents[1] / "support" / "clock_off.c"
 SEND = "eth_sendRawTransaction"
@@ -58,15 +61,21 @@ class Scene:
     """One winner under fire, and all others.
 
     Attributes:
+        proxy: before the node of the winner.
+        theirs: before the node of all others.
+        disk: that the winner's journal is on.
+        store: all share it; a small disk too.
         results: of each round, as the company has it.
         seen: what was observed of each fault.
     """
 
     here: Node
     proxy: Proxy
+    theirs: Proxy
     others: Company
     members: list[Organisation]
     disk: Path
+    store: Path
     seconds: float = 0
     results: list[dict[str, Any]] = field(default_factory=list)
     seen: dict[str, Any] = field(default_factory=dict)
@@ -88,7 +97,7 @@ class Scene:
         """The signed transactions with a call of this function that came to the proxy, each once."""
         return [raw for raw in self.proxy.sent() if function in names(raw)]
 
-    def at_send(self, function: str, do: Callable[[], None]) -> None:
+    def at_send(self, function: str, do: Callable[[], None], proxy: Proxy | None = None) -> None:
         """Do something once, when the next call of a function is sent, before the node gets it."""
         once = threading.Lock()
 
@@ -97,7 +106,7 @@ class Scene:
                 do()
             return False
 
-        self.proxy.fail(Stall(0), SEND, matches=matches)
+        (proxy or self.proxy).fail(Stall(0), SEND, matches=matches)
 
     def back_up(self, name: str) -> None:
         """Copy the journal as a snapshot of the disk would have it."""
@@ -136,31 +145,46 @@ def names(raw: str) -> list[str]:
     return [name for name in CODEC.functions if CODEC.call_prefix(name) in raw]
 
 
-@pytest.fixture(scope="module")
-def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A small disk of the member's own."""
-    folder = tmp_path_factory.mktemp("disk")
-    typed = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(folder)]
-    mounted = shutil.which("mount") and not subprocess.run(typed, capture_output=True, check=False).returncode
-    yield folder
-    if mounted:
+@contextmanager
+def small_disk(folder: Path, size: int) -> Iterator[Path]:
+    """A disk of so many bytes; who is not root may have none."""
+    folder.mkdir()
+    typed = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    if not shutil.which("mount") or subprocess.run(typed, capture_output=True, check=False).returncode:
+        pytest.skip("a small disk cannot be mounted: it takes root")
+    try:
+        yield folder
+    finally:
         subprocess.run(["umount", "-l", str(folder)], check=False)
 
 
+def fill(folder: Path) -> Path:
+    """Leave no room on a disk; the file that takes it."""
+    ballast = folder / "ballast"
+    with suppress(OSError), ballast.open("wb", buffering=0) as file:
+        for size in (4096, 1):
+            with suppress(OSError):
+                while file.write(bytes(size)):
+                    pass
+    return ballast
+
+
 @pytest.fixture(scope="module", params=[1.5, pytest.param(45.0, marks=pytest.mark.heavy)], ids=["short", "45 s away"])
-def scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, disk: Path) -> Iterator[Scene]:
+def scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     """All of it, played: an undisturbed round, and the one with every fault."""
     root = tmp_path_factory.mktemp("members")
     with ExitStack() as stack:
         here = stack.enter_context(anvil(BLOCK))
-        proxy = stack.enter_context(proxied(here.url))
+        proxy, theirs = (stack.enter_context(proxied(here.url)) for _ in range(2))
+        disk, store = (
+            stack.enter_context(small_disk(root / name, size)) for name, size in (("disk", DISK), ("store", STORE))
+        )
         members = found(root, here.chain)
         for each in members:
-            configure(each, [here.url], str(root / "store"), {}, proposers=[PROPOSER])
-        scene = Scene(here, proxy, None, members, disk)  # type: ignore[arg-type]
-        scene.journal.unlink(missing_ok=True)
+            configure(each, [here.url], str(store), {}, proposers=[PROPOSER])
+        scene = Scene(here, proxy, theirs, None, members, disk, store)  # type: ignore[arg-type]
         reconfigure(scene)
-        scene.others = stack.enter_context(company(root, here.url, members))
+        scene.others = stack.enter_context(company(root, theirs.uri, members))
         scene.others.heard(LONGEST, founded=True)
         begun = time.monotonic()
         scene.others.play()
@@ -192,6 +216,16 @@ def clock(scene: Scene, seconds: int) -> dict[str, str]:
     return {"LD_PRELOAD": str(library), "CLOCK_OFF": str(seconds)}
 
 
+def clock_of(process: Process) -> float:
+    """Seconds by which the clock of a member's machine is ahead, as another program in its environment sees it."""
+    assert process._running is not None
+    read = Path(f"/proc/{process._running.pid}/environ").read_bytes().decode().split("\0")
+    environment = dict(each.split("=", 1) for each in read if "=" in each)
+    typed = [sys.executable, "-S", "-c", "import time; print(time.time())"]
+    done = subprocess.run(typed, env=environment, capture_output=True, text=True, check=True)
+    return float(done.stdout) - time.time()
+
+
 def play(scene: Scene, alice: Process, away: float) -> None:
     """The round with every fault, in the order of the list below."""
     proxy, chain = scene.proxy, scene.here.chain
@@ -211,22 +245,13 @@ def play(scene: Scene, alice: Process, away: float) -> None:
 
     scene.at_send("propose", reorganise)
 
-    # The disk is full while the bid is signed.
-    ballast = scene.disk / "ballast"
-
-    def fill() -> None:
-        with suppress(OSError), ballast.open("wb", buffering=0) as file:
-            for size in (4096, 1):
-                with suppress(OSError):
-                    while file.write(bytes(size)):
-                        pass
-
+    # The disk is full while the bid is signed; that of the store already while the texts of the proposal are left.
     filled = threading.Event()
 
     def at_estimate(method: str, params: list[Any]) -> bool:
         data = params[0].get("data", params[0].get("input", ""))
         if CODEC.function_of(data) == "commitBid" and not filled.is_set():
-            fill()
+            fill(scene.disk)
             filled.set()
         return False
 
@@ -235,13 +260,18 @@ def play(scene: Scene, alice: Process, away: float) -> None:
     reveals = {"lost": True}
     proxy.fail(LoseRequest(), SEND, 10_000, lambda method, params: reveals["lost"] and "revealBid" in names(params[0]))
 
+    ballast = fill(scene.store)
     alice.start(clock(scene, +600))
     scene.others.play(PROPOSER)
-    until(filled.is_set, "the bid is to be signed")
-    until(lambda: "cannot be written to" in scene.alerts, "an alert of the full disk", 60)
-    scene.seen["full"] = scene.alerts
-    assert not scene.sends("commitBid"), "what could not be written down was sent"
+    until(lambda: f"cannot be written to {scene.store}" in scene.alerts, "an alert of the full store")
+    scene.seen["full store"] = scene.sends("propose")
     ballast.unlink()
+    until(filled.is_set, "the bid is to be signed")
+    until(lambda: f"{scene.journal} cannot be written to" in scene.alerts, "an alert of the full disk", 60)
+    scene.seen["full"] = scene.alerts
+    scene.seen["clocks"] = [clock_of(alice)]
+    assert not scene.sends("commitBid"), "what could not be written down was sent"
+    (scene.disk / "ballast").unlink()
 
     # The node goes away, answers 429 and 503, and stalls.
     until(lambda: calls(chain, scene.alice.address)["commitBid"] == 2, "the bid is in the chain")  # with round 1's
@@ -265,6 +295,7 @@ def play(scene: Scene, alice: Process, away: float) -> None:
     scene.seen["sent with the old journal"] = [
         raw for raw in scene.sends("revealBid") if raw not in scene.seen["reveals before"]
     ]
+    scene.seen["clocks"].append(clock_of(alice))
     alice.kill()
     scene.put_back("right")
     alice.start()
@@ -349,6 +380,11 @@ def test_disk__full__an_alert_names_the_journal_and_nothing_is_sent(scene: Scene
     assert len(scene.sends("commitBid")) == 1
 
 
+def test_store__full__an_alert_names_it_and_the_proposal_comes_once_its_texts_are_there(scene: Scene) -> None:
+    assert scene.seen["full store"] == []
+    assert len(scene.sends("propose")) == 1
+
+
 def test_node__away_busy_and_stalling__is_waited_for(scene: Scene) -> None:
     assert len(scene.seen["broken"]) == 6, "each answer of a busy node came"
 
@@ -384,12 +420,9 @@ def test_transaction__pending_over_a_restart__is_followed_and_not_sent_anew(scen
 
 @pytest.mark.skipif(CC is None, reason="there is no C compiler: apt-get install gcc")
 def test_clock__ten_minutes_off__is_not_looked_at(scene: Scene) -> None:
+    """The member's clock was ten minutes fast when it sealed its bid, and ten minutes slow when it was to reveal it."""
+    assert [round(each / 60) for each in scene.seen["clocks"]] == [10, -10]
     assert off_round(scene.results[1], scene.members) == []
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount the small disk")
-def test_disk__of_the_scene__is_a_small_one(scene: Scene) -> None:
-    assert os.statvfs(scene.disk).f_blocks * os.statvfs(scene.disk).f_frsize <= 2 * DISK
 
 
 def test_kills__two_at_random_moments__the_round_ends_as_undisturbed(scene: Scene) -> None:
@@ -402,3 +435,32 @@ def test_kills__two_at_random_moments__the_round_ends_as_undisturbed(scene: Scen
     assert tally.random, f"seed {seed}: nobody was hit"
     results = [each for each in scene.others.said if "status" in each]
     assert off_models(results) == [], f"seed {seed}"
+
+
+FALLS_BACK = ("commitBid", "revealBid", "recordUpdate", "recordGlobalRound", "reportResult", "vote", "settle")
+
+
+def test_chain__goes_back_three_blocks_before_a_send_of_each_kind__the_round_ends_as_undisturbed(scene: Scene) -> None:
+    """Whatever was in these blocks is gone: bids, the draw, records. Each member sees to its own."""
+    own, gone, number = Chain(scene.here.url), [], len([each for each in scene.others.said if "status" in each]) + 1
+
+    def reorganise(function: str) -> None:
+        before = own.rpc("eth_getBlockByNumber", "latest", False)
+        own.rpc("anvil_reorg", 3, [])
+        same = own.rpc("eth_getBlockByNumber", before["number"], False)
+        if same is None or same["hash"] != before["hash"]:
+            gone.append(function)
+
+    for function in FALLS_BACK:
+        scene.at_send(function, partial(reorganise, function), scene.theirs)
+    before = {each.name: calls(scene.here.chain, each.address) for each in scene.members}
+    scene.others.play()
+    result = scene.others.heard(LONGEST, round=number, status=any)
+    result["alerts"] = [each for each in result["alerts"] if "dropped transactions that were final" not in each]
+    assert sorted(gone) == sorted(FALLS_BACK)
+    assert off_round(result, scene.members) == []
+    assert off_models([each for each in scene.others.said if "status" in each]) == []
+    for each in scene.members:
+        once = calls(scene.here.chain, each.address) - before[each.name]
+        duties = ("join", "propose", "commitBid", "revealBid", "recordGlobalRound", "reportResult", "vote")
+        assert all(once[name] <= (2 if name == "recordGlobalRound" else 1) for name in duties), (each.name, once)

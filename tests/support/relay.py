@@ -1,4 +1,4 @@
-"""A relay to a node that can be cut."""
+"""A relay to a node or a server: it can be cut, and remembers what was said to there."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ class Relay:
 
     Attributes:
         requests: pieces that were passed on to there: of requests as short as those of a reader, each is one.
+        heard: all that was passed on to there.
     """
 
     def __init__(self, port: int):
         self.requests = 0
+        self.heard = bytearray()
         self._to = port
         self._whole = True
         self._ends: set[socket.socket] = set()
@@ -55,7 +57,9 @@ class Relay:
     def _pass(self, one: socket.socket, other: socket.socket, counted: bool) -> None:
         with suppress(OSError):
             while part := one.recv(65536):
-                self.requests += counted
+                if counted:
+                    self.requests += 1
+                    self.heard += part
                 other.sendall(part)
         for end in (one, other):
             self._ends.discard(end)

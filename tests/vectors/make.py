@@ -12,11 +12,14 @@ from eth_account.messages import SignableMessage, _hash_eip191_message
 from eth_utils import keccak
 
 from analysis.mechanism import draw
-from fl.market.bids import MAX_BID, commitment_of, pack_bids
+from fl.market.bids import MAX_BID, SealedBid, commitment_of, pack_bids
 from fl.market.membership import Entry, MembershipTree
+from fl.market.membership_file import Listed, MembershipList
 from fl.market.merkle import standard_leaf, updates_root
 from fl.market.terms import Deadlines, Policy, Role, RoundTerms
 from fl.members.aggregation import Aggregation
+from fl.members.bid_file import BidFile
+from fl.store import canonical
 from fl.store.artefacts import ArtefactStore, digest_of
 from fl.store.files import Files
 from fl.store.keys import EncryptionKey, KeyCard
@@ -66,15 +69,16 @@ def _signing(number: int) -> Sign:
 
 
 def bids() -> Vectors:
-    """Packed bids and their commitments."""
-    member, vectors = ACCOUNTS[0].address, []
+    """Packed bids, their commitments, and the files that they are saved in."""
+    member, vectors, proposals = ACCOUNTS[0].address, [], _word("proposals")
     for models in EDGES:
         row = [(MAX_BID, 0, 1, MAX_BID - model)[model % 4] for model in range(models)]
         words, salt = pack_bids(row), _word(f"salt {models}")
         commitment = commitment_of(CHAIN_ID, CONTRACT, ROUND_ID, member, words, salt)
         packed = {"words": [hexed(word.to_bytes(32)) for word in words], "salt": hexed(salt)}
-        vectors.append({"bids": row, **packed, "commitment": hexed(commitment)})
-    return {**PLACE, "member": member, "vectors": vectors}
+        file = BidFile(CHAIN_ID, CONTRACT, ROUND_ID, member, proposals, SealedBid(tuple(row), salt)).to_bytes().decode()
+        vectors.append({"bids": row, **packed, "commitment": hexed(commitment), "file": file})
+    return {**PLACE, "member": member, "models": hexed(proposals), "vectors": vectors}
 
 
 def terms() -> Vectors:
@@ -122,7 +126,20 @@ def membership() -> Vectors:
             for entry in entries
         ]
         vectors.append({"entries": rows, "root": hexed(tree.root)})
-    return {"vectors": vectors}
+    return {"vectors": vectors, "lists": [_list(policy) for policy in Policy]}
+
+
+def _list(policy: Policy) -> Vectors:
+    """A membership list as its maker hands it out, and what the signature in it is of."""
+    points = 1 if policy is Policy.EQUAL else 27
+    rows = [("Käfer & Co", Role.OWNER, points), ("", Role.BASE_STATION, 1), ("north", Role.BASE_STATION, 1)]
+    members = [
+        Listed(Entry(each.address, role, points), KeyCard.signed(each.address, key, _signing(number)), name)
+        for number, ((name, role, points), each, key) in enumerate(zip(rows, ACCOUNTS, KEYS, strict=False))
+    ]
+    made = MembershipList.made(DOMAIN, members, ACCOUNTS[3].address, _signing(3))
+    lines = canonical.encode({"members": [each.to_json() for each in made.members]})
+    return {"list": json.loads(made.to_bytes()), "lines": lines.decode(), "digest": hexed(keccak(lines))}
 
 
 def updates() -> Vectors:

@@ -42,14 +42,19 @@ function rootOf(leaves) {
   return heap[0];
 }
 
+const typed = (names) => names.map((name) => ({ name, type: ["digest", "root"].includes(name) ? "bytes32" : "uint256" }));
+const cardText = ({ account, public_key }) => `HCFL: texts for ${account} are encrypted to ${public_key}`;
+
 const replays = {
-  bids({ chain_id, contract, round_id, member, vectors }) {
-    for (const { bids, words, salt, commitment } of vectors) {
+  bids({ chain_id, contract, round_id, member, models, vectors }) {
+    for (const { bids, words, salt, commitment, file } of vectors) {
       const packed = Array(Math.floor(bids.length / 4) + 1).fill(0n);
       bids.forEach((bid, model) => { packed[Math.floor((model + 1) / 4)] |= BigInt(bid) << BigInt(64 * ((model + 1) % 4)); });
       same(`words of ${bids.length} bids`, packed.map((word) => toBeHex(word, 32)), words);
       const types = ["uint256", "address", "uint256", "address", "uint256[]", "bytes32"];
       same(`commitment of ${bids.length} bids`, keccak256(abi(types, [chain_id, contract, round_id, member, packed, salt])), commitment);
+      const saved = { format: 1, chain_id, contract, round_id, account: member, models, bids, salt: salt.slice(2) };
+      same(`file of ${bids.length} bids`, JSON.parse(file), saved);
     }
   },
   terms({ vectors }) {
@@ -70,12 +75,26 @@ const replays = {
       same("claimant", Number(BigInt.asUintN(96, c >> 64n) % BigInt(each.stations)), each.claimant);
     }
   },
-  membership({ vectors }) {
+  membership({ vectors, lists }) {
     for (const { entries, root } of vectors) {
       const leaves = entries.map((each) => leaf(["address", "uint8", "uint32"], [each.account, each.role, each.points]));
       same("leaves", leaves, entries.map((each) => each.leaf));
       same("root", rootOf(leaves), root);
       entries.forEach((each, i) => same("root by proof", each.proof.reduce(node, leaves[i]), root));
+    }
+    for (const { list, lines, digest } of lists) {
+      const roles = { owner: 0, "base station": 1 };
+      const leaves = list.members.map((each) => leaf(["address", "uint8", "uint32"], [each.account, roles[each.role], each.points]));
+      same("root of a list", rootOf(leaves), list.root);
+      list.members.forEach((each, i) => {
+        same("root by the proof in a list", each.proof.reduce(node, leaves[i]), list.root);
+        same("signer of a card in a list", verifyMessage(cardText(each), "0x" + each.card_signature), each.account);
+      });
+      same("lines", canonical({ members: list.members.map(({ proof, ...line }) => line) }), lines);
+      same("digest of the lines", keccak256(text(lines)), digest);
+      const domain = { name: "HCFL", version: "2", chainId: list.chain_id, verifyingContract: list.contract };
+      const message = { root: list.root, digest };
+      same("maker", verifyTypedData(domain, { Membership: typed(["root", "digest"]) }, message, "0x" + list.signature), list.maker);
     }
   },
   updates({ vectors }) {
@@ -110,7 +129,7 @@ const replays = {
       Membership: ["root", "digest"],
     };
     for (const { type, message, signature, signing_hash, data, stored } of vectors) {
-      const types = { [type]: fields[type].map((name) => ({ name, type: ["digest", "root"].includes(name) ? "bytes32" : "uint256" })) };
+      const types = { [type]: typed(fields[type]) };
       same(`${type}: hash`, TypedDataEncoder.hash(domain, types, message), signing_hash);
       same(`${type}: signer`, verifyTypedData(domain, types, message, "0x" + signature), signer);
       same(`${type}: signature`, await new Wallet(private_key).signTypedData(domain, types, message), "0x" + signature);
@@ -122,7 +141,7 @@ const replays = {
   async cards({ vectors }) {
     for (const { account, public_key, signature, secret, private_key, text: said, card } of vectors) {
       same("public key", SigningKey.computePublicKey(secret, false), "0x" + public_key);
-      same("text", `HCFL: texts for ${account} are encrypted to ${public_key}`, said);
+      same("text", cardText({ account, public_key }), said);
       same("signer", verifyMessage(said, "0x" + signature), account);
       same("signature", await new Wallet(private_key).signMessage(said), "0x" + signature);
       same("card", canonical({ account, public_key, signature }), card);

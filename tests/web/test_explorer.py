@@ -21,7 +21,7 @@ from fl.members.access import Access
 from tests.support.browser import visit
 from tests.support.crowdfund_round import APE, ROOT
 from tests.support.relay import Relay, wait_for
-from web.serve import serve
+from web.serve import advice_for, serve
 
 NOBODY = "0x" + "11" * 20
 VIEWERS = 200
@@ -126,6 +126,13 @@ def requests_of_one_look(running: Explorer) -> int:
     before = running.relay.requests
     wait_for("another look at the node", lambda: running.relay.requests > before)
     return max(1, running.relay.requests - before)
+
+
+@pytest.mark.parametrize(
+    ("address", "reached"), [("127.0.0.1", False), ("::1", False), ("0.0.0.0", True), ("fe80::1%eth0", True)]
+)
+def test_advice__an_address_that_others_reach__is_given(address: str, reached: bool) -> None:
+    assert ("Put a web server of your own before it" in advice_for(address)) == reached
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def test_round__played_meanwhile__is_followed_to_its_report(
         expect(page.locator("#counts")).to_contain_text("91.00")
         round_.voted()
         phase(page, "settle")
-        expect(page.locator("#report h1 .badge")).to_have_text("settled")
+        expect(page.locator("h1 .badge")).to_have_text("settled")
         expect(page.locator("#report")).to_contain_text("0 of 6 members are settled so far")
         round_.settled()
         round_.claim_lot().send()
@@ -91,9 +91,13 @@ def test_round__played_meanwhile__is_followed_to_its_report(
 def test_round__each_end__has_its_report_in_place(browser: Browser, served: str, market: Devnode, end: str) -> None:
     live = play(market, ENDS[end], (5_000, 5_000), 5_000)
     live.settled()
-    with visit(browser, f"{served}/rounds/{live.id}", PHONE if "cancelled" in end else DESKTOP) as seen:
-        expect(seen.page.locator("#report h1 .badge")).to_have_text(status_of(end), timeout=60_000)
+    with visit(browser, f"{served}/rounds/{live.id}") as seen:
+        expect(seen.page.locator("h1 .badge")).to_have_text(status_of(end), timeout=60_000)
+        expect(seen.page.locator("#report #check")).to_be_visible()
         assert seen.overflow == 0
+        seen.page.set_viewport_size(PHONE)
+        assert seen.overflow == 0
+        assert seen.axe() == []
         assert seen.said == []
 
 
@@ -116,6 +120,7 @@ def test_round__keyboard_alone__from_the_list_to_the_round(
     create_round().joined()
     with visit(browser, served) as seen:
         seen.page.get_by_role("link", name="Round 1").wait_for()
+        assert seen.axe() == []
         for _ in range(10):
             seen.page.keyboard.press("Tab")
             if seen.page.evaluate("document.activeElement.textContent") == "Round 1":

@@ -45,6 +45,7 @@ def test_report__each_end__opens_whole_and_quiet_on_desktop_and_phone(
         assert seen.overflow == 0
         seen.page.set_viewport_size(PHONE)
         assert seen.overflow == 0
+        assert seen.axe() == []
         assert seen.asked == [path.as_uri()], "one file, and no network"
         assert seen.said == []
 
@@ -73,9 +74,9 @@ def test_report__keyboard_alone__sorts_a_table_and_opens_a_member(browser: Brows
             pytest.fail("the button is not reached by Tab")
         column = page.locator("#members table").first.locator("tbody tr td:nth-child(5)")
         page.keyboard.press("Enter")
-        assert column.all_inner_texts() == ["0", "0", "0", "0", "10.5", "21.25"]
+        assert column.all_inner_texts() == ["0.00", "0.00", "0.00", "0.00", "10.50", "21.25"]
         page.keyboard.press("Space")
-        assert column.all_inner_texts() == ["21.25", "10.5", "0", "0", "0", "0"]
+        assert column.all_inner_texts() == ["21.25", "10.50", "0.00", "0.00", "0.00", "0.00"]
         assert tax.locator("..").get_attribute("aria-sort") == "descending"
         page.locator("#members tbody a", has_text="owner 3").first.focus()
         page.keyboard.press("Enter")

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import uvicorn
 
 from fl.market.client import Market
+from fl.market.membership_file import MembershipList
 from web.app import app_of
 from web.reader import Reader
 
@@ -17,10 +18,12 @@ SECONDS = 0.1
 
 
 @contextmanager
-def serving(market: Market, called: Mapping[str, str] | None = None, port: int = 0) -> Iterator[str]:
+def serving(
+    market: Market, called: Mapping[str, str] | None = None, port: int = 0, listed: MembershipList | None = None
+) -> Iterator[str]:
     """The address of a server of a deployment's rounds, for as long as it is needed."""
     with socket.create_server(("127.0.0.1", port)) as listening:
-        app = app_of(Reader(market).poll, SECONDS, called)
+        app = app_of(Reader(market).poll, SECONDS, called, listed)
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()

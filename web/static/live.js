@@ -16,6 +16,7 @@
     }
   };
 
+  const HEIGHT = 260;
   let plot = null;
   const draw = () => {
     const place = document.getElementById("curve");
@@ -31,16 +32,28 @@
       return;
     }
     const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-    const axis = { stroke: colour("--ink"), grid: { stroke: colour("--line") }, ticks: { stroke: colour("--line") } };
+    const line = { stroke: colour("--line"), width: 1 };
+    const axis = { stroke: colour("--ink"), grid: line, ticks: line };
     const percent = (u, splits) => splits.map((each) => `${Math.round(each * 100)} %`);
+    // UTC, as everywhere on the page: with seconds where little time is shown, with the day where more than one is.
+    const utc = (u, splits) => {
+      const span = splits.at(-1) - splits[0];
+      const [first, last] = span < 600 ? [11, 19] : span < 86400 ? [11, 16] : [5, 16];
+      return splits.map((each) => new Date(each * 1000).toISOString().slice(first, last).replace("T", " "));
+    };
     const paths = uPlot.paths.stepped({ align: 1 });
     plot = new uPlot(
       {
         width: place.clientWidth,
-        height: place.clientHeight - 40,
+        height: HEIGHT,
         cursor: { show: false },
-        scales: { x: { range: (u, least, most) => [least, Math.max(most, least + 60)] }, y: { range: [0, 1] } },
-        axes: [axis, { ...axis, label: "recorded", values: percent, size: 60 }],
+        tzDate: (time) => uPlot.tzDate(new Date(time * 1000), "UTC"),
+        // Of the points themselves: for a single one uPlot would show years.
+        scales: { x: { range: (u) => [u.data[0][0], Math.max(u.data[0].at(-1), u.data[0][0] + 60)] }, y: { range: [0, 1] } },
+        axes: [
+          { ...axis, label: "UTC", values: utc, space: 90 },
+          { ...axis, label: "recorded", values: percent, size: 60 },
+        ],
         series: [
           { label: "time" },
           { label: "updates of the base stations", stroke: colour("--series-1"), width: 2, paths, points: { show: true } },
@@ -82,7 +95,7 @@
   }
   addEventListener("resize", () => {
     const place = document.getElementById("curve");
-    if (plot && place) plot.setSize({ width: place.clientWidth, height: place.clientHeight - 40 });
+    if (plot && place) plot.setSize({ width: place.clientWidth, height: HEIGHT });
   });
   setInterval(count, 1000);
   update();

@@ -42,6 +42,12 @@ def test_value__of_an_unwanted_label__is_nothing(crowd: Crowd) -> None:
         assert crowd.value(owner, LABELS) == crowd.value(owner, wanted)
 
 
+def test_value__of_a_model_that_is_wrong_at_times__falls_with_its_accuracy_and_no_cost_does() -> None:
+    crowd = Crowd(values=({"cat": 7, "dog": 3}, {"cat": 5}), costs=({"cat": 2, "dog": 4}, {"cat": 1, "dog": 1}))
+    assert [crowd.value(0, ("cat", "dog"), accuracy) for accuracy in (1, 0.5, 0.26, 0)] == [10, 5, 3, 0]
+    assert crowd.score(("cat",), 0, 0.5) == 4 + 2 - 2 * 1
+
+
 def test_margin__by_hand() -> None:
     crowd = Crowd(values=({"cat": 7, "dog": 3}, {"cat": 5}), costs=({"cat": 2, "dog": 4}, {"cat": 1, "dog": 1}))
     assert (crowd.common, crowd.proposals) == (("cat",), (("cat", "dog"), ("cat",)))

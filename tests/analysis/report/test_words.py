@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from analysis.report.words import LONGEST, about, moment, short_hash, shown, signed, whole_hash
+from analysis.report.words import LONGEST, about, column, moment, rough, short_hash, shown, signed, whole_hash
 from fl.market.terms import GWEI
 
 ANYTHING = st.text(st.characters(), max_size=3 * LONGEST)
@@ -70,6 +70,27 @@ def test_whole_hash__a_hash__stays_whole() -> None:
 )
 def test_about__and_signed__say_no_minus_nothing(wei: int, exact: str, rounded: str) -> None:
     assert (about(wei), signed(wei)) == (exact, rounded)
+
+
+@pytest.mark.parametrize(
+    ("wei", "plain", "with_sign"),
+    [
+        (0, "0.00", "0.00"),
+        (-1, "0.00", "0.00"),
+        (10 * GWEI, "10.00", "+10.00"),
+        (-4_000 * GWEI // 3, "−1,333.33", "−1,333.33"),
+    ],
+)
+def test_column__any_amount__has_two_decimals_and_no_minus_nothing(wei: int, plain: str, with_sign: str) -> None:
+    assert (column(wei), column(wei, sign=True)) == (plain, with_sign)
+    assert column(GWEI, 4) == "1.0000"
+
+
+@pytest.mark.parametrize(
+    ("wei", "words"), [(0, "0 gwei"), (5, "5 wei"), (GWEI // 100, "0.01 gwei"), (12_316_333_333, "12.32 gwei")]
+)
+def test_rough__too_little_for_gwei__is_wei(wei: int, words: str) -> None:
+    assert rough(wei) == words
 
 
 def test_moment__beyond_any_calendar__is_a_number() -> None:

@@ -302,16 +302,19 @@ def test_audit_command__dishonest_winner__all_is_named_in_order_and_shown(played
 
 
 def test_audit__artefact_changed_in_the_store__whose_it_is_is_named(played: Played, elector: Owner) -> None:
-    """A station that takes its update back: what was made of it cannot be worked out again."""
+    """A station that takes its update back harms nobody; a winner that does: its model cannot be worked out again."""
     station = played.base_stations[2]
     digest = from_chain(played.record.members[station.address].updates[HONEST])
-    path = Path(elector.files._place(station.store.name(digest)))
-    whole = path.read_bytes()
+    places = [Path(elector.files._place(each.store.name(digest))) for each in (station, played.owners[0])]
+    whole = [path.read_bytes() for path in places]
     try:
-        path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+        places[0].write_bytes(whole[0][:-1] + bytes([whole[0][-1] ^ 1]))
+        assert audit_training(elector, played.facts).rounds[HONEST].findings == ()
+        places[1].write_bytes(whole[1][:-1] + bytes([whole[1][-1] ^ 1]))
         finding, *_ = audit_training(elector, played.facts).rounds[HONEST].findings
     finally:
-        path.write_bytes(whole)
+        for path, content in zip(places, whole, strict=True):
+            path.write_bytes(content)
     assert station.address in finding.what and "does not count" in finding.what
 
 
@@ -320,9 +323,6 @@ class Without:
 
     def samples(self, order: Order, station: int) -> int:
         raise WorkError("the folder is empty")
-
-    def promise(self, order: Order, station: int) -> str:
-        return ""
 
     def train(self, order: Order, station: int, model: bytes, global_round: int) -> bytes:
         raise WorkError("the folder is empty")

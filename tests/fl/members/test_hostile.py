@@ -11,7 +11,9 @@ from typing import Any
 from analysis.consortium.cheats import (
     CHEATS,
     Cheat,
+    after_recording,
     declaring_again,
+    file_of,
     ill,
     instead,
     replay,
@@ -86,6 +88,59 @@ def test_stations__that_cheat__are_absent_with_the_reason_and_the_others_go_on(c
     assert all(len(record.members[each.address].updates) == 2 for each in play.play.stations), (
         "each was there, and is paid"
     )
+
+
+def test_stations__that_seal_to_the_winner_alone_or_take_back__void_nobodys_contributions(
+    chain: Any, tmp_path: Path
+) -> None:
+    """The winner passes on what it included."""
+    play = scene(chain, tmp_path, base_stations=5, clients=1, train_images=200, claim=0.1, contribution="margin")
+    winner, *electors = play.play.owners
+    *honest, narrow, taken_back = play.play.stations
+
+    def aggregate(honest: Any, number: int, facts: Facts) -> None:
+        honest(number, facts)
+        (digest,) = facts.record.members[taken_back.address].updates.values()
+        taken_back.files.remove(file_of(taken_back, digest))
+
+    for elector in electors:  # who judges by the same images measures the same, of the same updates
+        elector.work = replace(elector.work, test_of=winner.work.test_of)  # type: ignore[union-attr, type-var]
+    instead(narrow, "_owners", lambda honest, facts: narrow._cards([winner.address]))
+    instead(winner, "_aggregate", aggregate)
+    played = play.run()
+    noted = winner.journal.noted(winner.round_id, "aggregate-0")
+    assert set(noted["included"]) == {each.address for each in (*honest, narrow, taken_back)}
+    assert [vote.uphold for vote in played.record.votes] == [True, True]
+    assert sum(member.listed or 0 for member in played.record.members.values()) == 1_000_000
+
+
+def test_station__that_delivers_late__is_taken_for_a_winners_lie_and_costs_nobody_a_stake(
+    chain: Any, tmp_path: Path
+) -> None:
+    """Electors cannot tell the two: a winner whose word they took could zero an honest base station, bond and all."""
+    play = scene(chain, tmp_path, base_stations=4, clients=1, train_images=200, claim=0.1, contribution="margin")
+    winner, *electors = play.play.owners
+    late = play.play.stations[-1]
+    held: dict[str, bytes] = {}
+
+    def hold(station: BaseStation, name: str) -> None:
+        held[name] = station.files.read(name, 2**24)
+        station.files.remove(name)
+
+    def aggregate(honest: Any, number: int, facts: Facts) -> None:
+        honest(number, facts)
+        for name, data in held.items():
+            late.files.write(name, data)
+
+    after_recording(hold)(late)
+    instead(winner, "_aggregate", aggregate)
+    played = play.run()
+    assert [vote.uphold for vote in played.record.votes] == [False, False]
+    for elector in electors:
+        assert any(f"it leaves out the update of {late.name}" in line for line in play.heard.of(elector))
+    for station in play.play.stations:
+        settled = played.record.members[station.address].settled
+        assert settled is not None and settled.slashed == 0
 
 
 # ── the winner ──
@@ -193,7 +248,9 @@ def test_winner__orders_and_models_that_cannot_be_followed__stations_attend_and_
     noted = winner.journal.noted(winner.round_id, "aggregate-0")
     assert set(noted["included"]) == {each.address for each in honest}
     for station, (_, reason) in zip(ordered, ORDERS.values(), strict=True):
-        assert reason in station.journal.noted(station.round_id, "order")["refused"]
+        (said,) = (line for line in play.heard.of(station) if "cannot follow the winner's order" in line)
+        assert reason in said, "once, and why"
+        assert station.journal.noted(station.round_id, "order") is None, "a right one could still come"
     for station in rest:
         member = played.record.members[station.address]
         assert member.updates == {0: NO_UPDATE}

@@ -15,7 +15,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from fl.members.assembly import _noise_seed as noise_seed
+from fl.members.assembly import noise_seed
 from fl.members.journal import FORMAT, Busy, Conflict, Journal, JournalError, Signed, State
 from tests.support.pages import ROOT
 

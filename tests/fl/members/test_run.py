@@ -12,12 +12,14 @@ import pytest
 
 from fl.market.refusals import Again, ByHand, Never
 from fl.market.terms import GWEI, Deadlines, RoundTerms
+from fl.members.acts import NotYet
 from fl.members.assembly import _alert as alert_of
 from fl.members.facts import Facts
 from fl.members.journal import JournalError
+from fl.members.rounds import Conduct
 from fl.members.run import OFTEN, Runner
-from fl.members.steps import Reveal, Step, Stuck, Vote, Wait
-from fl.record.history import RoundRecord
+from fl.members.steps import Accept, Attend, Reveal, Step, Stuck, Train, Vote, Wait
+from fl.record.history import ModelRecord, RoundRecord
 from fl.yaml_file import ConfigurationError
 
 AT = Deadlines.after(1_000, 300)
@@ -33,7 +35,9 @@ def runner(
 ) -> tuple[Runner, list[str]]:
     """A runner of a member that has one step to do, at one moment of the chain; and what its people are told."""
     told: list[str] = []
-    member: Any = SimpleNamespace(name="alice", address="0x", next_step=lambda facts: step, do=lambda step, facts: do())
+    member: Any = SimpleNamespace(
+        name="alice", address="0x", conduct=Conduct(), next_step=lambda facts: step, do=lambda step, facts: do()
+    )
     chronicle: Any = SimpleNamespace(facts=read or (lambda account: facts_at(now)))
     return Runner(member, chronicle, lambda: None, told.append, margin, sleep=lambda seconds: None), told
 
@@ -78,6 +82,20 @@ def test_step__that_takes_long__told_while_it_is_under_way(now: int) -> None:
     finally:
         go_on.set()
         thread.join()
+
+
+@pytest.mark.parametrize("step", [Accept(), Train(0)], ids=["an order", "training"])
+def test_training__not_done_before_attendance_is_recorded_instead__told_before(step: Step) -> None:
+    """One global round, so that what is left is recorded 30 s before the deadline."""
+    model = ModelRecord("0x", 1)
+    record = RoundRecord(1, TERMS, bytes(32), selected=0, models=[model])
+    facts = replace(facts_at(AT.train - 75), record=record)
+    run, told = runner(step, 0, failing(NotYet("it is under way")), read=lambda account: facts)
+    run.turn()
+    assert told == [f"alice: 45 s are left to {type(step).__name__.lower()}, and it is not done: it is under way"]
+    run, told = runner(Attend(0), AT.train - 29, failing(Again("the node is busy")))
+    run.turn()
+    assert told == ["alice: 29 s are left to attend, and it is not done: the node is busy"]
 
 
 def test_step__done_in_time__nobody_is_told() -> None:

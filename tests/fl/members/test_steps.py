@@ -286,6 +286,7 @@ class Player:
 
     Attributes:
         leaves_out: the steps that it never does.
+        refuses: no order that it gets can be followed.
         unlucky: global rounds in which its model or its update cannot be had.
     """
 
@@ -335,9 +336,9 @@ class Player:
                 world.need(account == world.winner)
                 world.delivered = True
             case Accept():
-                if not world.delivered:
+                if not world.delivered or self.refuses:
                     return False
-                self.notes["order"] = {"refused": "as it is"} if self.refuses else {"order": "00"}
+                self.notes["order"] = {"order": "00"}
             case Train(number):
                 world.need(number == 0 or number <= world.recorded or f"update-{number}" in self.notes)
                 if number in self.unlucky and f"update-{number}" not in self.notes:
@@ -510,7 +511,7 @@ def test_next_step__where_nobody_leaves_anything_out__the_round_ends_before_its_
 NOTES: dict[str, list[Any]] = {
     "bid-1": [{"bids": [1], "salt": "11" * 32}, {"bids": [2, 3], "salt": "22" * 32}],
     "claim": [{"initial": "0x" + "11" * 32}],
-    "order": [{"order": "00"}, {"refused": "no"}],
+    "order": [{"order": "00"}],
     "delivered": [True],
     "points": [{}],
     **{f"update-{number}": ["0x" + "33" * 32] for number in range(3)},

@@ -12,7 +12,6 @@ from fl.members.order import Order
 from fl.members.owner_acts import UPHOLD_WITHIN
 from fl.members.torch_work import Offer, TorchOwner, TorchStation
 from fl.members.work import Delivered, WorkError, WrongArtefact, weight_of
-from fl.training.accountant import epsilon_of
 from fl.training.config import NOISE_AT, Privacy, Rule, StationConfig, TrainingConfig
 from fl.training.contribution.points import TOTAL_POINTS
 from fl.training.data.dataset import Samples
@@ -97,11 +96,9 @@ def test_train__clients_hidden__follows_from_a_secret_of_its_own(market: Market,
     assert len({first, others, ordered, market.update(0).data}) == 4
 
 
-def test_promise__of_a_base_station__is_the_epsilon_of_the_whole_order(market: Market) -> None:
-    epsilon = epsilon_of(4.0, 2 * 1, 1e-3)
-    said = hiding(market, Privacy(1.0, 4.0, delta=1e-3)).promise(market.order, 3)
-    assert said == f"hides its clients: ε is {epsilon:.2f} for δ = 0.001 after all global rounds"
-    assert market.station.promise(market.order, 3) == ""
+def test_train__clients_hidden_without_a_secret__is_refused(market: Market) -> None:
+    with pytest.raises(WorkError, match="there is no secret to draw the noise from that hides clients"):
+        hiding(market, Privacy(1.0, 1.0), None).train(market.order, 0, market.initial, 0)
 
 
 def test_order__of_a_rule_that_hides_nobody__is_refused(market: Market) -> None:

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from fl.training.accountant import Accountant, epsilon_of
+from fl.training.accountant import Accountant
 from fl.training.client import train_client
 from fl.training.command.options import Options, parse
 from fl.training.command.run import run
@@ -28,6 +28,7 @@ from fl.training.federation import Federation, build_federation
 from fl.training.model.parameters import State, put_state
 from fl.training.model.spec import ModelSpec
 from fl.training.seeds import Stream, derive_seed
+from fl.training.sending.epsilon import epsilon_of
 from fl.training.sending.privacy import add_noise, clip
 from fl.training.station import Outcome, Station
 from fl.training.strategies import SCAFFOLD, FedAdam
