@@ -39,6 +39,7 @@ _KEYS = (
     "data",
 )
 _FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+_OF_A_LIBRARY = re.compile(r"(sklearn|torchvision):\w+")
 _MOST = 2**31 - 1
 
 
@@ -58,8 +59,9 @@ class Data:
     """The images that a member has: a base station's to train on, an owner's to judge by.
 
     Attributes:
-        dataset: by name.
+        dataset: by the name that proposals give it.
         data_dir: a folder to read it from; None: the data set's own place.
+        function: of the member's own that returns its images; None: those that the library has by that name.
         part: (i, n): the part i, from 0, of n; None: all of it.
         clients: among which a base station divides it.
         privacy: that a base station gives its clients; None: none.
@@ -70,6 +72,7 @@ class Data:
     part: tuple[int, int] | None = None
     clients: int = 2
     privacy: Privacy | None = None
+    function: str | None = None
 
 
 @dataclass(frozen=True)
@@ -233,6 +236,12 @@ def _function(scalar: str) -> str:
     return scalar
 
 
+def _dataset(scalar: str) -> str:
+    if scalar not in DEFAULTS and not _OF_A_LIBRARY.fullmatch(scalar):
+        raise ValueError
+    return scalar
+
+
 def _bps(scalar: str) -> int:
     return round(number(0, 1)(scalar) * 10_000)
 
@@ -249,17 +258,21 @@ def _data(top: Section, folder: Path) -> Data | None:
     section = top.section("data")
     if section is None:
         return None
-    section.only("dataset", "data_dir", "part", "clients", "privacy")
+    section.only("dataset", "data_dir", "part", "clients", "function", "privacy")
+    function = section.take_or("function", _function, "a function of your own, as package.module:function", None)
     must = "two whole numbers, [i, n]: the part i, from 0, of n"
     part = section.items("part", whole(0, _MOST), must)
     if part and (len(part) != 2 or not part[0] < part[1]):
         raise section.error("part", f"is {list(part)} and must be {must}")
     return Data(
-        dataset=section.take("dataset", one_of({name: name for name in DEFAULTS}), " or ".join(DEFAULTS)),
+        dataset=section.take(
+            "dataset", _dataset if function is None else text, f"{' or '.join(DEFAULTS)}, sklearn:… or torchvision:…"
+        ),
         data_dir=section.take_or("data_dir", lambda scalar: folder / text(scalar), "the path of a folder", None),
         part=(part[0], part[1]) if part else None,
         clients=section.take_or("clients", whole(1, 10_000), "a number of clients, 1 … 10,000", 2),
         privacy=_privacy(section.section("privacy")),
+        function=function,
     )
 
 
@@ -334,7 +347,10 @@ def _model(section: Section | None, data: Data | None) -> ModelPlan | None:
     given: dict[str, Any] = {
         key: section.take(key, parse, "a number") for key, parse in _TRAINING.items() if key in section.keys
     }
-    default = StationConfig() if data is None else DEFAULTS[data.dataset].station
+    known = None if data is None else DEFAULTS.get(data.dataset)
+    default = StationConfig() if known is None else known.station
+    if data is not None and known is None and "model" not in section.keys:
+        raise section.error("model", f"is missing: nothing is known of what suits {data.dataset}")
     rule = section.take_or("rule", one_of({name: name for name in RULES}), " or ".join(RULES), "mean")
     tolerate = section.take_or("tolerate", whole(0, _MOST), "a number of wrong models", 0)
     try:

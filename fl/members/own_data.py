@@ -19,7 +19,7 @@ _SEED = 0
 
 @lru_cache(maxsize=4)
 def _restricted(data: Data, targets: tuple[str, ...]) -> Dataset:
-    return load_dataset(data.dataset, data.data_dir, targets=targets)
+    return load_dataset(data.function or data.dataset, data.data_dir, targets=targets)
 
 
 @dataclass(frozen=True)

@@ -11,17 +11,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from fl.training.average import cast, check_alike
+from fl.training.averaging.aggregate import in_order
 from fl.training.config import TrainingConfig
 from fl.training.contribution.measure import measure_contributions
 from fl.training.crews.crew import Crew
 from fl.training.errors import DivergedError, TooFewError
 from fl.training.model.evaluation import Evaluation
-from fl.training.model.parameters import State
+from fl.training.model.parameters import State, is_finite
 from fl.training.model.spec import ModelSpec
 from fl.training.participation import is_missing
 from fl.training.station import StationRound
 from fl.training.strategies import strategy_of
-from fl.training.strategy import NOTHING, Carried, Strategy
+from fl.training.strategy import NOTHING, Carried, Strategy, asked
 from fl.training.update import Update
 
 log = logging.getLogger(__name__)
@@ -122,7 +124,8 @@ def train(
         rounds = {index: StationRound(index, None, reason="it did not take part") for index in range(config.stations)}
         for index in rounds.keys() - set(here):
             on_station(rounds[index])
-        sent = Carried(strategy.broadcast(server), clients)
+        with asked(strategy):
+            sent = Carried(strategy.broadcast(server), clients)
         for played in crew.play(state, global_round, here, sent):
             rounds[played.station] = played
             on_station(played)
@@ -138,7 +141,10 @@ def train(
         measured = measure_contributions(config, global_round, before, held, judge)
         unchanged = ""
         try:
-            combined = crew.combine(updates, config.rule, sum(played.diverged for played in stations))
+            if type(strategy).combine is Strategy.combine:
+                combined = crew.combine(updates, config.rule, sum(played.diverged for played in stations))
+            else:
+                combined = _combined(strategy, crew.gather(updates))
         except TooFewError as error:
             unchanged = str(error)
             log.warning("global round %d: the global model stays as it is: %s", global_round, error)
@@ -169,6 +175,17 @@ def rounds_since_best(accuracies: Sequence[float]) -> int:
     return len(accuracies) - 1 - accuracies.index(max(accuracies))
 
 
+def _combined(strategy: Strategy, updates: Sequence[Update]) -> State:
+    ordered = in_order(updates)
+    models = [update.state for update in ordered]
+    with asked(strategy):
+        combined = strategy.combine(models, [update.samples for update in ordered])
+    check_alike(combined, models[0])
+    if not is_finite(combined):
+        raise DivergedError("the strategy combines the updates to a model with a parameter that is no finite number")
+    return {name: cast(combined[name], tensor.dtype) for name, tensor in models[0].items()}
+
+
 def _step(strategy: Strategy, model: ModelSpec, state: State, combined: State, carried: Carried) -> tuple[State, State]:
     """The server's step: the next global model and the server's state.
 
@@ -178,7 +195,7 @@ def _step(strategy: Strategy, model: ModelSpec, state: State, combined: State, c
         return combined, {}
     names = model.trained(tied=True)
     before = {name: state[name].to(combined[name]) for name in names}
-    moved, server = strategy.update_server(
-        before, {name: combined[name] for name in names}, carried.server, carried.by_client()
-    )
-    return {name: moved[name] if name in moved else combined[name] for name in combined}, server
+    after = {name: combined[name] for name in names}
+    with asked(strategy):
+        moved, server = strategy.update_server(before, after, carried.server, carried.by_client())
+        return {name: moved[name] if name in moved else combined[name] for name in combined}, server

@@ -316,7 +316,7 @@ class TrainingConfig:
     patience: int | None = None
     seed: int = 0
     station: StationConfig | None = None
-    per_station: Mapping[int, StationConfig] = field(default_factory=dict)
+    per_station: Mapping[int, StationConfig] = field(default_factory=dict, hash=False)
     rule: Rule = Rule()
     metric: str = "accuracy"
     strategy: str = "FedAvg"

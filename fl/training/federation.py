@@ -34,6 +34,9 @@ Base stations may have other numbers of clients than that. Samples may be left o
 
 _PLAIN = StationConfig()
 
+_TRIED = 100
+"""Global rounds for which a schedule is tried before anything is trained."""
+
 
 @dataclass(frozen=True, eq=False)
 class Federation:
@@ -149,7 +152,7 @@ def build_federation(
         check_graphs(each.graphs, device)
         if each.augment and not model.has_images:
             raise TrainingError(f"augment is for images, and inputs of shape {dataset.input_shape} are none")
-        rate_in(each, config.rounds - 1)
+        rate_in(each, min(config.rounds, _TRIED) - 1)
         strategy.check(each)
         if each.transform:
             resolve(each.transform, "transform")

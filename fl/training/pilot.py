@@ -12,6 +12,7 @@ import torch
 
 from fl.atomic import write_atomically
 from fl.training.cloud import train
+from fl.training.config import Rule
 from fl.training.crews.crew import InProcess
 from fl.training.federation import Federation
 from fl.training.model.evaluation import Evaluation
@@ -36,10 +37,12 @@ def forecast(federation: Federation, part: float) -> Evaluation:
     rng = np.random.default_rng(derive_seed(config.seed, Stream.PILOT))
     kept = np.sort(rng.permutation(len(images))[: max(1, round(part * len(images)))])
     own = images.take(kept)
-    station = Station(0, federation.model, (own,), federation.stations[0].config, config.seed)
+    first = federation.stations[0]
+    alone = replace(first.config, rule=Rule())  # there is nobody to withstand, and too few models for it
+    station = Station(0, federation.model, (own,), alone, config.seed, first.strategy)
     pilot = replace(
         federation,
-        config=replace(config, stations=1, clients=1, contribution="none"),
+        config=replace(config, stations=1, clients=1, per_station={}, rule=Rule(), contribution="none"),
         dataset=replace(federation.dataset, train=own),
         stations=(station,),
     )

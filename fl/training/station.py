@@ -23,7 +23,7 @@ from fl.training.participation import draw_clients
 from fl.training.seeds import Stream, derive_seed
 from fl.training.sending.privacy import add_noise, check_hidden, clip
 from fl.training.sending.quantisation import quantise
-from fl.training.strategy import NO_STATES, States, Strategy
+from fl.training.strategy import NO_STATES, States, Strategy, asked
 from fl.training.update import Update
 
 log = logging.getLogger(__name__)
@@ -234,7 +234,8 @@ class Station:
             start = perf_counter()
             loss, outcome = None, Outcome.RETURNED
             try:
-                correction = self.strategy.correction(broadcast, carried[part.client])
+                with asked(self.strategy):
+                    correction = self.strategy.correction(broadcast, carried[part.client])
                 loss = train_client(module, samples, self.config, seed, part.epochs, rate, correction)
                 steps = part.epochs * -(-len(samples) // self.config.batch_size)
                 carried[part.client] = self._carry(module, station_state, broadcast, carried[part.client], steps, rate)
@@ -277,8 +278,9 @@ class Station:
             return client
         names, end = self.model.trained(tied=True), view_state(module)
         start, end = ({name: state[name].to(end[name]) for name in names} for state in (start, end))
-        after = self.strategy.update_client(broadcast, client, start, end, steps, rate)
-        return {name: tensor.detach().to("cpu", copy=True) for name, tensor in after.items()}
+        with asked(self.strategy):
+            after = self.strategy.update_client(broadcast, client, start, end, steps, rate)
+            return {name: tensor.detach().to("cpu", copy=True) for name, tensor in after.items()}
 
 
 def _copy_of(module: nn.Module) -> State:

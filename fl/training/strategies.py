@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from fl.training.config import StationConfig, TrainingConfig
+from fl.training.config import Rule, StationConfig, TrainingConfig
 from fl.training.errors import TrainingError
 from fl.training.model.parameters import State
 from fl.training.named import resolve, said
@@ -165,4 +165,6 @@ def strategy_of(config: TrainingConfig) -> Strategy:
         raise TrainingError(f"the strategy {name} cannot be made: {said(error)}") from error
     if not isinstance(strategy, Strategy):
         raise TrainingError(f"{name} is {type(strategy).__name__}, not a fl.training.strategy.Strategy")
+    if config.rule != Rule() and type(strategy).combine is not Strategy.combine:
+        raise TrainingError(f"the strategy {name} combines models itself, and not by {config.rule}: leave the rule out")
     return strategy

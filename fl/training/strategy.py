@@ -8,13 +8,15 @@ it is stopped. `fl.training.strategies` has those that can be named without a pa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from fl.training.config import StationConfig
-from fl.training.errors import ModelError
+from fl.training.errors import ModelError, TrainingError
 from fl.training.model.artefact import load_metadata, load_state, save_state, whole_number
 from fl.training.model.parameters import State
+from fl.training.named import said
 
 
 class Strategy:
@@ -59,6 +61,15 @@ class Strategy:
         """
         return {}
 
+    def combine(self, models: Sequence[State], samples: Sequence[int]) -> State:
+        """The base stations' models as one, where the strategy does so itself instead of by the run's rule.
+
+        Args:
+            models: whole ones, of finite numbers, by base station; at least one.
+            samples: that each was trained on.
+        """
+        raise NotImplementedError
+
     def update_server(
         self, model: State, combined: State, server: State, clients: Mapping[tuple[int, int], State]
     ) -> tuple[State, State]:
@@ -66,11 +77,26 @@ class Strategy:
 
         Args:
             model: the global model before.
-            combined: the base stations' models, combined by the run's rule.
+            combined: the base stations' models, combined by the run's rule or by `combine`.
             server: its state before.
             clients: state of each client, by base station and number there, of the base stations that have trained.
         """
         return combined, {}
+
+
+@contextmanager
+def asked(strategy: Strategy) -> Iterator[None]:
+    """What a strategy raises, which may be anybody's, as one line.
+
+    Raises:
+        TrainingError: it raised something.
+    """
+    try:
+        yield
+    except TrainingError:
+        raise
+    except Exception as error:
+        raise TrainingError(f"the strategy {type(strategy).__name__} fails: {said(error)}") from error
 
 
 class States(tuple[State, ...]):

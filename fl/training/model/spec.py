@@ -250,7 +250,7 @@ class ModelSpec:
         """Try the model on two blank inputs, judging and training, and on one.
 
         Args:
-            like: two samples or more of what it is for; None: images of bytes.
+            like: samples of what it is for, whose values do not matter; None: images of bytes.
             config: of the steps that train it; None: the default.
 
         Raises:
@@ -266,8 +266,8 @@ class ModelSpec:
         from fl.training.model.steps import Batch, Steps
 
         if like is None:
-            like = Samples(torch.empty(2, *self.input_shape, dtype=torch.uint8), torch.empty(2, dtype=torch.int64))
-        inputs, labels = (torch.zeros_like(each[:2], device="cpu") for each in (like.inputs, like.labels))
+            like = Samples(torch.empty(0, *self.input_shape, dtype=torch.uint8), torch.empty(0, dtype=torch.int64))
+        inputs, labels = (torch.zeros(2, *each.shape[1:], dtype=each.dtype) for each in (like.inputs, like.labels))
         module = self.build().eval()
         try:
             with torch.inference_mode():

@@ -81,16 +81,18 @@ class Steps:
         self._module = module
         self._config = config
         self._rate = config.learning_rate if rate is None else rate
-        self._parameters: list[torch.Tensor] = [each for each in module.parameters() if each.requires_grad]
+        named = {name: each for name, each in module.named_parameters() if each.requires_grad}
+        self._parameters: list[torch.Tensor] = list(named.values())
         plain = config.optimizer == "SGD"
         self._velocities = [torch.empty_like(each) for each in self._parameters] if plain else []
         self._optimizer = None if plain else Optimizer(config, self._parameters, self._rate)
         self._start = [torch.empty_like(each) for each in self._parameters] if config.proximal else []
-        self._correction = [
-            correction[name].to(each) if name in correction else torch.zeros_like(each)
-            for name, each in (module.named_parameters() if correction else ())
-            if correction and each.requires_grad
-        ]
+        self._correction: list[torch.Tensor] = []
+        if correction:
+            self._correction = [
+                correction[name].to(each) if name in correction else torch.zeros_like(each)
+                for name, each in named.items()
+            ]
         self._normalisations = [each for each in module.modules() if isinstance(each, _BatchNorm)]
         self.total = torch.zeros((), device=self._parameters[0].device)
         self.begin()

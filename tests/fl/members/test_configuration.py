@@ -134,6 +134,26 @@ def test_read__function__instead_of_numbers(changed: Changed) -> None:
             MemberConfiguration.read(changed(numbers, f'function: "{no_path}"'))
 
 
+@pytest.mark.parametrize("name", ["cifar10", "sklearn:wine", "torchvision:FashionMNIST"])
+def test_read__data_of_a_library__is_named_as_there(changed: Changed, name: str) -> None:
+    read = MemberConfiguration.read(changed("dataset: digits ", f"dataset: {name} ", "base_station.yaml")).data
+    assert read == Data(name, part=(0, 4))
+
+
+def test_read__data_of_ones_own__have_any_name_and_a_model_that_is_named(changed: Changed) -> None:
+    own = "dataset: x-rays\n  function: my_company.data:images\n"
+    read = MemberConfiguration.read(changed("dataset: digits\n", own))
+    assert read.data == Data("x-rays", part=(0, 4), function="my_company.data:images")
+    assert isinstance(read.plan, OwnerPlan) and read.plan.propose is not None
+    assert read.plan.propose.model == "small-cnn"
+    path = changed("dataset: digits\n", own)
+    path.write_text(path.read_text(encoding="utf-8").replace("    model: small-cnn\n", ""), encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"model is missing: nothing is known of what suits x-rays"):
+        MemberConfiguration.read(path)
+    with pytest.raises(ConfigurationError, match=r"data.function is .* package.module:function"):
+        MemberConfiguration.read(changed("dataset: digits\n", "dataset: x-rays\n  function: images\n"))
+
+
 def test_read__addresses__are_not_taken_for_paths(changed: Changed) -> None:
     address = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
     assert MemberConfiguration.read(changed("../deployments/31337.json", address)).contract == address

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fl.training import pilot
-from fl.training.config import StationConfig, TrainingConfig
+from fl.training.config import Rule, StationConfig, TrainingConfig
 from fl.training.federation import Federation, build_federation
 from fl.training.pilot import forecast, forecast_once
 from tests.fl.training.support import train
@@ -39,6 +39,15 @@ def test_forecast__same_seed__same_and_another_seed_another_part(federation: Fed
     assert forecast(federation, 0.1) == forecast(federation, 0.1)
     other = replace(federation, config=replace(federation.config, seed=2))
     assert forecast(other, 0.1).loss != forecast(federation, 0.1).loss
+
+
+def test_forecast__rules_and_settings_of_single_base_stations__are_not_a_pilots(federation: Federation) -> None:
+    """A robust rule would have too few models, and leave the first as it is."""
+    rule, own = Rule("trimmed-mean", 1), {2: StationConfig(3, 1)}
+    stations = tuple(replace(each, config=replace(each.config, rule=rule)) for each in federation.stations)
+    config = replace(federation.config, rule=rule, per_station=own)
+    assert forecast(replace(federation, config=config, stations=stations), 0.1) == forecast(federation, 0.1)
+    assert hash(config) == hash(replace(config)) and config != federation.config
 
 
 def test_forecast_once__again__is_read_not_trained(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 
+import fl.training
 from fl.store.artefacts import ArtefactStore
 from fl.store.files import Files
 from fl.training.command.checkpoint import open_run
@@ -221,6 +223,88 @@ def test_states__sent_to_another_process__arrive_by_value() -> None:
     assert pack(states) == pack(unpack(pack(states)))
     with pytest.raises(ModelError, match="the artefact holds no states"):
         unpack(pack(states[:1]).replace(b'"states\\": 1', b'"states\\": 0'))
+
+
+# Strategies of one's own
+
+
+def test_readme__its_strategy__runs_as_it_stands(
+    small: Callable[..., Federation], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = Path(fl.training.__file__).with_name("README.md").read_text(encoding="utf-8")
+    (code,) = (each for each in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "SlowServer" in each)
+    (tmp_path / "slow_server.py").write_text(code, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    federation = small("slow_server:SlowServer(learning_rate=0.25)", rounds=1)
+    (slow,), (plain,) = train(federation), train(small(rounds=1))
+    for name, start in federation.initial_state().items():
+        torch.testing.assert_close(slow.state[name], start + 0.25 * (plain.state[name] - start))
+
+
+class Evenly(Strategy):
+    """Each base station counts alike, whatever its samples; the first, if asked, for nothing."""
+
+    def __init__(self, spoiled: bool = False):
+        self._factor = float("nan") if spoiled else 1.0
+
+    def combine(self, models: Sequence[State], samples: Sequence[int]) -> State:
+        assert len(models) == len(samples) and len({*samples}) > 1
+        return {name: self._factor * sum(model[name] for model in models) / len(models) for name in models[0]}
+
+
+class Halved(Evenly):
+    """Gives back a part of the model."""
+
+    def combine(self, models: Sequence[State], samples: Sequence[int]) -> State:
+        return {name: tensor for name, tensor in models[0].items() if "bias" in name}
+
+
+def test_train__strategy_that_combines__is_what_makes_the_global_model(small: Callable[..., Federation]) -> None:
+    federation = small(f"{__name__}:Evenly", rounds=2)
+    first, last = train(federation)
+    for name, tensor in first.state.items():
+        torch.testing.assert_close(tensor, torch.stack([update.state[name] for update in first.updates]).mean(0))
+    with Pool(federation, 2) as crew:
+        *_, spread = train(federation, crew=crew)
+    assert equal(spread.state, last.state)
+
+    def play(group: Any) -> bool:
+        *_, ours = train(federation, crew=Spread(federation, group, InProcess(federation)))
+        return equal(ours.state, last.state)
+
+    assert in_ranks(2, play) == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "given", "text"),
+    [
+        ("Evenly(spoiled=True)", {}, "global round 0: the strategy combines the updates to a model with a parameter"),
+        ("Halved", {}, "models of different names or shapes"),
+        ("Evenly", {"rule": Rule("median")}, "Evenly combines models itself, and not by median: leave the rule out"),
+    ],
+)
+def test_train__strategy_that_combines_to_no_model__is_refused(
+    small: Callable[..., Federation], strategy: str, given: dict[str, Any], text: str
+) -> None:
+    with pytest.raises(TrainingError, match=text):
+        list(train(small(f"{__name__}:{strategy}", **given)))
+
+
+class Failing(Strategy):
+    """Fails when it is asked for something."""
+
+    def __init__(self, hook: str):
+        def fail(*_: object) -> Any:
+            raise KeyError(hook)
+
+        kind = type("Failing", (Strategy,), {hook: fail})
+        self.__class__ = kind  # as if the class had been written with this one method
+
+
+@pytest.mark.parametrize("hook", ["broadcast", "correction", "update_client", "combine", "update_server"])
+def test_train__strategy_that_fails__says_so_in_one_line(small: Callable[..., Federation], hook: str) -> None:
+    with pytest.raises(TrainingError, match=rf"^the strategy Failing fails: KeyError: '{hook}'$"):
+        list(train(small(f"{__name__}:Failing(hook='{hook}')", rounds=1)))
 
 
 # Which can be had

@@ -97,6 +97,13 @@ def embedding(input_shape: tuple[int, ...], classes: int) -> nn.Module:
     return nn.Sequential(nn.Embedding(4, 6), nn.Flatten(), nn.Linear(6 * input_shape[0], classes))
 
 
+def test_build__a_single_sample__is_enough() -> None:
+    words = Samples(torch.zeros(1, 3, dtype=torch.int64), torch.zeros(1, dtype=torch.int64))
+    config = TrainingConfig(model=f"{__name__}:embedding", stations=1, clients=1, rounds=1, station=PLAIN)
+    (done,) = train(build_federation(config, Dataset("words", ("a", "b"), words, words)))
+    assert done.evaluation.samples == 1
+
+
 def test_identity__of_words__is_worked_out_on_words() -> None:
     words = Samples(torch.arange(24).reshape(8, 3) % 4, torch.arange(8) % 2)
     config = TrainingConfig(model=f"{__name__}:embedding", stations=2, clients=2, station=PLAIN)
