@@ -17,12 +17,16 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from queue import SimpleQueue
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from fl.faults import line_of
 from fl.members.configuration import Data
 from fl.members.order import Order
-from fl.members.work import StationWork, Unfinished, WorkError, WrongArtefact
+from fl.members.work import Unfinished, WorkError, WrongArtefact
+from fl.training.config import Privacy
+
+if TYPE_CHECKING:
+    from fl.members.torch_work import TorchStation
 
 QUICK = 0.2
 """Seconds within which an answer is waited for."""
@@ -38,7 +42,12 @@ class Apart:
 
     Args:
         data: its images.
+
+    Attributes:
+        noise_seed: of what hides its clients in the round that it works for, a secret.
     """
+
+    noise_seed: int | None = None
 
     def __init__(self, data: Data):
         self._data = data
@@ -74,7 +83,9 @@ class Apart:
         return self._values[asked]
 
     def _ask(self, what: str, order: Order, station: int, model: bytes = b"", **numbers: int) -> _Message:
-        asked = {"what": what, "order": order.to_bytes().decode(), "station": station, **numbers}, model
+        hidden = None if self._data.privacy is None else asdict(self._data.privacy)
+        head = {"what": what, "order": order.to_bytes().decode(), "station": station, **numbers}
+        asked = {**head, "privacy": hidden, "noise_seed": self.noise_seed}, model
         if self._asked != asked:
             if self._asked is not None and not self._answer.done():
                 self.stop()  # it is busy with something that nobody wants any more
@@ -94,7 +105,12 @@ class Apart:
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None:
-            command = [sys.executable, "-m", "fl.members.apart", json.dumps(asdict(self._data), default=str)]
+            command = [
+                sys.executable,
+                "-m",
+                "fl.members.apart",
+                json.dumps(asdict(replace(self._data, privacy=None)), default=str),
+            ]
             path = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
             environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path))}
             try:
@@ -164,7 +180,7 @@ def _listen(asked: SimpleQueue[_Message]) -> None:
     os._exit(0)
 
 
-def _work(data: Data) -> StationWork:
+def _work(data: Data) -> TorchStation:
     from fl.members.own_data import OwnData
     from fl.members.torch_work import TorchStation
 
@@ -173,8 +189,10 @@ def _work(data: Data) -> StationWork:
     return TorchStation(OwnData(replace(data, data_dir=folder, part=part)).clients_of)
 
 
-def _done(work: StationWork, head: dict[str, Any], model: bytes) -> _Message:
+def _done(work: TorchStation, head: dict[str, Any], model: bytes) -> _Message:
     order, station = Order.from_bytes(head["order"].encode()), head["station"]
+    privacy = None if head["privacy"] is None else Privacy(**head["privacy"])
+    work = replace(work, privacy=privacy, noise_seed=head["noise_seed"])
     try:
         match head["what"]:
             case "samples":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import secrets
 import shlex
 import subprocess
 import threading
@@ -30,7 +31,6 @@ from fl.members.owner_acts import Owner
 from fl.members.plan import Cost, Worth, by_label, per_label
 from fl.members.rounds import Conduct
 from fl.members.station_acts import BaseStation
-from fl.members.work import StationWork
 from fl.store.files import Files
 from fl.store.signed import Domain
 from fl.yaml_file import ConfigurationError
@@ -58,7 +58,7 @@ class Desk:
     access: Access
     outbox: Journaled
     alert: Callable[[str], None]
-    work: StationWork | None
+    work: Apart | None
     say: Callable[[str], None]
 
     def tend(self) -> None:
@@ -99,7 +99,12 @@ class Desk:
             work = _owner_work(configuration, plan)
             return Owner(name, account, *own, conduct, *rest, worth=_worth(plan), work=work)
         costs = configuration.plan if isinstance(configuration.plan, StationPlan) else StationPlan()
-        return BaseStation(name, account, *own, Conduct(reserve=reserve), *rest, cost=_cost(costs), work=self.work)
+        privacy = None if configuration.data is None else configuration.data.privacy
+        if self.work is not None and privacy is not None:
+            self.work.noise_seed = noise_seed(self.journal, round_id)
+        station = BaseStation(name, account, *own, Conduct(reserve=reserve), *rest, cost=_cost(costs), work=self.work)
+        station.privacy = privacy
+        return station
 
 
 @contextmanager
@@ -252,8 +257,21 @@ def _owner_work(configuration: MemberConfiguration, plan: OwnerPlan) -> Any:
     return _Later(work)
 
 
-def station_work(configuration: MemberConfiguration) -> Any:
-    """The training of a base station with the data that a member.yaml names, in this process; None: it names none."""
+def noise_seed(journal: Journal, round_id: int) -> int:
+    """What hides a base station's clients in a round: its secret, and the same when a training is done again."""
+    if (noted := journal.noted(round_id, "noise")) is None:
+        noted = secrets.randbits(63)
+        journal.note(round_id, "noise", noted)
+    return int(noted)
+
+
+def station_work(configuration: MemberConfiguration, seed: int | None = None) -> Any:
+    """The training of a base station with the data that a member.yaml names, in this process; None: it names none.
+
+    Args:
+        configuration: of the member.
+        seed: of what hides its clients (`noise_seed`).
+    """
     data = configuration.data
     if data is None:
         return None
@@ -262,6 +280,6 @@ def station_work(configuration: MemberConfiguration) -> Any:
         from fl.members.own_data import OwnData
         from fl.members.torch_work import TorchStation
 
-        return TorchStation(OwnData(data).clients_of)
+        return TorchStation(OwnData(data).clients_of, data.privacy, seed)
 
     return _Later(work)

@@ -287,11 +287,11 @@ def replay_station(access: Access, round_id: int, station: str) -> list[Replayed
         found = facts.record.members.get(account)
         if found is None or found.role is not Role.BASE_STATION or not found.updates:
             raise MarketError(f"{account} has recorded nothing in round {round_id}")
-        return list(replay(member, _work(ready), account, facts))
+        return list(replay(member, _work(ready, round_id), account, facts))
 
 
-def _work(ready: Desk) -> Any:
-    work = station_work(ready.configuration)
+def _work(ready: Desk, round_id: int) -> Any:
+    work = station_work(ready.configuration, ready.journal.noted(round_id, "noise"))
     if work is None:
         raise MarketError(f"{ready.configuration.path} names no data to train on")
     return work

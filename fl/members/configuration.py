@@ -15,7 +15,7 @@ from eth_utils import is_address
 from fl.market.bids import MAX_BID
 from fl.market.terms import GWEI, ROLES, Role
 from fl.market.terms_file import AMOUNT, wei_of
-from fl.training.config import DEFAULTS, RULES, Rule, StationConfig
+from fl.training.config import DEFAULTS, NOISE_AT, RULES, Privacy, Rule, StationConfig
 from fl.training.errors import TrainingError
 from fl.yaml_file import Parse, Section, number, one_of, read_yaml, text, whole
 
@@ -64,12 +64,14 @@ class Data:
         function: of the member's own that returns its images; None: those that the library has by that name.
         part: (i, n): the part i, from 0, of n; None: all of it.
         clients: among which a base station divides it.
+        privacy: that a base station gives its clients; None: none.
     """
 
     dataset: str
     data_dir: Path | None = None
     part: tuple[int, int] | None = None
     clients: int = 2
+    privacy: Privacy | None = None
     function: str | None = None
 
 
@@ -176,6 +178,8 @@ class MemberConfiguration:
         role = top.take("role", one_of(ROLES), " or ".join(ROLES))
         folder = path.parent
         data = _data(top, folder)
+        if data is not None and data.privacy is not None and role is Role.OWNER:
+            raise top.error("data", "has privacy, which is what a base station gives its clients")
         return cls(
             path=path,
             nodes=urls,
@@ -254,7 +258,7 @@ def _data(top: Section, folder: Path) -> Data | None:
     section = top.section("data")
     if section is None:
         return None
-    section.only("dataset", "data_dir", "part", "clients", "function")
+    section.only("dataset", "data_dir", "part", "clients", "function", "privacy")
     function = section.take_or("function", _function, "a function of your own, as package.module:function", None)
     must = "two whole numbers, [i, n]: the part i, from 0, of n"
     part = section.items("part", whole(0, _MOST), must)
@@ -267,8 +271,22 @@ def _data(top: Section, folder: Path) -> Data | None:
         data_dir=section.take_or("data_dir", lambda scalar: folder / text(scalar), "the path of a folder", None),
         part=(part[0], part[1]) if part else None,
         clients=section.take_or("clients", whole(1, 10_000), "a number of clients, 1 … 10,000", 2),
+        privacy=_privacy(section.section("privacy")),
         function=function,
     )
+
+
+def _privacy(section: Section | None) -> Privacy | None:
+    if section is None:
+        return None
+    section.only("clipping_norm", "noise_multiplier", "at", "delta")
+    at = section.take_or("at", one_of({name: name for name in NOISE_AT}), " or ".join(NOISE_AT), Privacy.at)
+    norm, multiplier = (section.take(key, float, "a number above 0") for key in ("clipping_norm", "noise_multiplier"))
+    delta = section.take_or("delta", float, "a number, 0 … 1", Privacy.delta)
+    try:
+        return Privacy(norm, multiplier, at, delta)
+    except TrainingError as error:
+        raise section.error(str(error).split()[0], f"cannot be used: {error}") from error
 
 
 def _plan(top: Section, *known: str) -> tuple[Section, str | None] | None:

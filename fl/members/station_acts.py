@@ -22,6 +22,8 @@ from fl.store.signed import (
     UpdateStatement,
 )
 from fl.store.texts import StationsView
+from fl.training.config import Privacy
+from fl.training.sending.epsilon import epsilon_of
 
 IN_VAIN = 2
 """Times the time that is left: a training that would take longer is not begun."""
@@ -34,10 +36,12 @@ class BaseStation(Member):
     Attributes:
         cost: its costs.
         work: its training.
+        privacy: that this gives its clients; None: none.
     """
 
     cost: Cost = field(default=lambda view: 0)
     work: StationWork | None = None
+    privacy: Privacy | None = None
     _refused: str = field(default="", repr=False)
     _begins_from: tuple[object, bytes] | None = field(default=None, repr=False)
 
@@ -111,6 +115,10 @@ class BaseStation(Member):
                 self.did(reason)
                 self.alert(f"{self.name} {reason}")
             raise NotYet(reason) from error
+        if (privacy := self.privacy) is not None:
+            releases = order.text.edge_aggregations * order.text.global_rounds
+            epsilon = epsilon_of(privacy.noise_multiplier, releases, privacy.delta)
+            self.did(f"hides its clients: ε is {epsilon:.2f} for δ = {privacy.delta:g} after all global rounds")
         self.journal.note(self.round_id, "samples", samples)
         declared = self._sign(DeclarationStatement(self.round_id, samples))
         self._leave("declaration", declared, b"", self._owners(facts))

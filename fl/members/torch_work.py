@@ -15,7 +15,7 @@ from fl.store.artefacts import digest_of
 from fl.store.texts import OwnersView, StationsView, decimal_of
 from fl.training.averaging.aggregate import aggregate
 from fl.training.cloud import train
-from fl.training.config import Rule, StationConfig, TrainingConfig
+from fl.training.config import Privacy, Rule, StationConfig, TrainingConfig
 from fl.training.contribution.measure import measure_contributions
 from fl.training.contribution.points import TOTAL_POINTS, contribution_points, total_margins
 from fl.training.crews.crew import play_station
@@ -135,9 +135,13 @@ class TorchStation:
 
     Attributes:
         clients_of: its data.
+        privacy: that it gives its clients, whatever the order says of them; None: none.
+        noise_seed: of what hides them, its secret.
     """
 
     clients_of: ClientsOf
+    privacy: Privacy | None = None
+    noise_seed: int | None = None
 
     def samples(self, order: Order, station: int) -> int:
         """See `StationWork`."""
@@ -161,6 +165,8 @@ class TorchStation:
 
     def train(self, order: Order, station: int, model: bytes, global_round: int) -> bytes:
         """See `StationWork`."""
+        if self.privacy is not None and self.noise_seed is None:
+            raise WorkError("there is no secret to draw the noise from that hides clients")  # the order's is everyone's
         own = self._station(order, station)
         state = state_of(model, own.model)
         try:
@@ -179,7 +185,8 @@ class TorchStation:
             spec = spec_of(order, _shape(clients[0]))
             if settings.station is None:
                 raise TypeError("an order's settings have a station's")
-            return Station(station, spec, clients, settings.station, settings.seed)
+            config = replace(settings.station, privacy=self.privacy)
+            return Station(station, spec, clients, config, settings.seed, noise_seed=self.noise_seed)
         except TrainingError as error:
             raise WorkError(str(error)) from error
 

@@ -27,6 +27,9 @@ _LARGEST = 1e38
 _MOST_THREADS = 1024
 """Of which a machine has room for the stacks; with a hundred times as many torch ends the process."""
 
+_MOST_BITS = 16
+"""Of a quantised parameter: with more, its 24 bits would be rounded rather than drawn."""
+
 _KINDS: dict[str, tuple[type, str]] = {
     "int": (Integral, "a whole number"),
     "float": (Real, "a number"),
@@ -39,7 +42,7 @@ _KINDS: dict[str, tuple[type, str]] = {
 """By the annotation of a setting: the class of its values, and what to call it."""
 
 
-def _check_kinds(settings: Rule | StationConfig | TrainingConfig) -> None:
+def _check_kinds(settings: Rule | Privacy | StationConfig | TrainingConfig) -> None:
     """Check that each setting is of its kind: Python says nothing until something fails on it, rounds later."""
     for setting in fields(settings):
         value, kind = getattr(settings, setting.name), str(setting.type).removesuffix(" | None")
@@ -103,6 +106,40 @@ _LEAST: Mapping[str, tuple[int, int]] = {"mean": (0, 1), "median": (0, 1), "trim
 
 RULES = tuple(_LEAST)
 
+NOISE_AT = ("station", "client")
+"""Where noise can be added to clients' updates."""
+
+
+@dataclass(frozen=True)
+class Privacy:
+    """Differential privacy of clients: what each sends is clipped, and noise hides it (`fl.training.sending.privacy`).
+
+    Attributes:
+        clipping_norm: C, the largest Euclidean norm of what a client's model may have moved by.
+        noise_multiplier: z; the noise has the standard deviation z · C.
+        at: "station": the base station adds it to the sum of its clients' updates, and sees those; "client": every
+            client adds it to its own.
+        delta: δ, for which ε is worked out.
+    """
+
+    clipping_norm: float
+    noise_multiplier: float
+    at: str = "station"
+    delta: float = 1e-5
+
+    def __post_init__(self) -> None:
+        _check_kinds(self)
+        for name in ("clipping_norm", "noise_multiplier"):
+            if not 0 < getattr(self, name) <= _LARGEST:
+                raise TrainingError(f"{name} must be above 0 and at most {_LARGEST}, not {getattr(self, name)}")
+        if self.at not in NOISE_AT:
+            raise TrainingError(f"noise is added at one of {', '.join(NOISE_AT)}, not {self.at!r}")
+        if not 0 < self.delta < 1:
+            raise TrainingError(f"delta must be in (0, 1), not {self.delta}")
+
+
+_KINDS["Privacy"] = (Privacy, "a Privacy")
+
 
 @dataclass(frozen=True)
 class StationConfig:
@@ -141,6 +178,11 @@ class StationConfig:
             "bfloat16" each operation is computed as torch.autocast chooses, which is faster on processors made for it.
         graphs: record each client's step as a CUDA graph once and replay it, one launch instead of hundreds; the model
             must compute the same operations for every batch of a size. Experimental: no GPU has run it yet.
+        client_bits: of each parameter of the updates that clients send (see `fl.training.sending.quantisation`); None:
+            they send their models.
+        station_bits: the same of the updates that the base station sends to the cloud.
+        privacy: of the clients; None: their updates are sent as they are. With it clients' models weigh alike where the
+            base station adds the noise, and whose training diverged has not moved.
     """
 
     local_epochs: int = 2
@@ -164,6 +206,9 @@ class StationConfig:
     rule: Rule = Rule()
     precision: str = "float32"
     graphs: bool = False
+    client_bits: int | None = None
+    station_bits: int | None = None
+    privacy: Privacy | None = None
 
     def __post_init__(self) -> None:
         _check_kinds(self)
@@ -172,6 +217,9 @@ class StationConfig:
         for name in ("local_epochs", "edge_aggregations", "batch_size"):
             _at_least(name, getattr(self, name), 1)
         _at_least("threads", self.threads, 1, _MOST_THREADS)
+        for name in ("client_bits", "station_bits"):
+            if getattr(self, name) is not None:
+                _at_least(name, getattr(self, name), 2, _MOST_BITS)
         if not (self.learning_rate > 0 and math.isfinite(self.learning_rate)):
             raise TrainingError(f"learning_rate must be positive, not {self.learning_rate}")
         if not 0 <= self.momentum < 1:
@@ -189,6 +237,8 @@ class StationConfig:
             raise TrainingError(f"client_dropout must be in [0, 1), not {self.client_dropout}")
         if not 0 <= self.stragglers <= 1:
             raise TrainingError(f"stragglers must be in [0, 1], not {self.stragglers}")
+        if self.privacy is not None and self.privacy.at == "station" and self.rule.name != "mean":
+            raise TrainingError(f"noise at the base station hides a client in a mean, not in a {self.rule.name}")
 
 
 _KINDS["StationConfig"] = (StationConfig, "a StationConfig")

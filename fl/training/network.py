@@ -2,7 +2,7 @@
 
 Counted are models: a base station sends its model to every client that it draws, for each edge aggregation, and gets
 one from each that returns; the cloud sends the global model to every base station, each global round, and gets one
-from each that has an update.
+from each that has an update. Updates that are quantised are counted with the bytes that they have.
 
 Simulated time is that of synchronous rounds. Every link is its user's own, a message of b bytes takes
 `latency + 8·b / bandwidth`, and who is missing is not waited for:
@@ -17,8 +17,8 @@ client link, and one that takes no time as the cloud link.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from fl.training.errors import TrainingError
 from fl.training.station import ClientWork, Outcome, StationRound
@@ -81,43 +81,72 @@ class Link:
 
 @dataclass(frozen=True)
 class Links:
-    """The links of a federation, all of a tier alike.
+    """The links of a federation, and how fast its clients compute.
 
     Attributes:
         client: between a client and its base station.
         cloud: between a base station and the cloud.
         seconds_per_image: that a client computes on each image of each local epoch; None: as long as it took on
             this machine. A straggler takes as long over its fewer epochs as the others over all.
+        own_client: links of clients that have another one, by base station and client.
+        own_cloud: the same of base stations.
+        own_seconds: seconds per image of clients that have their own, by base station and client.
     """
 
     client: Link
     cloud: Link
     seconds_per_image: float | None = None
+    own_client: Mapping[tuple[int, int], Link] = field(default_factory=dict)
+    own_cloud: Mapping[int, Link] = field(default_factory=dict)
+    own_seconds: Mapping[tuple[int, int], float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.seconds_per_image is not None and not (
-            self.seconds_per_image >= 0 and math.isfinite(self.seconds_per_image)
-        ):
-            raise TrainingError(f"seconds per image must be at least 0, not {self.seconds_per_image}")
+        for seconds in (self.seconds_per_image, *self.own_seconds.values()):
+            if seconds is not None and not (seconds >= 0 and math.isfinite(seconds)):
+                raise TrainingError(f"seconds per image must be at least 0, not {seconds}")
+
+    def compute(self, station: int, work: ClientWork, local_epochs: int) -> float:
+        """Seconds that a client computes in an edge aggregation."""
+        seconds = self.own_seconds.get((station, work.client), self.seconds_per_image)
+        return work.seconds if seconds is None else seconds * work.images * local_epochs
 
 
-def count_traffic(stations: Iterable[StationRound], size: int) -> Tiers:
+@dataclass(frozen=True)
+class Updates:
+    """Bytes of the updates of a base station and its clients, where they are not sent as models."""
+
+    client: int
+    station: int
+
+
+def count_traffic(stations: Iterable[StationRound], size: int, updates: Mapping[int, Updates] | None = None) -> Tiers:
     """What a global round sent across each tier.
 
     Args:
         stations: what each base station did.
         size: bytes of a model.
+        updates: of updates, by base station; None: they are as large as models.
     """
     total = Tiers()
     for played in stations:
+        sent = (updates or {}).get(played.station, Updates(size, size))
         drawn = sum(len(work) for work in played.work)
         returned = sum(each.outcome is Outcome.RETURNED for work in played.work for each in work)
         back = int(played.update is not None)
-        total += Tiers(Traffic(drawn, drawn * size, returned, returned * size), Traffic(1, size, back, back * size))
+        total += Tiers(
+            Traffic(drawn, drawn * size, returned, returned * sent.client),
+            Traffic(1, size, back, back * sent.station),
+        )
     return total
 
 
-def simulate_round(stations: Iterable[StationRound], size: int, links: Links, local_epochs: int) -> float:
+def simulate_round(
+    stations: Iterable[StationRound],
+    size: int,
+    links: Links,
+    local_epochs: int,
+    updates: Mapping[int, Updates] | None = None,
+) -> float:
     """Seconds that a global round takes over these links.
 
     Args:
@@ -125,16 +154,18 @@ def simulate_round(stations: Iterable[StationRound], size: int, links: Links, lo
         size: bytes of a model.
         links: of the clients and base stations.
         local_epochs: κ1.
+        updates: see `count_traffic`.
     """
 
-    def client(work: ClientWork) -> float:
-        compute = work.seconds
-        if links.seconds_per_image is not None:
-            compute = links.seconds_per_image * work.images * local_epochs
-        return 2 * links.client.seconds(size) + compute
-
     def station(played: StationRound) -> float:
+        sent = (updates or {}).get(played.station, Updates(size, size))
+
+        def client(work: ClientWork) -> float:
+            link = links.own_client.get((played.station, work.client), links.client)
+            return link.seconds(size) + links.compute(played.station, work, local_epochs) + link.seconds(sent.client)
+
+        cloud = links.own_cloud.get(played.station, links.cloud)
         edges = ([client(each) for each in work if each.outcome is Outcome.RETURNED] for work in played.work)
-        return 2 * links.cloud.seconds(size) + sum(max(edge, default=0.0) for edge in edges)
+        return cloud.seconds(size) + sum(max(edge, default=0.0) for edge in edges) + cloud.seconds(sent.station)
 
     return max((station(played) for played in stations if played.update is not None), default=0.0)

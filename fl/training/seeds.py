@@ -19,6 +19,8 @@ class Stream(IntEnum):
     PERMUTATIONS = 6
     OWN_TEST = 7
     PILOT = 8
+    QUANTISATION = 9
+    NOISE = 10
 
 
 def derive_seed(seed: int, stream: Stream, *path: int) -> int:

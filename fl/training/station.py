@@ -14,13 +14,15 @@ from fl.training.averaging.combine import combine
 from fl.training.client import train_client
 from fl.training.config import StationConfig
 from fl.training.data.dataset import Samples
-from fl.training.errors import DataError, DivergedError, TooFewError
+from fl.training.errors import DataError, DivergedError, TooFewError, TrainingError
 from fl.training.model.optimizers import rate_in
 from fl.training.model.parameters import State, put_state, view_state
 from fl.training.model.runtime import use_threads
 from fl.training.model.spec import ModelSpec
 from fl.training.participation import draw_clients
 from fl.training.seeds import Stream, derive_seed
+from fl.training.sending.privacy import add_noise, check_hidden, clip
+from fl.training.sending.quantisation import quantise
 from fl.training.strategy import NO_STATES, States, Strategy, asked
 from fl.training.update import Update
 
@@ -88,9 +90,11 @@ class Station:
         config: κ1, κ2, the clients' SGD, who takes part, and how their models are combined.
         seed: of the run.
         strategy: what it adds to averaging.
+        noise_seed: of what hides clients, which whoever knows it can take off; None: that of the run.
 
     Raises:
         DataError: it has no client, or a client has no image.
+        TrainingError: clients are to be hidden, and the model or the strategy has tensors that no noise hides.
     """
 
     index: int
@@ -99,6 +103,7 @@ class Station:
     config: StationConfig
     seed: int
     strategy: Strategy = field(default_factory=Strategy)
+    noise_seed: int | None = None
 
     def __post_init__(self) -> None:
         if not self.clients:
@@ -106,6 +111,11 @@ class Station:
         for number, samples in enumerate(self.clients):
             if len(samples) == 0:
                 raise DataError(f"client {number} of base station {self.index} has no training image")
+        if self.config.privacy is not None:
+            check_hidden(self.model)
+            if type(self.strategy).update_client is not Strategy.update_client:
+                what = type(self.strategy).__name__
+                raise TrainingError(f"no noise hides what {what} carries for clients: choose another strategy")
 
     @property
     def samples(self) -> int:
@@ -171,6 +181,11 @@ class Station:
                         module, state, global_round, aggregation, work, reasons, broadcast or {}, carried
                     )
                     state = combine(self.config.rule, trained, names)
+                    if (privacy := self.config.privacy) is not None and privacy.at == "station":
+                        sent = sum(each.outcome is Outcome.RETURNED for each in work)
+                        put_state(module, state)
+                        add_noise(module, privacy, self._noise_seed(global_round, aggregation), terms=sent)
+                        state = _copy_of(module)
                     used |= {each.client for each in work if each.outcome is Outcome.RETURNED}
                 except TooFewError as error:
                     shortage = f"{where(aggregation)}: too few clients: {error}"
@@ -184,6 +199,11 @@ class Station:
             why = (reasons or [shortage])[0]
             return StationRound(self.index, None, tuple(rounds), why, bool(reasons), _held(carried))
         samples = sum(len(self.clients[client]) for client in used)
+        if self.config.station_bits is not None:
+            put_state(module, state)
+            seed = derive_seed(self.seed, Stream.QUANTISATION, global_round, self.index)
+            quantise(module, global_state, self.config.station_bits, seed)
+            state = _copy_of(module)
         update = Update(self.model, self.index, global_round, state, samples)
         return StationRound(self.index, update, tuple(rounds), clients=_held(carried))
 
@@ -203,6 +223,7 @@ class Station:
         `work` and `reasons` (of those) grow, and `carried` changes.
         """
         rate = rate_in(self.config, global_round)
+        privacy = self.config.privacy
         for part in draw_clients(self.config, len(self.clients), self.seed, global_round, aggregation, self.index):
             samples = self.clients[part.client]
             if not part.returns:
@@ -219,12 +240,35 @@ class Station:
                 steps = part.epochs * -(-len(samples) // self.config.batch_size)
                 carried[part.client] = self._carry(module, station_state, broadcast, carried[part.client], steps, rate)
             except DivergedError as error:
-                reasons.append(f"global round {global_round}, base station {self.index}, client {part.client}: {error}")
-                log.warning("%s; its model is left out", reasons[-1])
-                outcome = Outcome.DIVERGED
+                what = f"global round {global_round}, base station {self.index}, client {part.client}: {error}"
+                if privacy is None:
+                    reasons.append(what)
+                    outcome = Outcome.DIVERGED
+                else:
+                    put_state(module, station_state)  # to leave it out would tell that it diverged
+                log.warning("%s; %s", what, "its model is left out" if privacy is None else "it sends what it got")
+            if outcome is Outcome.RETURNED:
+                self._send(module, station_state, global_round, aggregation, part.client)
             seconds = perf_counter() - start
             work.append(ClientWork(part.client, len(samples), part.epochs, outcome, loss, seconds))
-            yield (view_state(module), len(samples)) if outcome is Outcome.RETURNED else None
+            alike = privacy is not None and privacy.at == "station"
+            yield (view_state(module), 1 if alike else len(samples)) if outcome is Outcome.RETURNED else None
+
+    def _send(self, module: nn.Module, start: State, global_round: int, aggregation: int, client: int) -> None:
+        """Make of a client's model what the base station works with."""
+        privacy, bits = self.config.privacy, self.config.client_bits
+        path = (global_round, aggregation, self.index, client)
+        if privacy is not None and privacy.at == "client":
+            clip(module, start, privacy.clipping_norm)
+            add_noise(module, privacy, self._noise_seed(global_round, aggregation, client))
+        if bits is not None:
+            quantise(module, start, bits, derive_seed(self.seed, Stream.QUANTISATION, *path))
+        if privacy is not None and privacy.at == "station":
+            clip(module, start, privacy.clipping_norm)  # of what arrives, which quantisation may have made longer
+
+    def _noise_seed(self, global_round: int, aggregation: int, *client: int) -> int:
+        seed = self.seed if self.noise_seed is None else self.noise_seed
+        return derive_seed(seed, Stream.NOISE, global_round, aggregation, self.index, *client)
 
     def _carry(
         self, module: nn.Module, start: State, broadcast: State, client: State, steps: int, rate: float
@@ -237,6 +281,10 @@ class Station:
         with asked(self.strategy):
             after = self.strategy.update_client(broadcast, client, start, end, steps, rate)
             return {name: tensor.detach().to("cpu", copy=True) for name, tensor in after.items()}
+
+
+def _copy_of(module: nn.Module) -> State:
+    return {name: tensor.clone() for name, tensor in view_state(module).items()}
 
 
 def _held(carried: list[State]) -> States:

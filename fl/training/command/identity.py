@@ -40,7 +40,17 @@ _LATER = {
     **{name: getattr(TrainingConfig(), name) for name in ("partition", "patience", "metric", "strategy")},
     **{
         f"station.{name}": getattr(StationConfig(), name)
-        for name in ("transform", "optimizer", "schedule", "weight_decay", "gradient_clip", "loss")
+        for name in (
+            "transform",
+            "optimizer",
+            "schedule",
+            "weight_decay",
+            "gradient_clip",
+            "loss",
+            "client_bits",
+            "station_bits",
+            "privacy",
+        )
     },
 }
 """Settings that are younger than `FORMAT` of `fl.training.command.checkpoint`, with what they were before there were

@@ -108,14 +108,17 @@ def _duration(seconds: float) -> str:
 
 def _rounds(records: Sequence[Mapping[str, Any]]) -> Table:
     simulated = any("simulated_seconds" in record for record in records)
-    table = Table("global round", "accuracy", "loss", "absent", "MB sent", *["simulated s"] * simulated, "global model")
+    private = any("epsilon" in record for record in records)
+    further = ["simulated s"] * simulated + ["ε"] * private
+    table = Table("global round", "accuracy", "loss", "absent", "MB sent", *further, "global model")
     for record in records:
         tiers = record["traffic"].values()
         sent = sum(tier["down_bytes"] + tier["up_bytes"] for tier in tiers) / 1e6
         seconds = [f"{record['simulated_seconds']:.2f}" if "simulated_seconds" in record else ""] * simulated
+        epsilon = [f"{max(record['epsilon'].values()):.2f}" if "epsilon" in record else ""] * private
         measured = (f"{record['accuracy']:.2%}", f"{record['loss']:.4f}", ", ".join(record["absent"]), f"{sent:,.1f}")
         model = "as it was" if "unchanged" in record else record["model"][:18] + "…"
-        table.add_row(str(record["global_round"]), *measured, *seconds, model)
+        table.add_row(str(record["global_round"]), *measured, *seconds, *epsilon, model)
     return table
 
 
@@ -185,6 +188,11 @@ def _main() -> int:
     package.addHandler(handler)
     options = None
     try:
+        if sys.argv[1:2] in (["plot"], ["export"]):
+            from fl.training.command.results import main as results
+
+            console.print(results(sys.argv[1:]), soft_wrap=True, markup=False)
+            return 0
         with nullcontext() if says_errors else redirect_stderr(StringIO()):
             options = parse()
         show(options, console)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
@@ -12,15 +12,25 @@ from fl.training.cloud import GlobalRound
 from fl.training.errors import TrainingError, on_disk
 from fl.training.federation import Federation
 from fl.training.model.parameters import size_of
-from fl.training.network import Links, count_traffic, simulate_round
+from fl.training.network import Links, Updates, count_traffic, simulate_round
+from fl.training.sending.quantisation import update_bytes
 from fl.training.station import ClientWork, Outcome
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 
+_MOST_LABELS = 100
+"""Beyond which a confusion matrix is too long for a line."""
+
+
 def record_of(
-    federation: Federation, done: GlobalRound, digest: str, seconds: float, links: Links | None = None
+    federation: Federation,
+    done: GlobalRound,
+    digest: str,
+    seconds: float,
+    links: Links | None = None,
+    served: Mapping[int, Sequence[int | Fraction]] | None = None,
 ) -> dict[str, Any]:
     """What the metrics file says of a global round.
 
@@ -30,8 +40,16 @@ def record_of(
         digest: of its global model.
         seconds: that it took on this machine.
         links: to work out the simulated seconds; None: there are none.
+        served: the metric of the global model added up over its own samples, of each client by base station; None:
+            nobody has judged.
     """
     size, work = size_of(done.state), [each for played in done.stations for edge in played.work for each in edge]
+    updates = {
+        each.index: Updates(
+            *(update_bytes(federation.model, bits) for bits in (each.config.client_bits, each.config.station_bits))
+        )
+        for each in federation.stations
+    }
     record: dict[str, Any] = {
         "global_round": done.global_round,
         "accuracy": done.evaluation.accuracy,
@@ -42,14 +60,26 @@ def record_of(
         "absent": {str(station): reason for station, reason in done.absent.items()},
         "contribution": {str(station): str(value) for station, value in done.contributions.items()},
         "evaluations": done.evaluations,
-        "traffic": asdict(count_traffic(done.stations, size)),
+        "traffic": asdict(count_traffic(done.stations, size, updates)),
         "seconds": round(seconds, 3),
     }
+    if done.evaluation.confusion:
+        names = federation.dataset.label_names
+        record["label_accuracy"] = dict(zip(names, done.evaluation.label_accuracies, strict=True))
+    if 0 < len(done.evaluation.confusion) <= _MOST_LABELS:
+        record["confusion"] = [list(row) for row in done.evaluation.confusion]
+    if served is not None:
+        images = {each.index: [len(client) for client in each.clients] for each in federation.stations}
+        record["station_accuracy"] = {str(index): float(sum(own) / sum(images[index])) for index, own in served.items()}
+        record["client_accuracy"] = {
+            str(index): [float(score / count) for score, count in zip(own, images[index], strict=True)]
+            for index, own in served.items()
+        }
     if done.unchanged:
         record["unchanged"] = done.unchanged
     if links is not None:
         epochs = federation.stations[0].config.local_epochs
-        record["simulated_seconds"] = simulate_round(done.stations, size, links, epochs)
+        record["simulated_seconds"] = simulate_round(done.stations, size, links, epochs, updates)
     return record
 
 
@@ -93,6 +123,11 @@ class Board:
             for name in ("accuracy", "loss", "train_loss", "simulated_seconds", "seconds")
             if record.get(name) is not None
         }
+        scalars |= {
+            f"label/{name}": value for name, value in record.get("label_accuracy", {}).items() if value is not None
+        }
+        scalars |= {f"epsilon/{index}": value for index, value in record.get("epsilon", {}).items()}
+        scalars |= {f"station/{index}": value for index, value in record.get("station_accuracy", {}).items()}
         for tier, traffic in record["traffic"].items():
             scalars[f"bytes/{tier}"] = traffic["down_bytes"] + traffic["up_bytes"]
         with on_disk(self._folder):

@@ -10,7 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from fl.faults import line_of
-from fl.training.config import DEFAULTS, METHODS, PRECISIONS, RULES, Rule, StationConfig, TrainingConfig
+from fl.training.config import (
+    DEFAULTS,
+    METHODS,
+    NOISE_AT,
+    PRECISIONS,
+    RULES,
+    Privacy,
+    Rule,
+    StationConfig,
+    TrainingConfig,
+)
 from fl.training.errors import TrainingError
 from fl.training.model.spec import MODELS
 
@@ -23,20 +33,24 @@ class Options:
         config: of the run.
         out: the run's folder; None: nothing is stored.
         keep_models: keep every global round's model there, not only the last two.
+        evaluate_clients: judge each global model on every client's own images too.
         tensorboard: folder for TensorBoard's files.
         client_link: Mbit/s and ms of the link between a client and its base station.
         cloud_link: the same between a base station and the cloud.
         seconds_per_image: given computing time; None: what is measured.
+        links: CSV file of clients and base stations whose links and speeds differ (see `links_file`).
         workers: number of worker processes; 0 or 1: none; None: what suits the run and the machine.
     """
 
     config: TrainingConfig
     out: Path | None = None
     keep_models: bool = False
+    evaluate_clients: bool = False
     tensorboard: Path | None = None
     client_link: tuple[float, float] | None = None
     cloud_link: tuple[float, float] | None = None
     seconds_per_image: float | None = None
+    links: Path | None = None
     workers: int | None = None
 
 
@@ -50,20 +64,37 @@ def parse(arguments: list[str] | None = None) -> Options:
         prog="python -m fl.training",
         description="Hierarchical federated averaging: clients, base stations, global model.",
         epilog="What is not given suits the data set. With --out, the same command started again goes on where it "
-        "stopped. Example: python -m fl.training --targets 3,5 --seed 1",
+        "stopped. `plot RUN` and `export RUN` in place of options draw what a run has learnt, and write its model as a "
+        "state_dict. Example: python -m fl.training --targets 3,5 --seed 1",
     )
     _add_data(parser)
     _add_training(parser)
     _add_robustness(parser)
+    _add_sending(parser)
     _add_output(parser)
     namespace = parser.parse_args(arguments)
     if (namespace.client_link is None) != (namespace.cloud_link is None):
         parser.error("--client-link and --cloud-link go together")
-    if namespace.seconds_per_image is not None and namespace.client_link is None:
-        parser.error("--seconds-per-image goes with --client-link and --cloud-link")
+    for name in ("seconds_per_image", "links"):
+        if getattr(namespace, name) is not None and namespace.client_link is None:
+            parser.error(f"--{name.replace('_', '-')} goes with --client-link and --cloud-link")
+    if (namespace.clipping_norm is None) != (namespace.noise_multiplier is None):
+        parser.error("--clipping-norm and --noise-multiplier go together")
+    for name in ("noise_at", "delta"):
+        if getattr(namespace, name) is not None and namespace.clipping_norm is None:
+            parser.error(f"--{name.replace('_', '-')} goes with --clipping-norm and --noise-multiplier")
     if namespace.keep_models and namespace.out is None:
         parser.error("--keep-models goes with --out")
     return _options({name: value for name, value in vars(namespace).items() if value is not None})
+
+
+_PRIVACY = {
+    "clipping_norm": "clipping_norm",
+    "noise_multiplier": "noise_multiplier",
+    "noise_at": "at",
+    "delta": "delta",
+}
+"""Of each option the setting of `Privacy`."""
 
 
 def _options(given: dict[str, Any]) -> Options:
@@ -71,8 +102,12 @@ def _options(given: dict[str, Any]) -> Options:
         name: Rule(given.pop(f"{name}_rule", "mean"), given.pop(f"{name}_tolerate", 0)) for name in ("edge", "global")
     }
     names = {setting.name for setting in fields(StationConfig)}
+    hidden = {name: given.pop(option) for option, name in _PRIVACY.items() if option in given}
+    privacy = Privacy(**hidden) if hidden else None
     defaults = DEFAULTS[given["dataset"]].station if given["dataset"] in DEFAULTS else StationConfig()
-    station = replace(defaults, rule=rules["edge"], **{name: given.pop(name) for name in names & given.keys()})
+    station = replace(
+        defaults, rule=rules["edge"], privacy=privacy, **{name: given.pop(name) for name in names & given.keys()}
+    )
     outputs = {name: given.pop(name) for name in {option.name for option in fields(Options)} & given.keys()}
     if file := given.pop("per_station", None):
         given["per_station"] = _per_station(file, station)
@@ -167,16 +202,28 @@ def _add_robustness(parser: argparse.ArgumentParser) -> None:
         add(f"--{where}-tolerate", type=int, metavar="F", help="wrong models that it withstands")
 
 
+def _add_sending(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("what is sent").add_argument
+    for tier, whose in (("client", "clients"), ("station", "base stations")):
+        add(f"--{tier}-bits", type=int, metavar="N", help=f"{whose} send quantised updates, N bits a parameter (all)")
+    add("--clipping-norm", type=float, metavar="C", help="hide clients: their updates have at most this norm")
+    add("--noise-multiplier", type=float, metavar="Z", help="and Gaussian noise of Z · C is added; ε is in the metrics")
+    add("--noise-at", choices=NOISE_AT, help="where it is added, by whoever sees updates without it (station)")
+    add("--delta", type=float, metavar="D", help="δ, for which ε is worked out (1e-5)")
+
+
 def _add_output(parser: argparse.ArgumentParser) -> None:
     default, group = TrainingConfig(), parser.add_argument_group("what is measured and stored")
     add = group.add_argument
     add("--contribution", choices=METHODS, help=f"of base stations, each global round ({default.contribution})")
     add("--out", type=Path, metavar="DIR", help="folder for checkpoints, models and metrics.jsonl")
     add("--keep-models", action="store_true", help="keep every global round's model, not only the last two")
+    add("--evaluate-clients", action="store_true", help="judge each global model on every client's own images too")
     add("--tensorboard", type=Path, metavar="DIR", help="write TensorBoard's files there")
     for tier, whose in (("client", "client to base station"), ("cloud", "base station to cloud")):
         add(f"--{tier}-link", type=_link, metavar="MBPS,MS", help=f"{whose}, Mbit/s and ms, for simulated time")
     add("--seconds-per-image", type=float, metavar="S", help="a client's computing time (what is measured)")
+    add("--links", type=Path, metavar="FILE", help="CSV of clients and base stations whose links and speeds differ")
 
 
 def _labels(text: str) -> tuple[str, ...]:

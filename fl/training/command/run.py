@@ -8,12 +8,15 @@ from time import perf_counter
 from typing import Any
 
 from fl.store.artefacts import digest_of
+from fl.training.accountant import Accountant
 from fl.training.cloud import GlobalRound, train
 from fl.training.command.checkpoint import Resumed, RunFolder, open_run
 from fl.training.command.identity import check_alike
+from fl.training.command.links_file import read_links
 from fl.training.command.metrics import Board, record_of
 from fl.training.command.options import Options
 from fl.training.contribution.methods import count_evaluations
+from fl.training.crews.crew import LocalCrew
 from fl.training.crews.pool import open_crew
 from fl.training.crews.ranks import ALONE, Group
 from fl.training.crews.spread import Spread
@@ -50,7 +53,7 @@ def run(
     Raises:
         TrainingError: see `fl.training.cloud.train`, `fl.training.command.checkpoint.open_run` and `Board`.
     """
-    links = links_of(options)
+    links = links_of(options, {station.index: len(station.clients) for station in federation.stations})
     check_alike(federation, group)
     with ExitStack() as stack:
         outputs: list[_Outputs] = []
@@ -64,9 +67,10 @@ def run(
         yield from records
         # several ranks of one machine have its cores already
         workers = 0 if options.workers is None and group.size > 1 else options.workers
-        crew = stack.enter_context(open_crew(federation, workers, first))
+        crew: LocalCrew = stack.enter_context(open_crew(federation, workers, first))
         if group.size > 1:
             crew = Spread(federation, group, crew)
+        accountant = Accountant(federation.stations, federation.config.station_dropout)
         state = federation.initial_state() if resumed is None else resumed.state
         evaluations = (federation.config.rounds - first) * evaluations_of(federation)
         before = None
@@ -88,7 +92,11 @@ def run(
             accuracies=[record["accuracy"] for record in records],
         ):
             digest = digest_of(save_model(federation.model, done.state, global_round=done.global_round))
-            record = record_of(federation, done, digest, perf_counter() - start, links)
+            seconds = perf_counter() - start
+            served = crew.evaluate_clients(done.state) if options.evaluate_clients else None
+            record = record_of(federation, done, digest, seconds, links, served)
+            if epsilons := accountant.after(done.global_round):
+                record["epsilon"] = {str(station): epsilon for station, epsilon in epsilons.items()}
             for output in outputs:
                 output.add(done, record)
             yield record
@@ -123,15 +131,20 @@ def evaluations_of(federation: Federation) -> int:
     return count_evaluations(federation.config.contribution, len(federation.stations))
 
 
-def links_of(options: Options) -> Links | None:
+def links_of(options: Options, clients: Mapping[int, int]) -> Links | None:
     """The links that the options name; None where they name none.
 
+    Args:
+        options: of the run.
+        clients: number of clients of each base station, by its index.
+
     Raises:
-        TrainingError: a bandwidth, a latency or a time is out of bounds.
+        TrainingError: a bandwidth, a latency or a time is out of bounds, or the file of links cannot be used.
     """
     if options.client_link is None or options.cloud_link is None:
         return None
     client, cloud = (
         Link(bandwidth * 1e6, latency / 1e3) for bandwidth, latency in (options.client_link, options.cloud_link)
     )
-    return Links(client, cloud, options.seconds_per_image)
+    links = Links(client, cloud, options.seconds_per_image)
+    return links if options.links is None else read_links(options.links, links, clients)

@@ -6,7 +6,8 @@ on the global model and the seed only (`Station.play`), so every crew ends with 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 from typing import Protocol
 
 from torch import nn
@@ -14,7 +15,8 @@ from torch import nn
 from fl.training.averaging.aggregate import aggregate
 from fl.training.config import Rule
 from fl.training.federation import Federation
-from fl.training.model.evaluation import Evaluation
+from fl.training.model.evaluation import Evaluation, score_of
+from fl.training.model.objective import Objective
 from fl.training.model.parameters import State, is_finite
 from fl.training.station import Station, StationRound
 from fl.training.strategy import NO_STATES, NOTHING, Carried, States
@@ -58,6 +60,14 @@ class Crew(Protocol):
         ...
 
 
+class LocalCrew(Crew, Protocol):
+    """A crew that holds the images of all clients, of which the chain's has none."""
+
+    def evaluate_clients(self, state: State) -> Mapping[int, Sequence[int | Fraction]]:
+        """The metric of the model added up over its own samples, of each client of each base station by index."""
+        ...
+
+
 class InProcess:
     """The base stations one after the other in this process, in one resident module."""
 
@@ -85,6 +95,18 @@ class InProcess:
     def evaluate(self, state: State) -> Evaluation:
         """See `Crew`."""
         return self._federation.evaluate(state, workspace=self._workspace)
+
+    def evaluate_clients(self, state: State) -> Mapping[int, Sequence[int | Fraction]]:
+        """See `LocalCrew`."""
+        stations, objective = self._federation.stations, self._federation.objective
+        return {each.index: judge_clients(each, state, self._workspace, objective) for each in stations}
+
+
+def judge_clients(
+    station: Station, state: State, workspace: nn.Module, objective: Objective
+) -> Sequence[int | Fraction]:
+    """The metric of the model added up over its own samples, of each client."""
+    return [score_of(workspace, state, samples, station.config.threads, objective) for samples in station.clients]
 
 
 def play_station(

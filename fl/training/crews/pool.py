@@ -12,22 +12,23 @@ import multiprocessing
 import signal
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from math import prod
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkProcess
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self, TypeVar, cast
 
 from joblib import cpu_count
 
 from fl.training.averaging.aggregate import aggregate
 from fl.training.config import Rule
-from fl.training.crews.crew import Crew, InProcess
+from fl.training.crews.crew import InProcess, LocalCrew
 from fl.training.crews.shared_memory import SharedState
-from fl.training.crews.worker import HELD_BACK, Judge, Play, Reply, Result, Task, Worker
+from fl.training.crews.worker import HELD_BACK, Judge, JudgeClients, Play, Reply, Result, Task, Worker
 from fl.training.errors import TrainingError, WorkerError
 from fl.training.federation import Federation
 from fl.training.model.evaluation import BATCH, Evaluation, Judged, summarise
@@ -122,6 +123,12 @@ class Pool:
         found = dict(self._do(tasks, _judged_of))
         return summarise([batch for first in sorted(found) for batch in found[first]])
 
+    def evaluate_clients(self, state: State) -> Mapping[int, Sequence[int | Fraction]]:
+        """See `LocalCrew`."""
+        self._receive(state)
+        found = dict(self._do([JudgeClients(each.index) for each in self._federation.stations], _counts_of))
+        return {index: found[index] for index in sorted(found)}
+
     def _receive(self, state: State) -> None:
         if not self._hands:
             raise WorkerError("the worker processes have ended: start them anew")
@@ -172,8 +179,13 @@ def _round_of(task: Task, result: Result, outgoing: SharedState) -> StationRound
 
 
 def _judged_of(task: Task, result: Result, outgoing: SharedState) -> tuple[int, Sequence[Judged]]:
-    assert isinstance(task, Judge) and not isinstance(result, StationRound)
-    return task.first, result
+    assert isinstance(task, Judge)
+    return task.first, cast("Sequence[Judged]", result)
+
+
+def _counts_of(task: Task, result: Result, outgoing: SharedState) -> tuple[int, Sequence[int | Fraction]]:
+    assert isinstance(task, JudgeClients)
+    return task.station, cast("Sequence[int | Fraction]", result)
 
 
 def _tell(hand: _Hand, task: Task) -> None:
@@ -237,7 +249,9 @@ def count_workers(federation: Federation, first_round: int = 0) -> int:
     return count if passes * parameters * rounds >= _WORTHWHILE else 0
 
 
-def open_crew(federation: Federation, workers: int | None = None, first_round: int = 0) -> AbstractContextManager[Crew]:
+def open_crew(
+    federation: Federation, workers: int | None = None, first_round: int = 0
+) -> AbstractContextManager[LocalCrew]:
     """The crew for a run.
 
     Args:

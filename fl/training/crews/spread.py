@@ -10,15 +10,16 @@ Only what needs every update on every rank fetches them, one broadcast each: rob
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from fractions import Fraction
 
 import torch
 
 from fl.training.averaging.aggregate import aggregate, in_order
 from fl.training.averaging.exact_mean import ExactSum, Peaks, highest_of, peaks_of
 from fl.training.config import Rule
-from fl.training.crews.crew import Crew
+from fl.training.crews.crew import Crew, judge_clients
 from fl.training.crews.ranks import Group
 from fl.training.errors import TrainingError
 from fl.training.federation import Federation
@@ -49,6 +50,7 @@ class Spread:
             )
         self._group = group
         self._crew = crew
+        self._stations = federation.stations
         self._workspace = federation.workspace()
         self._objective = federation.objective
         self._threads = federation.stations[0].config.threads
@@ -115,6 +117,15 @@ class Spread:
         """See `Crew`."""
         shares = self._group.exchange(lambda: judge(self._workspace, state, self._test, self._threads, self._objective))
         return summarise([batch for share in shares for batch in share])
+
+    def evaluate_clients(self, state: State) -> Mapping[int, Sequence[int | Fraction]]:
+        """See `LocalCrew`; each rank judges for the base stations that it plays."""
+        mine = [station for station in self._stations if self._is_mine(station.index)]
+        shares = self._group.exchange(
+            lambda: {station.index: judge_clients(station, state, self._workspace, self._objective) for station in mine}
+        )
+        found = {index: counts for share in shares for index, counts in share.items()}
+        return {index: found[index] for index in sorted(found)}
 
     def _is_mine(self, station: int) -> bool:
         return station % self._group.size == self._group.rank

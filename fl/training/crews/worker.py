@@ -11,12 +11,13 @@ import threading
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from multiprocessing.connection import Connection
 from typing import TypeAlias
 
 import torch
 
-from fl.training.crews.crew import play_station
+from fl.training.crews.crew import judge_clients, play_station
 from fl.training.crews.shared_memory import SharedState
 from fl.training.federation import Federation
 from fl.training.model.evaluation import Judged, judge
@@ -52,8 +53,15 @@ class Judge:
     end: int
 
 
-Task: TypeAlias = Play | Judge
-Result: TypeAlias = StationRound | Sequence[Judged]
+@dataclass(frozen=True)
+class JudgeClients:
+    """Judge the model in shared memory on the images of each client of a base station."""
+
+    station: int
+
+
+Task: TypeAlias = Play | Judge | JudgeClients
+Result: TypeAlias = StationRound | Sequence[Judged] | Sequence[int | Fraction]
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,6 +131,8 @@ class Worker:
             part = replace(test, inputs=test.inputs[task.first : task.end], labels=test.labels[task.first : task.end])
             return judge(self._module, state, part, objective=self._federation.objective)
         station = self._federation.stations[task.station]
+        if isinstance(task, JudgeClients):
+            return judge_clients(station, state, self._module, self._federation.objective)
         played = play_station(station, state, task.global_round, self._module, task.broadcast[0], task.clients)
         if played.update is None:
             return played

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from fl.training.data.dataset import Samples, to_input
@@ -28,11 +30,22 @@ class Evaluation:
         correct: number of images whose label has the highest output; with another metric, its sum over the samples.
         samples: number of images.
         loss: mean cross-entropy, or what other loss there is.
+        confusion: number of images by their label (row) and the label with the highest output (column); empty where
+            labels are no classes.
     """
 
     correct: int | Fraction
     samples: int
     loss: float
+    confusion: tuple[tuple[int, ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "confusion", tuple(map(tuple, self.confusion)))  # JSON knows lists only
+
+    @property
+    def label_accuracies(self) -> tuple[float | None, ...]:
+        """Share of each label's images classified correctly; None where there is no image of it."""
+        return tuple(row[label] / sum(row) if any(row) else None for label, row in enumerate(self.confusion))
 
     @property
     def accuracy(self) -> float:
@@ -50,7 +63,7 @@ class Evaluation:
         return self.correct * 10_000 // self.samples
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Judged:
     """What evaluation found on a batch.
 
@@ -58,11 +71,13 @@ class Judged:
         correct: as of `Evaluation`.
         images: number of images.
         loss: sum of their cross-entropies, or of what other loss there is.
+        confusion: int64 [labels, labels], see `Evaluation`.
     """
 
     correct: int | Fraction
     images: int
     loss: float
+    confusion: NDArray[np.int64]
 
 
 def evaluate(
@@ -102,8 +117,8 @@ def judge(
         for first in range(0, len(samples), BATCH):
             inputs, labels = samples.inputs[first : first + BATCH], samples.labels[first : first + BATCH]
             outputs = module(to_input(inputs))
-            loss = objective.total_loss(outputs, labels)
-            batches.append(Judged(objective.total_score(outputs, labels), len(labels), loss))
+            loss, score = objective.total_loss(outputs, labels), objective.total_score(outputs, labels)
+            batches.append(Judged(score, len(labels), loss, _confusion(outputs, labels)))
     return batches
 
 
@@ -122,4 +137,20 @@ def summarise(batches: Sequence[Judged]) -> Evaluation:
         loss += batch.loss
     if not math.isfinite(loss):
         raise DivergedError(f"the model's test loss is {loss / images}")
-    return Evaluation(sum(batch.correct for batch in batches), images, loss / images)
+    confusion = np.sum([batch.confusion for batch in batches], axis=0, dtype=np.int64)
+    return Evaluation(sum(batch.correct for batch in batches), images, loss / images, confusion.tolist())
+
+
+def _confusion(outputs: torch.Tensor, labels: torch.Tensor) -> NDArray[np.int64]:
+    if labels.dim() > 1 or labels.is_floating_point():
+        return np.zeros((0, 0), dtype=np.int64)
+    classes = outputs.shape[1]
+    pairs = (labels * classes + outputs.argmax(1)).cpu().numpy()
+    return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
+
+
+def score_of(
+    module: nn.Module, state: State, samples: Samples, threads: int = 1, objective: Objective = CLASSIFY
+) -> int | Fraction:
+    """The metric added up over the samples, whatever the loss; arguments as of `evaluate`."""
+    return sum((batch.correct for batch in judge(module, state, samples, threads, objective)), start=0)

@@ -15,7 +15,7 @@ from fl.members.order import Order
 from fl.members.own_data import OwnData
 from fl.members.torch_work import Offer, TorchOwner, TorchStation
 from fl.members.work import Unfinished, WorkError, WrongArtefact
-from fl.training.config import StationConfig, TrainingConfig
+from fl.training.config import Privacy, StationConfig, TrainingConfig
 
 DATA = Data("digits", part=(0, 3))
 TARGETS = ("0", "1")
@@ -65,6 +65,21 @@ def test_work__asked_as_a_member_does__comes_to_its_end(shared: Apart) -> None:
 
     assert len(finished(turn)) > 1_000
     assert shared._process is work
+
+
+def test_work__apart_that_hides_its_clients__does_so_with_its_secret(shared: Apart) -> None:
+    """One that lost its privacy on the way would deliver what its clients sent."""
+    order, model = order_of()
+    privacy = Privacy(0.1, 1.0, at="client")
+    hiding = Apart(replace(DATA, privacy=privacy))
+    try:
+        with pytest.raises(WorkError, match="there is no secret"):
+            finished(lambda: hiding.train(order, 2, model, 0))
+        hiding.noise_seed = 7
+        alone = TorchStation(OwnData(DATA).clients_of, privacy, 7)
+        assert finished(lambda: hiding.train(order, 2, model, 0)) == alone.train(order, 2, model, 0)
+    finally:
+        hiding.stop()
 
 
 def test_work__that_cannot_be_done__says_why_as_here(shared: Apart) -> None:

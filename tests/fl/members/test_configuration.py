@@ -8,7 +8,7 @@ import pytest
 
 from fl.market.terms import GWEI, Role
 from fl.members.configuration import Data, Margins, MemberConfiguration, OwnerPlan, StationPlan
-from fl.training.config import Rule, StationConfig
+from fl.training.config import Privacy, Rule, StationConfig
 from fl.yaml_file import ConfigurationError
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -56,6 +56,39 @@ def test_read__example_of_a_base_station__everything_that_it_says() -> None:
         StationPlan(5),
         Data("digits", part=(0, 4), clients=2),
     )
+
+
+def hiding(changed: Changed, privacy: str) -> Path:
+    """The base station's example with that privacy."""
+    return changed("# privacy: {clipping_norm: 1, noise_multiplier: 1} ", f"privacy: {privacy} ", "base_station.yaml")
+
+
+def test_read__privacy_of_clients__is_a_base_stations(changed: Changed) -> None:
+    read = MemberConfiguration.read(hiding(changed, "{clipping_norm: 1, noise_multiplier: 2.5}"))
+    assert read.data is not None and read.data.privacy == Privacy(1.0, 2.5)
+    every = "{clipping_norm: 0.1, noise_multiplier: 1, at: client, delta: 0.001}"
+    read = MemberConfiguration.read(hiding(changed, every))
+    assert read.data is not None and read.data.privacy == Privacy(0.1, 1.0, "client", 0.001)
+    with pytest.raises(ConfigurationError, match="data has privacy, which is what a base station gives its clients"):
+        MemberConfiguration.read(changed("part: [0, 4]", f"part: [0, 4]\n  privacy: {every}"))
+
+
+@pytest.mark.parametrize(
+    ("privacy", "said"),
+    [
+        ("{clipping_norm: 1}", "data.privacy.noise_multiplier is missing and must be a number above 0"),
+        ("{clipping_norm: 0, noise_multiplier: 1}", "data.privacy.clipping_norm cannot be used: clipping_norm must be"),
+        (
+            "{clipping_norm: 1, noise_multiplier: 1, at: cloud}",
+            'data.privacy.at is "cloud" and must be station or client',
+        ),
+        ("{clipping_norm: 1, noise_multiplier: 1, delta: 2}", "data.privacy.delta cannot be used: delta must be in"),
+        ("{clipping: 1, noise_multiplier: 1}", "did you mean clipping_norm?"),
+    ],
+)
+def test_read__privacy_wrong__says_what_it_must_be(changed: Changed, privacy: str, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(said)):
+        MemberConfiguration.read(hiding(changed, privacy))
 
 
 @pytest.mark.parametrize(

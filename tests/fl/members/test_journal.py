@@ -15,6 +15,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
+from fl.members.assembly import noise_seed
 from fl.members.journal import FORMAT, Busy, Conflict, Journal, JournalError, Signed, State
 from tests.support.pages import ROOT
 
@@ -60,6 +61,15 @@ def test_note__another_value__is_refused_and_the_first_stays(path: Path) -> None
         with pytest.raises(Conflict, match="another bid of round 1"):
             journal.note(1, "bid", {"a": 1})
         assert journal.noted(1, "bid") == {"a": 1, "b": 2}
+
+
+def test_noise_seed__of_a_round__is_drawn_once_and_kept(path: Path) -> None:
+    with opened(path) as journal:
+        first = noise_seed(journal, 1)
+    with opened(path) as journal:
+        assert noise_seed(journal, 1) == first != noise_seed(journal, 2)
+    with opened(path.with_name("other.sqlite")) as journal:
+        assert noise_seed(journal, 1) != first
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), None])

@@ -12,7 +12,7 @@ from fl.members.order import Order
 from fl.members.owner_acts import UPHOLD_WITHIN
 from fl.members.torch_work import Offer, TorchOwner, TorchStation
 from fl.members.work import Delivered, WorkError, WrongArtefact, weight_of
-from fl.training.config import Rule, StationConfig, TrainingConfig
+from fl.training.config import NOISE_AT, Privacy, Rule, StationConfig, TrainingConfig
 from fl.training.contribution.points import TOTAL_POINTS
 from fl.training.data.dataset import Samples
 from fl.training.federation import Federation, build_federation
@@ -77,6 +77,35 @@ def market_of(rule: Rule) -> Market:
 def test_samples__of_a_base_station__are_all_of_its_clients_images(market: Market) -> None:
     for index, station in enumerate(market.federation.stations):
         assert market.station.samples(market.order, index) == sum(len(client) for client in station.clients)
+
+
+def hiding(market: Market, privacy: Privacy, seed: int | None = 1) -> TorchStation:
+    """The base stations, which hide their clients."""
+    return TorchStation(market.station.clients_of, privacy, seed)
+
+
+@pytest.mark.parametrize("at", NOISE_AT)
+def test_train__clients_hidden__follows_from_a_secret_of_its_own(market: Market, at: str) -> None:
+    """The order's seed is everyone's: with the noise from that, everyone could take it off."""
+    privacy = Privacy(0.1, 0.1, at)
+    first, again, others, ordered = (
+        hiding(market, privacy, seed).train(market.order, 0, market.initial, 0)
+        for seed in (1, 1, 2, market.order.text.seed)
+    )
+    assert first == again
+    assert len({first, others, ordered, market.update(0).data}) == 4
+
+
+def test_train__clients_hidden_without_a_secret__is_refused(market: Market) -> None:
+    with pytest.raises(WorkError, match="there is no secret to draw the noise from that hides clients"):
+        hiding(market, Privacy(1.0, 1.0), None).train(market.order, 0, market.initial, 0)
+
+
+def test_order__of_a_rule_that_hides_nobody__is_refused(market: Market) -> None:
+    order = replace(market.order, text=replace(market.order.text, edge_rule="median"))
+    with pytest.raises(WorkError, match="noise at the base station hides a client in a mean, not in a median"):
+        hiding(market, Privacy(1.0, 1.0)).samples(order, 0)
+    assert hiding(market, Privacy(1.0, 1.0, at="client")).samples(order, 0) == market.station.samples(order, 0)
 
 
 def test_train__broken_images__says_that_no_update_came_of_it(market: Market) -> None:

@@ -54,10 +54,12 @@ def test_board__of_a_run__holds_its_numbers(create_federation: Callable[..., Fed
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     federation = create_federation(train_images=30)
-    records = list(run(federation, Options(federation.config, tensorboard=tmp_path)))
+    records = list(run(federation, Options(federation.config, tensorboard=tmp_path, evaluate_clients=True)))
     events = EventAccumulator(str(tmp_path)).Reload()
     for name in ("accuracy", "loss", "train_loss"):
         assert [(event.step, event.value) for event in events.Scalars(name)] == [
             (record["global_round"], pytest.approx(record[name])) for record in records
         ]
     assert events.Scalars("bytes/cloud")[0].value > 0
+    assert events.Scalars("label/7")[-1].value == pytest.approx(records[-1]["label_accuracy"]["7"])
+    assert events.Scalars("station/2")[-1].value == pytest.approx(records[-1]["station_accuracy"]["2"])

@@ -1,0 +1,1 @@
+"""What an update goes through before it is sent: quantisation, clipping, noise."""
