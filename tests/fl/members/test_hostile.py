@@ -54,14 +54,24 @@ def copying(victim: BaseStation) -> Cheat:
     return cheat
 
 
+def link(station: BaseStation, name: str) -> None:
+    """The file is a link to a device, as who writes in a folder can leave one."""
+    path = Path(station.files._root) / name
+    path.unlink()
+    path.symlink_to("/dev/zero")
+
+
+EVERY = {**CHEATS, "a device": (after_recording(link), "no plain file")}
+
+
 def test_stations__that_cheat__are_absent_with_the_reason_and_the_others_go_on(chain: Any, tmp_path: Path) -> None:
     play = scene(
-        chain, tmp_path, owners=2, base_stations=len(CHEATS) + 7, clients=1, rounds=2, train_images=400, claim=0.1
+        chain, tmp_path, owners=2, base_stations=len(EVERY) + 7, clients=1, rounds=2, train_images=400, claim=0.1
     )
     *honest, ill_one, greedy, copier, replaying, again = play.play.stations[:7]
-    cheating = dict(zip(CHEATS, play.play.stations[7:], strict=True))
+    cheating = dict(zip(EVERY, play.play.stations[7:], strict=True))
     for name, station in cheating.items():
-        CHEATS[name][0](station)
+        EVERY[name][0](station)
     ill(ill_one)
     saying(100_000)(greedy)
     copying(honest[0])(copier)
@@ -74,7 +84,7 @@ def test_stations__that_cheat__are_absent_with_the_reason_and_the_others_go_on(c
         noted = winner.journal.noted(winner.round_id, f"aggregate-{number}")
         absent = noted["absent"]
         for name, station in cheating.items():
-            assert CHEATS[name][1] in absent.get(station.address, "it counts"), (name, number)
+            assert EVERY[name][1] in absent.get(station.address, "it counts"), (name, number)
         counted = [*honest, greedy, *([again, replaying] if number == 0 else [])]
         assert set(noted["included"]) == {each.address for each in counted}, number
         assert "is signed by" in absent[copier.address]
