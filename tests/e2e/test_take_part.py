@@ -18,7 +18,7 @@ from analysis.consortium.company import PROPOSER, company
 from analysis.consortium.organisations import APE, Organisation, configure, found
 from analysis.devnode.chain import Chain
 from fl.members.bid_file import BidFile
-from tests.support.browser import started, visit
+from tests.support.browser import the_browser, visit
 from tests.support.relay import Relay
 from web.browser.wallet import Wallet
 
@@ -30,10 +30,9 @@ LONGEST = 300
 """Seconds for a phase."""
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with started() as running:
-        yield running
+@pytest.fixture
+def browser(pytestconfig: pytest.Config) -> Browser:
+    return the_browser(pytestconfig)
 
 
 @dataclass

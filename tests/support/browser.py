@@ -23,17 +23,26 @@ DESKTOP, PHONE = ViewportSize(width=1280, height=900), ViewportSize(width=390, h
 SERIOUS = ("serious", "critical")
 
 
-@contextmanager
-def started() -> Iterator[Browser]:
-    """A browser; without one the test is skipped, or fails where it must not be."""
-    with ExitStack() as stack:
+_RUNNING = pytest.StashKey[Browser]()
+
+
+def the_browser(config: pytest.Config) -> Browser:
+    """The browser of this run, started when it is first asked for.
+
+    Without one the test is skipped, or fails where it must not be.
+
+    A fixture does not do: ape sets fixtures up again without their end, and a process can have one Playwright only.
+    """
+    if _RUNNING not in config.stash:
+        stack = ExitStack()
         try:
-            browser = stack.enter_context(chromium.started())
+            config.stash[_RUNNING] = stack.enter_context(chromium.started())
         except chromium.NoBrowser as error:
             if os.environ.get(REQUIRED):
                 pytest.fail(str(error))
             pytest.skip(str(error))
-        yield browser
+        config.add_cleanup(stack.close)
+    return config.stash[_RUNNING]
 
 
 @dataclass

@@ -1,15 +1,12 @@
 """A browser for the tests of the pages."""
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import Browser
 
-from tests.support.browser import started
+from tests.support.browser import the_browser
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+@pytest.fixture
+def browser(pytestconfig: pytest.Config) -> Browser:
     """One browser; each test has windows of its own."""
-    with started() as running:
-        yield running
+    return the_browser(pytestconfig)

@@ -8,6 +8,7 @@ import pytest
 from fl.market.terms import GWEI, Deadlines, Role, RoundTerms
 from fl.members.facts import Facts
 from fl.members.owner_acts import UPHOLD_WITHIN, Owner
+from fl.members.rounds import Conduct
 from fl.members.station_acts import BaseStation
 from fl.record.history import MemberRecord, ModelRecord, RoundRecord
 from fl.store.errors import Unreachable
@@ -28,7 +29,7 @@ def facts(**listed: int | None) -> Facts:
 
 def member(kind: Any, **changes: Any) -> Any:
     """A member of which nothing but these is used."""
-    made = kind("alice", *[NOBODY] * 5, SimpleNamespace(cards=list), NOBODY)
+    made = kind("alice", *[NOBODY] * 5, SimpleNamespace(cards=list), Conduct())
     for name, value in changes.items():
         setattr(made, name, value)
     return made
