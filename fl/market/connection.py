@@ -1,8 +1,10 @@
 """The node that a command speaks to."""
 
 import os
+import random
+import socket
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from ape import accounts
@@ -26,6 +28,8 @@ def connected(provider: ProviderAPI) -> Iterator[ProviderAPI]:
         MarketError: it cannot be used, or is of another chain.
     """
     logger.set_level(LogLevel.ERROR)
+    if getattr(provider.settings, "host", None) == "auto":
+        provider.provider_settings["host"] = f"http://127.0.0.1:{_free_port()}"
     with ExitStack() as stack:
         try:
             # Where this process has spoken to the node before, ape goes on with that connection.
@@ -41,6 +45,18 @@ def connected(provider: ProviderAPI) -> Iterator[ProviderAPI]:
                 "name the node by its address alone, as in --network http://127.0.0.1:8545"
             )
         yield active
+
+
+def _free_port() -> int:
+    """One that a node can listen at.
+
+    Ape draws among those of outgoing connections, where a node does not start for a minute after one has been closed.
+    """
+    for port in random.sample(range(20_000, 32_768), 100):
+        with suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise MarketError("no port of this machine is free between 20,000 and 32,767: end what listens there")
 
 
 def named(provider: ProviderAPI | None) -> ProviderAPI:
