@@ -351,7 +351,7 @@ def _model(section: Section | None, data: Data | None) -> ModelPlan | None:
     default = StationConfig() if known is None else known.station
     if data is not None and known is None and "model" not in section.keys:
         raise section.error("model", f"is missing: nothing is known of what suits {data.dataset}")
-    rule = section.take_or("rule", one_of({name: name for name in RULES}), " or ".join(RULES), "mean")
+    rule = section.take_or("rule", one_of({name: name for name in RULES}), " or ".join(RULES), "median")
     tolerate = section.take_or("tolerate", whole(0, _MOST), "a number of wrong models", 0)
     try:
         station = StationConfig(**{**{key: getattr(default, key) for key in _TRAINING}, **given})

@@ -49,6 +49,14 @@ def test_read__example_of_an_owner__everything_that_it_says() -> None:
     assert plan.propose.rule == Rule("trimmed-mean", 1)
 
 
+def test_read__no_rule__one_that_withstands_wrong_updates(changed: Changed) -> None:
+    path = changed("    tolerate: 1 ", "    # tolerate: 1 ")
+    path.write_text(path.read_text(encoding="utf-8").replace("    rule: ", "    # rule: "), encoding="utf-8")
+    plan = MemberConfiguration.read(path).plan
+    assert isinstance(plan, OwnerPlan) and plan.propose is not None
+    assert plan.propose.rule == Rule("median")
+
+
 def test_read__example_of_a_base_station__everything_that_it_says() -> None:
     read = MemberConfiguration.read(EXAMPLES / "base_station.yaml")
     assert (read.role, read.plan, read.data) == (
