@@ -15,6 +15,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -169,7 +170,9 @@ def unpack(data: Path, folder: Path) -> Path:
         return data
     try:
         if data.suffix != ".npz":
-            shutil.unpack_archive(data, folder, filter="data")
+            # Python before 3.11.4 has no filter; the archive is one's own.
+            filtered: Any = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+            shutil.unpack_archive(data, folder, **filtered)
             inner = [path.parent for path in folder.rglob("train") if path.is_dir()]
             return inner[0] if inner else folder
         arrays = np.load(data)
