@@ -15,6 +15,9 @@ from analysis.devnode.codec import Event, Failure
 TRANSACTION_GAS = 2**24
 POOL_SECONDS = 5
 
+IDLE_SECONDS = 2
+"""After which a new connection is made: Hardhat ends one that nobody has used for five."""
+
 
 class Reverted(Exception):
     """A transaction or call reverted; `failure` says why."""
@@ -57,6 +60,7 @@ class Chain:
     def __init__(self, uri: str) -> None:
         self.uri = uri
         self._connection = HTTPConnection(urlsplit(uri).netloc, timeout=60)
+        self._used = 0.0
 
     def rpc(self, method: str, *params: Any) -> Any:
         answer = self._post({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
@@ -77,12 +81,16 @@ class Chain:
 
     def _post(self, body: Any) -> Any:
         # A client with less comfort than `requests` takes a quarter of the time, and tests do little else.
+        if time.monotonic() - self._used > IDLE_SECONDS:
+            self._connection.close()
         try:
             self._connection.request("POST", "/", json.dumps(body), {"Content-Type": "application/json"})
             return json.loads(self._connection.getresponse().read())
         except OSError:
             self._connection.close()  # else it would refuse every further request
             raise
+        finally:
+            self._used = time.monotonic()
 
     # ── time ──
 
