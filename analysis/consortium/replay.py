@@ -22,7 +22,7 @@ def deviations(owner: Owner, work: OwnerWork, facts: Facts, data: Mapping[str, D
         data: that each base station trains on, by account.
     """
     order, record = owner.order(facts), facts.record
-    model = owner.store.get(order.text.initial_model, owner.keys(), order.most_bytes, owner.folder(record.winner or ""))
+    model = owner.model(order.text.initial_model, facts, order)
     for number in range(order.text.global_rounds):
         updates = []
         for account, index in stations_of(facts).items():

@@ -90,7 +90,7 @@ class Access:
 
         Raises:
             MembershipError: the one that was named is not there, or no such list.
-        StoreError: it is in a store that cannot be read.
+            StoreError: it is in a store that cannot be read.
         """
         read = self._read_list()
         if read is not None:

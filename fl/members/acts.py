@@ -195,14 +195,21 @@ class Member:
 
     def _estimate(self, model: int, facts: Facts) -> int:
         try:
-            return max(0, min(self.estimate(model, facts), self.cap(facts)))
+            return self.planned_bid(model, facts)
         except StoreError as error:
-            if isinstance(error, Unreachable):
-                self.again_if_there_is_time(error, facts, facts.deadlines.commit)
+            self.again_if_there_is_time(error, facts, facts.deadlines.commit)
             blind = self.blind_bid(facts)
             proposer = facts.record.models[model].proposer
             self.did(f"bids {blind} for model {model} of {proposer}, because {error}")
             return blind
+
+    def planned_bid(self, model: int, facts: Facts) -> int:
+        """What it bids for a model that it can read about, gwei: the truth, within what may be bid.
+
+        Raises:
+            StoreError: there is no text about the model that can be read, or the store does not answer.
+        """
+        return max(0, min(self.estimate(model, facts), self.cap(facts)))
 
     def view(self, model: int, facts: Facts) -> OwnersView | StationsView:
         """What it may read of a proposal.
@@ -230,8 +237,8 @@ class Member:
 
     # ── what others have left for it ──
 
-    def again_if_there_is_time(self, error: Unreachable, facts: Facts, deadline: int) -> None:
-        """Whether another's file that the store does not give is taken for its writer's fault.
+    def again_if_there_is_time(self, error: Exception, facts: Facts, deadline: int) -> None:
+        """Raise an error again that time may mend: the store does not give a file. All others are the writer's fault.
 
         Writers can see to that: by a link, an encryption, a class of storage. So it is tried again while there is time,
         and where the store gives nothing at all; but no deadline is missed for it.
@@ -239,6 +246,8 @@ class Member:
         Raises:
             Unreachable: it is tried again.
         """
+        if not isinstance(error, Unreachable):
+            return
         if facts.now < deadline - PRESSING * self.conduct.reserve or not self.files.answers():
             raise error
 
@@ -284,6 +293,14 @@ class Member:
         """
         before = facts.record.global_rounds.get(number - 1)
         digest = order.text.initial_model if before is None else from_chain(before[0])
+        return self.model(digest, facts, order)
+
+    def model(self, digest: str, facts: Facts, order: Order) -> bytes:
+        """A model that the winner has left.
+
+        Raises:
+            StoreError: it cannot be had.
+        """
         return self.store.get(digest, self.keys(), order.most_bytes, self.folder(facts.record.winner or ""))
 
     def _leave(self, name: str, signed: Signed, data: bytes, readers: Sequence[KeyCard]) -> None:

@@ -102,9 +102,8 @@ class Desk:
         privacy = None if configuration.data is None else configuration.data.privacy
         if self.work is not None and privacy is not None:
             self.work.noise_seed = noise_seed(self.journal, round_id)
-        station = BaseStation(name, account, *own, Conduct(reserve=reserve), *rest, cost=_cost(costs), work=self.work)
-        station.privacy = privacy
-        return station
+        of_side: dict[str, Any] = {"cost": _cost(costs), "work": self.work, "privacy": privacy}
+        return BaseStation(name, account, *own, Conduct(reserve=reserve), *rest, **of_side)
 
 
 @contextmanager

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -110,7 +109,7 @@ def by_hand(
     word: str,
     prepare: Prepare = lambda member, facts: None,
     say: Callable[[str], None] = click.echo,
-) -> tuple[dict[str, Any], list[str]]:
+) -> Answer:
     """Do one step, if it is the member's next.
 
     Args:
@@ -258,7 +257,7 @@ def _told(member: Member, model: int, facts: Facts) -> str:
     proposer = facts.record.models[model].proposer
     try:
         view = member.view(model, facts)
-        bid = max(0, min(member.estimate(model, facts), member.cap(facts)))
+        bid = member.planned_bid(model, facts)
     except Unreachable:
         raise
     except StoreError as error:
@@ -282,7 +281,7 @@ def note_vote(accuracy_bps: int, uphold: bool) -> Prepare:
     )
 
 
-def withdraw(access: Access, amount: int | None, to: str | None) -> tuple[dict[str, Any], list[str]]:
+def withdraw(access: Access, amount: int | None, to: str | None) -> Answer:
     """Take out what no round holds.
 
     Args:
@@ -308,7 +307,7 @@ def withdraw(access: Access, amount: int | None, to: str | None) -> tuple[dict[s
         return {"wei": str(wei), "to": receiver}, [f"{wei} wei withdrawn to {receiver}"]
 
 
-def record(access: Access, round_id: int, out: Path) -> tuple[dict[str, Any], list[str]]:
+def record(access: Access, round_id: int, out: Path) -> Answer:
     """Write round.json of a finished round, from the chain and what the member can open.
 
     Raises:

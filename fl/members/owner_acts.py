@@ -21,7 +21,7 @@ from fl.members.steps import Step
 from fl.members.work import Delivered, Judged, OwnerWork, Updates, WorkError, WrongArtefact, weighed
 from fl.store import mailbox
 from fl.store.artefacts import ArtefactStore, digest_of, from_chain, to_chain
-from fl.store.errors import Corrupt, Missing, StoreError, TooLarge, Unreachable, ViewError, one_line, shown
+from fl.store.errors import Corrupt, Missing, StoreError, TooLarge, ViewError, one_line, shown
 from fl.store.files import Files
 from fl.store.signed import (
     AggregationStatement,
@@ -243,8 +243,7 @@ class Owner(Member):
                 if samples != (said := self._declared(account, facts)):
                     raise WrongArtefact(f"it declared {said:,} samples, and brings {samples:,}")
             except (StoreError, WrongArtefact) as error:
-                if isinstance(error, Unreachable):
-                    self.again_if_there_is_time(error, facts, _needed_by(number, facts))
+                self.again_if_there_is_time(error, facts, _needed_by(number, facts))
                 absent[account] = one_line(error)
             else:
                 found[account] = Delivered(stations[account], data, samples, samples, signed)
@@ -315,8 +314,7 @@ class Owner(Member):
             StoreError: it cannot be had.
             WorkError: it cannot be judged.
         """
-        model = self.store.get(digest, self.keys(), order.most_bytes, self.folder(facts.record.winner or ""))
-        return self._own_work().judge(order, model)
+        return self._own_work().judge(order, self.model(digest, facts, order))
 
     def measured_points(self, facts: Facts) -> dict[str, int]:
         """The points that this owner finds right, by base station's account.
@@ -343,8 +341,7 @@ class Owner(Member):
                 # In the order in which the journal gives it back: in another it would be another transaction.
                 points = dict(sorted(self.measured_points(facts).items()))
             except (StoreError, WorkError) as error:
-                if isinstance(error, Unreachable):
-                    self.again_if_there_is_time(error, facts, facts.deadlines.report)
+                self.again_if_there_is_time(error, facts, facts.deadlines.report)
                 # To report without contributions costs the base stations their bonuses; not to report costs the bond.
                 self.did(f"lists no contributions, for it cannot measure them: {error}")
                 points = {}
@@ -367,8 +364,7 @@ class Owner(Member):
             try:
                 accuracy = self.judge(self.order(facts), from_chain(result[0]), facts).accuracy_bps
             except (StoreError, WorkError, NotYet) as error:
-                if isinstance(error, Unreachable):
-                    self.again_if_there_is_time(error, facts, facts.deadlines.vote)
+                self.again_if_there_is_time(error, facts, facts.deadlines.vote)
                 self.did(f"cannot judge the reported model, and measures 0: {error}")
                 accuracy = 0
             noted = {"accuracy_bps": accuracy, "uphold": self._upholds(facts)}
@@ -383,8 +379,7 @@ class Owner(Member):
             found = audit_training(self, facts).findings
             found = found or differing_points(self.measured_points(facts), facts, UPHOLD_WITHIN)
         except (StoreError, WorkError, NotYet) as error:
-            if isinstance(error, Unreachable):
-                self.again_if_there_is_time(error, facts, facts.deadlines.vote)
+            self.again_if_there_is_time(error, facts, facts.deadlines.vote)
             self.did(f"cannot measure the contributions: {error}")
             return False
         for each in found:

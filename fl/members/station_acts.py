@@ -23,7 +23,6 @@ from fl.store.signed import (
 )
 from fl.store.texts import StationsView
 from fl.training.config import Privacy
-from fl.training.sending.epsilon import epsilon_of
 
 IN_VAIN = 2
 """Times the time that is left: a training that would take longer is not begun."""
@@ -116,6 +115,8 @@ class BaseStation(Member):
                 self.alert(f"{self.name} {reason}")
             raise NotYet(reason) from error
         if (privacy := self.privacy) is not None:
+            from fl.training.sending.epsilon import epsilon_of  # needs SciPy, which comes with the training
+
             releases = order.text.edge_aggregations * order.text.global_rounds
             epsilon = epsilon_of(privacy.noise_multiplier, releases, privacy.delta)
             self.did(f"hides its clients: ε is {epsilon:.2f} for δ = {privacy.delta:g} after all global rounds")

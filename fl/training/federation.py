@@ -144,7 +144,7 @@ def build_federation(
     settings = [config.per_station.get(index, station) for index in range(config.stations)]
     model = ModelSpec(name, dataset.input_shape, len(dataset.label_names))
     strategy = strategy_of(config)
-    device = pick_device(config.device)
+    objective, device = objective_of(config), pick_device(config.device)
     split = _split(config, dataset.train, partition)
     _check_rules(config, settings, [len(clients) for clients in split])
     for each in dict.fromkeys(settings):
@@ -158,14 +158,9 @@ def build_federation(
             resolve(each.transform, "transform")
         if model.is_own or (each.optimizer, each.loss) != (_PLAIN.optimizer, _PLAIN.loss):
             model.check(dataset.train, each)
-    if objective_of(config) != CLASSIFY:
-        judge(
-            model.build(),
-            model.initial_state(0),
-            dataset.test.take(np.arange(min(2, len(dataset.test)))),
-            1,
-            objective_of(config),
-        )
+    if objective != CLASSIFY:
+        tried = dataset.test.take(np.arange(min(2, len(dataset.test))))
+        judge(model.build(), model.initial_state(0), tried, 1, objective)
     # One copy of the images, client by client, which are views of it.
     parts = [part for clients in split for part in clients]
     train = dataset.train.take(np.concatenate(parts)).to(device)

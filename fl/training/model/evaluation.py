@@ -117,8 +117,10 @@ def judge(
         for first in range(0, len(samples), BATCH):
             inputs, labels = samples.inputs[first : first + BATCH], samples.labels[first : first + BATCH]
             outputs = module(to_input(inputs))
-            loss, score = objective.total_loss(outputs, labels), objective.total_score(outputs, labels)
-            batches.append(Judged(score, len(labels), loss, _confusion(outputs, labels)))
+            loss, confusion = objective.total_loss(outputs, labels), _confusion(outputs, labels)
+            counted = confusion.size and objective.metric == CLASSIFY.metric
+            score = int(confusion.trace()) if counted else objective.total_score(outputs, labels)
+            batches.append(Judged(score, len(labels), loss, confusion))
     return batches
 
 
