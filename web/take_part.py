@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import Any
 
-from fl.market.client import ABI
+from fl.market.client import interface
 from fl.market.membership_file import MembershipList
 from fl.market.refusals import ROLE_WORDS, WORDS, status_words
 from fl.market.terms import Phase, Status
@@ -25,8 +24,7 @@ def contract(snapshot: Snapshot) -> dict[str, Any]:
         "phases": [phase.name.lower() for phase in Phase],
         "waits": [WAITS[phase] for phase in Phase],
     }
-    abi = json.loads(ABI.read_text(encoding="utf-8"))
-    return {"contract": snapshot.contract, "chain_id": snapshot.chain_id, "abi": abi, "words": words}
+    return {"contract": snapshot.contract, "chain_id": snapshot.chain_id, "abi": interface(), "words": words}
 
 
 def member(snapshot: Snapshot, round_id: int, listed: MembershipList | None, account: str) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """A member's process under fire, and what must be true of the chain after it."""
 
-import json
 import signal
 import subprocess
 import time
@@ -14,7 +13,7 @@ from analysis.consortium.chain import ended
 from analysis.consortium.organisations import ConsortiumError, Organisation
 from analysis.devnode.chain import Chain
 from analysis.devnode.codec import Codec
-from fl.market.client import ABI
+from fl.market.client import interface
 
 ANYONES = ("drawClaimant", "selectModel", "settle", "settleMany")
 """Of two members that do at once what anybody may do, one is refused."""
@@ -130,13 +129,13 @@ def transactions(chain: Chain, account: str) -> list[dict[str, Any]]:
 
 def calls(chain: Chain, account: str) -> Counter[str]:
     """How often an account's calls of each function are in the chain, and succeeded."""
-    codec = Codec(json.loads(ABI.read_text(encoding="utf-8")))
+    codec = Codec(interface())
     return Counter(codec.function_of(each["input"]) for each in transactions(chain, account) if each["status"])
 
 
 def off_transactions(chain: Chain, members: Sequence[Organisation]) -> list[str]:
     """One line for each call of a member that is in the chain twice, or failed there."""
-    off, codec = [], Codec(json.loads(ABI.read_text(encoding="utf-8")))
+    off, codec = [], Codec(interface())
     for each in members:
         sent = [one for one in transactions(chain, each.address) if one["input"] != "0x"]
         twice = [call for call, count in Counter((one["to"], one["input"]) for one in sent).items() if count > 1]

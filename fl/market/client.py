@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -33,6 +34,13 @@ DIRECT = Direct()
 
 ABI = Path(__file__).with_name("HCFL.abi.json")
 """The contract's interface, for whoever has no sources; `ape run abi` writes it."""
+
+
+@cache
+def interface() -> list[dict[str, Any]]:
+    """The contract's interface, read once."""
+    read: list[dict[str, Any]] = json.loads(ABI.read_text(encoding="utf-8"))
+    return read
 
 
 @dataclass(frozen=True)
@@ -160,7 +168,7 @@ class Market:
         Raises:
             MarketError: nothing is there.
         """
-        contract_type = ContractType(contractName="HCFL", abi=json.loads(ABI.read_text(encoding="utf-8")))
+        contract_type = ContractType.model_validate({"contractName": "HCFL", "abi": interface()})
         try:
             with asking(address):
                 contract = Contract(address, contract_type, fetch_from_explorer=False, detect_proxy=False)

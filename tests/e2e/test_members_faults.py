@@ -31,7 +31,7 @@ from analysis.consortium.kills import LONGEST, Range
 from analysis.consortium.organisations import COSTS, Organisation, configure, found
 from analysis.devnode.chain import Chain
 from analysis.devnode.codec import Codec
-from fl.market.client import ABI
+from fl.market.client import interface
 from tests.support.proxy import LoseAnswer, LoseRequest, Proxy, Reply, Stall, proxied
 
 pytestmark = pytest.mark.slow  # a minute, in which it mostly waits
@@ -48,7 +48,7 @@ CLOCK = Path(__file__).parents[1] / "support" / "clock_off.c"
 RICH = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 """An account whose key the node holds."""
 SEND = "eth_sendRawTransaction"
-CODEC = Codec(json.loads(ABI.read_text(encoding="utf-8")))
+CODEC = Codec(interface())
 
 
 def until(done: Callable[[], Any], what: str, seconds: float = 300) -> None:
