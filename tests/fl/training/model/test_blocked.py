@@ -63,15 +63,39 @@ def test_forward__float32_on_the_cpu__computes_on_onednns_tensors() -> None:
     assert seen == [True] * 6 + [False] * 4
 
 
-@pytest.mark.parametrize("where", ["autocast", "float64"])
-def test_forward__what_onednns_tensors_are_not_for__is_a_sequential(where: str) -> None:
+@pytest.mark.parametrize("where", ["autocast without the instructions", "autocast to float16", "float64"])
+def test_forward__what_onednns_tensors_are_not_for__is_a_sequential(
+    where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     blocked, dense = twins(1, 8, 8, seed=0)
     images = torch.randn(2, 1, 8, 8)
     if where == "float64":
         assert torch.equal(blocked.double()(images.double()), dense(images.double()))
-    else:
+        return
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: "without" not in where)
+    with torch.autocast("cpu", dtype=torch.float16 if "float16" in where else torch.bfloat16):
+        assert torch.equal(blocked(images), dense(images))
+
+
+@pytest.mark.skipif(not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="no bfloat16 for oneDNN's tensors")
+def test_forward_and_backward__in_bfloat16__are_those_of_a_sequential_under_autocast() -> None:
+    blocked, dense = twins(3, 16, 16, seed=0)
+    images = torch.randn(20, 3, 16, 16)
+    parameters = list(dense.parameters())
+    exact = torch.autograd.grad(dense(images).square().sum(), parameters)
+    seen = []
+    blocked[1].register_forward_hook(lambda _layer, _inputs, outputs: seen.append((outputs.is_mkldnn, outputs.dtype)))
+    errors = []
+    for module in (dense, blocked):
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            assert torch.equal(blocked(images), dense(images))
+            outputs = module(images)
+        found = torch.autograd.grad(outputs.float().square().sum(), parameters)
+        assert {(each.layout, each.dtype) for each in found} == {(torch.strided, torch.float32)}
+        pairs = zip(found, exact, strict=True)
+        errors.append([float(torch.linalg.norm(one - other) / torch.linalg.norm(other)) for one, other in pairs])
+    assert seen == [(False, torch.bfloat16), (True, torch.bfloat16)]
+    for of_dense, of_blocked in zip(*errors, strict=True):
+        assert of_blocked <= 2 * of_dense + torch.finfo(torch.bfloat16).eps
 
 
 def test_train_client__on_onednns_tensors__is_that_of_a_sequential(digits: Dataset) -> None:
