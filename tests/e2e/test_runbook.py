@@ -147,15 +147,20 @@ class Office:
         return str(done.stdout)
 
     def without_key(self, command: str) -> str:
-        """Type alice's step until it is due and needs her key, which is in a wallet; what was said until then."""
+        """Type alice's step until it is due and needs her key, which is in a wallet; what was said until then.
+
+        Her journal is put back: what she measured is noted there, and what she types later is something else.
+        """
         path, end = self.root / "alice" / "member.yaml", time.monotonic() + LONGEST
-        kept = path.read_text(encoding="utf-8")
+        kept, journal = path.read_text(encoding="utf-8"), self.root / "alice" / "journal.sqlite"
+        noted = journal.read_bytes()
         path.write_text(json.dumps({**json.loads(kept), "account": self.accounts[0]}), encoding="utf-8")
         while "take this step with its wallet" not in (done := self.tries(command)).stderr:
             assert "next: " in done.stderr and time.monotonic() < end, f"{command}: {done.stdout}{done.stderr}"
             self.is_over(1)
             time.sleep(0.2)
         path.write_text(kept, encoding="utf-8")
+        journal.write_bytes(noted)
         return str(done.stdout)
 
     def leaves_running(self, name: str, command: str) -> None:

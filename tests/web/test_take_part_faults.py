@@ -377,6 +377,9 @@ def test_commit__other_bids_typed_than_those_of_the_file__are_not_passed_over(
         expect(said).to_contain_text("You have typed other bids than those of the file")
         page.locator("#commit-file").set_input_files(path)
         expect(second).to_have_value("6")
+        expect(page.locator("#do-commit [type=submit]")).to_be_enabled()
+        page.locator("#commit-file").set_input_files([])  # the dialog, opened again and dismissed
+        expect(page.locator("#do-commit [type=submit]")).to_be_disabled()
         assert scene.wallet.sent == []
 
 
