@@ -101,7 +101,7 @@ def train(
         DivergedError: no base station's loss is a finite number, more base stations than the rule tolerates have no
             finite update, or the global model's loss is not finite; the rounds yielded before stand.
     """
-    strategy, server, clients = strategy_of(config), carried.server, dict(carried.clients)
+    strategy = strategy_of(config)
     state = model.initial_state(config.seed) if state is None else state
     before = crew.evaluate(state) if before is None else before
 
@@ -111,11 +111,7 @@ def train(
         finally:
             on_evaluated()
 
-    seen = list(accuracies)
-    for global_round in range(first_round, config.rounds):
-        if config.patience is not None and seen and rounds_since_best(seen) >= config.patience:
-            log.info("the accuracy has not got better for %d global rounds: the run ends", config.patience)
-            return
+    def play(global_round: int, state: State, carried: Carried, before: Evaluation) -> GlobalRound:
         here = [
             index
             for index in range(config.stations)
@@ -125,12 +121,13 @@ def train(
         for index in rounds.keys() - set(here):
             on_station(rounds[index])
         with asked(strategy):
-            sent = Carried(strategy.broadcast(server), clients)
+            sent = Carried(strategy.broadcast(carried.server), carried.clients)
         for played in crew.play(state, global_round, here, sent):
             rounds[played.station] = played
             on_station(played)
         stations = tuple(rounds.values())
-        clients |= {played.station: played.clients for played in stations if played.clients}
+        server = carried.server
+        clients = {**carried.clients, **{played.station: played.clients for played in stations if played.clients}}
         absent = {played.station: played.reason for played in stations if played.update is None}
         for index, reason in absent.items():
             log.warning("global round %d: no update of base station %d: %s", global_round, index, reason)
@@ -153,21 +150,31 @@ def train(
             raise DivergedError(f"global round {global_round}: {error}{reason}") from error
         else:
             state, server = _step(strategy, model, state, combined, Carried(server, clients))
-        before = crew.evaluate(state)
-        seen.append(before.accuracy)
-        log.info("global round %d: accuracy %.4f, loss %.4f", global_round, before.accuracy, before.loss)
-        yield GlobalRound(
+        evaluation = crew.evaluate(state)
+        log.info("global round %d: accuracy %.4f, loss %.4f", global_round, evaluation.accuracy, evaluation.loss)
+        return GlobalRound(
             global_round,
             state,
             updates,
-            before,
+            evaluation,
             measured.values,
             stations,
             absent,
-            Carried(server, dict(clients)),
+            Carried(server, clients),
             measured.evaluations,
             unchanged,
         )
+
+    seen = list(accuracies)
+    for global_round in range(first_round, config.rounds):
+        if config.patience is not None and seen and rounds_since_best(seen) >= config.patience:
+            log.info("the accuracy has not got better for %d global rounds: the run ends", config.patience)
+            return
+        done = play(global_round, state, carried, before)
+        state, carried, before = done.state, done.carried, done.evaluation
+        seen.append(before.accuracy)
+        yield done
+        del done  # its updates may be large: they go before the next come, if the caller held none
 
 
 def rounds_since_best(accuracies: Sequence[float]) -> int:
