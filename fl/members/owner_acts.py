@@ -32,9 +32,6 @@ from fl.store.signed import (
 )
 from fl.store.texts import OwnersView, StationsView
 
-UPHOLD_WITHIN = 100_000
-"""An elector upholds points that are no further from what it measured, for every base station."""
-
 MOST_SAMPLES = 2**40
 """That a base station can have."""
 
@@ -355,6 +352,9 @@ class Owner(Member):
         """Measure the reported model and the contributions, each as far as it can be had.
 
         A model that is not there, or no model, is worth nothing to its electors: they measure 0.
+
+        Raises:
+            WorkError: this owner cannot judge any; what it cannot measure it does not punish.
         """
         noted = self.journal.noted(self.round_id, "measured")
         if noted is None:
@@ -363,7 +363,7 @@ class Owner(Member):
                 raise NotYet("nothing is reported")
             try:
                 accuracy = self.judge(self.order(facts), from_chain(result[0]), facts).accuracy_bps
-            except (StoreError, WorkError, NotYet) as error:
+            except (StoreError, WrongArtefact, NotYet) as error:
                 self.again_if_there_is_time(error, facts, facts.deadlines.vote)
                 self.did(f"cannot judge the reported model, and measures 0: {error}")
                 accuracy = 0
@@ -377,7 +377,7 @@ class Owner(Member):
         """Whether the winner's training follows from what others signed, and its list from what is measured here."""
         try:
             found = audit_training(self, facts).findings
-            found = found or differing_points(self.measured_points(facts), facts, UPHOLD_WITHIN)
+            found = found or differing_points(self.measured_points(facts), facts)
         except (StoreError, WorkError, NotYet) as error:
             self.again_if_there_is_time(error, facts, facts.deadlines.vote)
             self.did(f"cannot measure the contributions: {error}")
