@@ -57,11 +57,12 @@ def until_selected(facts: Facts, notes: Notes, conduct: Conduct) -> Step:
     if me is None:
         if not conduct.joins or now >= deadlines.commit:
             return Done("it did not join")
-        return Join()
-    if now < deadlines.join:
+        if now < deadlines.join:
+            return Join()
+    elif now < deadlines.join:
         return Wait(deadlines.join, "models are proposed until then")
     if now < deadlines.commit:
-        if me.committed:
+        if me is not None and me.committed:
             return Wait(deadlines.draw_opens, "bids are sealed until then")
         # A bid is for the models in their order, so that must not change any more.
         if facts.final < deadlines.join:
