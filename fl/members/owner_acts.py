@@ -13,7 +13,7 @@ from fl.members.aggregation import Aggregation
 from fl.members.audit import audit_training, differing_points
 from fl.members.facts import Facts
 from fl.members.order import Order
-from fl.members.owner import OwnerConduct, cut_of, present
+from fl.members.owner import OwnerConduct, cut_of, present, unlisted
 from fl.members.owner import next_step as owners_next_step
 from fl.members.plan import Worth
 from fl.members.rounds import stations_of
@@ -31,6 +31,9 @@ from fl.store.signed import (
     UpdateStatement,
 )
 from fl.store.texts import OwnersView, StationsView
+
+LISTED_AT_ONCE = 500
+"""Base stations listed in one call: each takes 9,000 gas, and a transaction no more than 2^24."""
 
 MOST_SAMPLES = 2**40
 """That a base station can have."""
@@ -343,8 +346,10 @@ class Owner(Member):
                 self.did(f"lists no contributions, for it cannot measure them: {error}")
                 points = {}
             self.journal.note(self.round_id, "points", points)
-        if points:
-            self.market.report_contributions(self.account, self.round_id, list(points), list(points.values()))
+        left = list(unlisted(facts, points))
+        for first in range(0, len(left), LISTED_AT_ONCE):
+            some = left[first : first + LISTED_AT_ONCE]
+            self.market.report_contributions(self.account, self.round_id, some, [points[each] for each in some])
         for account, each in points.items():
             self.did(f"credits {account} with {each / 10_000:.1f} % of the contribution")
 

@@ -111,3 +111,21 @@ def test_vote__cannot_judge__punishes_for_what_is_wrong_with_the_model_alone(
     with pytest.raises(WorkError) if measured is None else nullcontext():
         alice._vote(reported)
     assert cast == ([] if measured is None else [measured])
+
+
+def test_list__of_two_thousand_stations__in_calls_that_fit_and_what_is_there_is_not_sent_again() -> None:
+    """One call of 2^24 gas lists 1,850; refused for good, it would keep the winner from reporting."""
+    points = {f"s{number:04}": 500 for number in range(2_000)}
+    sent: list[dict[str, int]] = []
+    market = SimpleNamespace(
+        report_contributions=lambda account, round_id, stations, each: sent.append(
+            dict(zip(stations, each, strict=True))
+        )
+    )
+    journal = SimpleNamespace(noted=lambda round_id, name: points)
+    alice = member(Owner, journal=journal, market=market)
+    alice._list(facts(**{name: 500 if name < "s0300" else None for name in points}))
+    assert max(map(len, sent)) <= 500 and len(sent) == 4
+    assert {name: each for call in sent for name, each in call.items()} == {
+        name: each for name, each in points.items() if name >= "s0300"
+    }

@@ -553,7 +553,10 @@ def check(player: Player, world: World, facts: Facts, notes: Mapping[str, Any], 
     if isinstance(step, Wait) and step.until is not None:
         assert step.until > world.now
     if isinstance(step, Commit):
-        assert facts.final >= AT.join, "a bid is for the models in their order, which must not change any more"
+        pressing = world.now >= (AT.join + AT.commit) // 2 and account in world.models
+        assert facts.final >= AT.join or pressing, (
+            "a bid is for the models in their order, which must not change any more"
+        )
     if seat is None:
         assert isinstance(step, Join | Commit | Done | Abort | Settle | Wait | Draw | Select)
         return
@@ -636,6 +639,27 @@ def test_commit__before_the_last_block_of_proposals_is_final__waits() -> None:
     stranger = Player(address(99), Role.BASE_STATION, OwnerConduct())
     assert isinstance(stranger.next_step(stranger.facts(world, AT.join - 1)), Wait)
     assert stranger.next_step(stranger.facts(world)) == Commit(), "who comes late joins with its bid"
+
+
+def test_commit__by_a_proposer__does_not_wait_for_final_blocks_until_its_bond_is_lost() -> None:
+    """A creator can choose a commit phase shorter than blocks take to be final; who proposed nothing just stays out."""
+    world, players = World(1, 0, 0), five()
+    first(world, players, Commit)
+    proposer, other = (next(each for each in players if (each.account in world.models) is it) for it in (True, False))
+    for now, commits in (((AT.join + AT.commit) // 2 - 1, False), ((AT.join + AT.commit) // 2, True)):
+        world.now = now
+        assert isinstance(proposer.next_step(proposer.facts(world, AT.join - 1)), Commit if commits else Wait)
+        assert isinstance(other.next_step(other.facts(world, AT.join - 1)), Wait)
+
+
+def test_list__when_the_report_is_pressing__left_out() -> None:
+    """Points are worth no bond: measuring or listing them must not cost the winner its report."""
+    world = World(1, 0, 0)
+    winner = first(world, five(), List)
+    world.now = AT.report - winner.conduct.reserve - 1
+    assert winner.next_step(winner.facts(world)) == List()
+    world.now += 1
+    assert isinstance(winner.next_step(winner.facts(world)), Report)
 
 
 def test_reveal__draw_that_is_not_final__waits_for_half_of_the_time_at_most() -> None:
