@@ -228,11 +228,11 @@ def test_states__sent_to_another_process__arrive_by_value() -> None:
 # Strategies of one's own
 
 
-def test_readme__its_strategy__runs_as_it_stands(
+def test_page__its_strategy__runs_as_it_stands(
     small: Callable[..., Federation], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    page = Path(fl.training.__file__).with_name("README.md").read_text(encoding="utf-8")
-    (code,) = (each for each in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "SlowServer" in each)
+    page = Path(fl.training.__file__).with_name("strategy.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     (tmp_path / "slow_server.py").write_text(code, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     federation = small("slow_server:SlowServer(learning_rate=0.25)", rounds=1)

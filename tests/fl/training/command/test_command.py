@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import fl.training
 from fl.store.artefacts import ArtefactStore
 from fl.store.files import Files
 from fl.training.command.main import main
@@ -184,6 +187,25 @@ def test_command__long_measuring__is_said_before_it_starts(
     shown = " ".join(capsys.readouterr().out.split())
     assert ("contributions (shapley) take up to 6 evaluations on 72 test samples" in shown) == bool(said)
     assert said in shown and "6/6 evaluations" in shown
+
+
+PAGES = sorted(Path(fl.training.__file__).parent.glob("*.md"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_pages__each_command__can_be_given(page: Path) -> None:
+    """Of plot and export, test_results.py runs those on the page."""
+    text = re.sub(r"\\\n\s*|\n(?=--)", " ", page.read_text(encoding="utf-8"))
+    for command in re.findall(r"-m fl\.training( --[^`#\n]*)", text):
+        if "--help" not in command and "--graphs" not in command:
+            parse(shlex.split(command))
+
+
+def test_readme__its_python__runs_as_it_stands(capsys: pytest.CaptureFixture[str]) -> None:
+    (page,) = (page for page in PAGES if page.name == "README.md")
+    code, _ = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    exec(code, {})
+    assert len(capsys.readouterr().out.splitlines()) == TrainingConfig().rounds
 
 
 def test_help__in_a_process_of_its_own__loads_no_torch() -> None:
