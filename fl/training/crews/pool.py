@@ -1,8 +1,8 @@
 """A crew of worker processes, each of one thread, on the cores of one machine.
 
 A worker of one thread uses the whole of its core, and where something else takes a core, only the worker on it is slow.
-Two threads would wait for each other at every operation. Workers are forked: they read the images where they lie in the
-parent, and models pass through memory that all share.
+Two threads would wait for each other at every operation. Workers are forked: they read the samples where they lie in
+the parent, and models pass through memory that all share.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ from fl.training.update import Update
 T = TypeVar("T")
 
 _SPANS = 4
-"""Parts of the test images for each worker: more than one, so that a slowed worker takes fewer than the others."""
+"""Parts of the test samples for each worker: more than one, so that a slowed worker takes fewer than the others."""
 
 _MOST_PLACES = 4096
 """Updates that stay where workers left them; each is a mapping of memory, of which a process can have some 65,000."""
 
 _WORTHWHILE = 10**10
-"""Images trained on times parameters, below which workers would gain less than they cost."""
+"""Samples trained on times parameters, below which workers would gain less than they cost."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,10 +147,10 @@ class Pool:
     def evaluate(self, state: State) -> Evaluation:
         """See `Crew`. Batches are added up in their order, so the loss is the same to the last bit."""
         self._receive(state)
-        images = len(self._federation.dataset.test)
-        batches = -(-images // BATCH)
+        samples = len(self._federation.dataset.test)
+        batches = -(-samples // BATCH)
         size = BATCH * -(-batches // (_SPANS * len(self._hands)))
-        tasks = [Judge(first, min(first + size, images)) for first in range(0, images, size)]
+        tasks = [Judge(first, min(first + size, samples)) for first in range(0, samples, size)]
         found = dict(self._do(tasks, _judged_of))
         return summarise([batch for first in sorted(found) for batch in found[first]])
 

@@ -17,6 +17,7 @@ from typing import TypeAlias
 
 import torch
 
+from fl.faults import Fault
 from fl.training.crews.crew import judge_clients, play_station
 from fl.training.crews.shared_memory import SharedState
 from fl.training.federation import Federation
@@ -49,7 +50,7 @@ class Play:
 
 @dataclass(frozen=True)
 class Judge:
-    """Judge the model in shared memory on the test images `first` … `end` − 1."""
+    """Judge the model in shared memory on the test samples `first` … `end` − 1."""
 
     first: int
     end: int
@@ -57,7 +58,7 @@ class Judge:
 
 @dataclass(frozen=True)
 class JudgeClients:
-    """Judge the model in shared memory on the images of each client of a base station."""
+    """Judge the model in shared memory on the samples of each client of a base station."""
 
     station: int
 
@@ -131,7 +132,8 @@ class Worker:
             try:
                 result: Result | Exception = self._do(task)
             except Exception as error:
-                error.add_note("in a worker process:\n" + traceback.format_exc())
+                if not isinstance(error, Fault):  # whose text says all
+                    error.add_note("in a worker process:\n" + traceback.format_exc())
                 result = error
             self._tasks.send(Reply(result, logged.take()))
 

@@ -34,7 +34,7 @@ def run(job: Job) -> None:
 
 def _steps(stations: tuple[StationRound, ...], batch: int) -> int:
     return sum(
-        client.epochs * ceil(client.images / batch)
+        client.epochs * ceil(client.samples / batch)
         for station in stations
         for aggregation in station.work
         for client in aggregation
