@@ -17,7 +17,7 @@ from fl.training.config import TrainingConfig
 from fl.training.contribution.measure import measure_contributions
 from fl.training.crews.crew import Crew
 from fl.training.errors import DivergedError, TooFewError
-from fl.training.model.evaluation import Evaluation
+from fl.training.model.evaluation import UNJUDGED, Evaluation
 from fl.training.model.parameters import State, is_finite
 from fl.training.model.spec import ModelSpec
 from fl.training.participation import is_missing
@@ -155,7 +155,8 @@ def train(
             state, server = _step(strategy, model, state, combined, Carried(server, clients))
         before = crew.evaluate(state)
         seen.append(before.accuracy)
-        log.info("global round %d: accuracy %.4f, loss %.4f", global_round, before.accuracy, before.loss)
+        if before is not UNJUDGED:
+            log.info("global round %d: accuracy %.4f, loss %.4f", global_round, before.accuracy, before.loss)
         yield GlobalRound(
             global_round,
             state,
