@@ -18,7 +18,7 @@ from fl.training.contribution.measure import measure_contributions
 from fl.training.crews.crew import Crew
 from fl.training.errors import DivergedError, TooFewError
 from fl.training.model.evaluation import UNJUDGED, Evaluation
-from fl.training.model.parameters import State, is_finite
+from fl.training.model.parameters import State, is_finite, size_of
 from fl.training.model.spec import ModelSpec
 from fl.training.participation import is_missing
 from fl.training.station import StationRound
@@ -43,6 +43,7 @@ class GlobalRound:
         stations: what each base station that the global model was sent to did, by index.
         absent: why there is no update of a base station, by index.
         carried: what the strategy carries to the next.
+        broadcast: bytes of what it sent with the global model before.
         evaluations: number of models that measuring the contributions took to evaluate.
         unchanged: why the global model stayed as it was; empty where it did not.
     """
@@ -55,6 +56,7 @@ class GlobalRound:
     stations: tuple[StationRound, ...] = ()
     absent: Mapping[int, str] = field(default_factory=dict)
     carried: Carried = NOTHING
+    broadcast: int = 0
     evaluations: int = 0
     unchanged: str = ""
 
@@ -166,6 +168,7 @@ def train(
             stations,
             absent,
             Carried(server, dict(clients)),
+            size_of(sent.server),
             measured.evaluations,
             unchanged,
         )
