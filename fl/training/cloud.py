@@ -16,8 +16,8 @@ from fl.training.config import TrainingConfig
 from fl.training.contribution.measure import measure_contributions
 from fl.training.crews.crew import Crew
 from fl.training.errors import DivergedError, TooFewError
-from fl.training.model.evaluation import Evaluation
-from fl.training.model.parameters import State, is_finite
+from fl.training.model.evaluation import UNJUDGED, Evaluation
+from fl.training.model.parameters import State, is_finite, size_of
 from fl.training.model.spec import ModelSpec
 from fl.training.participation import is_missing
 from fl.training.station import StationRound
@@ -42,6 +42,7 @@ class GlobalRound:
         stations: what each base station that the global model was sent to did, by index.
         absent: why there is no update of a base station, by index.
         carried: what the strategy carries to the next.
+        broadcast: bytes of what it sent with the global model before.
         evaluations: number of models that measuring the contributions took to evaluate.
         unchanged: why the global model stayed as it was; empty where it did not.
     """
@@ -54,6 +55,7 @@ class GlobalRound:
     stations: tuple[StationRound, ...] = ()
     absent: Mapping[int, str] = field(default_factory=dict)
     carried: Carried = NOTHING
+    broadcast: int = 0
     evaluations: int = 0
     unchanged: str = ""
 
@@ -150,7 +152,8 @@ def train(
         else:
             state, server = _step(strategy, model, state, combined, Carried(server, clients))
         evaluation = crew.evaluate(state)
-        log.info("global round %d: accuracy %.4f, loss %.4f", global_round, evaluation.accuracy, evaluation.loss)
+        if evaluation is not UNJUDGED:
+            log.info("global round %d: accuracy %.4f, loss %.4f", global_round, evaluation.accuracy, evaluation.loss)
         return GlobalRound(
             global_round,
             state,
@@ -160,6 +163,7 @@ def train(
             stations,
             absent,
             Carried(server, clients),
+            size_of(sent.server),
             measured.evaluations,
             unchanged,
         )
