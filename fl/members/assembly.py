@@ -236,6 +236,7 @@ def _owner_work(configuration: MemberConfiguration, plan: OwnerPlan) -> Any:
             rounds=model.global_rounds,
             seed=model.seed,
             rule=model.rule,
+            strategy=model.strategy,
         )
 
     def work() -> Any:

@@ -18,7 +18,7 @@ from fl.members.owner import next_step as owners_next_step
 from fl.members.plan import Worth
 from fl.members.rounds import stations_of
 from fl.members.steps import Step
-from fl.members.work import Delivered, Judged, OwnerWork, Updates, WorkError, WrongArtefact, weighed
+from fl.members.work import Aggregated, Delivered, Judged, OwnerWork, Updates, WorkError, WrongArtefact, weighed
 from fl.store import mailbox
 from fl.store.artefacts import ArtefactStore, digest_of, from_chain, to_chain
 from fl.store.errors import Corrupt, Missing, StoreError, TooLarge, ViewError, one_line, shown
@@ -164,7 +164,8 @@ class Owner(Member):
                 self.did(f"leaves {account} out of global round {number + 1}: {reason}")
             self._pass_on(updates, facts)
             recorded = present(facts, number)
-            data = self.aggregated(number, facts, order, updates)
+            made = self.aggregated(number, facts, order, updates, self._carried(number, facts))
+            data = made.model
             try:
                 judged = work.judge(order, data)
             except WorkError as error:
@@ -177,6 +178,7 @@ class Owner(Member):
                 "included": {account: from_chain(recorded[account]) for account in updates.delivered},
                 "absent": updates.absent,
                 "made_of": Aggregation.of(facts.block, recorded, updates.absent).to_bytes().hex(),
+                "carried": self._own_models.put(made.carried) if made.carried else "",
                 "accuracy": judged.accuracy,
                 "loss": judged.loss,
             }
@@ -213,14 +215,30 @@ class Owner(Member):
         signed.verify(self.domain, winner)
         return Aggregation.from_bytes(data)
 
-    def aggregated(self, number: int, facts: Facts, order: Order, updates: Updates) -> bytes:
-        """The global model that follows from the updates of a global round.
+    def _carried(self, number: int, facts: Facts) -> bytes:
+        """What the order's strategy carries to a global round, as this owner noted it, or as it follows.
+
+        Raises:
+            WorkError: it is not noted, and cannot be worked out.
+        """
+        if number == 0:
+            return b""
+        noted = self.journal.noted(self.round_id, f"aggregate-{number - 1}")
+        if noted is not None:
+            return self._own_models.get(noted["carried"]) if noted.get("carried") else b""
+        *_, before = audit_training(self, facts).rounds[:number] or (None,)
+        if before is None or before.carried is None:
+            raise WorkError(f"what the strategy carries to global round {number + 1} cannot be worked out")
+        return before.carried
+
+    def aggregated(self, number: int, facts: Facts, order: Order, updates: Updates, carried: bytes) -> Aggregated:
+        """The global model that follows from the updates of a global round, and from what the strategy carries to it.
 
         Raises:
             StoreError: the model before it cannot be had.
         """
-        before = self.global_model(number, facts, order)
-        return self._own_work().aggregate(order, number, before, list(updates.delivered.values()), updates.refused)
+        before, delivered = self.global_model(number, facts, order), list(updates.delivered.values())
+        return self._own_work().aggregate(order, number, before, delivered, updates.refused, carried)
 
     def collect(self, number: int, facts: Facts, order: Order) -> Updates:
         """The updates of a global round that count, and why those of the others do not.

@@ -41,7 +41,7 @@ def test_round__on_vectors_that_functions_of_the_members_own_load__is_trained_an
     assert (order.text.dataset, order.text.model) == ("blood counts", "mlp")
     data = station.train(order, 0, proposal.initial, 0)
     assert owner.check(order, 0, 0, data) == station.samples(order, 0)
-    model = owner.aggregate(order, 0, proposal.initial, [Delivered(0, data, station.samples(order, 0))], 0)
+    model = owner.aggregate(order, 0, proposal.initial, [Delivered(0, data, station.samples(order, 0))], 0).model
     before, after = (owner.judge(order, each).accuracy for each in (proposal.initial, model))
     assert after > 0.75 > before
 
