@@ -1,8 +1,14 @@
-"""Strategies by name: what a run's `strategy` says, such as `FedAdam(learning_rate=0.03)`."""
+"""Strategies by name: what a run's `strategy` says, such as `FedAdam(learning_rate=0.03)`.
+
+The server's steps of FedAvgM, FedAdam and FedYogi multiply, add, divide and take roots one after the other, each
+rounded as IEEE 754 says: whoever holds the updates finds the same bits, whatever its CPU. PyTorch's `add(…, alpha=…)`
+is rounded once or twice as the CPU has it, and its roots are those of a library that promises less.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,8 +16,19 @@ import torch
 from fl.training.config import Rule, StationConfig, TrainingConfig
 from fl.training.errors import TrainingError
 from fl.training.model.parameters import State
-from fl.training.named import resolve, said
+from fl.training.named import asking, resolve
 from fl.training.strategy import Strategy
+
+
+def _check(strategy: Strategy, decays: Sequence[str], positive: Sequence[str] = ()) -> None:
+    """Check a strategy's arguments, by name: those in [0, 1), and those above 0."""
+    for name in (*decays, *positive):
+        value = getattr(strategy, name)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise TrainingError(f"{type(strategy).__name__}'s {name} must be a number, not {value!r}")
+        if not (0 <= value < 1 if name in decays else 0 < value < math.inf):
+            bounds = "in [0, 1)" if name in decays else "above 0"
+            raise TrainingError(f"{type(strategy).__name__}'s {name} must be {bounds}, not {value}")
 
 
 class FedAvg(Strategy):
@@ -27,6 +44,9 @@ class FedAvgM(Strategy):
     """
 
     momentum: float = 0.9
+
+    def __post_init__(self) -> None:
+        _check(self, ("momentum",))
 
     def update_server(
         self, model: State, combined: State, server: State, clients: Mapping[tuple[int, int], State]
@@ -57,9 +77,12 @@ class FedAdam(Strategy):
     beta2: float = 0.99
     tau: float = 1e-3
 
+    def __post_init__(self) -> None:
+        _check(self, ("beta1", "beta2"), ("learning_rate", "tau"))
+
     def second_moment(self, moment: torch.Tensor, squared: torch.Tensor) -> torch.Tensor:
         """V of Δ²."""
-        return moment.mul(self.beta2).add_(squared, alpha=1 - self.beta2)
+        return self.beta2 * moment + (1 - self.beta2) * squared
 
     def update_server(
         self, model: State, combined: State, server: State, clients: Mapping[tuple[int, int], State]
@@ -71,11 +94,19 @@ class FedAdam(Strategy):
             update = combined[name] - model[name]
             first = server[f"m.{name}"].to(update) if server else torch.zeros_like(update)
             second = server[f"v.{name}"].to(update) if server else torch.full_like(update, self.tau**2)
-            first = first.mul(self.beta1).add_(update, alpha=1 - self.beta1)
+            first = self.beta1 * first + (1 - self.beta1) * update
             second = self.second_moment(second, update.square())
-            moved[name] = model[name] + self.learning_rate * first / (second.sqrt() + self.tau)
+            moved[name] = model[name] + self.learning_rate * first / (_root(second) + self.tau)
             after[f"m.{name}"], after[f"v.{name}"] = first, second
         return moved, after
+
+
+def _root(tensor: torch.Tensor) -> torch.Tensor:
+    """The square root of float32, rounded to the nearest.
+
+    The root of 24 bits is at least 2^-51 of itself away from where two float32 meet, and that in float64 is closer.
+    """
+    return tensor.double().sqrt().to(tensor)
 
 
 @dataclass(frozen=True)
@@ -99,6 +130,9 @@ class SCAFFOLD(Strategy):
     """
 
     learning_rate: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check(self, (), ("learning_rate",))
 
     def check(self, station: StationConfig) -> None:
         """See `Strategy`: (x − y) / (K·η) is the mean gradient of plain SGD only."""
@@ -159,10 +193,8 @@ def strategy_of(config: TrainingConfig) -> Strategy:
     """
     name = config.strategy if not config.server_momentum else f"FedAvgM(momentum={config.server_momentum!r})"
     make = resolve(name, "strategy", STRATEGIES)
-    try:
+    with asking(f"the strategy {name} cannot be made"):
         strategy = make()
-    except Exception as error:  # it may be anybody's
-        raise TrainingError(f"the strategy {name} cannot be made: {said(error)}") from error
     if not isinstance(strategy, Strategy):
         raise TrainingError(f"{name} is {type(strategy).__name__}, not a fl.training.strategy.Strategy")
     if config.rule != Rule() and type(strategy).combine is not Strategy.combine:

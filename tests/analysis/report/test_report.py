@@ -20,6 +20,7 @@ from analysis.round_facts import Round
 from fl.record.document import MemberEntry
 from tests.analysis.report.test_words import HOSTILE, Read
 from tests.analysis.round_strategies import rounds
+from tests.fl.store.test_texts import STATIONS as TEXT
 from tests.support.rounds import ENDS, SETTLED, status_of
 from web.browser.opening import MODELS, MOST_BYTES, OWNERS, STATIONS
 
@@ -150,7 +151,7 @@ def test_html__each_end__one_file_that_says_what_became_of_it(end: str) -> None:
         ("a silent owner, a partial station", "base station 1 recorded 1 of 3 global rounds, and lost 133.33 gwei"),
         ("settled", "the owners paid 57 gwei in shares, and the base stations received 57 gwei in rewards"),
         ("settled", "Going by the bids that they opened, 3 of 5 members end below zero"),
-        ("punished", "2 upheld the contributions that the winner had listed: they do not stand, as the winner is"),
+        ("punished", "2 upheld the contributions that the winner had listed: they stand"),
         ("nobody recorded", "2 members were pivotal, but as no base station recorded anything, no tax is collected"),
         ("punished", "2 measured less than the claim allows: more than the threshold, so the winner lost its bond"),
         ("nothing trained", "Nothing was trained, because no model is worth more than it costs"),
@@ -193,10 +194,22 @@ def test_html__one_amount_changed__is_shown_as_a_discrepancy() -> None:
     assert "agree with the reference" not in page
 
 
+def test_html__what_an_order_named__is_shown() -> None:
+    document = document_of_facts(SETTLED)
+    assert document.training is not None
+    text = replace(TEXT, strategy="FedAdam(tau=0.01)", optimizer="AdamW", augment=True)
+    page = html(from_document(replace(document, training=replace(document.training, text=text)), Path("round.json")))
+    assert {"FedAdam(tau=0.01)", "AdamW", "True"} <= set(re.findall(r'<bdi class="said">([^<]*)</bdi>', page))
+    assert "<dt>edge aggregations</dt>" in page and text.salt not in page
+
+
 def test_html__what_members_wrote__is_text() -> None:
     document = document_of_facts(SETTLED, labels=(HOSTILE, "<img src=x onerror=alert(1)>", "x" * 10_000_000))
     assert document.training is not None
-    training = replace(document.training, model=HOSTILE, dataset="'\"><svg onload=alert(1)>", initial_digest=HOSTILE)
+    said = HOSTILE.encode(errors="ignore").decode()  # what is no Unicode is no text
+    text = replace(TEXT, rule=said, strategy=f"FedAdam(tau=0.01){said}")
+    dataset = "'\"><svg onload=alert(1)>"
+    training = replace(document.training, model=HOSTILE, dataset=dataset, initial_digest=HOSTILE, text=text)
     stations = [replace(station, account=f"{HOSTILE}{number}") for number, station in enumerate(document.base_stations)]
     hostile = replace(
         document,

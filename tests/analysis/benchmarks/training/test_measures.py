@@ -6,11 +6,22 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from analysis.benchmarks.training import fairness, measures, tables
 from analysis.benchmarks.training.fairness import UnfairError, noise
 from analysis.benchmarks.training.measures import Spread
-from analysis.benchmarks.training.record import Measured, Pass, Record, RecordError, added, read, write
+from analysis.benchmarks.training.record import (
+    Measured,
+    Pass,
+    Record,
+    RecordError,
+    added,
+    here,
+    path_of,
+    read,
+    write,
+)
 from analysis.benchmarks.training.targets import TARGETS, figures
 from analysis.benchmarks.training.trial import Trial
 from analysis.benchmarks.training.workload import WORKLOADS
@@ -109,7 +120,8 @@ def test_steps__sizes_not_divisible_by_the_batch__the_last_batch_counts() -> Non
 
 
 def record(*passes: Pass) -> Record:
-    return Record("cpu", {"processor": "one", "cores": 2, "system": "any"}, {"torch": "2"}, {"10x1": measured(*passes)})
+    machine = {"processor": "one", "cores": 2, "system": "any", "instructions": "AVX2"}
+    return Record("cpu", machine, {"torch": "2"}, {"10x1": measured(*passes)})
 
 
 def test_record__written_and_read__is_the_same(tmp_path: Path) -> None:
@@ -158,14 +170,38 @@ def verdicts(*trials: Trial) -> dict[str, str]:
     return {text: verdict for _, text, _, verdict in tables.goals({"10x1": measured(one_pass(*trials))}, "cpu")}
 
 
+@pytest.mark.parametrize(
+    ("held", "stem"), [(None, None), ("avx2", "cpu-avx2"), ("AVX512_CORE", "cpu-avx512"), ("SSE41", "cpu-sse41")]
+)
+def test_path__cpu_of_other_instructions__is_another_record(
+    held: str | None, stem: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
+    if held is not None:
+        monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", held)
+    found, _, _ = here("cpu")
+    assert ("held to" in found["instructions"]) == (held is not None)
+    path = path_of(replace(record(), machine=found))
+    assert path.stem == (stem or f"cpu-{torch.backends.cpu.get_cpu_capability().lower()}")
+
+
 def test_targets__reached_and_missed__are_told_apart() -> None:
     fast = verdicts(trial("ours", 6), trial("plain", 10), trial("flower", 10, 40), trial("ours-busy", 9))
     slow = verdicts(
         trial("ours", 8, peak=2 * 10**9), trial("plain", 10), trial("flower", 10, 10), trial("ours-busy", 13)
     )
-    on_cpu = [target.text for target in TARGETS if target.device == "cpu" and "bf16" not in target.text]
+    here = [target for target in TARGETS if (target.device, target.workload) == ("cpu", "10x1")]
+    on_cpu = [target.text for target in here if "bf16" not in target.text]
     assert {fast[text] for text in on_cpu} == {"reached"}
     assert {slow[text] for text in on_cpu} == {"missed"}
+
+
+@pytest.mark.parametrize(("seconds", "ratio"), [(8, 1.25), (10, 1.5625)])
+def test_targets__a_thousand_base_stations__are_beside_ten_of_a_hundred_clients(seconds: float, ratio: float) -> None:
+    passes = one_pass(trial("ours", 6.4), trial("ours-1000x1", seconds))
+    (found,) = ((target, figure) for target, figure in figures({"10x100": measured(passes)}, "cpu") if figure)
+    assert found[1] == pytest.approx(ratio)
+    assert found[0].reached(ratio) == (ratio <= 1.5)
 
 
 def test_targets__contender_missing_or_other_device__still_to_be_measured() -> None:
