@@ -224,8 +224,11 @@ class Owner(Member):
         if number == 0:
             return b""
         noted = self.journal.noted(self.round_id, f"aggregate-{number - 1}")
+        if noted is not None and not noted.get("carried"):
+            return b""
         if noted is not None:
-            return self._own_models.get(noted["carried"]) if noted.get("carried") else b""
+            with suppress(StoreError):  # where the journal alone was copied
+                return self._own_models.get(noted["carried"])
         *_, before = audit_training(self, facts).rounds[:number] or (None,)
         if before is None or before.carried is None:
             raise WorkError(f"what the strategy carries to global round {number + 1} cannot be worked out")
