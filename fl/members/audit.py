@@ -10,15 +10,21 @@ from typing import Protocol
 
 from fl.market.client import Market
 from fl.market.merkle import updates_root
+from fl.market.terms import Role
 from fl.members.acts import NotYet
 from fl.members.aggregation import Aggregation, against_chain, whole
 from fl.members.facts import Facts
 from fl.members.order import Order
 from fl.members.owner import newest_model
 from fl.members.work import Aggregated, Updates, WorkError, weighed
+from fl.record.history import CONTRIBUTION_POINTS
 from fl.store.artefacts import digest_of, from_chain, to_chain
 from fl.store.errors import Missing, StoreError, Unreachable
 from fl.store.texts import StationsView
+
+UPHOLD_WITHIN = 100_000
+"""An elector upholds points that are no further from what it measured, for every base station; of many no further than
+half an equal part, for else twice a part, the most that may be listed, would be as good as none."""
 
 
 @dataclass(frozen=True)
@@ -192,13 +198,23 @@ def _updates(
     return found, Updates(chosen, made_of.left_out, made_of.refused)
 
 
-def differing_points(measured: Mapping[str, int], facts: Facts, within: int) -> tuple[Finding, ...]:
-    """The listed contributions that are further from what was measured than that."""
+def differing_points(measured: Mapping[str, int], facts: Facts) -> tuple[Finding, ...]:
+    """The listed contributions that an elector does not find right: too far from what was measured, or 0.
+
+    An upheld 0 takes a bond. Whether a base station was given what it needed to train, nobody but it and the winner
+    knows; so an elector takes a 0 for nothing but the winner's word, however little it has measured itself.
+    """
+    stations = len(facts.record.committed(Role.BASE_STATION))
+    within = min(UPHOLD_WITHIN, CONTRIBUTION_POINTS // (2 * max(1, stations)))
     listed = facts.record.contributions
     findings = []
     for account in sorted({*listed, *measured}):
         points, own = listed.get(account, 0), measured.get(account, 0)
         if abs(points - own) > within:
             what = f"{account} is listed with {points:,} points, and {own:,} are measured"
-            findings.append(Finding(what, facts.record.winner or "", "contributions"))
+        elif account in listed and points == 0:
+            what = f"{account} is listed with 0 points, which takes its bond"
+        else:
+            continue
+        findings.append(Finding(what, facts.record.winner or "", "contributions"))
     return tuple(findings)

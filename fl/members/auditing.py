@@ -16,7 +16,7 @@ from fl.members.acts import NotYet
 from fl.members.assembly import Desk, desk, station_work
 from fl.members.audit import Finding, TrainingAudit, audit_training, differing_points
 from fl.members.facts import Facts
-from fl.members.owner_acts import UPHOLD_WITHIN, Owner
+from fl.members.owner_acts import Owner
 from fl.members.recording import texts_of
 from fl.members.replay import Replayed, replay
 from fl.members.work import Judged, WorkError
@@ -123,7 +123,7 @@ def audit(owner: Owner, facts: Facts) -> Audit:
     if record.result is not None and not training.order:
         try:
             measured = owner.measured_points(facts)
-            findings += differing_points(measured, facts, UPHOLD_WITHIN)
+            findings += differing_points(measured, facts)
         except (StoreError, WorkError, NotYet) as error:
             unmeasured = str(error)
         try:

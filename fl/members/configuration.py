@@ -144,7 +144,7 @@ class MemberConfiguration:
         store_options: for the library that opens the store.
         journal: path of the journal.
         membership: path of the membership list, or its address in a store (`store_options` hold for that, too).
-        confirmations: blocks until a step counts, or `SAFE`.
+        confirmations: blocks until what others have done counts as final, or `SAFE`; bids and reveals wait for it.
         margins: what it leaves room for.
         fee_cap: wei a gas that are never exceeded.
         alert: a command that is run with a message when the member cannot act in time.

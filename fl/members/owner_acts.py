@@ -13,7 +13,7 @@ from fl.members.aggregation import Aggregation
 from fl.members.audit import audit_training, differing_points
 from fl.members.facts import Facts
 from fl.members.order import Order
-from fl.members.owner import OwnerConduct, cut_of, present
+from fl.members.owner import OwnerConduct, cut_of, present, unlisted
 from fl.members.owner import next_step as owners_next_step
 from fl.members.plan import Worth
 from fl.members.rounds import stations_of
@@ -32,8 +32,8 @@ from fl.store.signed import (
 )
 from fl.store.texts import OwnersView, StationsView
 
-UPHOLD_WITHIN = 100_000
-"""An elector upholds points that are no further from what it measured, for every base station."""
+LISTED_AT_ONCE = 500
+"""Base stations listed in one call: each takes 9,000 gas, and a transaction no more than 2^24."""
 
 MOST_SAMPLES = 2**40
 """That a base station can have."""
@@ -367,8 +367,10 @@ class Owner(Member):
                 self.did(f"lists no contributions, for it cannot measure them: {error}")
                 points = {}
             self.journal.note(self.round_id, "points", points)
-        if points:
-            self.market.report_contributions(self.account, self.round_id, list(points), list(points.values()))
+        left = list(unlisted(facts, points))
+        for first in range(0, len(left), LISTED_AT_ONCE):
+            some = left[first : first + LISTED_AT_ONCE]
+            self.market.report_contributions(self.account, self.round_id, some, [points[each] for each in some])
         for account, each in points.items():
             self.did(f"credits {account} with {each / 10_000:.1f} % of the contribution")
 
@@ -376,6 +378,9 @@ class Owner(Member):
         """Measure the reported model and the contributions, each as far as it can be had.
 
         A model that is not there, or no model, is worth nothing to its electors: they measure 0.
+
+        Raises:
+            WorkError: this owner cannot judge any; what it cannot measure it does not punish.
         """
         noted = self.journal.noted(self.round_id, "measured")
         if noted is None:
@@ -384,7 +389,7 @@ class Owner(Member):
                 raise NotYet("nothing is reported")
             try:
                 accuracy = self.judge(self.order(facts), from_chain(result[0]), facts).accuracy_bps
-            except (StoreError, WorkError, NotYet) as error:
+            except (StoreError, WrongArtefact, NotYet) as error:
                 self.again_if_there_is_time(error, facts, facts.deadlines.vote)
                 self.did(f"cannot judge the reported model, and measures 0: {error}")
                 accuracy = 0
@@ -398,7 +403,7 @@ class Owner(Member):
         """Whether the winner's training follows from what others signed, and its list from what is measured here."""
         try:
             found = audit_training(self, facts).findings
-            found = found or differing_points(self.measured_points(facts), facts, UPHOLD_WITHIN)
+            found = found or differing_points(self.measured_points(facts), facts)
         except (StoreError, WorkError, NotYet) as error:
             self.again_if_there_is_time(error, facts, facts.deadlines.vote)
             self.did(f"cannot measure the contributions: {error}")

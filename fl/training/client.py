@@ -1,4 +1,4 @@
-"""A client: local epochs of SGD on its own images."""
+"""A client: local epochs of SGD on its own samples."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fl.training.errors import DivergedError, TrainingError
 from fl.training.model.parameters import is_finite, view_state
 from fl.training.model.runtime import reproducible
 from fl.training.model.steps import Batch, steps_on
-from fl.training.named import resolve, said
+from fl.training.named import asking, function_of
 
 
 def train_client(
@@ -34,15 +34,15 @@ def train_client(
 
     Args:
         module: at the base station's current model; at the client's model afterwards.
-        samples: the client's images, at least one, on the module's device.
+        samples: the client's samples, at least one, on the module's device.
         config: κ1 and the settings of SGD.
-        seed: of the order of images, their augmentation and what the transform and the module draw.
+        seed: of the order of samples, their augmentation and what the transform and the module draw.
         epochs: local epochs; None: κ1.
         rate: learning rate; None: the configuration's.
         correction: what is added to each step's gradient, by parameter; None: nothing.
 
     Returns:
-        Mean loss over the images in the last local epoch, without FedProx's term.
+        Mean loss over the samples in the last local epoch, without FedProx's term.
 
     Raises:
         DivergedError: the loss or a parameter is not a finite number.
@@ -51,7 +51,7 @@ def train_client(
     random = torch.Generator().manual_seed(seed)
     module.train()
     mean = math.nan
-    transform = None if config.transform is None else resolve(config.transform, "transform")
+    transform = None if config.transform is None else function_of(config.transform, "transform")
     with reproducible(seed, device):
         steps = steps_on(module, config, rate, correction)
         for epoch in range(config.local_epochs if epochs is None else epochs):
@@ -79,10 +79,8 @@ def train_client(
 
 
 def _transformed(inputs: torch.Tensor, transform: Callable[[torch.Tensor], object]) -> torch.Tensor:
-    try:
+    with asking(f"the transform fails on a batch of shape {list(inputs.shape)}"):
         result = transform(inputs)
-    except Exception as error:  # the transform may be anybody's
-        raise TrainingError(f"the transform fails on a batch of shape {list(inputs.shape)}: {said(error)}") from error
     if not isinstance(result, torch.Tensor) or len(result) != len(inputs):
         raise TrainingError(f"the transform gives no tensor of {len(inputs)} inputs")
     return result

@@ -1,7 +1,7 @@
 """Global rounds: base stations train, their updates become the next global model.
 
 The cloud has no data: it knows the run's settings and the model, and a crew plays the base stations and judges. So
-whoever takes its part needs a crew that brings updates, from wherever they are trained, and images to judge by.
+whoever takes its part needs a crew that brings updates, from wherever they are trained, and samples to judge by.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from fl.training.average import cast, check_alike
 from fl.training.averaging.aggregate import in_order
 from fl.training.config import TrainingConfig
 from fl.training.contribution.measure import measure_contributions
@@ -23,7 +22,7 @@ from fl.training.model.spec import ModelSpec
 from fl.training.participation import is_missing
 from fl.training.station import StationRound
 from fl.training.strategies import strategy_of
-from fl.training.strategy import NOTHING, Carried, Strategy, asked
+from fl.training.strategy import NOTHING, Carried, Strategy, asked, tensors_of
 from fl.training.update import Update
 
 log = logging.getLogger(__name__)
@@ -37,7 +36,7 @@ class GlobalRound:
         global_round: which, 0 … rounds − 1.
         state: the global model after it.
         updates: that the global model was made of, by base station.
-        evaluation: of the global model after it, on the test images of the target labels.
+        evaluation: of the global model after it, on the test samples of the target labels.
         contributions: of each base station with an update, by index, as the configuration measures them
             (see `fl.training.contribution.methods`).
         stations: what each base station that the global model was sent to did, by index.
@@ -103,7 +102,7 @@ def train(
         DivergedError: no base station's loss is a finite number, more base stations than the rule tolerates have no
             finite update, or the global model's loss is not finite; the rounds yielded before stand.
     """
-    strategy, server, clients = strategy_of(config), carried.server, dict(carried.clients)
+    strategy = strategy_of(config)
     state = model.initial_state(config.seed) if state is None else state
     before = crew.evaluate(state) if before is None else before
 
@@ -113,11 +112,7 @@ def train(
         finally:
             on_evaluated()
 
-    seen = list(accuracies)
-    for global_round in range(first_round, config.rounds):
-        if config.patience is not None and seen and rounds_since_best(seen) >= config.patience:
-            log.info("the accuracy has not got better for %d global rounds: the run ends", config.patience)
-            return
+    def play(global_round: int, state: State, carried: Carried, before: Evaluation) -> GlobalRound:
         here = [
             index
             for index in range(config.stations)
@@ -127,12 +122,13 @@ def train(
         for index in rounds.keys() - set(here):
             on_station(rounds[index])
         with asked(strategy):
-            sent = Carried(strategy.broadcast(server), clients)
+            sent = Carried(tensors_of(strategy, "broadcast", strategy.broadcast(carried.server)), carried.clients)
         for played in crew.play(state, global_round, here, sent):
             rounds[played.station] = played
             on_station(played)
         stations = tuple(rounds.values())
-        clients |= {played.station: played.clients for played in stations if played.clients}
+        server = carried.server
+        clients = {**carried.clients, **{played.station: played.clients for played in stations if played.clients}}
         absent = {played.station: played.reason for played in stations if played.update is None}
         for index, reason in absent.items():
             log.warning("global round %d: no update of base station %d: %s", global_round, index, reason)
@@ -155,23 +151,33 @@ def train(
             raise DivergedError(f"global round {global_round}: {error}{reason}") from error
         else:
             state, server = _step(strategy, model, state, combined, Carried(server, clients))
-        before = crew.evaluate(state)
-        seen.append(before.accuracy)
-        if before is not UNJUDGED:
-            log.info("global round %d: accuracy %.4f, loss %.4f", global_round, before.accuracy, before.loss)
-        yield GlobalRound(
+        evaluation = crew.evaluate(state)
+        if evaluation is not UNJUDGED:
+            log.info("global round %d: accuracy %.4f, loss %.4f", global_round, evaluation.accuracy, evaluation.loss)
+        return GlobalRound(
             global_round,
             state,
             updates,
-            before,
+            evaluation,
             measured.values,
             stations,
             absent,
-            Carried(server, dict(clients)),
+            Carried(server, clients),
             size_of(sent.server),
             measured.evaluations,
             unchanged,
         )
+
+    seen = list(accuracies)
+    for global_round in range(first_round, config.rounds):
+        if config.patience is not None and seen and rounds_since_best(seen) >= config.patience:
+            log.info("the accuracy has not got better for %d global rounds: the run ends", config.patience)
+            return
+        done = play(global_round, state, carried, before)
+        state, carried, before = done.state, done.carried, done.evaluation
+        seen.append(before.accuracy)
+        yield done
+        del done  # its updates may be large: they go before the next come, if the caller held none
 
 
 def rounds_since_best(accuracies: Sequence[float]) -> int:
@@ -184,10 +190,14 @@ def _combined(strategy: Strategy, updates: Sequence[Update]) -> State:
     models = [update.state for update in ordered]
     with asked(strategy):
         combined = strategy.combine(models, [update.samples for update in ordered])
-    check_alike(combined, models[0])
-    if not is_finite(combined):
-        raise DivergedError("the strategy combines the updates to a model with a parameter that is no finite number")
-    return {name: cast(combined[name], tensor.dtype) for name, tensor in models[0].items()}
+        return _finite(strategy, tensors_of(strategy, "combine", combined, models[0]))
+
+
+def _finite(strategy: Strategy, model: State) -> State:
+    if not is_finite(model):
+        what = type(strategy).__name__
+        raise DivergedError(f"the strategy {what} makes a model with a parameter that is no finite number")
+    return model
 
 
 def _step(strategy: Strategy, model: ModelSpec, state: State, combined: State, carried: Carried) -> tuple[State, State]:
@@ -201,5 +211,9 @@ def _step(strategy: Strategy, model: ModelSpec, state: State, combined: State, c
     before = {name: state[name].to(combined[name]) for name in names}
     after = {name: combined[name] for name in names}
     with asked(strategy):
-        moved, server = strategy.update_server(before, after, carried.server, carried.by_client())
-        return {name: moved[name] if name in moved else combined[name] for name in combined}, server
+        returned = strategy.update_server(before, after, carried.server, carried.by_client())
+        if not isinstance(returned, tuple) or len(returned) != 2:
+            raise TypeError("update_server returns two things, the model and the server's state")
+        moved = tensors_of(strategy, "update_server", returned[0], after)
+        server = tensors_of(strategy, "update_server", returned[1])
+        return combined | _finite(strategy, moved), server

@@ -148,7 +148,7 @@ class StationConfig:
     Attributes:
         local_epochs: κ1, passes of each client over its data between two edge aggregations.
         edge_aggregations: κ2, averages over the clients of a base station in one global round.
-        batch_size: images in one step of a client's SGD.
+        batch_size: samples in one step of a client's SGD.
         learning_rate: of the clients' optimizer.
         momentum: of the clients' SGD; starts at rest at each edge aggregation, as whatever another optimizer carries.
         optimizer: of clients: the name of one in torch.optim, with arguments if need be, or the dotted path of
@@ -286,7 +286,7 @@ class TrainingConfig:
         rounds: number of global rounds.
         patience: end a run once the accuracy of the global model has not got better for so many global rounds; None:
             after `rounds` only. A run's folder then keeps the best model too.
-        seed: of the split, the initial model, every client's order of images, and who is missing when.
+        seed: of the split, the initial model, every client's order of samples, and who is missing when.
         station: how a base station trains one global round; None: what suits the data set (`DEFAULTS`).
         per_station: of base stations by index, those whose settings are not `station`.
         rule: how the base stations' models are combined.

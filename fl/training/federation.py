@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TypeAlias
 
 import numpy as np
+import torch
 from torch import nn
 
 from fl.training.config import DEFAULTS, StationConfig, TrainingConfig
@@ -20,11 +21,12 @@ from fl.training.model.optimizers import rate_in
 from fl.training.model.parameters import State
 from fl.training.model.runtime import check_graphs, check_precision, pick_device
 from fl.training.model.spec import ModelSpec
-from fl.training.named import resolve, said
+from fl.training.named import asking, function_of, resolve
 from fl.training.participation import count_drawn
 from fl.training.seeds import Stream, derive_seed
 from fl.training.station import Station
 from fl.training.strategies import strategy_of
+from fl.training.strategy import asked
 
 Partition: TypeAlias = Callable[[Samples, int, int, int], Parts]
 """A way to split training samples, given them, the number of base stations, that of clients of each, and a seed.
@@ -44,7 +46,7 @@ class Federation:
 
     Attributes:
         config: what it was built from.
-        dataset: restricted to the target labels, on the run's device, the training images client by client.
+        dataset: restricted to the target labels, on the run's device, the training samples client by client.
         model: what is trained.
         stations: the base stations, by index.
     """
@@ -70,7 +72,7 @@ class Federation:
     def evaluate(
         self, state: State, labels: Sequence[str] | None = None, workspace: nn.Module | None = None
     ) -> Evaluation:
-        """Judge a model on the test images of the target labels, or of some of them.
+        """Judge a model on the test samples of the target labels, or of some of them.
 
         Args:
             state: the model's parameters.
@@ -103,18 +105,18 @@ def objective_of(config: TrainingConfig) -> Objective:
 def build_federation(
     config: TrainingConfig, dataset: Dataset | None = None, partition: Parts | None = None
 ) -> Federation:
-    """Load the images of the target labels and split the training images over base stations and clients.
+    """Load the samples of the target labels and split the training samples over base stations and clients.
 
     Args:
         config: what to build.
         dataset: the whole data set if it is loaded already, used instead of the one that the configuration names. Of
-            a name that is not in `DEFAULTS` it needs a configuration with `model` and `station`.
+            a name that is not in `DEFAULTS` it needs a configuration with a `model`.
         partition: for each base station, for each of its clients, the indices of its training samples (among those of
             the target labels); None: as the configuration says.
 
     Raises:
-        DataError: the data set, a label, the number of images or the split cannot be had.
-        ModelError: the model is unknown or does not fit the images.
+        DataError: the data set, a label, the number of samples or the split cannot be had.
+        ModelError: the model is unknown or does not fit the samples.
         TrainingError: the device is not there or cannot do what is asked of it, or a rule needs more models than
             there are.
     """
@@ -130,12 +132,10 @@ def build_federation(
     else:
         dataset = dataset.restricted_to(config.targets, config.train_images, config.test_images, config.seed)
     defaults = DEFAULTS.get(dataset.name)
-    station = config.station if config.station or defaults is None else defaults.station
+    station = config.station or (_PLAIN if defaults is None else defaults.station)
     name = config.model if config.model or defaults is None else defaults.model
-    if station is None or name is None:
-        raise TrainingError(
-            f"nothing is known of what suits the data set {dataset.name!r}: give a model and a station's settings"
-        )
+    if name is None:
+        raise TrainingError(f"no model is known to suit the data set {dataset.name!r}: give one (model, --model)")
     if not dataset.has_classes and (CLASSIFY.loss == station.loss or CLASSIFY.metric == config.metric):
         raise TrainingError(
             "the labels are numbers to predict, no classes: give a loss and a metric for them, such as "
@@ -144,6 +144,7 @@ def build_federation(
     settings = [config.per_station.get(index, station) for index in range(config.stations)]
     model = ModelSpec(name, dataset.input_shape, len(dataset.label_names))
     strategy = strategy_of(config)
+    known = model.has_images and dataset.train.inputs.dtype == torch.uint8
     objective, device = objective_of(config), pick_device(config.device)
     split = _split(config, dataset.train, partition)
     _check_rules(config, settings, [len(clients) for clients in split])
@@ -153,15 +154,16 @@ def build_federation(
         if each.augment and not model.has_images:
             raise TrainingError(f"augment is for images, and inputs of shape {dataset.input_shape} are none")
         rate_in(each, min(config.rounds, _TRIED) - 1)
-        strategy.check(each)
+        with asked(strategy):
+            strategy.check(each)
         if each.transform:
-            resolve(each.transform, "transform")
-        if model.is_own or (each.optimizer, each.loss) != (_PLAIN.optimizer, _PLAIN.loss):
+            function_of(each.transform, "transform")
+        if model.is_own or not known or (each.optimizer, each.loss) != (_PLAIN.optimizer, _PLAIN.loss):
             model.check(dataset.train, each)
     if objective != CLASSIFY:
         tried = dataset.test.take(np.arange(min(2, len(dataset.test))))
         judge(model.build(), model.initial_state(0), tried, 1, objective)
-    # One copy of the images, client by client, which are views of it.
+    # One copy of the samples, client by client, which are views of it.
     parts = [part for clients in split for part in clients]
     train = dataset.train.take(np.concatenate(parts)).to(device)
     views = iter(train.cut([len(part) for part in parts]))
@@ -179,10 +181,8 @@ def _split(config: TrainingConfig, train: Samples, given: Parts | None) -> Seque
         return split_hierarchy(labels, config.stations, config.clients, config.alpha, seed, config.shards)
     if given is None:
         function: Partition = resolve(str(config.partition), "partition")
-        try:
+        with asking(f"the partition {config.partition} fails", DataError):
             given = function(train, config.stations, config.clients, seed)
-        except Exception as error:  # the function may be anybody's
-            raise DataError(f"the partition {config.partition} fails: {said(error)}") from error
     return check_parts(given, len(train), config.stations)
 
 

@@ -11,8 +11,11 @@ from __future__ import annotations
 
 import ast
 import importlib
+import inspect
 import pkgutil
-from collections.abc import Callable, Mapping
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache, partial
 from typing import Any
 
@@ -84,7 +87,50 @@ def split(text: str, what: str) -> tuple[str, dict[str, Any]]:
         raise TrainingError(f"the {what} {text!r} is not written as name(argument=value, …)") from error
 
 
+def function_of(text: str, what: str, library: str | Mapping[str, Callable[..., Any]] | None = None) -> Any:
+    """The function that a setting names; of a class, such as `torch.nn:HuberLoss(delta=2.0)`, an object of it.
+
+    Arguments and errors as of `resolve`.
+    """
+    found = resolve(text, what, library)
+    kind = found.func if isinstance(found, partial) else found
+    return _object_of(text, what) if inspect.isclass(kind) and is_path(text) else found
+
+
+@lru_cache(maxsize=64)
+def _object_of(path: str, what: str) -> Any:
+    make = resolve(path, what)
+    with asking(f"the {what} {path} cannot be made"):
+        return make()
+
+
+@contextmanager
+def asking(what: str, kind: type[TrainingError] = TrainingError) -> Iterator[None]:
+    """Run code that may be anybody's: what it raises, an exit too, becomes one line.
+
+    Args:
+        what: is said of it then, before its own words.
+        kind: of the error.
+
+    Raises:
+        TrainingError: of that kind, where it raised anything.
+    """
+    try:
+        yield
+    except kind:
+        raise
+    except TrainingError as error:
+        raise kind(str(error)) from error
+    except (Exception, SystemExit) as error:
+        raise kind(f"{what}: {said(error)}") from error
+
+
+_LONG = 300
+"""Characters of somebody's error that are told: PyTorch's go on for pages."""
+
+
 def said(error: BaseException) -> str:
     """What an error of somebody's code says, in one line; with its kind where its words alone say little."""
-    plain = isinstance(error, ImportError | AttributeError | TypeError | ValueError | RuntimeError) and str(error)
-    return line_of(error) if plain else f"{type(error).__name__}: {line_of(error)}"
+    plain = isinstance(error, ImportError | AttributeError | TypeError | ValueError | RuntimeError)
+    kind, text = type(error).__name__, line_of(error)
+    return textwrap.shorten(text if text and plain else f"{kind}: {text}" if text else kind, _LONG, placeholder=" …")

@@ -89,7 +89,7 @@ class Links:
     Attributes:
         client: between a client and its base station.
         cloud: between a base station and the cloud.
-        seconds_per_image: that a client computes on each image of each local epoch; None: as long as it took on
+        seconds_per_image: that a client computes on each sample of each local epoch; None: as long as it took on
             this machine. A straggler takes as long over its fewer epochs as the others over all.
         own_client: links of clients that have another one, by base station and client.
         own_cloud: the same of base stations.
@@ -111,7 +111,7 @@ class Links:
     def compute(self, station: int, work: ClientWork, local_epochs: int) -> float:
         """Seconds that a client computes in an edge aggregation."""
         seconds = self.own_seconds.get((station, work.client), self.seconds_per_image)
-        return work.seconds if seconds is None else seconds * work.images * local_epochs
+        return work.seconds if seconds is None else seconds * work.samples * local_epochs
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Forecasts the accuracy of a model by a pilot: a training of the same kind, alone and on a part of the images."""
+"""Forecasts the accuracy of a model by a pilot: a training of the same kind, alone and on a part of the samples."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from fl.training.station import Station
 
 
 def forecast(federation: Federation, part: float) -> Evaluation:
-    """The accuracy that a pilot reaches on the federation's test images.
+    """The accuracy that a pilot reaches on the federation's test samples.
 
     It has as many global rounds as the federation, one base station and one client, so it tells a little less than the
     federation will reach.
 
     Args:
         federation: whose model it is.
-        part: of its training images, drawn by its seed; above 0, at most 1.
+        part: of its training samples, drawn by its seed; above 0, at most 1.
 
     Raises:
         DivergedError: the loss became no number.
     """
-    config, images = federation.config, federation.dataset.train
+    config, samples = federation.config, federation.dataset.train
     rng = np.random.default_rng(derive_seed(config.seed, Stream.PILOT))
-    kept = np.sort(rng.permutation(len(images))[: max(1, round(part * len(images)))])
-    own = images.take(kept)
+    kept = np.sort(rng.permutation(len(samples))[: max(1, round(part * len(samples)))])
+    own = samples.take(kept)
     first = federation.stations[0]
     alone = replace(first.config, rule=Rule())  # there is nobody to withstand, and too few models for it
     station = Station(0, federation.model, (own,), alone, config.seed, first.strategy)
@@ -68,6 +68,6 @@ def forecast_once(federation: Federation, part: float, folder: Path) -> Evaluati
 def expected_bps(pilot: Evaluation) -> int:
     """The accuracy to expect of a model after its pilot, 1/10,000.
 
-    That is `(c + 1) / (n + 2)` for c of n images right, whatever one knew before: all of a few right is not 1.
+    That is `(c + 1) / (n + 2)` for c of n samples right, whatever one knew before: all of a few right is not 1.
     """
     return (pilot.correct + 1) * 10_000 // (pilot.samples + 2)

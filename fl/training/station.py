@@ -23,7 +23,7 @@ from fl.training.participation import draw_clients
 from fl.training.seeds import Stream, derive_seed
 from fl.training.sending.privacy import add_noise, check_hidden, clip
 from fl.training.sending.quantisation import quantise
-from fl.training.strategy import NO_STATES, States, Strategy, asked
+from fl.training.strategy import NO_STATES, States, Strategy, asked, tensors_of
 from fl.training.update import Update
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class ClientWork:
 
     Attributes:
         client: index in its base station.
-        images: number of its training images.
+        samples: number of its training samples.
         epochs: local epochs that it got through.
         outcome: whether its model was used.
         loss: mean of the last local epoch; None where no model came back.
@@ -51,7 +51,7 @@ class ClientWork:
     """
 
     client: int
-    images: int
+    samples: int
     epochs: int
     outcome: Outcome
     loss: float | None = None
@@ -81,19 +81,19 @@ class StationRound:
 
 @dataclass(frozen=True, eq=False)
 class Station:
-    """A base station with its clients' images.
+    """A base station with its clients' samples.
 
     Attributes:
         index: among the base stations, from 0.
         model: what is trained.
-        clients: images of each client, all on one device.
+        clients: samples of each client, all on one device.
         config: κ1, κ2, the clients' SGD, who takes part, and how their models are combined.
         seed: of the run.
         strategy: what it adds to averaging.
         noise_seed: of what hides clients, which whoever knows it can take off; None: that of the run.
 
     Raises:
-        DataError: it has no client, or a client has no image.
+        DataError: it has no client, or a client has no sample.
         TrainingError: clients are to be hidden, and the model or the strategy has tensors that no noise hides.
     """
 
@@ -110,7 +110,7 @@ class Station:
             raise DataError(f"base station {self.index} has no client")
         for number, samples in enumerate(self.clients):
             if len(samples) == 0:
-                raise DataError(f"client {number} of base station {self.index} has no training image")
+                raise DataError(f"client {number} of base station {self.index} has no training sample")
         if self.config.privacy is not None:
             check_hidden(self.model)
             if type(self.strategy).update_client is not Strategy.update_client:
@@ -119,7 +119,7 @@ class Station:
 
     @property
     def samples(self) -> int:
-        """Number of training images of all its clients."""
+        """Number of training samples of all its clients."""
         return sum(len(samples) for samples in self.clients)
 
     def train_round(self, global_state: State, global_round: int, workspace: nn.Module | None = None) -> Update:
@@ -234,8 +234,7 @@ class Station:
             start = perf_counter()
             loss, outcome = None, Outcome.RETURNED
             try:
-                with asked(self.strategy):
-                    correction = self.strategy.correction(broadcast, carried[part.client])
+                correction = self._correction(station_state, broadcast, carried[part.client])
                 loss = train_client(module, samples, self.config, seed, part.epochs, rate, correction)
                 steps = part.epochs * -(-len(samples) // self.config.batch_size)
                 carried[part.client] = self._carry(module, station_state, broadcast, carried[part.client], steps, rate)
@@ -270,6 +269,15 @@ class Station:
         seed = self.seed if self.noise_seed is None else self.noise_seed
         return derive_seed(seed, Stream.NOISE, global_round, aggregation, self.index, *client)
 
+    def _correction(self, start: State, broadcast: State, client: State) -> State:
+        """What is added to the gradients of a client's steps."""
+        if type(self.strategy).correction is Strategy.correction:
+            return {}
+        parameters = {name: start[name] for name in self.model.trained(tied=True)}
+        with asked(self.strategy):
+            correction = self.strategy.correction(broadcast, client)
+            return tensors_of(self.strategy, "correction", correction, parameters, all_of=False)
+
     def _carry(
         self, module: nn.Module, start: State, broadcast: State, client: State, steps: int, rate: float
     ) -> State:
@@ -280,7 +288,8 @@ class Station:
         start, end = ({name: state[name].to(end[name]) for name in names} for state in (start, end))
         with asked(self.strategy):
             after = self.strategy.update_client(broadcast, client, start, end, steps, rate)
-            return {name: tensor.detach().to("cpu", copy=True) for name, tensor in after.items()}
+            tensors = tensors_of(self.strategy, "update_client", after)
+            return {name: tensor.to("cpu", copy=True) for name, tensor in tensors.items()}
 
 
 def _copy_of(module: nn.Module) -> State:

@@ -7,7 +7,8 @@ is rounded once or twice as the CPU has it, and its roots are those of a library
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,8 +16,19 @@ import torch
 from fl.training.config import Rule, StationConfig, TrainingConfig
 from fl.training.errors import TrainingError
 from fl.training.model.parameters import State
-from fl.training.named import resolve, said
+from fl.training.named import asking, resolve
 from fl.training.strategy import Strategy
+
+
+def _check(strategy: Strategy, decays: Sequence[str], positive: Sequence[str] = ()) -> None:
+    """Check a strategy's arguments, by name: those in [0, 1), and those above 0."""
+    for name in (*decays, *positive):
+        value = getattr(strategy, name)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise TrainingError(f"{type(strategy).__name__}'s {name} must be a number, not {value!r}")
+        if not (0 <= value < 1 if name in decays else 0 < value < math.inf):
+            bounds = "in [0, 1)" if name in decays else "above 0"
+            raise TrainingError(f"{type(strategy).__name__}'s {name} must be {bounds}, not {value}")
 
 
 class FedAvg(Strategy):
@@ -32,6 +44,9 @@ class FedAvgM(Strategy):
     """
 
     momentum: float = 0.9
+
+    def __post_init__(self) -> None:
+        _check(self, ("momentum",))
 
     def update_server(
         self, model: State, combined: State, server: State, clients: Mapping[tuple[int, int], State]
@@ -61,6 +76,9 @@ class FedAdam(Strategy):
     beta1: float = 0.9
     beta2: float = 0.99
     tau: float = 1e-3
+
+    def __post_init__(self) -> None:
+        _check(self, ("beta1", "beta2"), ("learning_rate", "tau"))
 
     def second_moment(self, moment: torch.Tensor, squared: torch.Tensor) -> torch.Tensor:
         """V of Δ²."""
@@ -112,6 +130,9 @@ class SCAFFOLD(Strategy):
     """
 
     learning_rate: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check(self, (), ("learning_rate",))
 
     def check(self, station: StationConfig) -> None:
         """See `Strategy`: (x − y) / (K·η) is the mean gradient of plain SGD only."""
@@ -172,10 +193,8 @@ def strategy_of(config: TrainingConfig) -> Strategy:
     """
     name = config.strategy if not config.server_momentum else f"FedAvgM(momentum={config.server_momentum!r})"
     make = resolve(name, "strategy", STRATEGIES)
-    try:
+    with asking(f"the strategy {name} cannot be made"):
         strategy = make()
-    except Exception as error:  # it may be anybody's
-        raise TrainingError(f"the strategy {name} cannot be made: {said(error)}") from error
     if not isinstance(strategy, Strategy):
         raise TrainingError(f"{name} is {type(strategy).__name__}, not a fl.training.strategy.Strategy")
     if config.rule != Rule() and type(strategy).combine is not Strategy.combine:

@@ -8,15 +8,18 @@ it is stopped. `fl.training.strategies` has those that can be named without a pa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
+import torch
+
+from fl.training.average import cast
 from fl.training.config import StationConfig
 from fl.training.errors import ModelError, TrainingError
 from fl.training.model.artefact import load_metadata, load_state, save_state, whole_number
 from fl.training.model.parameters import State
-from fl.training.named import said
+from fl.training.named import asking
 
 
 class Strategy:
@@ -84,19 +87,42 @@ class Strategy:
         return combined, {}
 
 
-@contextmanager
-def asked(strategy: Strategy) -> Iterator[None]:
-    """What a strategy raises, which may be anybody's, as one line.
+def asked(strategy: Strategy) -> AbstractContextManager[None]:
+    """What a strategy raises, which may be anybody's, as one line."""
+    return asking(f"the strategy {type(strategy).__name__} fails")
+
+
+def tensors_of(
+    strategy: Strategy, method: str, given: State, like: State | None = None, *, all_of: bool = True
+) -> State:
+    """What a strategy's method returned, as tensors without a gradient, and those of parameters in their types.
+
+    Args:
+        strategy: whose.
+        method: its name.
+        given: what it returned.
+        like: tensors whose names and shapes it must have; None: any.
+        all_of: whether it must name all of them.
 
     Raises:
-        TrainingError: it raised something.
+        TrainingError: it is something else.
     """
-    try:
-        yield
-    except TrainingError:
-        raise
-    except Exception as error:
-        raise TrainingError(f"the strategy {type(strategy).__name__} fails: {said(error)}") from error
+    where = f"the strategy {type(strategy).__name__}: {method}"
+    if not isinstance(given, Mapping):
+        raise TrainingError(f"{where} returns {type(given).__name__}, not tensors by name")
+    for name, tensor in given.items():
+        if not isinstance(name, str) or not isinstance(tensor, torch.Tensor):
+            raise TrainingError(f"{where} gives {name!r} as {type(tensor).__name__}, not tensors by name")
+        if like is not None and name not in like:
+            raise TrainingError(f"{where} names {name!r}, which is no parameter: it is to name {', '.join(like)}")
+        if like is not None and tensor.shape != like[name].shape:
+            raise TrainingError(f"{where} gives {name} of shape {list(tensor.shape)}, not {list(like[name].shape)}")
+    if like is not None and all_of and (missing := [name for name in like if name not in given]):
+        raise TrainingError(f"{where} leaves {', '.join(missing)} out")
+    tensors = {name: tensor.detach() for name, tensor in given.items()}
+    if like is None:
+        return tensors
+    return {name: cast(each, like[name].dtype).to(like[name].device) for name, each in tensors.items()}
 
 
 class States(tuple[State, ...]):

@@ -19,7 +19,7 @@ class Update:
         station: index of the base station.
         global_round: the global round, 0 … rounds − 1.
         state: its local model after κ2 edge aggregations.
-        samples: number of training images of its clients that took part, its weight in the global average.
+        samples: number of training samples of its clients that took part, its weight in the global average.
     """
 
     model: ModelSpec

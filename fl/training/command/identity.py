@@ -63,7 +63,7 @@ def _alike(values: Sequence[Any]) -> Any:
 
 
 def _data_of(federation: Federation) -> dict[str, Any]:
-    """Which images judge, and which client of which base station has which."""
+    """Which samples judge, and which client of which base station has which."""
     clients = [client for station in federation.stations for client in station.clients]
     names = federation.dataset.label_names
     return {

@@ -65,10 +65,10 @@ def _show(options: Options, console: Console, group: Group) -> None:
 
         def estimate(evaluations: int, seconds: float) -> None:
             if seconds > _LONG:
-                images = len(federation.dataset.test)
+                samples = len(federation.dataset.test)
                 progress.console.print(
-                    f"contributions ({config.contribution}) take up to {evaluations:,} evaluations on {images:,} test "
-                    f"images, about {_duration(seconds)}: --contribution margin takes {config.stations} in a "
+                    f"contributions ({config.contribution}) take up to {evaluations:,} evaluations on {samples:,} test "
+                    f"samples, about {_duration(seconds)}: --contribution margin takes {config.stations} in a "
                     "global round, and fewer --test-images take less"
                 )
 
@@ -126,7 +126,7 @@ def _stations(federation: Federation, contributions: Sequence[Mapping[int, Any]]
     totals = total_margins(contributions)
     points = dict(zip(totals, contribution_points(list(totals.values())), strict=True)) if len(totals) > 1 else {}
     method = federation.config.contribution
-    table = Table("base station", "clients", "images", f"contribution ({method})", "contribution points")
+    table = Table("base station", "clients", "samples", f"contribution ({method})", "contribution points")
     for station in federation.stations:
         counts = (str(len(station.clients)), f"{station.samples:,}")
         total = f"{float(totals[station.index]):.4f}" if station.index in totals else "absent"

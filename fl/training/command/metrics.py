@@ -69,10 +69,12 @@ def record_of(
     if 0 < len(done.evaluation.confusion) <= _MOST_LABELS:
         record["confusion"] = [list(row) for row in done.evaluation.confusion]
     if served is not None:
-        images = {each.index: [len(client) for client in each.clients] for each in federation.stations}
-        record["station_accuracy"] = {str(index): float(sum(own) / sum(images[index])) for index, own in served.items()}
+        samples = {each.index: [len(client) for client in each.clients] for each in federation.stations}
+        record["station_accuracy"] = {
+            str(index): float(sum(own) / sum(samples[index])) for index, own in served.items()
+        }
         record["client_accuracy"] = {
-            str(index): [float(score / count) for score, count in zip(own, images[index], strict=True)]
+            str(index): [float(score / count) for score, count in zip(own, samples[index], strict=True)]
             for index, own in served.items()
         }
     if done.unchanged:
@@ -84,9 +86,9 @@ def record_of(
 
 
 def train_loss(work: list[ClientWork]) -> float | None:
-    """Mean cross-entropy of the clients' last local epochs by images; None where no client returned a model."""
-    losses = [(each.loss, each.images) for each in work if each.loss is not None]
-    return sum(loss * images for loss, images in losses) / sum(images for _, images in losses) if losses else None
+    """Mean cross-entropy of the clients' last local epochs by samples; None where no client returned a model."""
+    losses = [(each.loss, each.samples) for each in work if each.loss is not None]
+    return sum(loss * samples for loss, samples in losses) / sum(samples for _, samples in losses) if losses else None
 
 
 def contributions_of(record: Mapping[str, Any]) -> dict[int, Fraction]:

@@ -33,7 +33,7 @@ class Options:
         config: of the run.
         out: the run's folder; None: nothing is stored.
         keep_models: keep every global round's model there, not only the last two.
-        evaluate_clients: judge each global model on every client's own images too.
+        evaluate_clients: judge each global model on every client's own samples too.
         tensorboard: folder for TensorBoard's files.
         client_link: Mbit/s and ms of the link between a client and its base station.
         cloud_link: the same between a base station and the cloud.
@@ -62,10 +62,11 @@ def parse(arguments: list[str] | None = None) -> Options:
     """
     parser = argparse.ArgumentParser(
         prog="python -m fl.training",
+        usage="%(prog)s [option …] | plot RUN | export RUN",
         description="Hierarchical federated averaging: clients, base stations, global model.",
         epilog="What is not given suits the data set. With --out, the same command started again goes on where it "
-        "stopped. `plot RUN` and `export RUN` in place of options draw what a run has learnt, and write its model as a "
-        "state_dict. Example: python -m fl.training --targets 3,5 --seed 1",
+        "stopped. plot draws what a run has learnt, export writes its model as a state_dict. "
+        "Example: python -m fl.training --targets 3,5 --seed 1",
     )
     _add_data(parser)
     _add_training(parser)
@@ -73,20 +74,32 @@ def parse(arguments: list[str] | None = None) -> Options:
     _add_sending(parser)
     _add_output(parser)
     namespace = parser.parse_args(arguments)
-    if (namespace.client_link is None) != (namespace.cloud_link is None):
-        parser.error("--client-link and --cloud-link go together")
-    for name in ("seconds_per_image", "links"):
-        if getattr(namespace, name) is not None and namespace.client_link is None:
-            parser.error(f"--{name.replace('_', '-')} goes with --client-link and --cloud-link")
-    if (namespace.clipping_norm is None) != (namespace.noise_multiplier is None):
-        parser.error("--clipping-norm and --noise-multiplier go together")
-    for name in ("noise_at", "delta"):
-        if getattr(namespace, name) is not None and namespace.clipping_norm is None:
-            parser.error(f"--{name.replace('_', '-')} goes with --clipping-norm and --noise-multiplier")
-    if namespace.keep_models and namespace.out is None:
-        parser.error("--keep-models goes with --out")
+    given = {name for name, value in vars(namespace).items() if value is not None and value is not False}
+    for name in sorted(given & _GOES_WITH.keys()):
+        if missing := [each for each in _GOES_WITH[name] if each not in given]:
+            parser.error(f"{_option(name)} goes with {' and '.join(map(_option, missing))}")
+    if namespace.momentum is not None and namespace.optimizer not in (None, "SGD"):
+        parser.error("--momentum is of plain SGD: give it to the optimizer, as in 'SGD(momentum=0.9)'")
     return _options({name: value for name, value in vars(namespace).items() if value is not None})
 
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+_GOES_WITH = {
+    "client_link": ("cloud_link",),
+    "cloud_link": ("client_link",),
+    "seconds_per_image": ("client_link", "cloud_link"),
+    "links": ("client_link", "cloud_link"),
+    "clipping_norm": ("noise_multiplier",),
+    "noise_multiplier": ("clipping_norm",),
+    "noise_at": ("clipping_norm", "noise_multiplier"),
+    "delta": ("clipping_norm", "noise_multiplier"),
+    "drop_stragglers": ("stragglers",),
+    "keep_models": ("out",),
+}
+"""Options that say nothing without others."""
 
 _PRIVACY = {
     "clipping_norm": "clipping_norm",
@@ -118,9 +131,27 @@ def _per_station(file: Path, station: StationConfig) -> dict[int, StationConfig]
     """A file of TOML with a table for each base station whose settings differ, named by its index."""
     try:
         tables = tomllib.loads(file.read_text(encoding="utf-8"))
-        return {int(index): replace(station, **table) for index, table in tables.items()}
+        return {_index(index): _own_settings(station, table) for index, table in tables.items()}
     except (OSError, UnicodeError, TypeError, ValueError) as error:
         raise TrainingError(f"{file} holds no settings of base stations: {line_of(error)}") from error
+
+
+def _index(text: str) -> int:
+    if not text.isdecimal():
+        raise TrainingError(f"{text} is no number of a base station: its settings stand below [0], [1] and so on")
+    return int(text)
+
+
+def _own_settings(station: StationConfig, table: dict[str, Any]) -> StationConfig:
+    """With `[3.rule]` and `[3.privacy]` as tables of their own."""
+    if unknown := table.keys() - {setting.name for setting in fields(StationConfig)}:
+        raise TrainingError(f"there is no setting {', '.join(sorted(unknown))} of a base station")
+    made = {
+        name: kind(**table[name])
+        for name, kind in (("rule", Rule), ("privacy", Privacy))
+        if isinstance(table.get(name), dict)
+    }
+    return replace(station, **table | made)
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
@@ -141,8 +172,8 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
         "or where another data set's files are",
     )
     add("--targets", type=_labels, metavar="A,B,…", help='target labels, comma-separated, "in quotes" if need be (all)')
-    add("--train-images", type=int, metavar="N", help="use only N training images")
-    add("--test-images", type=int, metavar="N", help="judge by only N test images")
+    add("--train-images", type=int, metavar="N", help="use only N training samples")
+    add("--test-images", type=int, metavar="N", help="judge by only N test samples")
     add("--alpha", type=float, metavar="A", help="split by Dirichlet(A)")
     add("--shards", type=int, metavar="N", help="split by label into N shards per client (without either: IID)")
     add("--partition", metavar="PATH", help="split as a function of one's own does, package.module:function")
@@ -162,7 +193,7 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     add("--patience", type=int, metavar="N", help="stop after N global rounds without better accuracy; keep the best")
     add("--local-epochs", type=int, metavar="N", help="κ1, local epochs between two edge aggregations")
     add("--edge-aggregations", type=int, metavar="N", help="κ2, edge aggregations in a global round")
-    add("--batch-size", type=int, metavar="N", help="images in a step of the clients' SGD")
+    add("--batch-size", type=int, metavar="N", help="samples in a step of the clients' SGD")
     add("--learning-rate", type=float, metavar="R", help="of the clients' optimizer")
     add("--momentum", type=float, metavar="M", help="of the clients' SGD")
     add("--optimizer", metavar="NAME", help='of torch.optim, such as "Adam(betas=(0.9, 0.99))", or a path (SGD)')
@@ -218,7 +249,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     add("--contribution", choices=METHODS, help=f"of base stations, each global round ({default.contribution})")
     add("--out", type=Path, metavar="DIR", help="folder for checkpoints, models and metrics.jsonl")
     add("--keep-models", action="store_true", help="keep every global round's model, not only the last two")
-    add("--evaluate-clients", action="store_true", help="judge each global model on every client's own images too")
+    add("--evaluate-clients", action="store_true", help="judge each global model on every client's own samples too")
     add("--tensorboard", type=Path, metavar="DIR", help="write TensorBoard's files there")
     for tier, whose in (("client", "client to base station"), ("cloud", "base station to cloud")):
         add(f"--{tier}-link", type=_link, metavar="MBPS,MS", help=f"{whose}, Mbit/s and ms, for simulated time")

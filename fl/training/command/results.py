@@ -148,7 +148,7 @@ def _curves(axes: Any, records: Records, key: str, title: str, unit: str = "accu
 def _progress(axes: Any, records: Records) -> None:
     rounds = [record["global_round"] for record in records]
     axes.plot(rounds, [record["accuracy"] for record in records], color="tab:blue", label="accuracy")
-    axes.set(title="global model, test images", xlabel="global round", ylabel="accuracy", ylim=(0, 1))
+    axes.set(title="global model, test samples", xlabel="global round", ylabel="accuracy", ylim=(0, 1))
     losses = axes.twinx()
     losses.plot(rounds, [record["loss"] for record in records], color="tab:red", label="test loss")
     trained = [float("nan") if record["train_loss"] is None else record["train_loss"] for record in records]
@@ -179,7 +179,7 @@ def _clients(axes: Any, records: Records) -> None:
     for place, (name, accuracies) in enumerate(last["client_accuracy"].items()):
         axes.scatter([place] * len(accuracies), accuracies, s=12, alpha=0.6, color="tab:blue")
         axes.scatter([place], [last["station_accuracy"][name]], marker="_", s=200, color="black")
-    title = f"clients (dots) and base stations (bars), own images, global round {last['global_round']}"
+    title = f"clients (dots) and base stations (bars), own samples, global round {last['global_round']}"
     axes.set(xlabel="base station", ylabel="accuracy", ylim=(0, 1))
     axes.set_title(title, fontsize="small")
 
@@ -188,12 +188,12 @@ _PANELS: Sequence[tuple[Callable[[Mapping[str, Any]], bool], Callable[[Any, Reco
     (lambda last: True, _progress),
     (
         lambda last: "label_accuracy" in last,
-        lambda axes, records: _curves(axes, records, "label_accuracy", "by label, test images"),
+        lambda axes, records: _curves(axes, records, "label_accuracy", "by label, test samples"),
     ),
     (lambda last: "confusion" in last, _confusion),
     (
         lambda last: "station_accuracy" in last,
-        lambda axes, records: _curves(axes, records, "station_accuracy", "by base station, own images"),
+        lambda axes, records: _curves(axes, records, "station_accuracy", "by base station, own samples"),
     ),
     (lambda last: "client_accuracy" in last, _clients),
     (

@@ -36,7 +36,7 @@ def measure_contributions(
         global_round: the global round.
         before: the global model that it started from, judged.
         updates: of the base stations present, each with its state.
-        judge: judges a model, always on the same images.
+        judge: judges a model, always on the same samples.
     """
     method = config.contribution
     if method == "none" or not updates:

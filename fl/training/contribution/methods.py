@@ -1,6 +1,6 @@
-"""What each base station contributed to a global round, measured on the test images of the target labels.
+"""What each base station contributed to a global round, measured on the test samples of the target labels.
 
-Four ways, for n base stations with an update (evaluations of a model on the test images are what each costs):
+Four ways, for n base stations with an update (evaluations of a model on the test samples are what each costs):
 
 | method | a base station's contribution | evaluations per global round |
 |---|---|---|
@@ -64,7 +64,7 @@ def measure_margins(
     Args:
         start: the global model at the start of the round, judged.
         updates: of the base stations present.
-        judge: accuracy on the same test images; called once for each update, which is all that measuring costs.
+        judge: accuracy on the same test samples; called once for each update, which is all that measuring costs.
     """
     margins = {}
     for update in updates:

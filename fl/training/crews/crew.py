@@ -56,12 +56,12 @@ class Crew(Protocol):
         ...
 
     def evaluate(self, state: State) -> Evaluation:
-        """Judge a model on the test images of the target labels, as `Federation.evaluate` does."""
+        """Judge a model on the test samples of the target labels, as `Federation.evaluate` does."""
         ...
 
 
 class LocalCrew(Crew, Protocol):
-    """A crew that holds the images of all clients, of which the chain's has none."""
+    """A crew that holds the samples of all clients, of which the chain's has none."""
 
     def evaluate_clients(self, state: State) -> Mapping[int, Sequence[int | Fraction]]:
         """The metric of the model added up over its own samples, of each client of each base station by index."""

@@ -3,7 +3,7 @@
 Station i is played by rank i modulo the number of ranks, with its edge aggregations; every rank runs `train`. Once a
 global round all ranks tell each other what their base stations did, a few kilobytes; the mean is then one all-reduce of
 8 bytes per parameter, and exact (`fl.training.averaging.exact_mean`), so that the digests are those of a single process
-however many ranks there are. Evaluation is shared out by batches of test images.
+however many ranks there are. Evaluation is shared out by batches of test samples.
 
 Only what needs every update on every rank fetches them, one broadcast each: robust rules, and contributions.
 """

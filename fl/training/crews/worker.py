@@ -17,6 +17,7 @@ from typing import TypeAlias
 
 import torch
 
+from fl.faults import Fault
 from fl.training.crews.crew import judge_clients, play_station
 from fl.training.crews.shared_memory import SharedState
 from fl.training.federation import Federation
@@ -37,17 +38,19 @@ class Play:
         global_round: which.
         broadcast: the one state that the strategy sends with the model.
         clients: what it carries for each client.
+        place: of those that all workers share, where its update goes; None: where the worker's own go.
     """
 
     station: int
     global_round: int
     broadcast: States
     clients: States
+    place: int | None
 
 
 @dataclass(frozen=True)
 class Judge:
-    """Judge the model in shared memory on the test images `first` … `end` − 1."""
+    """Judge the model in shared memory on the test samples `first` … `end` − 1."""
 
     first: int
     end: int
@@ -55,7 +58,7 @@ class Judge:
 
 @dataclass(frozen=True)
 class JudgeClients:
-    """Judge the model in shared memory on the images of each client of a base station."""
+    """Judge the model in shared memory on the samples of each client of a base station."""
 
     station: int
 
@@ -85,13 +88,22 @@ class Worker:
         tasks: where tasks come from and replies go.
         incoming: the model to play from or to judge.
         outgoing: where it leaves the update of a base station.
+        places: where it leaves one that is to stay there.
     """
 
-    def __init__(self, federation: Federation, tasks: Connection, incoming: SharedState, outgoing: SharedState):
+    def __init__(
+        self,
+        federation: Federation,
+        tasks: Connection,
+        incoming: SharedState,
+        outgoing: SharedState,
+        places: Sequence[SharedState],
+    ):
         self._federation = federation
         self._tasks = tasks
         self._incoming = incoming
         self._outgoing = outgoing
+        self._places = places
 
     def serve(self, others: Sequence[Connection]) -> None:
         """Do tasks until there are no more.
@@ -120,7 +132,8 @@ class Worker:
             try:
                 result: Result | Exception = self._do(task)
             except Exception as error:
-                error.add_note("in a worker process:\n" + traceback.format_exc())
+                if not isinstance(error, Fault):  # whose text says all
+                    error.add_note("in a worker process:\n" + traceback.format_exc())
                 result = error
             self._tasks.send(Reply(result, logged.take()))
 
@@ -136,7 +149,7 @@ class Worker:
         played = play_station(station, state, task.global_round, self._module, task.broadcast[0], task.clients)
         if played.update is None:
             return played
-        self._outgoing.write(played.update.state)
+        (self._outgoing if task.place is None else self._places[task.place]).write(played.update.state)
         return replace(played, update=replace(played.update, state={}))
 
 

@@ -19,8 +19,8 @@ import numpy as np
 from fl.training.data.libraries import LIBRARIES, library_source
 from fl.training.data.sources import DOWNLOAD_DIR, SOURCES, Part, Source
 from fl.training.data.splits import Indices
-from fl.training.errors import DataError, TrainingError
-from fl.training.named import is_path, resolve, said
+from fl.training.errors import DataError
+from fl.training.named import asking, is_path, resolve
 from fl.training.seeds import Stream, derive_seed
 
 if TYPE_CHECKING:
@@ -54,9 +54,9 @@ class Samples:
         return Samples(self.inputs[chosen], self.labels[chosen])
 
     def cut(self, sizes: Sequence[int]) -> tuple[Samples, ...]:
-        """Consecutive parts of these sizes; views, which hold no image twice."""
+        """Consecutive parts of these sizes; views, which hold no sample twice."""
         parts = zip(self.inputs.split(list(sizes)), self.labels.split(list(sizes)), strict=True)
-        return tuple(Samples(images, labels) for images, labels in parts)
+        return tuple(Samples(inputs, labels) for inputs, labels in parts)
 
     def to(self, device: str | torch.device) -> Samples:
         """The samples on a device; themselves if they are there."""
@@ -76,7 +76,7 @@ class Dataset:
 
     Raises:
         DataError: a label has two or no names, labels are neither int64 nor floats [n, outputs], there are not as many
-            inputs as labels, or inputs for training and testing differ in shape or type.
+            inputs as labels, a number is not finite, or inputs for training and testing differ in shape or type.
     """
 
     name: str
@@ -85,17 +85,19 @@ class Dataset:
     test: Samples
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "label_names", tuple(self.label_names))  # a list means the same
+        if bad := [name for name in self.label_names if not isinstance(name, str)]:
+            raise DataError(f"a label's name is text, not {bad[0]!r}")
         if len(set(self.label_names)) != len(self.label_names):
             raise DataError(f"a label is named twice: {listed(self.label_names)}")
         for what, part in (("training", self.train), ("test", self.test)):
-            if len(part.inputs) != len(part.labels):
-                raise DataError(f"there are {len(part.inputs)} {what} images and {len(part.labels)} labels of them")
+            _check_inputs(part, what)
             _check_labels(part.labels, self.label_names, what)
         one, other = self.train.inputs, self.test.inputs
         if one.shape[1:] != other.shape[1:]:
-            raise DataError(f"training and test images differ in size: {_sizes(one)} and {_sizes(other)}")
+            raise DataError(f"training and test samples differ in size: {_sizes(one)} and {_sizes(other)}")
         if one.dtype != other.dtype:
-            raise DataError(f"training and test images differ in type: {one.dtype} and {other.dtype}")
+            raise DataError(f"training and test samples differ in type: {one.dtype} and {other.dtype}")
 
     @property
     def input_shape(self) -> Shape:
@@ -122,13 +124,45 @@ class Dataset:
 
 
 def digest_of(label_names: Sequence[str], parts: Iterable[Samples]) -> str:
-    """SHA-256 over label names and the images and labels of each part, in their order: equal data, equal digests."""
+    """SHA-256 over label names, and the inputs and labels of each part, in their order: equal data, equal digests."""
     total = hashlib.sha256("\0".join(label_names).encode())
     for part in parts:
         for tensor in (part.inputs, part.labels):
             total.update(f"{tuple(tensor.shape)}{tensor.dtype}".encode())
             total.update(tensor.cpu().contiguous().numpy().data)
     return total.hexdigest()
+
+
+def _check_inputs(part: Samples, what: str) -> None:
+    import torch
+
+    if not isinstance(part, Samples):
+        raise DataError(f"the {what} part is {type(part).__name__}, not fl.training.data.dataset.Samples")
+    for name, each in (("inputs", part.inputs), ("labels", part.labels)):
+        if not isinstance(each, torch.Tensor) or each.layout != torch.strided or each.dim() == 0:
+            kind = str(each.layout) if isinstance(each, torch.Tensor) else type(each).__name__
+            raise DataError(
+                f"{what} {name} are {kind if kind != 'torch.strided' else 'one number'}, not a dense tensor of n: "
+                "torch.from_numpy makes one of an array, to_dense of a sparse one"
+            )
+        if each.is_floating_point() and not _all_finite(each):
+            number = int((~each.isfinite()).reshape(len(each), -1).any(1).nonzero()[0])
+            raise DataError(f"training and test {name} are finite numbers; {what} sample {number} has another")
+    if len(part.inputs) != len(part.labels):
+        raise DataError(f"there are {len(part.inputs)} {what} samples and {len(part.labels)} labels of them")
+    if part.inputs.dim() < 2 or part.inputs.is_complex():
+        shape = list(part.inputs.shape)
+        raise DataError(
+            f"inputs are [n, *shape] of real numbers, such as [n, 1] of a single one each, and the {what} samples' are "
+            f"{part.inputs.dtype} {shape}"
+        )
+
+
+def _all_finite(values: torch.Tensor) -> bool:
+    """Without a copy where they are, as a sum shows: one that is not finite may be of numbers that are."""
+    import torch
+
+    return bool(values.sum(dtype=torch.float64).isfinite()) or bool(values.isfinite().all())
 
 
 def _check_labels(labels: torch.Tensor, names: Sequence[str], what: str) -> None:
@@ -141,15 +175,15 @@ def _check_labels(labels: torch.Tensor, names: Sequence[str], what: str) -> None
         return
     if str(labels.dtype) != "torch.int64" or labels.dim() != 1:
         raise DataError(
-            f"labels are int64, not {labels.dtype} as those of the {what} images of shape {list(labels.shape)}: "
-            "give int64 [n] to classify, floats [n, outputs] for anything else"
+            f"labels are torch.int64 [n] to classify, floats [n, outputs] for anything else, and the {what} samples' "
+            f"are {labels.dtype} {list(labels.shape)}"
         )
     if not len(labels):
         return
     least, most = int(labels.min()), int(labels.max())
     if least < 0 or most >= len(names):
         raise DataError(
-            f"a {what} image has label {least if least < 0 else most}; the {len(names)} label names "
+            f"a {what} sample has label {least if least < 0 else most}; the {len(names)} label names "
             f"are for 0 … {len(names) - 1}"
         )
 
@@ -212,12 +246,8 @@ def load_own(name: str, data_dir: Path | None) -> Dataset:
     Raises:
         DataError: it cannot be found, it fails, or what it returns is no data set.
     """
-    try:
+    with asking(f"the data set {name} cannot be loaded", DataError):
         dataset = resolve(name, "data set")(*() if data_dir is None else (data_dir,))
-    except TrainingError as error:
-        raise DataError(str(error)) from error
-    except Exception as error:  # the function may be anybody's
-        raise DataError(f"the data set {name} cannot be loaded: {said(error)}") from error
     if not isinstance(dataset, Dataset):
         raise DataError(f"{name} returns {type(dataset).__name__}, not a fl.training.data.dataset.Dataset")
     return dataset
@@ -243,16 +273,16 @@ def load_dataset(
         data_dir: for "cifar10", read this folder instead of downloading: images in torchvision's `ImageFolder`
             layout, `train/<label>/` and `test/<label>/`, all of one size; or `cifar-10-batches-py`, as torchvision
             downloads it. For others where their files are; it is the argument of a function of one's own.
-        targets: keep the images of these labels only, which get the numbers 0 … len(targets) − 1 in the order
+        targets: keep the samples of these labels only, which get the numbers 0 … len(targets) − 1 in the order
             of the data set (a set of targets is one task, in whichever order they are named); None: all.
         train_images: keep only so many of the training images, drawn by the seed (the paper's section V-B
             trains on 10,000); None: all.
         test_images: keep only so many of the test images, the same for every seed; None: all.
-        seed: of the draw of training images.
+        seed: of the draw of training samples.
         download_dir: where torchvision keeps the download.
 
     Raises:
-        DataError: the data set or a target label is unknown, there are not that many images, the folder does
+        DataError: the data set or a target label is unknown, there are not that many samples, the folder does
             not have the right layout, or the download failed.
     """
     data_dir = None if data_dir is None else Path(data_dir)
@@ -306,7 +336,7 @@ def _choose(part: Part, kept: Sequence[int] | None, count: int | None, seed: int
     indices = np.arange(len(part.labels)) if kept is None else np.flatnonzero(np.isin(part.labels, kept))
     if count is not None:
         if count > len(indices):
-            raise DataError(f"{count} {what} images were asked for, the target labels have {len(indices)}")
+            raise DataError(f"{count} {what} samples were asked for, the target labels have {len(indices)}")
         indices = np.sort(np.random.default_rng(seed).choice(indices, count, replace=False))
     labels = part.labels[indices]
     return Samples(part.inputs(indices), torch.from_numpy(labels if kept is None else np.searchsorted(kept, labels)))

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from fl.training.data.sources import Part, Source
 from fl.training.errors import DataError
-from fl.training.named import said, split
+from fl.training.named import asking, split
 
 _TEST_SHARE = 0.2
 
@@ -48,12 +48,12 @@ def _of_sklearn(text: str, folder: Path | None) -> tuple[tuple[str, ...], Part, 
         arguments = {"download_if_missing": False, "data_home": folder and str(folder), **arguments}
     if load is None:
         raise DataError(f"scikit-learn has no data set {name!r}")
-    try:
+    with asking(f"scikit-learn's data set {name} cannot be loaded", DataError):
         bunch = load(**arguments)
+        if not hasattr(bunch, "data") or not hasattr(bunch, "target"):
+            raise DataError(f"scikit-learn's data set {name} is no table with a target")
         inputs = bunch.data.toarray() if hasattr(bunch.data, "toarray") else np.asarray(bunch.data)
         inputs, labels, names = inputs.astype(np.float64), np.asarray(bunch.target), bunch.get("target_names")
-    except Exception as error:  # what a reader raises on files that are missing or damaged is whatever they lead it to
-        raise DataError(f"scikit-learn's data set {name} cannot be loaded: {said(error)}") from error
     classes = np.issubdtype(labels.dtype, np.integer) and labels.ndim == 1
     where = np.arange(len(labels))
     train, test = train_test_split(where, test_size=_TEST_SHARE, stratify=labels if classes else None, random_state=0)
@@ -86,11 +86,9 @@ def _of_torchvision(text: str, folder: Path | None) -> tuple[tuple[str, ...], Pa
         raise DataError(f"torchvision's data set {name} is read from a folder: name it (data_dir)")
     if not isinstance(kind := getattr(datasets, name, None), type):
         raise DataError(f"torchvision has no data set {name!r}")
-    try:
+    with asking(f"torchvision's data set {name} in {folder} cannot be loaded", DataError):
         train, test = (kind(str(folder), train=which, download=False, **arguments) for which in (True, False))
         return tuple(map(str, train.classes)), _images(train), _images(test)
-    except Exception as error:
-        raise DataError(f"torchvision's data set {name} in {folder} cannot be loaded: {said(error)}") from error
 
 
 def _images(dataset: Any) -> Part:

@@ -1,4 +1,4 @@
-"""Splits of the training images over base stations and their clients."""
+"""Splits of the training samples over base stations and their clients."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _LARGEST_ALPHA = 1e100
 
 
 def split_iid(count: int, parts: int, seed: int) -> list[Indices]:
-    """Split `count` images evenly and at random: sizes differ by at most one.
+    """Split `count` samples evenly and at random: sizes differ by at most one.
 
     Returns:
         `parts` arrays of sorted indices, each of 0 … count − 1 in exactly one of them, none empty.
 
     Raises:
-        DataError: there are fewer images than parts.
+        DataError: there are fewer samples than parts.
     """
     _enough(count, parts)
     order = np.random.default_rng(seed).permutation(count)
@@ -38,10 +38,10 @@ def split_iid(count: int, parts: int, seed: int) -> list[Indices]:
 def split_dirichlet(labels: NDArray[np.int64], parts: int, alpha: float, seed: int) -> list[Indices]:
     """Split each label over the parts in proportions drawn from Dirichlet(α, …, α) (Hsu, Qi and Brown 2019).
 
-    A part that drew nothing gets one image of the largest part, so that every client trains.
+    A part that drew nothing gets one sample of the largest part, so that every client trains.
 
     Args:
-        labels: label of each image, shape [n].
+        labels: label of each sample, shape [n].
         parts: number of parts.
         alpha: concentration; towards 0 each label lies with one part, towards infinity the split is IID.
         seed: of the draw.
@@ -50,23 +50,23 @@ def split_dirichlet(labels: NDArray[np.int64], parts: int, alpha: float, seed: i
         `parts` arrays of sorted indices, each of 0 … n − 1 in exactly one of them, none empty.
 
     Raises:
-        DataError: there are fewer images than parts.
+        DataError: there are fewer samples than parts.
     """
     _enough(len(labels), parts)
     random = np.random.default_rng(seed)
     drawn: list[list[Indices]] = [[] for _ in range(parts)]
     for label in np.unique(labels):
-        images = random.permutation(np.flatnonzero(labels == label))
+        samples = random.permutation(np.flatnonzero(labels == label))
         bounds = np.cumsum(random.dirichlet(np.full(parts, min(alpha, _LARGEST_ALPHA))))[:-1]
-        cuts = np.rint(bounds * len(images)).astype(np.int64)
-        for part, piece in zip(drawn, np.split(images, cuts), strict=True):
+        cuts = np.rint(bounds * len(samples)).astype(np.int64)
+        for part, piece in zip(drawn, np.split(samples, cuts), strict=True):
             part.append(piece)
     split = [np.concatenate(pieces) for pieces in drawn]
     by_size = [(-len(part), index) for index, part in enumerate(split)]
     heapq.heapify(by_size)
     for index in range(parts):
         if len(split[index]) == 0:
-            _, largest = by_size[0]  # there are images enough, so it has two or more
+            _, largest = by_size[0]  # there are samples enough, so it has two or more
             split[index], split[largest] = split[largest][-1:], split[largest][:-1]
             heapq.heapreplace(by_size, (-len(split[largest]), largest))
     return [np.sort(part) for part in split]
@@ -75,10 +75,10 @@ def split_dirichlet(labels: NDArray[np.int64], parts: int, alpha: float, seed: i
 def split_shards(labels: NDArray[np.int64], parts: int, shards: int, seed: int) -> list[Indices]:
     """Sort by label, cut into `parts · shards` runs, give each part `shards` of them at random (McMahan et al. 2017).
 
-    With 2 shards most parts see two labels only. Which images of a label lie in which run is drawn too.
+    With 2 shards most parts see two labels only. Which samples of a label lie in which run is drawn too.
 
     Args:
-        labels: label of each image, shape [n].
+        labels: label of each sample, shape [n].
         parts: number of parts.
         shards: runs of each part.
         seed: of the draw.
@@ -87,11 +87,11 @@ def split_shards(labels: NDArray[np.int64], parts: int, shards: int, seed: int) 
         `parts` arrays of sorted indices, each of 0 … n − 1 in exactly one of them, none empty.
 
     Raises:
-        DataError: there are fewer images than shards.
+        DataError: there are fewer samples than shards.
     """
     if len(labels) < parts * shards:
         raise DataError(
-            f"{len(labels)} training images cannot be cut into {shards} shards for each of {parts} clients: "
+            f"{len(labels)} training samples cannot be cut into {shards} shards for each of {parts} clients: "
             "some would be empty"
         )
     random = np.random.default_rng(seed)
@@ -110,10 +110,10 @@ def split_hierarchy(
     seed: int,
     shards: int | None = None,
 ) -> list[list[Indices]]:
-    """Split the training images over `stations` base stations of `clients` clients each.
+    """Split the training samples over `stations` base stations of `clients` clients each.
 
     Args:
-        labels: label of each image, shape [n]; or numbers to predict, [n, outputs].
+        labels: label of each sample, shape [n]; or numbers to predict, [n, outputs].
         stations: number of base stations.
         clients: number of clients of each.
         alpha: concentration of the Dirichlet split over all clients of all base stations.
@@ -121,10 +121,10 @@ def split_hierarchy(
         shards: shards for each client in the split by label; without it and `alpha` the split is IID.
 
     Returns:
-        For each base station, for each of its clients, sorted indices; each image has exactly one client.
+        For each base station, for each of its clients, sorted indices; each sample has exactly one client.
 
     Raises:
-        DataError: there are fewer images than clients or shards, or labels to split by that are no classes.
+        DataError: there are fewer samples than clients or shards, or labels to split by that are no classes.
     """
     parts = stations * clients
     if labels.ndim > 1 and (alpha is not None or shards is not None):
@@ -173,6 +173,6 @@ def check_parts(parts: Parts, samples: int, stations: int) -> list[list[Indices]
     return [[indices.astype(np.int64) for indices in clients] for clients in found]
 
 
-def _enough(images: int, clients: int) -> None:
-    if images < clients:
-        raise DataError(f"{images} training images cannot be split over {clients} clients: some would have none")
+def _enough(samples: int, clients: int) -> None:
+    if samples < clients:
+        raise DataError(f"{samples} training samples cannot be split over {clients} clients: some would have none")

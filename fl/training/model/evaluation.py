@@ -1,4 +1,4 @@
-"""Accuracy and loss of a model on test images."""
+"""Accuracy and loss of a model on test samples."""
 
 from __future__ import annotations
 
@@ -13,24 +13,25 @@ from numpy.typing import NDArray
 from torch import nn
 
 from fl.training.data.dataset import Samples, to_input
-from fl.training.errors import DataError, DivergedError
+from fl.training.errors import DataError, DivergedError, ModelError
 from fl.training.model.objective import CLASSIFY, Objective
 from fl.training.model.parameters import State, put_state
 from fl.training.model.runtime import exactly, use_threads
+from fl.training.named import asking
 
 BATCH = 500
-"""Test images judged at a time."""
+"""Test samples judged at a time."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How a model does on test images.
+    """How a model does on test samples.
 
     Attributes:
-        correct: number of images whose label has the highest output; with another metric, its sum over the samples.
-        samples: number of images.
+        correct: number of samples whose label has the highest output; with another metric, its sum over the samples.
+        samples: number of samples.
         loss: mean cross-entropy, or what other loss there is.
-        confusion: number of images by their label (row) and the label with the highest output (column); empty where
+        confusion: number of samples by their label (row) and the label with the highest output (column); empty where
             labels are no classes.
     """
 
@@ -44,12 +45,12 @@ class Evaluation:
 
     @property
     def label_accuracies(self) -> tuple[float | None, ...]:
-        """Share of each label's images classified correctly; None where there is no image of it."""
+        """Share of each label's samples classified correctly; None where there is no sample of it."""
         return tuple(row[label] / sum(row) if any(row) else None for label, row in enumerate(self.confusion))
 
     @property
     def accuracy(self) -> float:
-        """Share of images classified correctly, 0 … 1; with another metric, its mean."""
+        """Share of samples classified correctly, 0 … 1; with another metric, its mean."""
         return float(self.correct / self.samples)
 
     @property
@@ -73,13 +74,13 @@ class Judged:
 
     Attributes:
         correct: as of `Evaluation`.
-        images: number of images.
+        samples: number of samples.
         loss: sum of their cross-entropies, or of what other loss there is.
         confusion: int64 [labels, labels], see `Evaluation`.
     """
 
     correct: int | Fraction
-    images: int
+    samples: int
     loss: float
     confusion: NDArray[np.int64]
 
@@ -111,7 +112,7 @@ def judge(
     """Judge the model on each `BATCH` of the samples; arguments as of `evaluate`, which sums up.
 
     Raises:
-        ModelError: `state` is not the module's.
+        ModelError: `state` is not the module's, or the module fails.
         TrainingError: the loss or the metric fails.
     """
     put_state(module, state)
@@ -120,7 +121,8 @@ def judge(
     with use_threads(threads), exactly(samples.labels.device), torch.inference_mode():
         for first in range(0, len(samples), BATCH):
             inputs, labels = samples.inputs[first : first + BATCH], samples.labels[first : first + BATCH]
-            outputs = module(to_input(inputs))
+            with asking(f"the model fails on test samples {first} … {first + len(labels) - 1}", ModelError):
+                outputs = module(to_input(inputs))
             loss, confusion = objective.total_loss(outputs, labels), _confusion(outputs, labels)
             counted = confusion.size and objective.metric == CLASSIFY.metric
             score = int(confusion.trace()) if counted else objective.total_score(outputs, labels)
@@ -135,16 +137,16 @@ def summarise(batches: Sequence[Judged]) -> Evaluation:
         DataError: there is no batch.
         DivergedError: the loss is not a finite number.
     """
-    images = sum(batch.images for batch in batches)
-    if images == 0:
-        raise DataError("no test image to judge a model by")
+    samples = sum(batch.samples for batch in batches)
+    if samples == 0:
+        raise DataError("no test sample to judge a model by")
     loss = 0.0
     for batch in batches:  # plainly: Python 3.12's `sum` rounds otherwise than 3.11's
         loss += batch.loss
     if not math.isfinite(loss):
-        raise DivergedError(f"the model's test loss is {loss / images}")
+        raise DivergedError(f"the model's test loss is {loss / samples}: lower the learning rate, or scale the data")
     confusion = np.sum([batch.confusion for batch in batches], axis=0, dtype=np.int64)
-    return Evaluation(sum(batch.correct for batch in batches), images, loss / images, confusion.tolist())
+    return Evaluation(sum(batch.correct for batch in batches), samples, loss / samples, confusion.tolist())
 
 
 def _confusion(outputs: torch.Tensor, labels: torch.Tensor) -> NDArray[np.int64]:

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from fl.training.errors import TrainingError
 from fl.training.model.metrics import METRICS
-from fl.training.named import resolve, said
+from fl.training.named import asking, function_of
 
 _LOSSES = "torch.nn.functional"
 
@@ -29,12 +29,11 @@ def mean_loss(loss: str, outputs: torch.Tensor, labels: torch.Tensor) -> torch.T
     """
     if loss == "cross_entropy":
         return functional.cross_entropy(outputs, labels)
-    function = resolve(loss, "loss", _LOSSES)
-    try:
-        value = function(outputs, labels)
-    except Exception as error:  # the loss may be anybody's
-        raise TrainingError(f"the loss {loss} fails on {_what(outputs, labels)}: {said(error)}") from error
-    if not isinstance(value, torch.Tensor) or value.dim() > 0 or not value.is_floating_point():
+    function = function_of(loss, "loss", _LOSSES)
+    with asking(f"the loss {loss} fails on {_what(outputs, labels)}"):
+        value: torch.Tensor = function(outputs, labels)
+    number = isinstance(value, torch.Tensor) and value.dim() == 0 and value.is_floating_point()
+    if not number or (torch.is_grad_enabled() and not value.requires_grad):
         raise TrainingError(f"the loss {loss} gives no mean of {_what(outputs, labels)}, one number with a gradient")
     return value
 
@@ -67,11 +66,9 @@ class Objective:
         Raises:
             TrainingError: there is no such metric, it fails, or what it returns is not from 0 to 1 for each sample.
         """
-        function = resolve(self.metric, "metric", METRICS)
-        try:
+        function = function_of(self.metric, "metric", METRICS)
+        with asking(f"the metric {self.metric} fails on {_what(outputs, labels)}"):
             scores = function(outputs, labels)
-        except Exception as error:  # the metric may be anybody's
-            raise TrainingError(f"the metric {self.metric} fails on {_what(outputs, labels)}: {said(error)}") from error
         if not isinstance(scores, torch.Tensor) or scores.shape != labels.shape[:1]:
             raise TrainingError(f"the metric {self.metric} gives no number for each of {len(labels)} samples")
         if scores.dtype == torch.bool:

@@ -12,7 +12,7 @@ import torch
 
 from fl.training.config import StationConfig
 from fl.training.errors import TrainingError
-from fl.training.named import resolve, said
+from fl.training.named import asking, resolve, split
 
 _OPTIMIZERS = "torch.optim"
 _SCHEDULES = "torch.optim.lr_scheduler"
@@ -33,11 +33,11 @@ class Optimizer:
     def __init__(self, config: StationConfig, parameters: Sequence[torch.Tensor], rate: float):
         self._name, self._parameters = config.optimizer, parameters
         make = resolve(config.optimizer, "optimizer", _OPTIMIZERS)
+        if "lr" in split(config.optimizer, "optimizer")[1]:
+            raise TrainingError(f"the rate of {self._name} is learning_rate: give that, and leave lr out")
         decay = {"weight_decay": config.weight_decay} if config.weight_decay else {}
-        try:
+        with asking(f"the optimizer {self._name} cannot be made"):
             self._optimizer = make(list(parameters), lr=rate, **decay)
-        except Exception as error:  # it may be anybody's
-            raise TrainingError(f"the optimizer {self._name} cannot be made: {said(error)}") from error
         if not callable(getattr(self._optimizer, "step", None)):
             raise TrainingError(f"the optimizer {self._name} is none of torch's: it takes no steps")
 
@@ -50,9 +50,8 @@ class Optimizer:
         for parameter, gradient in zip(self._parameters, gradients, strict=True):
             parameter.grad = gradient
         try:
-            self._optimizer.step()
-        except Exception as error:  # it may be anybody's
-            raise TrainingError(f"the optimizer {self._name} fails: {said(error)}") from error
+            with asking(f"the optimizer {self._name} fails"):
+                self._optimizer.step()
         finally:
             for parameter in self._parameters:
                 parameter.grad = None
@@ -97,15 +96,13 @@ def _rates(schedule: str, rate: float) -> Iterator[float]:
     optimizer = torch.optim.SGD([torch.zeros(1)], lr=rate)
     scheduler: Any = None
     for number in range(2**31):
-        try:
-            if scheduler is None:
+        with asking(f"the schedule {schedule} fails in global round {number}"):
+            if number == 0:
                 scheduler = make(optimizer)
             else:
                 with warnings.catch_warnings(action="ignore"):  # that no step was taken
                     scheduler.step()
             found = float(optimizer.param_groups[0]["lr"])
-        except Exception as error:  # it may be anybody's
-            raise TrainingError(f"the schedule {schedule} fails in global round {number}: {said(error)}") from error
         if not (found >= 0 and math.isfinite(found)):
             raise TrainingError(f"the schedule {schedule} gives a rate of {found} in global round {number}")
         yield found

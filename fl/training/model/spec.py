@@ -8,13 +8,14 @@ are (`fl.training.data.dataset.to_input`). To add a model here, name it in `MODE
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, TypeAlias
 
-from fl.training.errors import ModelError, TrainingError
-from fl.training.named import is_path, resolve, said
+from fl.training.errors import ModelError
+from fl.training.named import asking, is_path, resolve
 from fl.training.seeds import Stream, derive_seed
 
 if TYPE_CHECKING:
@@ -166,7 +167,10 @@ class ModelSpec:
             if not self.has_images:
                 raise ModelError(f"model {self.name} takes images [channels, height, width], not {self._inputs}")
             if min(self.input_shape[1:]) < SMALLEST_IMAGE:
-                raise ModelError(f"model {self.name} needs images of at least {SMALLEST_IMAGE}×{SMALLEST_IMAGE} pixels")
+                least = f"{SMALLEST_IMAGE}×{SMALLEST_IMAGE} pixels"
+                raise ModelError(
+                    f"model {self.name} takes images [channels, height, width] of at least {least}, not {self._inputs}"
+                )
         if self.classes < 1:
             raise ModelError(f"a model has at least one output, not {self.classes}")
 
@@ -209,11 +213,9 @@ class ModelSpec:
         factory = _import_factory(self.name) if self.is_own else MODELS[self.name]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            try:
+            what = f"model {self.name} cannot be built for {self._kind} {self.input_shape} and {self.classes} classes"
+            with asking(what, ModelError):
                 module = factory(self.input_shape, self.classes)
-            except Exception as error:  # the factory may be anybody's
-                what = f"for {self._kind} {self.input_shape} and {self.classes} classes"
-                raise ModelError(f"model {self.name} cannot be built {what}: {said(error)}") from error
         if not isinstance(module, torch.nn.Module):
             raise ModelError(f"model {self.name} is no torch.nn.Module but {type(module).__name__}")
         if lazy := [name for name, each in _tensors_in(module) if torch.nn.parameter.is_lazy(each)]:
@@ -269,19 +271,15 @@ class ModelSpec:
             like = Samples(torch.empty(0, *self.input_shape, dtype=torch.uint8), torch.empty(0, dtype=torch.int64))
         inputs, labels = (torch.zeros(2, *each.shape[1:], dtype=each.dtype) for each in (like.inputs, like.labels))
         module = self.build().eval()
-        try:
-            with torch.inference_mode():
-                outputs = module(to_input(inputs))
-        except Exception as error:
-            raise ModelError(
-                f"model {self.name} does not take {self._kind} {self.input_shape}: {said(error)}"
-            ) from error
+        what = f"model {self.name} does not take {self._kind} {self.input_shape} of {inputs.dtype}"
+        with torch.inference_mode(), asking(what, ModelError):
+            outputs = module(to_input(inputs))
         shape = tuple(getattr(outputs, "shape", ()))
         if shape != (2, self.classes):
             raise ModelError(f"model {self.name} gives outputs {shape} for 2 {self._kind}, not (2, {self.classes})")
         if not any(parameter.requires_grad for parameter in module.parameters()):
             raise ModelError(f"model {self.name} has no parameter that is trained")
-        with reproducible(0, torch.device("cpu")):
+        with reproducible(0, torch.device("cpu")), warnings.catch_warnings(action="ignore"):
             steps = Steps(module.train(), config or StationConfig())
             for count in (2, 1):
                 steps.take(Batch(inputs[:count], labels[:count]))
@@ -326,7 +324,5 @@ def _outline(spec: ModelSpec) -> nn.Module:
 
 
 def _import_factory(path: str) -> Factory:
-    try:
+    with asking("", ModelError):
         return resolve(path, "factory")
-    except TrainingError as error:
-        raise ModelError(str(error)) from error

@@ -19,7 +19,6 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.sgd import sgd
 
-from fl.faults import line_of
 from fl.training.config import StationConfig
 from fl.training.data.augment import Views, augment
 from fl.training.data.dataset import to_input
@@ -27,6 +26,7 @@ from fl.training.errors import ModelError, TrainingError
 from fl.training.model.objective import mean_loss
 from fl.training.model.optimizers import Optimizer
 from fl.training.model.runtime import autocast
+from fl.training.named import said
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,9 +116,8 @@ class Steps:
         with autocast(self._config.precision, inputs.device), normalised_alone(self._normalisations, len(batch.labels)):
             try:
                 outputs = self._module(to_input(inputs))
-            except Exception as error:  # the module may be anybody's
-                what = line_of(error) or type(error).__name__
-                raise ModelError(f"the model fails on a batch of {len(batch.labels)} images: {what}") from error
+            except (Exception, SystemExit) as error:  # the module may be anybody's
+                raise ModelError(f"the model fails on a batch of {len(batch.labels)} samples: {said(error)}") from error
         loss = mean_loss(self._config.loss, outputs.to(torch.get_default_dtype()), batch.labels)
         gradients = gradients_of(loss, self._parameters)
         if self._start:
@@ -139,13 +138,13 @@ class Steps:
 
 
 @contextmanager
-def normalised_alone(normalisations: Sequence[nn.Module], images: int) -> Iterator[None]:
+def normalised_alone(normalisations: Sequence[nn.Module], samples: int) -> Iterator[None]:
     """Let batch normalisations that get a single value for each channel use the statistics that they have.
 
-    One value has no variance. So where a client's last batch is one image, which PyTorch refuses to train on, that
-    image is normalised as a test image is, and trained on like every other; the statistics stay as they are.
+    One value has no variance. So where a client's last batch is one sample, which PyTorch refuses to train on, that
+    sample is normalised as a test sample is, and trained on like every other; the statistics stay as they are.
     """
-    if images > 1 or not normalisations:
+    if samples > 1 or not normalisations:
         yield
         return
 

@@ -1,8 +1,8 @@
 """Differential privacy of clients: their updates are clipped, and Gaussian noise is added.
 
-Hidden is whether a client trained on its images or sent back what it got (user-level privacy, McMahan et al. 2018).
+Hidden is whether a client trained on its samples or sent back what it got (user-level privacy, McMahan et al. 2018).
 What a model has moved by is clipped to the norm C. Then a base station adds N(0, (z · C)²) to each parameter of the sum
-of its clients' updates, or every client adds as much to its own. Numbers of images are not hidden, nor are losses and
+of its clients' updates, or every client adds as much to its own. Numbers of samples are not hidden, nor are losses and
 accuracies of clients, where a simulation shows them. The noise is torch's, from no cryptographic generator.
 """
 

@@ -11,12 +11,12 @@ import pytest
 
 from fl.crowdfunding.cast import Played
 from fl.members.aggregation import Aggregation, against_chain
-from fl.members.audit import TrainingAudit, audit_training, differing_points
+from fl.members.audit import UPHOLD_WITHIN, TrainingAudit, audit_training, differing_points
 from fl.members.auditing import audit
 from fl.members.facts import Facts
 from fl.members.order import Order
 from fl.members.owner import cut_of
-from fl.members.owner_acts import UPHOLD_WITHIN, Owner
+from fl.members.owner_acts import Owner
 from fl.members.replay import replay
 from fl.members.work import Aggregated, Delivered, Updates, WorkError
 from fl.store.artefacts import digest_of, from_chain
@@ -192,14 +192,14 @@ def test_audit__digest_of_another_round__is_the_one_recorded(played: Played) -> 
 
 def test_audit__contributions_moved__each_that_differs_is_named(elector: Owner, played: Played) -> None:
     measured = elector.measured_points(played.facts)
-    findings = differing_points(measured, played.facts, UPHOLD_WITHIN)
+    findings = differing_points(measured, played.facts)
     assert findings, "the winner moved points from two stations to the third"
     listed = {account: played.record.members[account].listed or 0 for account in measured}
     far = {account for account in measured if abs(listed[account] - measured[account]) > UPHOLD_WITHIN}
     assert {account for account in far if any(account in each.what for each in findings)} == far
     assert len(findings) == len(far)
     assert {each.signer for each in findings} == {played.record.winner}
-    assert differing_points(listed, played.facts, 0) == ()
+    assert differing_points(listed, played.facts) == ()
 
 
 def test_vote__training_that_does_not_follow__is_not_upheld_and_why_is_said(forged: tuple[Played, Heard]) -> None:

@@ -154,6 +154,23 @@ def test_station__that_delivers_late__is_taken_for_a_winners_lie_and_costs_nobod
         assert settled is not None and settled.slashed == 0
 
 
+def test_station__that_comes_when_joins_are_over__joins_with_its_bid(chain: Any, tmp_path: Path) -> None:
+    """Its process was down until then; the commit phase is the last one in which it can come in."""
+    play = scene(chain, tmp_path)
+    late = play.play.stations[-1]
+    honest = late.next_step
+
+    def away(facts: Facts) -> Step:
+        joins = facts.deadlines.join
+        return Wait(joins, "it is down") if facts.now < joins else honest(facts)
+
+    late.next_step = away  # type: ignore[method-assign]
+    played = play.run()
+    sent = {each.name: each for each in play.market.events(late.round_id) if each.values.get("member") == late.address}
+    assert sent["Joined"].transaction == sent["BidCommitted"].transaction
+    assert played.record.members[late.address].updates
+
+
 # ── the winner ──
 
 Forge = Callable[[Member, Member], bytes | None]

@@ -67,3 +67,12 @@ def test_own_data__function_that_fails__is_said_in_one_line() -> None:
         OwnData(replace(OWN, function="nowhere:load")).clients_of(order, 0)
     with pytest.raises(WorkError, match="the order is for blood counts, and this base station has digits"):
         OwnData(Data("digits")).clients_of(order, 0)
+
+
+def test_own_data__of_an_owner__labels_that_nobody_has_are_the_proposals_fault_and_data_that_fail_its_own() -> None:
+    """Electors measure 0 for the first, else nobody judges a winner that adds such a label; not for the second."""
+    with pytest.raises(WrongArtefact, match="unknown target labels"):
+        OwnData(OWN).test_of((*TARGETS, "nobody's"))
+    with pytest.raises(WorkError) as failed:
+        OwnData(replace(OWN, function="nowhere:load")).test_of(TARGETS)
+    assert not isinstance(failed.value, WrongArtefact)

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from fl.crowdfunding.simulated import with_own_data
+from fl.members.audit import UPHOLD_WITHIN
 from fl.members.order import Order
-from fl.members.owner_acts import UPHOLD_WITHIN
 from fl.members.torch_work import Offer, TorchOwner, TorchStation
 from fl.members.work import Delivered, WorkError, WrongArtefact, weight_of
 from fl.training.cloud import train

@@ -24,7 +24,7 @@ from fl.training.station import Station
         ({"dataset": "mnist"}, "unknown data set 'mnist'"),
         ({"model": "transformer"}, "unknown model 'transformer'"),
         ({"targets": ("0", "ten")}, "unknown target labels ten"),
-        ({"train_images": 7}, "7 training images cannot be split over 8 clients"),
+        ({"train_images": 7}, "7 training samples cannot be split over 8 clients"),
     ],
 )
 def test_build__bad_configuration__says_what(settings: dict, text: str) -> None:

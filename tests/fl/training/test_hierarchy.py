@@ -137,7 +137,7 @@ def test_station__trained_alone_and_in_any_order__returns_the_same(
 def test_station__empty_client_or_none__says_which(create_federation: CreateFederation) -> None:
     station = create_federation().stations[2]
     empty = Samples(station.clients[0].inputs[:0], station.clients[0].labels[:0])
-    with pytest.raises(DataError, match="client 1 of base station 2 has no training image"):
+    with pytest.raises(DataError, match="client 1 of base station 2 has no training sample"):
         replace(station, clients=(station.clients[0], empty))
     with pytest.raises(DataError, match="base station 2 has no client"):
         replace(station, clients=())
@@ -287,7 +287,7 @@ def test_evaluate__bad_input__says_what(create_federation: CreateFederation) -> 
     state = federation.initial_state()
     with pytest.raises(DataError, match="not target labels of this model: 9 "):
         federation.evaluate(state, ["1", "9"])
-    with pytest.raises(DataError, match="no test image to judge a model by"):
+    with pytest.raises(DataError, match="no test sample to judge a model by"):
         federation.evaluate(state, [])
     with pytest.raises(DivergedError, match="the model's test loss is nan"):
         federation.evaluate({name: tensor * float("nan") for name, tensor in state.items()})

@@ -103,7 +103,7 @@ def test_simulate__slow_cloud_links__favour_the_hierarchy(create_federation: Cal
     hierarchical, _ = simulated(Links(near, far, 1e-4), stations=3, clients=2, edge_aggregations=3, rounds=1)
     flat, rounds = simulated(Links(far, DIRECT, 1e-4), stations=1, clients=6, edge_aggregations=1, rounds=3)
     assert hierarchical < flat / 2
-    images = max(each.images for each in rounds[0].stations[0].work[0])
+    images = max(each.samples for each in rounds[0].stations[0].work[0])
     assert flat == pytest.approx(3 * (2 * far.seconds(size_of(rounds[0].state)) + 1e-4 * images))
 
 

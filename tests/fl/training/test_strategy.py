@@ -193,7 +193,7 @@ def test_train__clients_that_are_missing__keep_what_is_carried_for_them(small: C
     for done in train(federation):
         for played in done.stations:
             for work in (each for edge in played.work for each in edge):
-                steps[played.station, work.client] += work.epochs * -(-work.images // 8)
+                steps[played.station, work.client] += work.epochs * -(-work.samples // 8)
         carried = {key: int(state["steps"]) if state else 0 for key, state in done.carried.by_client().items()}
         assert carried == {key: steps[key] for key in carried} and max(carried.values()) > 0
         assert float(done.carried.server["rounds"]) == done.global_round + 1
@@ -228,11 +228,11 @@ def test_states__sent_to_another_process__arrive_by_value() -> None:
 # Strategies of one's own
 
 
-def test_readme__its_strategy__runs_as_it_stands(
+def test_page__its_strategy__runs_as_it_stands(
     small: Callable[..., Federation], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    page = Path(fl.training.__file__).with_name("README.md").read_text(encoding="utf-8")
-    (code,) = (each for each in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "SlowServer" in each)
+    page = Path(fl.training.__file__).with_name("strategy.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     (tmp_path / "slow_server.py").write_text(code, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     federation = small("slow_server:SlowServer(learning_rate=0.25)", rounds=1)
@@ -278,8 +278,8 @@ def test_train__strategy_that_combines__is_what_makes_the_global_model(small: Ca
 @pytest.mark.parametrize(
     ("strategy", "given", "text"),
     [
-        ("Evenly(spoiled=True)", {}, "global round 0: the strategy combines the updates to a model with a parameter"),
-        ("Halved", {}, "models of different names or shapes"),
+        ("Evenly(spoiled=True)", {}, "global round 0: the strategy Evenly makes a model with a parameter that is no"),
+        ("Halved", {}, "the strategy Halved: combine leaves .*weight out"),
         ("Evenly", {"rule": Rule("median")}, "Evenly combines models itself, and not by median: leave the rule out"),
     ],
 )
@@ -288,6 +288,69 @@ def test_train__strategy_that_combines_to_no_model__is_refused(
 ) -> None:
     with pytest.raises(TrainingError, match=text):
         list(train(small(f"{__name__}:{strategy}", **given)))
+
+
+class Returning(Strategy):
+    """Returns something else where it is asked for tensors by name."""
+
+    def __init__(self, hook: str, what: str):
+        def other(_: Strategy, *arguments: Any) -> Any:
+            model = arguments[0] if hook == "update_server" else {}
+            wrong = {
+                "nothing": None,
+                "number": {"momentum": 5},
+                "name": {"w": torch.zeros(1)},
+                "shape": {name: torch.zeros(3, 3, 3) for name in ("1.weight", "1.bias")},
+                "some": {name: each for name, each in model.items() if "bias" in name},
+                "NaN": {name: each * float("nan") for name, each in model.items()},
+            }[what]
+            if hook == "update_server":
+                return (model, wrong) if what == "number" else wrong if what == "nothing" else (wrong, {})
+            return wrong
+
+        self.__class__ = type("Returning", (Strategy,), {hook: other})
+
+
+@pytest.mark.parametrize(
+    ("hook", "what", "text"),
+    [
+        ("broadcast", "nothing", "broadcast returns NoneType, not tensors by name"),
+        ("broadcast", "number", "broadcast gives 'momentum' as int, not tensors by name"),
+        ("correction", "name", "correction names 'w', which is no parameter: it is to name 1.weight, 1.bias"),
+        ("correction", "shape", r"correction gives 1.weight of shape \[3, 3, 3\], not \["),
+        ("update_client", "number", "update_client gives 'momentum' as int, not tensors by name"),
+        ("update_server", "nothing", "update_server returns two things, the model and the server's state"),
+        ("update_server", "number", "update_server gives 'momentum' as int, not tensors by name"),
+        ("update_server", "name", "update_server names 'w', which is no parameter"),
+        ("update_server", "some", "update_server leaves .*weight out"),
+        ("update_server", "shape", r"update_server gives 1.weight of shape \[3, 3, 3\], not \["),
+        ("update_server", "NaN", "makes a model with a parameter that is no finite number"),
+        ("combine", "nothing", "combine returns NoneType, not tensors by name"),
+    ],
+)
+def test_train__strategy_that_returns_something_else__says_what(
+    small: Callable[..., Federation], hook: str, what: str, text: str
+) -> None:
+    with pytest.raises(TrainingError, match=f"the strategy Returning.*{text}") as caught:
+        list(train(small(f"{__name__}:Returning(hook='{hook}', what='{what}')", rounds=1)))
+    assert "\n" not in str(caught.value)
+
+
+class Double(Strategy):
+    """Its model is of another type than the run's, and asks for a gradient."""
+
+    def update_server(self, model: State, combined: State, server: State, clients: Any) -> tuple[State, State]:
+        return {name: each.double().requires_grad_() for name, each in combined.items()}, {}
+
+
+def test_train__strategy_that_computes_in_another_type__has_the_models(small: Callable[..., Federation]) -> None:
+    (plain,), (double,) = train(small(rounds=1)), train(small(f"{__name__}:Double", rounds=1))
+    assert equal(plain.state, double.state) and not any(each.requires_grad for each in double.state.values())
+
+
+class Refusing(Strategy):
+    def check(self, station: StationConfig) -> None:
+        raise LookupError("not with these")
 
 
 class Failing(Strategy):
@@ -318,6 +381,12 @@ def test_train__strategy_that_fails__says_so_in_one_line(small: Callable[..., Fe
             "unknown strategy 'FedMagic': choose one of FedAvg, .*FedYogi, SCAFFOLD, or give package",
         ),
         ({"strategy": "FedAdam(rate=1)"}, r"the strategy FedAdam\(rate=1\) cannot be made: .*'rate'"),
+        ({"strategy": "FedAdam(learning_rate=-1)"}, "FedAdam's learning_rate must be above 0, not -1"),
+        ({"strategy": "FedAdam(beta1=1)"}, r"FedAdam's beta1 must be in \[0, 1\), not 1"),
+        ({"strategy": "FedYogi(tau=0)"}, "FedYogi's tau must be above 0, not 0"),
+        ({"strategy": "FedAvgM(momentum='x')"}, "FedAvgM's momentum must be a number, not 'x'"),
+        ({"strategy": "SCAFFOLD(learning_rate=True)"}, "SCAFFOLD's learning_rate must be a number, not True"),
+        ({"strategy": f"{__name__}:Refusing"}, "the strategy Refusing fails: LookupError: not with these"),
         ({"strategy": "os:getcwd"}, "os:getcwd is str, not a fl.training.strategy.Strategy"),
         ({"strategy": "SCAFFOLD", "station": StationConfig()}, "SCAFFOLD's clients take plain steps of SGD: set momen"),
     ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import fl.training
 from fl.store.artefacts import ArtefactStore
 from fl.store.files import Files
 from fl.training.command.main import main
@@ -56,10 +59,32 @@ def test_parse__every_setting__can_be_given() -> None:
             if setting.name in ("data_dir", "device"):
                 value = Path("x") if setting.name == "data_dir" else "cuda"
             flag = "--" + setting.name.replace("_", "-")
+            flags = [flag, "--stragglers=0.5"] if setting.name == "drop_stragglers" else [flag]
             text = [] if value is True else [",".join(value) if isinstance(value, tuple) else str(value)]
-            config = parse([flag, *text]).config
+            config = parse([*flags, *text]).config
             holder = config.station if isinstance(example, StationConfig) else config
             assert getattr(holder, setting.name) == value != getattr(example, setting.name)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("--client-link", "1,1"), "--client-link goes with --cloud-link"),
+        (("--cloud-link", "1,1"), "--cloud-link goes with --client-link"),
+        (("--seconds-per-image", "0"), "--seconds-per-image goes with --client-link and --cloud-link"),
+        (("--noise-multiplier", "0"), "--noise-multiplier goes with --clipping-norm"),
+        (("--drop-stragglers",), "--drop-stragglers goes with --stragglers"),
+        (("--keep-models",), "--keep-models goes with --out"),
+        (("--momentum", "0", "--optimizer", "Adam"), "--momentum is of plain SGD: give it to the optimizer, as in"),
+    ],
+)
+def test_parse__option_that_says_nothing_alone__names_the_other_in_two_lines(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], text: str
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        parse(list(arguments))
+    usage, error = capsys.readouterr().err.splitlines()
+    assert usage == "usage: python -m fl.training [option …] | plot RUN | export RUN" and text in error
 
 
 def test_parse__rules__are_those_of_base_stations_and_of_the_cloud() -> None:
@@ -121,7 +146,7 @@ def test_command__tensorboard_not_installed__says_how_to_go_on(
         (("--device", "tpu"), "error: unknown device 'tpu': choose cpu, cuda, cuda:<number> or auto\n"),
         (
             ("--shards", "400"),
-            "error: 1437 training images cannot be cut into 400 shards for each of 8 clients: some would be empty\n",
+            "error: 1437 training samples cannot be cut into 400 shards for each of 8 clients: some would be empty\n",
         ),
         (("--client-link", "0,5", "--cloud-link", "1,1"), "error: a link's bandwidth must be positive, not 0.0\n"),
     ],
@@ -160,8 +185,27 @@ def test_command__long_measuring__is_said_before_it_starts(
     monkeypatch.setattr("fl.training.command.run.perf_counter", lambda: next(clock) * seconds / 6)
     assert run(monkeypatch, *SMALL, "--contribution", "shapley") == 0
     shown = " ".join(capsys.readouterr().out.split())
-    assert ("contributions (shapley) take up to 6 evaluations on 72 test images" in shown) == bool(said)
+    assert ("contributions (shapley) take up to 6 evaluations on 72 test samples" in shown) == bool(said)
     assert said in shown and "6/6 evaluations" in shown
+
+
+PAGES = sorted(Path(fl.training.__file__).parent.glob("*.md"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_pages__each_command__can_be_given(page: Path) -> None:
+    """Of plot and export, test_results.py runs those on the page."""
+    text = re.sub(r"\\\n\s*|\n(?=--)", " ", page.read_text(encoding="utf-8"))
+    for command in re.findall(r"-m fl\.training( --[^`#\n]*)", text):
+        if "--help" not in command and "--graphs" not in command:
+            parse(shlex.split(command))
+
+
+def test_readme__its_python__runs_as_it_stands(capsys: pytest.CaptureFixture[str]) -> None:
+    (page,) = (page for page in PAGES if page.name == "README.md")
+    code, _ = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    exec(code, {})
+    assert len(capsys.readouterr().out.splitlines()) == TrainingConfig().rounds
 
 
 def test_help__in_a_process_of_its_own__loads_no_torch() -> None:

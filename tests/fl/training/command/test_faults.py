@@ -275,7 +275,7 @@ def test_build__factory_that_fails__says_how(
         (("--threads", str(10**5)), f"threads must be at most 1,024, not {10**5}"),
         (
             ("--stations", str(10**9)),
-            f"1437 training images cannot be split over {2 * 10**9} clients: some would have none",
+            f"1437 training samples cannot be split over {2 * 10**9} clients: some would have none",
         ),
         (("--proximal", "1e300"), "proximal must be in [0, 1e+38], not 1e+300"),
     ],

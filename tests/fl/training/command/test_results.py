@@ -94,10 +94,10 @@ def test_plot__as_svg__has_a_panel_of_each_thing_known_with_its_numbers(
     monkeypatch: pytest.MonkeyPatch, run: Path
 ) -> None:
     panels = {
-        "label_accuracy": "by label, test images",
+        "label_accuracy": "by label, test samples",
         "confusion": "confusion after global round 2",
-        "station_accuracy": "by base station, own images",
-        "client_accuracy": "own images, global round 2",
+        "station_accuracy": "by base station, own samples",
+        "client_accuracy": "own samples, global round 2",
     }
 
     def drawn() -> str:

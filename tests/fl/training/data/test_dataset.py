@@ -129,9 +129,9 @@ def test_restricted__bad_targets__says_what(digits: Dataset, targets: tuple[str,
 
 
 def test_restricted__to_too_many_images__says_how_many_there_are(digits: Dataset) -> None:
-    with pytest.raises(DataError, match="2000 training images were asked for, the target labels have 1437"):
+    with pytest.raises(DataError, match="2000 training samples were asked for, the target labels have 1437"):
         digits.restricted_to(train_images=2000)
-    with pytest.raises(DataError, match="73 test images were asked for, the target labels have 72"):
+    with pytest.raises(DataError, match="73 test samples were asked for, the target labels have 72"):
         digits.restricted_to(("0", "1"), test_images=73)
 
 
@@ -242,10 +242,10 @@ def test_folder__image_of_16_bits__is_as_one_of_8(create_folder: CreateFolder) -
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        ({"labels": [0, 1, 2]}, "a test image has label 2; the 2 label names are for 0 … 1"),
-        ({"labels": [0, 1, -1]}, "a test image has label -1"),
-        ({"labels": [0, 1]}, "there are 3 test images and 2 labels of them"),
-        ({"labels": [0.0, 1.0, 1.0]}, "labels are int64, not torch.float32 as those of the test images"),
+        ({"labels": [0, 1, 2]}, "a test sample has label 2; the 2 label names are for 0 … 1"),
+        ({"labels": [0, 1, -1]}, "a test sample has label -1"),
+        ({"labels": [0, 1]}, "there are 3 test samples and 2 labels of them"),
+        ({"labels": [0.0, 1.0, 1.0]}, r"the test samples' are torch.float32 \[3\]"),
         ({"names": ("a", "a")}, "a label is named twice: a, a"),
     ],
 )
@@ -257,12 +257,12 @@ def test_dataset__labels_that_do_not_fit__says_which(change: dict[str, list], te
         Dataset("digits", change.get("names", ("a", "b")), Samples(images, torch.tensor([0, 1, 1])), test)
 
 
-def test_build__data_set_of_ones_own__needs_a_model_and_a_station(digits: Dataset) -> None:
+def test_build__data_set_of_ones_own__needs_a_model(digits: Dataset) -> None:
     wine = replace(digits, name="wine")
-    for config in (TrainingConfig(), TrainingConfig(model="small-cnn"), TrainingConfig(station=StationConfig())):
-        with pytest.raises(TrainingError, match="nothing is known of what suits the data set 'wine': give a model and"):
+    for config in (TrainingConfig(), TrainingConfig(station=StationConfig())):
+        with pytest.raises(TrainingError, match=r"no model is known to suit the data set 'wine': give one \(model, --"):
             build_federation(config, wine)
-    assert build_federation(TrainingConfig(model="small-cnn", station=StationConfig()), wine).dataset.name == "wine"
+    assert build_federation(TrainingConfig(model="small-cnn"), wine).stations[0].config == StationConfig()
 
 
 # CIFAR-10 as torchvision downloads it

@@ -113,16 +113,63 @@ def test_identity__of_words__is_worked_out_on_words() -> None:
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        ({"inputs": torch.zeros(3, 1, 4, 5)}, "training and test images differ in size: 1×4×4 and 1×4×5"),
+        ({"inputs": torch.zeros(3, 1, 4, 5)}, "training and test samples differ in size: 1×4×4 and 1×4×5"),
         ({"inputs": torch.zeros(3, 1, 4, 4).byte()}, "differ in type: torch.float32 and torch.uint8"),
         ({"labels": torch.zeros(3, 1)}, r"test labels of floats are \[n, 2\], a number for each of a, b, not \[3, 1\]"),
-        ({"labels": torch.zeros(3, 2).long()}, r"labels are int64, .* of shape \[3, 2\]: give int64 \[n\] to classify"),
+        ({"labels": torch.zeros(3, 2).long()}, r"labels are torch.int64 \[n\] to .* are torch.int64 \[3, 2\]"),
     ],
 )
 def test_dataset__parts_that_do_not_fit__says_what(change: dict[str, Any], text: str) -> None:
     part = Samples(torch.zeros(3, 1, 4, 4), torch.tensor([0, 1, 1]))
     with pytest.raises(DataError, match=text):
         Dataset("own", ("a", "b"), part, replace(part, **change))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "text"),
+    [
+        (np.zeros((3, 4)), "test inputs are ndarray, not a dense tensor of n: torch.from_numpy makes one of an array"),
+        (torch.zeros(3, 4).to_sparse(), "test inputs are torch.sparse_coo, not a dense tensor of n"),
+        (torch.tensor(1.0), "test inputs are one number, not a dense tensor"),
+        (torch.zeros(3), r"inputs are \[n, \*shape\] .* such as \[n, 1\] .* test samples' are torch.float32 \[3\]"),
+        (torch.zeros(3, 4).to(torch.complex64), "of real numbers, .* test samples' are torch.complex64"),
+        (torch.tensor([[0.0], [1.0], [float("nan")]]), "inputs are finite numbers; test sample 2 has another"),
+        (torch.tensor([[0.0], [float("inf")], [1.0]]), "inputs are finite numbers; test sample 1 has another"),
+    ],
+)
+def test_dataset__inputs_that_no_model_takes__says_what(inputs: Any, text: str) -> None:
+    part = Samples(torch.zeros(3, 4), torch.tensor([0, 1, 1]))
+    with pytest.raises(DataError, match=text):
+        Dataset("own", ("a", "b"), part, replace(part, inputs=inputs))
+
+
+def test_dataset__what_is_no_sample_label_or_name__says_what() -> None:
+    part = Samples(torch.zeros(3, 4), torch.tensor([0, 1, 1]))
+    assert Dataset("own", ["a", "b"], part, part).label_names == ("a", "b")  # type: ignore[arg-type]
+    with pytest.raises(DataError, match=r"the training part is tuple, not fl\.training\.data\.dataset\.Samples"):
+        Dataset("own", ("a", "b"), (part.inputs, part.labels), part)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="a label's name is text, not 0"):
+        Dataset("own", (0, 1), part, part)  # type: ignore[arg-type]
+    nothing = torch.full((3, 2), float("nan"))
+    with pytest.raises(DataError, match="training and test labels are finite numbers; training sample 0 has another"):
+        Dataset("own", ("a", "b"), replace(part, labels=nothing), replace(part, labels=nothing))
+    large = replace(part, inputs=torch.full((3, 4), 3e38))
+    assert Dataset("own", ("a", "b"), large, large).input_shape == (4,), "finite, though float32 has no sum of them"
+
+
+@pytest.mark.parametrize("kind", [torch.int64, torch.bool])
+def test_build__inputs_of_a_kind_that_the_model_does_not_take__says_so_before_it_trains(kind: torch.dtype) -> None:
+    words = Samples(torch.ones(8, 3).to(kind), torch.arange(8) % 2)
+    with pytest.raises(ModelError, match=rf"model mlp does not take inputs \(3,\) of {kind}: "):
+        build_federation(TrainingConfig(model="mlp"), Dataset("words", ("a", "b"), words, words))
+
+
+def test_train__number_of_a_word_beyond_the_embedding__says_which_samples() -> None:
+    words = Samples(torch.arange(24).reshape(8, 3) % 4, torch.arange(8) % 2)
+    test = replace(words, inputs=words.inputs + 1)
+    config = TrainingConfig(model=f"{__name__}:embedding", stations=2, clients=2, station=PLAIN)
+    with pytest.raises(ModelError, match="the model fails on test samples 0 … 7: IndexError: index out of range"):
+        list(train(build_federation(config, Dataset("words", ("a", "b"), words, test))))
 
 
 def test_evaluate__some_labels_of_numbers_to_predict__says_that_there_are_none() -> None:
@@ -162,6 +209,14 @@ def failing() -> Dataset:
     raise KeyError("no such\nfile")
 
 
+def rambling() -> Dataset:
+    raise RuntimeError("word " * 1000)
+
+
+def leaving(*_: object) -> Any:
+    raise SystemExit(3)
+
+
 def test_load__path_of_a_function__is_what_it_returns_restricted(tmp_path: Path) -> None:
     path = f"{__name__}:from_folder(count=40)"
     found = load_dataset(path, tmp_path, targets=("2", "0"), train_images=7, seed=3)
@@ -175,6 +230,8 @@ def test_load__path_of_a_function__is_what_it_returns_restricted(tmp_path: Path)
     [
         (f"{__name__}:no_dataset", "no_dataset returns int, not a fl.training.data.dataset.Dataset"),
         (f"{__name__}:failing", "failing cannot be loaded: KeyError: .*no such"),
+        (f"{__name__}:leaving", "leaving cannot be loaded: SystemExit: 3$"),
+        (f"{__name__}:rambling", r"rambling cannot be loaded: (word ){55,60}…$"),
         ("nowhere.at_all:load", r"the data set nowhere.at_all:load cannot be imported \(No module named 'nowhere'\)"),
         ("os:getcwd(5)", r"the data set 'os:getcwd\(5\)' is not written as name\(argument=value, …\)"),
         ("os:getcwd(x=", r"is not written as name\(argument=value, …\)"),
@@ -227,6 +284,8 @@ def test_load__of_torchvision__is_read_where_its_files_are(tmp_path: Path) -> No
     ("name", "folder", "text"),
     [
         ("sklearn:wines", None, "scikit-learn has no data set 'wines'"),
+        ("sklearn:sample_images", None, "scikit-learn's data set sample_images is no table with a target"),
+        ("sklearn:wine(return_X_y=True)", None, "scikit-learn's data set wine is no table with a target"),
         ("sklearn:covtype", "empty", "scikit-learn's data set covtype cannot be loaded: .*not found"),
         ("torchvision:MNIST", None, "torchvision's data set MNIST is read from a folder: name it"),
         ("torchvision:MNIST", "empty", "torchvision's data set MNIST in .*empty cannot be loaded: Dataset not found"),
@@ -298,6 +357,8 @@ def test_build__partition_with_too_few_clients_for_the_rule__is_refused() -> Non
         TrainingConfig(alpha=1.0, partition="a.b:c")
     with pytest.raises(DataError, match=r"the partition os:getcwd fails: .*getcwd"):
         build_federation(replace(config, partition="os:getcwd"), vectors())
+    with pytest.raises(DataError, match=r"the partition .*leaving fails: SystemExit: 3"):
+        build_federation(replace(config, partition=f"{__name__}:leaving"), vectors())
 
 
 # Transforms
@@ -340,6 +401,29 @@ def test_train__transform_that_loses_inputs__is_refused() -> None:
 # Settings of one base station
 
 
+def test_train__transform_that_is_a_class__is_made_with_its_arguments() -> None:
+    images = Samples(torch.arange(8 * 16).reshape(8, 1, 4, 4).byte(), torch.arange(8) % 2)
+
+    def state(transform: str | None, images: Samples) -> State:
+        station = replace(PLAIN, transform=transform and f"torchvision.transforms.v2:{transform}")
+        config = TrainingConfig(model="linear", stations=2, clients=2, rounds=1, station=station)
+        (done,) = train(build_federation(config, Dataset("images", ("a", "b"), images, images)))
+        return done.state
+
+    assert equal(state("RandomInvert(p=1.0)", images), state(None, replace(images, inputs=255 - images.inputs)))
+    with pytest.raises(TrainingError, match=r"the transform .*:RandomInvert\(q=1\) cannot be made: .*'q'"):
+        state("RandomInvert(q=1)", images)
+
+
+def test_pool__code_of_ones_own_that_fails__is_one_line() -> None:
+    station = replace(PLAIN, transform=f"{__name__}:leaving")
+    federation = build_federation(TrainingConfig(model="linear", stations=2, station=station), vectors())
+    failure = pytest.raises(TrainingError, match=r"the transform fails on a batch of shape .*: SystemExit: 3$")
+    with Pool(federation, 2) as crew, failure as caught:
+        list(crew.play(federation.initial_state(), 0, [0]))
+    assert not hasattr(caught.value, "__notes__"), "where it was raised says nothing to who gave the transform"
+
+
 def test_train__settings_of_one_base_station__change_its_update_alone(tmp_path: Path) -> None:
     config = TrainingConfig(model="linear", stations=3, rounds=1, station=PLAIN)
     own = replace(config, per_station={1: replace(PLAIN, learning_rate=0.3)})
@@ -359,8 +443,11 @@ def test_train__settings_of_one_base_station__change_its_update_alone(tmp_path: 
     [
         ("[9]\nlearning_rate = 0.3", r"per_station names base station 9; there are 0 … 3"),
         ("[1]\nlearning_rate = -1.0", "learning_rate must be positive, not -1.0"),
-        ("[1]\nspeed = 1", "holds no settings of base stations: .*'speed'"),
-        ("[one]\nmomentum = 0.5", "holds no settings of base stations: .*'one'"),
+        ("[1]\nspeed = 1", "holds no settings of base stations: there is no setting speed of a base station"),
+        ("[one]\nmomentum = 0.5", "one is no number of a base station: its settings stand below"),
+        ("momentum = 0.5", "momentum is no number of a base station: its settings stand below"),
+        ("[1.rule]\nkind = 'median'", "holds no settings of base stations: .*'kind'"),
+        ("[1.privacy]\nclipping_norm = -1.0\nnoise_multiplier = 1.0", "clipping_norm must be above 0"),
         ("[1", "holds no settings of base stations"),
     ],
 )

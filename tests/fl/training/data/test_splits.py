@@ -121,7 +121,7 @@ def test_split_dirichlet__four_times_the_parts__takes_four_times_the_steps() -> 
 
 @pytest.mark.parametrize("alpha", [None, 0.5])
 def test_split__fewer_images_than_clients__says_so(alpha: float | None) -> None:
-    with pytest.raises(DataError, match="5 training images cannot be split over 6 clients"):
+    with pytest.raises(DataError, match="5 training samples cannot be split over 6 clients"):
         split_hierarchy(np.zeros(5, dtype=np.int64), 3, 2, alpha, seed=0)
 
 
@@ -150,5 +150,5 @@ def test_split_shards__two_a_client__leaves_it_two_labels_or_so() -> None:
 
 
 def test_split_shards__fewer_images_than_shards__says_so() -> None:
-    with pytest.raises(DataError, match="5 training images cannot be cut into 2 shards for each of 3 clients"):
+    with pytest.raises(DataError, match="5 training samples cannot be cut into 2 shards for each of 3 clients"):
         split_hierarchy(np.zeros(5, dtype=np.int64), 3, 1, None, seed=0, shards=2)

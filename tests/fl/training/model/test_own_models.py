@@ -222,5 +222,5 @@ class Picky(nn.Linear):
 
 
 def test_build__model_that_fails_on_one_image__is_refused_before_anything_is_trained(digits: Dataset) -> None:
-    with pytest.raises(ModelError, match="the model fails on a batch of 1 images: 'too lonely'"):
+    with pytest.raises(ModelError, match="the model fails on a batch of 1 samples: KeyError: 'too lonely'"):
         build_federation(TrainingConfig(model=f"{__name__}:picky"), digits)

@@ -131,6 +131,14 @@ def test_rate_in__each_global_round__is_what_the_schedule_gives(schedule: str, r
     assert found == pytest.approx(rates, abs=1e-12)
 
 
+def nothing(optimizer: torch.optim.Optimizer) -> None:
+    """As a schedule that forgot to return itself."""
+
+
+def without_gradient(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    return torch.zeros(())
+
+
 def halving(optimizer: torch.optim.Optimizer) -> torch.optim.lr_scheduler.LRScheduler:
     return torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
 
@@ -225,11 +233,19 @@ def test_evaluate__metric_of_fractions__is_added_up_exactly() -> None:
     [
         ({"optimizer": "Adamm"}, r"the optimizer Adamm cannot be imported .*: give one of torch.optim, or package"),
         ({"optimizer": "Adam(beta=1)"}, "the optimizer Adam.beta=1. cannot be made: .*'beta'"),
+        ({"optimizer": "Adam(lr=0.5)"}, r"the rate of Adam\(lr=0.5\) is learning_rate: give that, and leave lr out"),
         ({"optimizer": "LBFGS"}, "the optimizer LBFGS fails: .*closure"),
         ({"optimizer": "os:getcwd"}, "the optimizer os:getcwd cannot be made"),
         ({"schedule": "StepLR"}, "the schedule StepLR fails in global round 0: .*step_size"),
         ({"schedule": "ReduceLROnPlateau"}, "the schedule ReduceLROnPlateau fails in global round 1: .*metrics"),
         ({"schedule": "ExponentialLR(gamma=-1)"}, r"gives a rate of -0.05 in global round 1"),
+        (
+            {"schedule": f"{__name__}:nothing"},
+            "nothing fails in global round 1: 'NoneType' .* 'step'",
+        ),
+        ({"loss": f"{__name__}:without_gradient"}, "without_gradient gives no mean .*, one number with a gradient"),
+        ({"loss": "torch.nn:HuberLoss(delta=-1.0)"}, "the loss torch.nn:HuberLoss.delta=-1.0. fails on outputs"),
+        ({"loss": "torch.nn:HuberLoss(width=1)"}, "the loss torch.nn:HuberLoss.width=1. cannot be made: .*'width'"),
         ({"loss": "relu"}, "the loss relu gives no mean of outputs|the loss relu fails on outputs"),
         ({"loss": "mse"}, r"the loss mse cannot be imported .*: give one of torch.nn.functional, or package"),
         ({"loss": f"{__name__}:failing"}, "failing fails on outputs .* and labels .*: KeyError: 'gone'"),
@@ -253,6 +269,14 @@ def test_build__setting_that_does_not_work__says_what(changes: dict[str, Any], t
 def test_build__metric_that_does_not_work__says_what(metric: str, text: str) -> None:
     with pytest.raises(TrainingError, match=text):
         build_federation(config_of(replace(PLAIN, loss="mse_loss"), metric=metric), numbers(2))
+
+
+def test_train__loss_that_is_a_class__is_what_its_function_is() -> None:
+    (*_, own), (*_, theirs) = (
+        train(build_federation(config_of(replace(PLAIN, loss=loss), metric="within"), numbers(2)))
+        for loss in ("torch.nn:HuberLoss(delta=2.0)", "huber_loss(delta=2.0)")
+    )
+    assert equal(own.state, theirs.state) and own.evaluation == theirs.evaluation
 
 
 @pytest.mark.parametrize("given", [{}, {"metric": "within"}])

@@ -200,7 +200,7 @@ def test_artefact__flipped_bit_in_a_stored_model__is_detected(tmp_path) -> None:
             lambda: ModelSpec("resnet-18", (3, 32, 32), 10),
             "unknown model 'resnet-18': choose one of small-cnn, cnn, resnet18, resnet50, linear, mlp, or give the",
         ),
-        (lambda: ModelSpec("cnn", (3, 3, 8), 10), "model cnn needs images of at least 4×4 pixels"),
+        (lambda: ModelSpec("cnn", (3, 3, 8), 10), r"takes images .* of at least 4×4 pixels, not images 3×3×8"),
         (lambda: ModelSpec("cnn", (3, 8, 8), 0), "a model has at least one output, not 0"),
         (
             lambda: put_state(SPEC.build(), ModelSpec("cnn", (1, 8, 8), 3).initial_state(0)),

@@ -278,7 +278,7 @@ def test_parse__options_of_privacy__are_those_of_its_settings(capsys: pytest.Cap
     given = parse(["--clipping-norm", "2", "--noise-multiplier", "0.5", "--noise-at", "client", "--delta", "0.001"])
     assert given.config.station is not None and given.config.station.privacy == Privacy(2, 0.5, "client", 0.001)
     for arguments, text in (
-        (["--clipping-norm", "1"], "--clipping-norm and --noise-multiplier go together"),
+        (["--clipping-norm", "1"], "--clipping-norm goes with --noise-multiplier"),
         (["--delta", "0.1"], "--delta goes with --clipping-norm and --noise-multiplier"),
     ):
         with pytest.raises(SystemExit):
