@@ -24,7 +24,7 @@ from eth_utils import is_address
 
 from analysis.mechanism import BASIS_POINTS, THETA_ONE, WEI_PER_GWEI, theta_numerator
 from analysis.round_facts import Dues, Member, Round, RoundResult
-from analysis.round_on_chain import Ask, ChainError, RoundOnChain, asking, compare
+from analysis.round_on_chain import Ask, ChainError, RoundOnChain, asking, compare, differs_from_text
 from analysis.round_on_chain import read_round as read_chain
 from analysis.settlement import exceeds_threshold, settle_round
 
@@ -70,6 +70,7 @@ def check(document: Document) -> list[str]:
             *_check_members(document, "owners", round_.owners, result.owners, 0),
             *_check_members(document, "base_stations", round_.stations, result.stations, result.lot),
             *_check_votes(document, round_, result),
+            *differs_from_text(document),
         ]
     except KeyError as error:
         return [f"the document lacks {error}"]

@@ -75,12 +75,15 @@ class RoundOnChain:
     Attributes:
         known: fields of `round.json`, without those that it cannot know.
         targets_digest: keccak256 of the selected model's labels, as the report opened it; None: no report.
+        text_digest: keccak256 of the text for base stations of the selected model, as it was proposed; None: no model
+            is selected.
         off: what does not follow of the draw, from the block that it is in, and of the opening of the winner's claim,
             from what it proposed; empty if all does.
     """
 
     known: Mapping[str, Any]
     targets_digest: bytes | None
+    text_digest: bytes | None
     off: tuple[str, ...]
 
 
@@ -229,7 +232,8 @@ class _Fold:
             "transactions": self._transactions(),
         }
         digest = None if reported is None else bytes(reported["opening"].targetsDigest)
-        return RoundOnChain(known, digest, (*self._draw(stations), *self._opening(proposals, number, reported)))
+        text = None if number is None else bytes(proposals[number]["proposal"].stationsDigest)
+        return RoundOnChain(known, digest, text, (*self._draw(stations), *self._opening(proposals, number, reported)))
 
     def _model(
         self,
@@ -449,9 +453,39 @@ def compare(document: Mapping[str, Any], chain: RoundOnChain) -> tuple[list[str]
     name = f"models[{selected}].targets"
     if chain.targets_digest is not None and name in unknown:
         unknown.remove(name)
-        if _targets_digest(document["models"][selected]["targets"]) != chain.targets_digest:
+        if _digest({"targets": document["models"][selected]["targets"]}) != chain.targets_digest:
             found.append(f"{name} is not what the report opened: its digest is another")
+    if chain.text_digest is not None and "training.text" in unknown:
+        text = document["training"]["text"]
+        unknown = [each for each in unknown if each not in (_told(selected) if text else ["training.text"])]
+        found += differs_from_text(document)
+        if text is not None and _digest(text) != chain.text_digest:
+            found.append("training.text is not what was proposed: its digest is another")
     return found, unknown
+
+
+def _told(selected: int) -> dict[str, str]:
+    """Where a document has what the text for base stations says, and what that calls it."""
+    named = {"dataset": "dataset", "model": "model", "initial_digest": "initial_model"}
+    return {
+        "training.text": "",
+        f"models[{selected}].initial_digest": "initial_model",
+        **{f"training.{name}": field for name, field in named.items()},
+    }
+
+
+def differs_from_text(document: Mapping[str, Any]) -> list[str]:
+    """What a `round.json` says otherwise than the text that it has of its training."""
+    training, selected = document.get("training"), document["selected"]
+    if training is None or (text := training.get("text")) is None:
+        return []
+    said = {"training": training, **{f"models[{number}]": each for number, each in enumerate(document["models"])}}
+    found = []
+    for place, field in _told(selected).items():
+        part, _, name = place.rpartition(".")
+        if field and part in said and said[part][name] != text[field]:
+            found.append(f"{place} is {said[part][name]}, the text that was proposed says {text[field]}")
+    return found
 
 
 _UNKNOWN = SimpleNamespace()
@@ -483,6 +517,6 @@ def _same(value: Any, known: Any) -> bool:
     return bool(value == known)
 
 
-def _targets_digest(targets: Any) -> bytes:
-    text = json.dumps({"targets": targets}, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return keccak(text.encode())
+def _digest(document: Any) -> bytes:
+    """keccak256 of the canonical JSON."""
+    return keccak(json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode())

@@ -100,8 +100,10 @@ def _gains(document: Document) -> list[str]:
             "before it joins. An owner that does its duty loses at most twice the cap on its bids "
             f"({2 * caps['owner']} gwei here). A base station loses at most the cap on its own "
             f"({caps['base_station']}), and its stake where a round asks for one. Whoever withholds its bids, stays "
-            "away from the training, never reports or is voted to have claimed too much loses its bond "
-            f"({int(document['bond']) // WEI_PER_GWEI}) as well; nobody is paid what is taken from another."
+            "away from the training, never reports, or has the electors' verdict against it (a winner that claimed too "
+            "much, a base station that gave nothing) loses its bond "
+            f"({int(document['bond']) // WEI_PER_GWEI}) as well. Nobody is paid what is taken from another, but base "
+            "stations that trained for a winner that never reports."
         ),
     ]
 

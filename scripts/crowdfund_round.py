@@ -11,7 +11,13 @@ import analysis  # noqa: F401
 import fl  # noqa: F401
 from fl.commands.command import Command
 from fl.crowdfunding.settings import CONTRIBUTIONS
-from fl.training.config import RULES
+from fl.training.config import PRECISIONS, RULES
+from fl.training.offered import OFFERED
+
+
+def _named(setting: str, default: str | None = None) -> str:
+    names = list(OFFERED[setting])
+    return f"{', '.join(names)}, with arguments if need be.  [default: {default or names[0]}]"
 
 
 @click.command(cls=Command)
@@ -49,6 +55,19 @@ from fl.training.config import RULES
 @click.option("--rounds", type=int, default=3, show_default=True, help="Global rounds of training.")
 @click.option("--local-epochs", type=int, help="κ1: a client's epochs between averages.  [default: the data set's]")
 @click.option("--edge-aggregations", type=int, help="κ2: averages at a base station.  [default: the data set's]")
+@click.option("--batch-size", type=int, help="Images in a step of a client.  [default: the data set's]")
+@click.option("--learning-rate", type=float, help="Of the clients' optimizer.  [default: the data set's]")
+@click.option("--momentum", type=float, help="Of the clients' SGD.  [default: the data set's]")
+@click.option("--optimizer", metavar="NAME", help=_named("optimizer"))
+@click.option("--schedule", metavar="NAME", help=_named("schedule", "none"))
+@click.option("--weight-decay", type=float, help="Of the clients' optimizer.  [default: its own]")
+@click.option("--gradient-clip", type=float, help="Most that the norm of a step's gradient is.  [default: no limit]")
+@click.option("--loss", metavar="NAME", help='"cross_entropy(label_smoothing=0.1)".  [default: cross_entropy]')
+@click.option("--proximal", type=float, help="μ of FedProx.  [default: 0]")
+@click.option("--augment", is_flag=True, default=None, help="Shift and mirror training images at random.")
+@click.option("--precision", type=click.Choice(PRECISIONS), help="What clients compute in.  [default: float32]")
+@click.option("--client-bits", type=int, help="Bits of each parameter that clients send.  [default: whole models]")
+@click.option("--strategy", metavar="NAME", default="FedAvg", help=_named("strategy"))
 @click.option("--edge-rule", type=click.Choice(RULES), default="mean", help="How clients' models are combined (mean).")
 @click.option("--edge-tolerate", type=int, default=0, metavar="F", help="Wrong ones of them that it withstands.")
 @click.option(

@@ -1,5 +1,6 @@
 """Every page of the repository: its links lead somewhere, and it shows every picture that is committed."""
 
+import re
 import subprocess
 
 import pytest
@@ -13,6 +14,13 @@ PAGES = [Page(path) for path in TRACKED if path.suffix == ".md" and path.exists(
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.path.relative_to(ROOT)))
 def test_links__each_page__lead_to_a_file(page: Page) -> None:
     assert not page.missing_files()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.path.relative_to(ROOT)))
+def test_files__that_each_page_names_from_the_root__are_there(page: Page) -> None:
+    folders = "|".join(path.name for path in ROOT.iterdir() if path.is_dir() and path.name.isalpha())
+    named = re.findall(rf"`((?:{folders})/[\w/.-]+\.(?:py|sol|md|json|yaml|html|js))\b", page.text)
+    assert not [name for name in named if not (ROOT / name).exists()]
 
 
 def test_pictures__committed__are_shown_by_a_page() -> None:

@@ -22,7 +22,7 @@ def deviations(owner: Owner, work: OwnerWork, facts: Facts, data: Mapping[str, D
         data: that each base station trains on, by account.
     """
     order, record = owner.order(facts), facts.record
-    model = owner.model(order.text.initial_model, facts, order)
+    model, carried = owner.model(order.text.initial_model, facts, order), b""
     for number in range(order.text.global_rounds):
         updates = []
         for account, index in stations_of(facts).items():
@@ -33,7 +33,8 @@ def deviations(owner: Owner, work: OwnerWork, facts: Facts, data: Mapping[str, D
             updates.append((index, update, station.samples(order, index)))
         samples = [each for _, _, each in updates]
         delivered = [Delivered(i, data_, weight_of(n, samples, order.text.weight_limit)) for i, data_, n in updates]
-        model = work.aggregate(order, number, model, delivered, 0)
+        made = work.aggregate(order, number, model, delivered, 0, carried)
+        model, carried = made.model, made.carried
         recorded = record.global_rounds.get(number)
         if recorded is None or from_chain(recorded[0]) != digest_of(model):
             yield f"the global model of global round {number + 1}"

@@ -9,9 +9,10 @@ from typing import Any
 from fl.faults import Fault
 from fl.market.bids import MAX_BID, MAX_MODELS
 from fl.market.terms import SHORTEST_PHASE, Policy
+from fl.members.training import NAMED
 from fl.training.config import DEFAULTS, METHODS, Rule, TrainingConfig
 from fl.training.data.dataset import labels_of
-from fl.training.model.spec import check_name
+from fl.training.offered import check_offered
 
 VALUE_MEAN = 10
 COST_MEAN = 5
@@ -64,8 +65,21 @@ class RoundSettings:
         tolerance: the measured accuracy may be so much below the claimed one, 0 … 1.
         misbehaviour: of one member.
         phase_seconds: length of each phase.
-        local_epochs: κ1; None: the data set's default.
-        edge_aggregations: κ2; None: the data set's default.
+        local_epochs: κ1; None, as for the other settings of clients' training: the data set's default.
+        edge_aggregations: κ2.
+        batch_size: see `fl.training.config.StationConfig`, as of those that follow.
+        learning_rate: of the clients' optimizer.
+        momentum: of the clients' SGD.
+        optimizer: of clients, by name.
+        schedule: of the learning rate, by name.
+        weight_decay: of the clients' optimizer.
+        gradient_clip: of a step.
+        loss: that clients minimise, by name.
+        proximal: μ of FedProx.
+        augment: training images at random.
+        precision: what clients compute in.
+        client_bits: of each parameter that clients send.
+        strategy: of the server, by name.
         edge_rule: how clients' models are combined.
         global_rule: how base stations' models are combined.
         contribution: how owners measure the contributions of base stations, one of `CONTRIBUTIONS`.
@@ -101,6 +115,19 @@ class RoundSettings:
     pilot: float | None = None
     local_epochs: int | None = None
     edge_aggregations: int | None = None
+    batch_size: int | None = None
+    learning_rate: float | None = None
+    momentum: float | None = None
+    optimizer: str | None = None
+    schedule: str | None = None
+    weight_decay: float | None = None
+    gradient_clip: float | None = None
+    loss: str | None = None
+    proximal: float | None = None
+    augment: bool | None = None
+    precision: str | None = None
+    client_bits: int | None = None
+    strategy: str = "FedAvg"
     edge_rule: Rule = field(default_factory=Rule)
     global_rule: Rule = field(default_factory=Rule)
     contribution: str = "margin"
@@ -145,8 +172,7 @@ class RoundSettings:
             raise SettingsError(f"--contribution is one of {', '.join(CONTRIBUTIONS)}, not {self.contribution}")
         if self.workers is not None and self.workers < 0:
             raise SettingsError(f"--workers is a number of processes, 0 or more, not {self.workers}")
-        if (model := self.training(()).model) is not None:
-            check_name(model)
+        check_offered(self.training(()))
 
     @property
     def proposals(self) -> int:
@@ -161,7 +187,7 @@ class RoundSettings:
     def training(self, targets: tuple[str, ...]) -> TrainingConfig:
         """The training of a model with these target labels."""
         station = DEFAULTS[self.dataset].station
-        given: dict[str, Any] = {"local_epochs": self.local_epochs, "edge_aggregations": self.edge_aggregations}
+        given = {name: value for name in NAMED if (value := getattr(self, name)) is not None}
         return TrainingConfig(
             dataset=self.dataset,
             data_dir=self.data_dir,
@@ -175,10 +201,9 @@ class RoundSettings:
             rounds=self.rounds,
             seed=self.seed,
             rule=self.global_rule,
+            strategy=self.strategy,
             contribution=self.contribution,
-            station=replace(
-                station, rule=self.edge_rule, **{name: value for name, value in given.items() if value is not None}
-            ),
+            station=replace(station, rule=self.edge_rule, **given),
         )
 
 

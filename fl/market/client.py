@@ -23,7 +23,7 @@ from eth_utils import keccak, to_checksum_address
 from ethpm_types import ContractType
 from ethpm_types.abi import EventABI
 from hexbytes import HexBytes
-from web3.exceptions import Web3Exception
+from web3.exceptions import BlockNotFound, Web3Exception
 
 from fl.market.events import Event, Sent, Transaction
 from fl.market.outbox import Direct, Outbox
@@ -410,8 +410,13 @@ class Market:
 
     def block(self, which: int | str) -> Block:
         """A block, by its number, or "latest", or "safe"."""
-        with asking("block"):
-            found = self.contract.provider.web3.eth.get_block(which)
+        try:
+            with asking("block"):
+                found = self.contract.provider.web3.eth.get_block(which)
+        except Again as error:
+            if which == "safe" and isinstance(error.__cause__, BlockNotFound):
+                raise ByHand('the node knows no safe block: set "confirmations" to a number of blocks') from None
+            raise
         return Block(int(found["number"] or 0), int(found["timestamp"]), bytes(found["hash"] or b""))
 
     def next_time(self) -> int:

@@ -142,10 +142,9 @@ class Member:
         market, account, round_id = self.market, self.account, self.round_id
         match step:
             case steps.Join():
-                lock, loss = (amount(self.role, self.points) for amount in (facts.terms.lock, facts.terms.worst_loss))
-                value = max(0, lock - facts.free_balance)
-                market.join(account, round_id, facts.terms.hash, self.role, self.proof, self.points, value)
-                self.did(f"locks {lock // 10**9} gwei; doing its duties it loses {loss // 10**9} at most")
+                terms, value = facts.terms.hash, self._missing_of_lock(facts)
+                market.join(account, round_id, terms, self.role, self.proof, self.points, value)
+                self._say_lock(facts)
             case steps.Commit():
                 self._commit(facts)
             case steps.Draw():
@@ -190,8 +189,22 @@ class Member:
     def _commit(self, facts: Facts) -> None:
         sealed = self.bid(facts)
         commitment = sealed.commitment(facts.chain_id, facts.contract, self.round_id, self.address)
-        self.market.commit_bid(self.account, self.round_id, commitment)
+        market, account, round_id = self.market, self.account, self.round_id
+        if facts.me is None:  # it comes late, when there is no other way in
+            terms, value = facts.terms.hash, self._missing_of_lock(facts)
+            market.join_and_commit(account, round_id, terms, self.role, self.proof, commitment, self.points, value)
+            self._say_lock(facts)
+        else:
+            market.commit_bid(account, round_id, commitment)
         self.did("sealed its bids")
+
+    def _missing_of_lock(self, facts: Facts) -> int:
+        """Wei to send for the lock, beside what is free."""
+        return max(0, facts.terms.lock(self.role, self.points) - facts.free_balance)
+
+    def _say_lock(self, facts: Facts) -> None:
+        lock, loss = (amount(self.role, self.points) for amount in (facts.terms.lock, facts.terms.worst_loss))
+        self.did(f"locks {lock // 10**9} gwei; doing its duties it loses {loss // 10**9} at most")
 
     def _estimate(self, model: int, facts: Facts) -> int:
         try:

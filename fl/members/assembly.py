@@ -128,8 +128,7 @@ def desk(access: Access, say: Callable[[str], None] = click.echo) -> Iterator[De
             raise MarketError(f"there is no membership list {configuration.membership}: ask its maker for it")
         account = access.signer()
         with Journal(configuration.journal, str(account.address), domain.chain_id, domain.contract) as journal:
-            sending = Settings(confirmations=_sent(configuration.confirmations), fee_cap=configuration.fee_cap)
-            outbox = Journaled(journal, plain.contract.provider, sending, say=alert)
+            outbox = Journaled(journal, plain.contract.provider, Settings(fee_cap=configuration.fee_cap), say=alert)
             market = plain.sending(outbox)
             files = Files(configuration.store, configuration.store_options)
             work = None if configuration.data is None else Apart(configuration.data)
@@ -138,11 +137,6 @@ def desk(access: Access, say: Callable[[str], None] = click.echo) -> Iterator[De
             finally:
                 if work is not None:
                     work.stop()
-
-
-def _sent(confirmations: int | str) -> Any:
-    """A transaction counts once it is mined, whatever the settings."""
-    return SAFE if confirmations == SAFE else max(1, int(confirmations))
 
 
 def _alert(command: str | None) -> Callable[[str], None]:
@@ -242,6 +236,7 @@ def _owner_work(configuration: MemberConfiguration, plan: OwnerPlan) -> Any:
             rounds=model.global_rounds,
             seed=model.seed,
             rule=model.rule,
+            strategy=model.strategy,
         )
 
     def work() -> Any:

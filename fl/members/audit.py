@@ -4,20 +4,27 @@ An elector votes by it, and `ape run audit` shows it. Who has none of the keys c
 `analysis.check_round`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from fl.market.client import Market
 from fl.market.merkle import updates_root
+from fl.market.terms import Role
 from fl.members.acts import NotYet
 from fl.members.aggregation import Aggregation, against_chain, whole
 from fl.members.facts import Facts
 from fl.members.order import Order
 from fl.members.owner import newest_model
-from fl.members.work import Updates, WorkError, weighed
+from fl.members.work import Aggregated, Updates, WorkError, weighed
+from fl.record.history import CONTRIBUTION_POINTS
 from fl.store.artefacts import digest_of, from_chain, to_chain
 from fl.store.errors import Missing, StoreError, Unreachable
+from fl.store.texts import StationsView
+
+UPHOLD_WITHIN = 100_000
+"""An elector upholds points that are no further from what it measured, for every base station; of many no further than
+half an equal part, for else twice a part, the most that may be listed, would be as good as none."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +53,14 @@ class GlobalRound:
         number: from 0.
         said: by the winner, of what its model was made; None: it left no word.
         findings: what does not follow.
+        carried: what the order's strategy carries to the next one, by the updates that are named; None: it cannot be
+            worked out.
     """
 
     number: int
     said: Aggregation | None
     findings: tuple[Finding, ...]
+    carried: bytes | None = b""
 
 
 class Auditor(Protocol):
@@ -70,8 +80,8 @@ class Auditor(Protocol):
         """The updates of a global round."""
         ...
 
-    def aggregated(self, number: int, facts: Facts, order: Order, updates: Updates) -> bytes:
-        """The global model that follows from some."""
+    def aggregated(self, number: int, facts: Facts, order: Order, updates: Updates, carried: bytes) -> Aggregated:
+        """The global model that follows from some, and from what the strategy carries."""
         ...
 
 
@@ -83,11 +93,13 @@ class TrainingAudit:
         order: what does not follow of the winner's order; then the rest is not looked at.
         rounds: its global rounds.
         result: what does not follow of what it reported.
+        text: what its order names; None: there is none that follows.
     """
 
     order: tuple[Finding, ...] = ()
     rounds: tuple[GlobalRound, ...] = ()
     result: tuple[Finding, ...] = ()
+    text: StationsView | None = None
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -111,8 +123,11 @@ def audit_training(owner: Auditor, facts: Facts) -> TrainingAudit:
         raise
     except (StoreError, NotYet) as error:
         return TrainingAudit((Finding(f"it cannot be held against the proposal: {error}", winner, "order"),))
-    rounds = tuple(_global_round(owner, number, facts, order) for number in sorted(record.global_rounds))
-    return TrainingAudit((), rounds, _result(facts, order, winner))
+    rounds: list[GlobalRound] = []
+    for number in sorted(record.global_rounds):
+        carried = rounds[-1].carried if rounds else b""
+        rounds.append(_global_round(owner, number, facts, order, carried))
+    return TrainingAudit((), tuple(rounds), _result(facts, order, winner), order.text)
 
 
 def _result(facts: Facts, order: Order, winner: str) -> tuple[Finding, ...]:
@@ -125,8 +140,9 @@ def _result(facts: Facts, order: Order, winner: str) -> tuple[Finding, ...]:
     return (Finding(f"{reported} is reported, and the last global model is {newest}", winner, "result"),)
 
 
-def _global_round(owner: Auditor, number: int, facts: Facts, order: Order) -> GlobalRound:
-    winner, where = facts.record.winner or "", f"global round {number + 1}"
+def _global_round(owner: Auditor, number: int, facts: Facts, order: Order, carried: bytes | None) -> GlobalRound:
+    """A global round, whose model follows from the updates and from what was carried to it."""
+    winner, where, lost = facts.record.winner or "", f"global round {number + 1}", None if order.carries else b""
     said: Aggregation | None = None
     try:
         said = owner.aggregation(number, facts)
@@ -137,49 +153,68 @@ def _global_round(owner: Auditor, number: int, facts: Facts, order: Order) -> Gl
     except Unreachable:
         raise
     except StoreError as error:
-        return GlobalRound(number, None, (Finding(f"what its model was made of: {error}", winner, where),))
-    found += _updates(owner.collect(number, facts, order), made_of, number, facts, order, owner)
-    return GlobalRound(number, said, tuple(Finding(each, winner, where) for each in found))
+        return GlobalRound(number, None, (Finding(f"what its model was made of: {error}", winner, where),), lost)
+    counting = owner.collect(number, facts, order)
+    wrong, chosen = _updates(counting, made_of, number, facts, order)
+    found += wrong
+    if chosen is not None:
+        follows, why = None, f"what {order.text.strategy} carries to it is not known: see the global rounds before"
+        if carried is not None:
+            try:
+                follows = owner.aggregated(number, facts, order, chosen, carried)
+            except Unreachable:
+                raise
+            except (StoreError, WorkError) as error:
+                why = str(error)
+        model = from_chain(facts.record.global_rounds[number][0])
+        if follows is None:
+            found.append(f"its model cannot be worked out again: {why}")
+        else:
+            lost = follows.carried
+            if (makes := digest_of(follows.model)) != model:
+                names = f"the {len(made_of.included)} updates that it names"
+                found.append(f"its model is {model}, and {order.rule} of {names} makes {makes}")
+    return GlobalRound(number, said, tuple(Finding(each, winner, where) for each in found), lost)
 
 
 def _updates(
-    updates: Updates, made_of: Aggregation, number: int, facts: Facts, order: Order, owner: Auditor
-) -> Iterator[str]:
-    """What the updates say otherwise than the winner and its model."""
-    model, root = facts.record.global_rounds[number]
+    updates: Updates, made_of: Aggregation, number: int, facts: Facts, order: Order
+) -> tuple[list[str], Updates | None]:
+    """What the updates say otherwise than the winner, and those that it names; None: they cannot be had."""
+    found: list[str] = []
     counting, included = updates.delivered, made_of.included
     for account in sorted(made_of.recorded.keys() & made_of.left_out.keys() & counting.keys()):
-        yield f"it leaves out the update of {account}, which counts; its reason: {made_of.left_out[account]}"
+        found.append(f"it leaves out the update of {account}, which counts; its reason: {made_of.left_out[account]}")
     for account in sorted(included.keys() - counting.keys()):
         why = updates.absent.get(account, "it does not train")
-        yield f"its model is said to have the update of {account}, which does not count: {why}"
-        return
+        found.append(f"its model is said to have the update of {account}, which does not count: {why}")
+        return found, None
+    _, root = facts.record.global_rounds[number]
     if updates_root([(account, to_chain(digest)) for account, digest in included.items()]) != root:
-        yield f"the root that it recorded is not that of the {len(included)} updates that it names"
+        found.append(f"the root that it recorded is not that of the {len(included)} updates that it names")
     chosen = weighed(
         {account: counting[account] for account in counting if account in included}, order.text.weight_limit
     )
-    try:
-        follows = digest_of(owner.aggregated(number, facts, order, Updates(chosen, made_of.left_out, made_of.refused)))
-    except Unreachable:
-        raise
-    except (StoreError, WorkError) as error:
-        yield f"its model cannot be worked out again: {error}"
-        return
-    if follows != from_chain(model):
-        yield (
-            f"its model is {from_chain(model)}, and {order.text.rule} of the {len(included)} updates that it names "
-            f"makes {follows}"
-        )
+    return found, Updates(chosen, made_of.left_out, made_of.refused)
 
 
-def differing_points(measured: Mapping[str, int], facts: Facts, within: int) -> tuple[Finding, ...]:
-    """The listed contributions that are further from what was measured than that."""
+def differing_points(measured: Mapping[str, int], facts: Facts) -> tuple[Finding, ...]:
+    """The listed contributions that an elector does not find right: too far from what was measured, or 0.
+
+    An upheld 0 takes a bond. Whether a base station was given what it needed to train, nobody but it and the winner
+    knows; so an elector takes a 0 for nothing but the winner's word, however little it has measured itself.
+    """
+    stations = len(facts.record.committed(Role.BASE_STATION))
+    within = min(UPHOLD_WITHIN, CONTRIBUTION_POINTS // (2 * max(1, stations)))
     listed = facts.record.contributions
     findings = []
     for account in sorted({*listed, *measured}):
         points, own = listed.get(account, 0), measured.get(account, 0)
         if abs(points - own) > within:
             what = f"{account} is listed with {points:,} points, and {own:,} are measured"
-            findings.append(Finding(what, facts.record.winner or "", "contributions"))
+        elif account in listed and points == 0:
+            what = f"{account} is listed with 0 points, which takes its bond"
+        else:
+            continue
+        findings.append(Finding(what, facts.record.winner or "", "contributions"))
     return tuple(findings)

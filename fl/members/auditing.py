@@ -16,12 +16,13 @@ from fl.members.acts import NotYet
 from fl.members.assembly import Desk, desk, station_work
 from fl.members.audit import Finding, TrainingAudit, audit_training, differing_points
 from fl.members.facts import Facts
-from fl.members.owner_acts import UPHOLD_WITHIN, Owner
+from fl.members.owner_acts import Owner
 from fl.members.recording import texts_of
 from fl.members.replay import Replayed, replay
 from fl.members.work import Judged, WorkError
 from fl.store.artefacts import from_chain
-from fl.store.errors import StoreError
+from fl.store.errors import StoreError, shown
+from fl.store.texts import StationsView
 
 OWN = "own"
 """Instead of an account: the member's."""
@@ -78,7 +79,8 @@ class Audit:
 
     def lines(self) -> list[str]:
         """For a person."""
-        lines = [line for each in self.training.rounds for line in _told(each.number, each.said, not each.findings)]
+        lines = [] if (text := self.training.text) is None else [_ordered(text)]
+        lines += [line for each in self.training.rounds for line in _told(each.number, each.said, not each.findings)]
         if self.measured is None:
             lines.append(f"contributions: not measured: {self.unmeasured}")
         else:
@@ -90,6 +92,11 @@ class Audit:
             votes = ", ".join(f"{bps / 100:.1f} %" for bps in self.votes.values()) or "none"
             lines.append(f"accuracy: claimed {self.claimed_bps / 100:.1f} %, {own}; votes: {votes}")
         return lines
+
+
+def _ordered(text: StationsView) -> str:
+    named = "; ".join(f"{name.replace('_', ' ')} {shown(value, 200)}" for name, value in text.training.items())
+    return f"the order: {shown(text.model)} on {shown(text.dataset)}; {named}"
 
 
 def _told(number: int, said: Any, follows: bool) -> list[str]:
@@ -116,7 +123,7 @@ def audit(owner: Owner, facts: Facts) -> Audit:
     if record.result is not None and not training.order:
         try:
             measured = owner.measured_points(facts)
-            findings += differing_points(measured, facts, UPHOLD_WITHIN)
+            findings += differing_points(measured, facts)
         except (StoreError, WorkError, NotYet) as error:
             unmeasured = str(error)
         try:

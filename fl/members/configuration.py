@@ -6,7 +6,7 @@ encryption keys in its journal.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,10 @@ from eth_utils import is_address
 from fl.market.bids import MAX_BID
 from fl.market.terms import GWEI, ROLES, Role
 from fl.market.terms_file import AMOUNT, wei_of
-from fl.training.config import DEFAULTS, NOISE_AT, RULES, Privacy, Rule, StationConfig
+from fl.training.config import DEFAULTS, NOISE_AT, PRECISIONS, RULES, Privacy, Rule, StationConfig
 from fl.training.errors import TrainingError
-from fl.yaml_file import Parse, Section, number, one_of, read_yaml, text, whole
+from fl.training.offered import check_named
+from fl.yaml_file import Parse, Reason, Section, number, one_of, read_yaml, text, whole
 
 SAFE = "safe"
 """Instead of a number of confirmations: until the node calls the block safe."""
@@ -87,6 +88,7 @@ class ModelPlan:
         seed: of the initial model and of every order of images.
         station: how a base station trains one global round.
         rule: how the base stations' models are combined.
+        strategy: what becomes of the combined model.
     """
 
     targets: tuple[str, ...]
@@ -96,6 +98,7 @@ class ModelPlan:
     seed: int
     station: StationConfig
     rule: Rule
+    strategy: str = "FedAvg"
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,7 @@ class MemberConfiguration:
         store_options: for the library that opens the store.
         journal: path of the journal.
         membership: path of the membership list, or its address in a store (`store_options` hold for that, too).
-        confirmations: blocks until a step counts, or `SAFE`.
+        confirmations: blocks until what others have done counts as final, or `SAFE`; bids and reveals wait for it.
         margins: what it leaves room for.
         fee_cap: wei a gas that are never exceeded.
         alert: a command that is run with a message when the member cannot act in time.
@@ -328,43 +331,68 @@ def _station(top: Section, data: Data | None) -> StationPlan | None:
     return StationPlan(cost, function)
 
 
-_TRAINING: dict[str, Parse[int] | Parse[float]] = {
-    "local_epochs": whole(1, _MOST),
-    "edge_aggregations": whole(1, _MOST),
-    "batch_size": whole(1, _MOST),
-    "learning_rate": float,
-    "momentum": float,
+def _named(setting: str) -> Parse[str]:
+    """Something that is offered to others (`fl.training.offered`)."""
+
+    def parse(scalar: str) -> str:
+        try:
+            check_named(setting, scalar)
+        except TrainingError as error:
+            raise Reason(str(error)) from error
+        return scalar
+
+    return parse
+
+
+_NAME = "a name with arguments if need be, as AdamW(eps=0.0001)"
+_TRAINING: dict[str, tuple[Parse[Any], str]] = {
+    **{name: (whole(1, _MOST), "a number") for name in ("local_epochs", "edge_aggregations", "batch_size")},
+    **dict.fromkeys(("learning_rate", "momentum", "weight_decay", "gradient_clip", "proximal"), (float, "a number")),
+    **{name: (_named(name), _NAME) for name in ("optimizer", "schedule", "loss")},
+    "augment": (one_of({"true": True, "false": False}), "true or false"),
+    "precision": (one_of({name: name for name in PRECISIONS}), " or ".join(PRECISIONS)),
+    "client_bits": (whole(2, _MOST), "a number of bits"),
 }
+"""How each of the settings that a text can name (`fl.members.training.NAMED`) stands in member.yaml."""
 
 
 def _model(section: Section | None, data: Data | None) -> ModelPlan | None:
     if section is None:
         return None
-    section.only("targets", "claimed_accuracy", "model", "global_rounds", "seed", "rule", "tolerate", *_TRAINING)
+    rules = ("rule", "tolerate", "edge_rule", "edge_tolerate")
+    section.only("targets", "claimed_accuracy", "model", "global_rounds", "seed", *rules, "strategy", *_TRAINING)
     labels = "a list of labels"
     if not (targets := section.items("targets", text, labels)):
         raise section.error("targets", f"is {section.shown('targets')} and must be {labels}")
     given: dict[str, Any] = {
-        key: section.take(key, parse, "a number") for key, parse in _TRAINING.items() if key in section.keys
+        key: section.take(key, parse, must) for key, (parse, must) in _TRAINING.items() if key in section.keys
     }
     known = None if data is None else DEFAULTS.get(data.dataset)
     default = StationConfig() if known is None else known.station
     if data is not None and known is None and "model" not in section.keys:
         raise section.error("model", f"is missing: nothing is known of what suits {data.dataset}")
-    rule = section.take_or("rule", one_of({name: name for name in RULES}), " or ".join(RULES), "median")
-    tolerate = section.take_or("tolerate", whole(0, _MOST), "a number of wrong models", 0)
+    combined = _rule(section, "rule", "tolerate", "median")
+    edge = _rule(section, "edge_rule", "edge_tolerate", default.rule.name)
     try:
-        station = StationConfig(**{**{key: getattr(default, key) for key in _TRAINING}, **given})
-        combined = Rule(rule, tolerate)
+        station = replace(default, rule=edge, **given)
     except TrainingError as error:
-        key = str(error).split()[0] if str(error).split()[0] in _TRAINING else "rule"
-        raise section.error(key, f"cannot be used: {error}") from error
+        key = str(error).split()[0]
+        raise section.error(key if key in _TRAINING else "rule", f"cannot be used: {error}") from error
     return ModelPlan(
         targets=targets,
         claimed_accuracy_bps=section.take("claimed_accuracy", _bps, "an accuracy, 0 … 1"),
-        model=section.take_or("model", text, "the name of an architecture", None),
+        model=section.take_or("model", _named("model"), "the name of an architecture", None),
         global_rounds=section.take("global_rounds", whole(1, 256), "1 … 256"),
         seed=section.take_or("seed", whole(0, _MOST), f"a whole number, 0 … {_MOST:,}", 0),
         station=station,
         rule=combined,
+        strategy=section.take_or("strategy", _named("strategy"), _NAME, "FedAvg"),
     )
+
+
+def _rule(section: Section, name: str, tolerate: str, default: str) -> Rule:
+    rule = section.take_or(name, one_of({each: each for each in RULES}), " or ".join(RULES), default)
+    try:
+        return Rule(rule, section.take_or(tolerate, whole(0, _MOST), "a number of wrong models", 0))
+    except TrainingError as error:
+        raise section.error(name, f"cannot be used: {error}") from error

@@ -74,10 +74,10 @@ class State(StrEnum):
     """What is known of a signed transaction.
 
     Attributes:
-        OPEN: it may have left, and is not final.
-        DONE: final, and did what it was to.
-        FAILED: final, and reverted.
-        REPLACED: another of ours with the same nonce is final.
+        OPEN: it may have left, and is not mined.
+        DONE: mined, and did what it was to.
+        FAILED: mined, and reverted.
+        REPLACED: another of ours with the same nonce is mined.
         LOST: a transaction that is not in this journal took its nonce.
     """
 
@@ -118,7 +118,7 @@ class Recorded(Signed):
 
     Attributes:
         id: counts up with each transaction.
-        block: that it is in, once it is final.
+        block: that it is in, once it is mined.
         gas_used: likewise.
         price: wei a gas that was paid, likewise.
     """
@@ -261,7 +261,7 @@ class Journal:
             )
 
     def finish(self, digest: bytes, state: State, block: int, gas_used: int, price: int) -> None:
-        """A transaction is final; the others with its nonce are replaced."""
+        """A transaction is mined; the others with its nonce are replaced."""
         with self._writing() as database:
             database.execute(
                 "UPDATE transactions SET state = ? "
@@ -281,7 +281,7 @@ class Journal:
             )
 
     def reopen(self, first_nonce: int) -> int:
-        """The chain has none of the nonces from here on: what was final of them is open again.
+        """The chain has none of the nonces from here on: what was mined of them is open again.
 
         Returns:
             How many transactions that are.

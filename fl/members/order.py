@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fl.store import canonical
 from fl.store.artefacts import MOST_BYTES as MOST_ARTEFACT
 from fl.store.errors import ViewError, shown
-from fl.store.texts import StationsView
+from fl.store.texts import DEFAULTS, StationsView
 
 MOST_BYTES = 2**18
 """Of an order; what is longer is not read."""
@@ -36,6 +36,16 @@ class Order:
     def most_bytes(self) -> int:
         """That a model or an update of this order has: 8 a parameter, and room for names."""
         return min(8 * self.text.parameters + 2**20, MOST_ARTEFACT)
+
+    @property
+    def rule(self) -> str:
+        """How updates become a global model, in words."""
+        return f"{self.text.strategy} with {self.text.rule}" if self.carries else self.text.rule
+
+    @property
+    def carries(self) -> bool:
+        """Whether its strategy carries something from one global round to the next."""
+        return bool(self.text.strategy != DEFAULTS["strategy"])
 
     def to_bytes(self) -> bytes:
         """The order as canonical JSON, the text in it as it was sealed to base stations."""

@@ -1,8 +1,9 @@
 """Transactions that survive: each is written down before it leaves, and looked for before anything is sent again.
 
-The journal is the memory and the chain the judge. What is signed stays open until it is final; a node that has lost it
-is given the same bytes again, so that nothing is ever done twice. Of the machine's clock only differences are used,
-and only for how long to wait between looks.
+The journal is the memory and the chain the judge. What is signed stays open until it is mined; a node that has lost it,
+or a chain that was reorganised, is given the same bytes again, so that nothing is ever done twice. Nobody waits here
+for a block to be final, for deadlines go on: what must not be undone (`fl.members.rounds`) waits before it is sent. Of
+the machine's clock only differences are used, and only for how long to wait between looks.
 """
 
 import logging
@@ -11,13 +12,13 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from ape.api import AccountAPI, ProviderAPI, ReceiptAPI, TransactionAPI
 from eth_account.typed_transactions.typed_transaction import TypedTransaction
 from eth_utils import keccak, to_bytes
 from hexbytes import HexBytes
-from web3.exceptions import BlockNotFound, ContractLogicError, TransactionNotFound, Web3Exception, Web3RPCError
+from web3.exceptions import ContractLogicError, TransactionNotFound, Web3Exception, Web3RPCError
 
 from fl.faults import Fault, line_of
 from fl.market.refusals import Again, ByHand, MarketError, Never, explain
@@ -43,17 +44,14 @@ class Settings:
     """How transactions are sent.
 
     Attributes:
-        confirmations: blocks that a transaction must be deep to be final, its own counted; "safe": until the node
-            calls its block that.
         fee_cap: wei a gas that are never exceeded, tip included.
         patience: seconds that a transaction may be pending, while blocks pass, until its fees are raised; and that
             one which is not in the journal may be in the way until that is believed.
         silence: seconds that no node may answer until the member is told.
-        longest: seconds until the member is told that a transaction is not final.
+        longest: seconds until the member is told that a transaction is not mined.
         pause: seconds between two looks, at most.
     """
 
-    confirmations: int | Literal["safe"] = 1
     fee_cap: int = 500 * GWEI
     patience: float = 60
     silence: float = 60
@@ -167,14 +165,12 @@ class _Head:
         base_fee: of that block, wei a gas.
         gas_limit: of that block.
         count: how many transactions of the account are in the chain: the next nonce.
-        final: number of the newest block whose transactions are final.
     """
 
     number: int
     base_fee: int
     gas_limit: int
     count: int
-    final: int
 
 
 @dataclass
@@ -227,7 +223,7 @@ class Journaled:
         self._say = say
         self._pending: dict[int, _Pending] = {}  # by nonce
         self._missing: dict[int, float] = {}  # by nonce, since when the chain has it and no receipt of ours
-        self._receipts: dict[bytes, Mapping[str, Any]] = {}  # by hash, of what has become final
+        self._receipts: dict[bytes, Mapping[str, Any]] = {}  # by hash, of what was mined
         self._strange: float | None = None  # since when a transaction is pending that is not in the journal
         self._told: set[str] = set()
 
@@ -240,7 +236,7 @@ class Journaled:
             transaction: receiver, data and value.
 
         Returns:
-            Its receipt, once it is final; it succeeded.
+            Its receipt, once it is mined; it succeeded.
         """
         self._check(account)
         key = key_of(str(transaction.receiver), transaction.value, bytes(transaction.data))
@@ -248,9 +244,9 @@ class Journaled:
         return self._until(call, lambda: self._further(errand))
 
     def tend(self, account: AccountAPI) -> bool:
-        """Look after all that is open: what has become final, what a node has lost, what is stuck.
+        """Look after all that is open: what was mined, what a node has lost, what is stuck.
 
-        What this finds final is not followed by `send` any more: read what to do next from the chain after it.
+        What this finds mined is not followed by `send` any more: read what to do next from the chain after it.
 
         Returns:
             Whether all that was ever signed is in the chain.
@@ -283,7 +279,7 @@ class Journaled:
                     raise Again(f"{call}: {_why(error)}; what has left is in the journal, try again later") from error
             if time.monotonic() - begun > self._settings.longest:
                 raise Again(
-                    f"{call}: not final after {self._settings.longest:g} s; ask for the same again to follow it"
+                    f"{call}: not mined after {self._settings.longest:g} s; ask for the same again to follow it"
                 )
             time.sleep(pause)
             pause = min(2 * pause, self._settings.pause)
@@ -291,7 +287,7 @@ class Journaled:
     def _further(self, errand: _Errand) -> ReceiptAPI | None:
         """One look, and what follows from it."""
         head = self._head()
-        if errand.nonce is None:  # before the next line, which may find that it is final
+        if errand.nonce is None:  # before the next line, which may find that it is mined
             errand.nonce = next((each.nonce for each in self._open() if each.key == errand.key), None)
         in_the_chain = self._tend(head, errand.account)
         if errand.nonce is None:
@@ -306,7 +302,7 @@ class Journaled:
         return self._outcome(errand)
 
     def _outcome(self, errand: _Errand) -> ReceiptAPI | None:
-        """The receipt of what has become final."""
+        """The receipt of what was mined."""
         rows = [each for each in self._journal.transactions() if (each.nonce, each.key) == (errand.nonce, errand.key)]
         for each in rows:
             if each.state is State.DONE:
@@ -337,18 +333,10 @@ class Journaled:
         """The chain now; what it does not have any more of the journal's is open again."""
         eth = self._provider.web3.eth
         block = eth.get_block("latest")
-        number, confirmations = int(block["number"]), self._settings.confirmations
-        if confirmations == "safe":
-            try:
-                final = int(eth.get_block("safe")["number"])
-            except BlockNotFound:
-                raise ByHand('the node knows no safe block: set "confirmations" to a number of blocks') from None
-        else:
-            final = number + 1 - confirmations
         count = int(eth.get_transaction_count(self._journal.account, "latest"))
         if self._journal.reopen(count):
-            self._say("the chain has dropped transactions that were final: they are sent again")
-        return _Head(number, int(block.get("baseFeePerGas", 0)), int(block["gasLimit"]), count, final)
+            self._say("the chain has dropped transactions that it had: they are sent again")
+        return _Head(int(block["number"]), int(block.get("baseFeePerGas", 0)), int(block["gasLimit"]), count)
 
     def _open(self) -> tuple[Recorded, ...]:
         return self._journal.transactions(State.OPEN)
@@ -379,7 +367,7 @@ class Journaled:
             receipts = [(each, receipt) for each in versions if (receipt := self._receipt(each.hash)) is not None]
             if receipts:
                 self._missing.pop(nonce, None)
-                self._settle(*receipts[0], head)
+                self._settle(*receipts[0])
             elif nonce < head.count:
                 self._look_for(nonce, versions)
                 in_the_chain = False
@@ -388,9 +376,7 @@ class Journaled:
                 in_the_chain = False
         return in_the_chain
 
-    def _settle(self, row: Recorded, receipt: Mapping[str, Any], head: _Head) -> None:
-        if receipt["blockNumber"] > head.final:
-            return
+    def _settle(self, row: Recorded, receipt: Mapping[str, Any]) -> None:
         state = State.DONE if receipt["status"] else State.FAILED
         price = int(receipt.get("effectiveGasPrice", row.max_fee))
         self._journal.finish(row.hash, state, int(receipt["blockNumber"]), int(receipt["gasUsed"]), price)

@@ -8,8 +8,8 @@ from functools import lru_cache
 
 from fl.members.configuration import Data
 from fl.members.order import Order
-from fl.members.work import WorkError
-from fl.training.data.dataset import Dataset, Samples, load_dataset
+from fl.members.work import WorkError, WrongArtefact
+from fl.training.data.dataset import Dataset, Samples, check_targets, labels_of, load_dataset
 from fl.training.data.splits import split_iid
 from fl.training.errors import TrainingError
 
@@ -20,6 +20,10 @@ _SEED = 0
 @lru_cache(maxsize=4)
 def _restricted(data: Data, targets: tuple[str, ...]) -> Dataset:
     return load_dataset(data.function or data.dataset, data.data_dir, targets=targets)
+
+
+def _unusable(error: TrainingError) -> WorkError:
+    return WorkError(f"the member's own data cannot be used: {error}")
 
 
 @dataclass(frozen=True)
@@ -50,15 +54,24 @@ class OwnData:
         """The test images of some labels.
 
         Raises:
-            WorkError: there are none.
+            WrongArtefact: these are not labels of the data.
+            WorkError: the data cannot be used.
         """
         return self._part(self._of(targets).test)
 
     def _of(self, targets: tuple[str, ...]) -> Dataset:
         try:
+            names = labels_of(self.data.function or self.data.dataset, self.data.data_dir)
+        except TrainingError as error:
+            raise _unusable(error) from error
+        try:
+            check_targets(names, targets)
+        except TrainingError as error:
+            raise WrongArtefact(f"there are no such data here: {error}") from error
+        try:
             return _restricted(self.data, targets)
         except TrainingError as error:
-            raise WorkError(f"the member's own data cannot be used: {error}") from error
+            raise _unusable(error) from error
 
     def _part(self, samples: Samples) -> Samples:
         if self.data.part is None:

@@ -1,5 +1,6 @@
 """The next step of a model owner: it proposes, bids, and trains its model if that wins, or else judges the winner's."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fl.market.terms import Status
@@ -60,13 +61,15 @@ def _train(facts: Facts, notes: Notes, conduct: OwnerConduct) -> Step:
         return _aggregate(facts, done)
     if facts.now < deadlines.train and not facts.all_recorded:
         return Wait(deadlines.train, "some base stations have not recorded every global round")
-    if "points" not in notes or _unlisted(facts, notes["points"]):
+    # Points are worth no bond: what is not listed by then stays out.
+    if facts.now < deadlines.report - conduct.reserve and ("points" not in notes or unlisted(facts, notes["points"])):
         return List()
     return Report(to_chain(newest_model(facts.record, notes["claim"]["initial"])))
 
 
-def _unlisted(facts: Facts, points: dict[str, int]) -> bool:
-    return any(facts.record.members[account].listed != each for account, each in points.items())
+def unlisted(facts: Facts, points: Mapping[str, int]) -> dict[str, int]:
+    """The points that are not on chain yet."""
+    return {account: each for account, each in points.items() if facts.record.members[account].listed != each}
 
 
 def newest_model(record: RoundRecord, initial: str) -> str:

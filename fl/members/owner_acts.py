@@ -13,12 +13,12 @@ from fl.members.aggregation import Aggregation
 from fl.members.audit import audit_training, differing_points
 from fl.members.facts import Facts
 from fl.members.order import Order
-from fl.members.owner import OwnerConduct, cut_of, present
+from fl.members.owner import OwnerConduct, cut_of, present, unlisted
 from fl.members.owner import next_step as owners_next_step
 from fl.members.plan import Worth
 from fl.members.rounds import stations_of
 from fl.members.steps import Step
-from fl.members.work import Delivered, Judged, OwnerWork, Updates, WorkError, WrongArtefact, weighed
+from fl.members.work import Aggregated, Delivered, Judged, OwnerWork, Updates, WorkError, WrongArtefact, weighed
 from fl.store import mailbox
 from fl.store.artefacts import ArtefactStore, digest_of, from_chain, to_chain
 from fl.store.errors import Corrupt, Missing, StoreError, TooLarge, ViewError, one_line, shown
@@ -32,8 +32,8 @@ from fl.store.signed import (
 )
 from fl.store.texts import OwnersView, StationsView
 
-UPHOLD_WITHIN = 100_000
-"""An elector upholds points that are no further from what it measured, for every base station."""
+LISTED_AT_ONCE = 500
+"""Base stations listed in one call: each takes 9,000 gas, and a transaction no more than 2^24."""
 
 MOST_SAMPLES = 2**40
 """That a base station can have."""
@@ -164,7 +164,8 @@ class Owner(Member):
                 self.did(f"leaves {account} out of global round {number + 1}: {reason}")
             self._pass_on(updates, facts)
             recorded = present(facts, number)
-            data = self.aggregated(number, facts, order, updates)
+            made = self.aggregated(number, facts, order, updates, self._carried(number, facts))
+            data = made.model
             try:
                 judged = work.judge(order, data)
             except WorkError as error:
@@ -177,6 +178,7 @@ class Owner(Member):
                 "included": {account: from_chain(recorded[account]) for account in updates.delivered},
                 "absent": updates.absent,
                 "made_of": Aggregation.of(facts.block, recorded, updates.absent).to_bytes().hex(),
+                "carried": self._own_models.put(made.carried) if made.carried else "",
                 "accuracy": judged.accuracy,
                 "loss": judged.loss,
             }
@@ -213,14 +215,30 @@ class Owner(Member):
         signed.verify(self.domain, winner)
         return Aggregation.from_bytes(data)
 
-    def aggregated(self, number: int, facts: Facts, order: Order, updates: Updates) -> bytes:
-        """The global model that follows from the updates of a global round.
+    def _carried(self, number: int, facts: Facts) -> bytes:
+        """What the order's strategy carries to a global round, as this owner noted it, or as it follows.
+
+        Raises:
+            WorkError: it is not noted, and cannot be worked out.
+        """
+        if number == 0:
+            return b""
+        noted = self.journal.noted(self.round_id, f"aggregate-{number - 1}")
+        if noted is not None:
+            return self._own_models.get(noted["carried"]) if noted.get("carried") else b""
+        *_, before = audit_training(self, facts).rounds[:number] or (None,)
+        if before is None or before.carried is None:
+            raise WorkError(f"what the strategy carries to global round {number + 1} cannot be worked out")
+        return before.carried
+
+    def aggregated(self, number: int, facts: Facts, order: Order, updates: Updates, carried: bytes) -> Aggregated:
+        """The global model that follows from the updates of a global round, and from what the strategy carries to it.
 
         Raises:
             StoreError: the model before it cannot be had.
         """
-        before = self.global_model(number, facts, order)
-        return self._own_work().aggregate(order, number, before, list(updates.delivered.values()), updates.refused)
+        before, delivered = self.global_model(number, facts, order), list(updates.delivered.values())
+        return self._own_work().aggregate(order, number, before, delivered, updates.refused, carried)
 
     def collect(self, number: int, facts: Facts, order: Order) -> Updates:
         """The updates of a global round that count, and why those of the others do not.
@@ -346,8 +364,10 @@ class Owner(Member):
                 self.did(f"lists no contributions, for it cannot measure them: {error}")
                 points = {}
             self.journal.note(self.round_id, "points", points)
-        if points:
-            self.market.report_contributions(self.account, self.round_id, list(points), list(points.values()))
+        left = list(unlisted(facts, points))
+        for first in range(0, len(left), LISTED_AT_ONCE):
+            some = left[first : first + LISTED_AT_ONCE]
+            self.market.report_contributions(self.account, self.round_id, some, [points[each] for each in some])
         for account, each in points.items():
             self.did(f"credits {account} with {each / 10_000:.1f} % of the contribution")
 
@@ -355,6 +375,9 @@ class Owner(Member):
         """Measure the reported model and the contributions, each as far as it can be had.
 
         A model that is not there, or no model, is worth nothing to its electors: they measure 0.
+
+        Raises:
+            WorkError: this owner cannot judge any; what it cannot measure it does not punish.
         """
         noted = self.journal.noted(self.round_id, "measured")
         if noted is None:
@@ -363,7 +386,7 @@ class Owner(Member):
                 raise NotYet("nothing is reported")
             try:
                 accuracy = self.judge(self.order(facts), from_chain(result[0]), facts).accuracy_bps
-            except (StoreError, WorkError, NotYet) as error:
+            except (StoreError, WrongArtefact, NotYet) as error:
                 self.again_if_there_is_time(error, facts, facts.deadlines.vote)
                 self.did(f"cannot judge the reported model, and measures 0: {error}")
                 accuracy = 0
@@ -377,7 +400,7 @@ class Owner(Member):
         """Whether the winner's training follows from what others signed, and its list from what is measured here."""
         try:
             found = audit_training(self, facts).findings
-            found = found or differing_points(self.measured_points(facts), facts, UPHOLD_WITHIN)
+            found = found or differing_points(self.measured_points(facts), facts)
         except (StoreError, WorkError, NotYet) as error:
             self.again_if_there_is_time(error, facts, facts.deadlines.vote)
             self.did(f"cannot measure the contributions: {error}")

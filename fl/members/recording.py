@@ -50,6 +50,7 @@ def _training_entry(owner: Owner, facts: Facts) -> TrainingEntry | None:
         ),
         claimed_accuracy=record.result[1] / 10_000,
         final_accuracy=owner.judge(order, result, facts).accuracy,
+        text=order.text,
     )
 
 

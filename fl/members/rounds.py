@@ -57,14 +57,15 @@ def until_selected(facts: Facts, notes: Notes, conduct: Conduct) -> Step:
     if me is None:
         if not conduct.joins or now >= deadlines.commit:
             return Done("it did not join")
-        return Join()
-    if now < deadlines.join:
+        if now < deadlines.join:
+            return Join()
+    elif now < deadlines.join:
         return Wait(deadlines.join, "models are proposed until then")
     if now < deadlines.commit:
-        if me.committed:
+        if me is not None and me.committed:
             return Wait(deadlines.draw_opens, "bids are sealed until then")
         # A bid is for the models in their order, so that must not change any more.
-        if facts.final < deadlines.join:
+        if facts.final < deadlines.join and not _must_commit(facts):
             return Wait(None, "the last block of proposals is not final yet")
         return Commit()
     if facts.record.claimant is None:
@@ -74,6 +75,15 @@ def until_selected(facts: Facts, notes: Notes, conduct: Conduct) -> Step:
     if now < deadlines.reveal and not facts.all_revealed:
         return _reveal(facts, notes)
     return Select()
+
+
+def _must_commit(facts: Facts) -> bool:
+    """Whether it would lose its bond for certain, as a proposer, by waiting longer for blocks to be final.
+
+    A creator may have chosen a commit phase that is shorter than that takes, or the chain be behind.
+    """
+    halfway = (facts.deadlines.join + facts.deadlines.commit) // 2
+    return facts.now >= halfway and any(model.proposer == facts.account for model in facts.record.models)
 
 
 def _reveal(facts: Facts, notes: Notes) -> Step:

@@ -13,6 +13,7 @@ from fl.members.rounds import stations_of
 from fl.members.station import last_call
 from fl.members.station import next_step as stations_next_step
 from fl.members.steps import Step
+from fl.members.training import settings_of
 from fl.members.work import StationWork, Unfinished, WorkError
 from fl.store import mailbox
 from fl.store.artefacts import digest_of, from_chain, to_chain
@@ -83,8 +84,13 @@ class BaseStation(Member):
         return view
 
     def estimate(self, model: int, facts: Facts) -> int:
-        """What training the model costs it."""
-        return self.cost(self.view(model, facts))
+        """What training the model costs it; one that it could not train is bid for as one without a text."""
+        view = self.view(model, facts)
+        try:
+            settings_of(view)
+        except ViewError as error:
+            raise ViewError(f"the text of {facts.record.models[model].proposer}'s proposal: {error}") from error
+        return self.cost(view)
 
     def cap(self, facts: Facts) -> int:
         """`maxStationBid`."""

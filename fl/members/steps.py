@@ -16,7 +16,7 @@ class Propose:
 
 @dataclass(frozen=True)
 class Commit:
-    """Seal a bid for each model."""
+    """Seal a bid for each model; who has not joined joins by it."""
 
 
 @dataclass(frozen=True)

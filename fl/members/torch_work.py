@@ -9,10 +9,13 @@ from time import perf_counter
 
 from torch import nn
 
+from fl.members import training
 from fl.members.order import Order
-from fl.members.work import Delivered, Judged, Proposal, WorkError, WrongArtefact
+from fl.members.training import named_by
+from fl.members.work import Aggregated, Delivered, Judged, Proposal, WorkError, WrongArtefact
 from fl.store.artefacts import digest_of
-from fl.store.texts import OwnersView, StationsView, decimal_of
+from fl.store.errors import ViewError
+from fl.store.texts import OwnersView, StationsView
 from fl.training.averaging.aggregate import aggregate
 from fl.training.cloud import train
 from fl.training.config import Privacy, Rule, StationConfig, TrainingConfig
@@ -20,13 +23,13 @@ from fl.training.contribution.measure import measure_contributions
 from fl.training.contribution.points import TOTAL_POINTS, contribution_points, total_margins
 from fl.training.crews.crew import play_station
 from fl.training.data.dataset import Samples, Shape
-from fl.training.errors import DivergedError, TooFewError, TrainingError
-from fl.training.model.artefact import load_model, save_model
-from fl.training.model.evaluation import Evaluation, evaluate
+from fl.training.errors import DivergedError, ModelError, TooFewError, TrainingError
+from fl.training.model.artefact import check_magnitudes, load_model, save_model
+from fl.training.model.evaluation import UNJUDGED, Evaluation, evaluate
 from fl.training.model.parameters import State
 from fl.training.model.spec import ModelSpec
 from fl.training.station import Station, StationRound
-from fl.training.strategy import NOTHING, Carried
+from fl.training.strategy import NOTHING, Carried, pack, unpack
 from fl.training.update import Update, load_update, save_update
 
 ClientsOf = Callable[[Order, int], Sequence[Samples]]
@@ -42,34 +45,13 @@ WORTH_TIMING = 50
 def settings_of(order: Order, stations: int = 1) -> TrainingConfig:
     """The training that an order asks for.
 
-    What it names is chosen from what the engine offers: a model by the path of a factory is refused, for nobody imports
-    code that another named.
-
     Raises:
-        WrongArtefact: it asks for something that the engine does not have.
+        WrongArtefact: it asks for something that the engine does not have, or does not take from others.
     """
-    text = order.text
     try:
-        station = StationConfig(
-            local_epochs=text.local_epochs,
-            edge_aggregations=text.edge_aggregations,
-            batch_size=text.batch_size,
-            learning_rate=float(text.learning_rate),
-            momentum=float(text.momentum),
-            rule=Rule(text.edge_rule, text.edge_tolerate),
-        )
-        return TrainingConfig(
-            dataset=text.dataset,
-            targets=order.targets,
-            model=text.model,
-            stations=stations,
-            rounds=text.global_rounds,
-            seed=text.seed,
-            station=station,
-            rule=Rule(text.rule, text.tolerate),
-        )
-    except TrainingError as error:
-        raise WrongArtefact(f"the order cannot be followed: {error}") from error
+        return training.settings_of(order.text, order.targets, stations)
+    except ViewError as error:
+        raise WrongArtefact(str(error)) from error
 
 
 def spec_of(order: Order, input_shape: Shape) -> ModelSpec:
@@ -79,11 +61,7 @@ def spec_of(order: Order, input_shape: Shape) -> ModelSpec:
         WrongArtefact: the engine has no such model.
     """
     try:
-        spec = ModelSpec(order.text.model, input_shape, len(order.targets))
-        if spec.is_own:
-            raise WrongArtefact(
-                f"the order names the factory {spec.name!r}, and code that another names is not imported"
-            )
+        spec = ModelSpec(str(settings_of(order).model), input_shape, len(order.targets))
         has = _parameters(spec)
     except TrainingError as error:
         raise WrongArtefact(f"the order cannot be followed: {error}") from error
@@ -186,6 +164,8 @@ class TorchStation:
             if settings.station is None:
                 raise TypeError("an order's settings have a station's")
             config = replace(settings.station, privacy=self.privacy)
+            if config.augment and not spec.has_images:
+                raise WorkError(f"the order augments images, and inputs of shape {spec.input_shape} are none")
             return Station(station, spec, clients, config, settings.seed, noise_seed=self.noise_seed)
         except TrainingError as error:
             raise WorkError(str(error)) from error
@@ -239,19 +219,9 @@ class TorchOwner:
             dataset=settings.dataset,
             label_count=len(targets),
             parameters=sum(tensor.numel() for tensor in state.values()),
-            global_rounds=settings.rounds,
-            local_epochs=station.local_epochs,
-            edge_aggregations=station.edge_aggregations,
             initial_model=digest_of(initial),
-            batch_size=station.batch_size,
-            learning_rate=decimal_of(station.learning_rate),
-            momentum=decimal_of(station.momentum),
-            seed=settings.seed,
-            rule=settings.rule.name,
-            tolerate=settings.rule.tolerate,
             weight_limit=offer.weight_limit,
-            edge_rule=station.rule.name,
-            edge_tolerate=station.rule.tolerate,
+            **named_by(settings, station),
         )
         return Proposal(OwnersView(offer.claimed_bps, targets), text, initial)
 
@@ -270,18 +240,27 @@ class TorchOwner:
         return update.samples
 
     def aggregate(
-        self, order: Order, global_round: int, model: bytes, updates: Sequence[Delivered], refused: int
-    ) -> bytes:
+        self,
+        order: Order,
+        global_round: int,
+        model: bytes,
+        updates: Sequence[Delivered],
+        refused: int,
+        carried: bytes = b"",
+    ) -> Aggregated:
         """See `OwnerWork`; `fl.training.cloud.train` is the one loop, and the chain its crew."""
         spec, state = self._model(order, model)
         stations = 1 + max((each.station for each in updates), default=-1) + refused
         settings = replace(settings_of(order, max(1, stations)), contribution="none")
-        crew = Recorded(tuple(self._weighed(order, each) for each in updates), refused, self._judge(order, spec))
+        crew = Recorded(tuple(self._weighed(order, each) for each in updates), refused)
+        server = Carried(unpack(carried)[0]) if carried else NOTHING
         try:
-            done = next(train(settings, spec, crew, state=state, first_round=global_round))
-        except DivergedError:
-            return save_model(spec, state, global_round=global_round)
-        return save_model(spec, done.state, global_round=global_round)
+            done = next(train(settings, spec, crew, state=state, carried=server, first_round=global_round))
+            check_magnitudes(done.state)
+        except (DivergedError, ModelError):
+            return Aggregated(save_model(spec, state, global_round=global_round), carried)
+        after = pack((done.carried.server,)) if done.carried.server else b""
+        return Aggregated(save_model(spec, done.state, global_round=global_round), after)
 
     def judge(self, order: Order, model: bytes) -> Judged:
         """See `OwnerWork`."""
@@ -337,12 +316,10 @@ class Recorded:
     Attributes:
         updates: of one global round, checked.
         refused: how many further ones are not what they have to be; they count among those that a rule tolerates.
-        judge: judges a model.
     """
 
     updates: tuple[Update, ...]
     refused: int
-    judge: Callable[[State], Evaluation]
 
     def play(
         self, state: State, global_round: int, stations: Sequence[int], carried: Carried = NOTHING
@@ -370,5 +347,5 @@ class Recorded:
         return updates
 
     def evaluate(self, state: State) -> Evaluation:
-        """See `Crew`."""
-        return self.judge(state)
+        """Of no image: what the updates make hangs on nobody's test data."""
+        return UNJUDGED

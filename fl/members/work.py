@@ -70,6 +70,19 @@ class Delivered:
 
 
 @dataclass(frozen=True)
+class Aggregated:
+    """What updates make.
+
+    Attributes:
+        model: the next global model, an artefact.
+        carried: what the order's strategy carries to the next global round, an artefact; b"": nothing.
+    """
+
+    model: bytes
+    carried: bytes = b""
+
+
+@dataclass(frozen=True)
 class Updates:
     """The updates of a global round, by account.
 
@@ -137,9 +150,17 @@ class OwnerWork(Protocol):
         ...
 
     def aggregate(
-        self, order: Order, global_round: int, model: bytes, updates: Sequence[Delivered], refused: int
-    ) -> bytes:
-        """The next global model, by the order's rule; the model as it was where there are too few updates for that.
+        self,
+        order: Order,
+        global_round: int,
+        model: bytes,
+        updates: Sequence[Delivered],
+        refused: int,
+        carried: bytes = b"",
+    ) -> Aggregated:
+        """The next global model, by the order's rule and strategy; the model as it was where too few updates are there.
+
+        It follows from these arguments alone, bit for bit, for whoever works it out.
 
         Args:
             order: of the round.
@@ -147,6 +168,7 @@ class OwnerWork(Protocol):
             model: the global model that it started from.
             updates: checked.
             refused: how many further ones were recorded and are not what they have to be.
+            carried: by the order's strategy from the global round before.
         """
         ...
 

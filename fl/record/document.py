@@ -5,7 +5,7 @@ Bids and caps are gwei, other amounts wei, accuracies 0 … 1; integers are writ
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
@@ -15,6 +15,8 @@ from fl.faults import Fault
 from fl.market.events import Transaction
 from fl.market.terms import Deadlines, Role, Status
 from fl.record.history import MemberRecord, RoundRecord, Settled
+from fl.store import canonical
+from fl.store.errors import StoreError
 from fl.store.texts import OwnersView, StationsView
 
 FORMAT = 2
@@ -112,7 +114,12 @@ class GlobalRoundEntry:
 
 @dataclass(frozen=True)
 class TrainingEntry:
-    """The selected model's training."""
+    """The selected model's training.
+
+    Attributes:
+        text: what its proposal told base stations, all of how it is trained; None where that is not known. Its digest
+            is on chain.
+    """
 
     dataset: str
     model: str
@@ -121,6 +128,7 @@ class TrainingEntry:
     global_rounds: tuple[GlobalRoundEntry, ...]
     claimed_accuracy: float
     final_accuracy: float
+    text: StationsView | None = None
 
 
 @dataclass(frozen=True)
@@ -330,6 +338,8 @@ def write(document: RoundDocument, path: Path) -> None:
 def to_json(document: RoundDocument) -> dict[str, Any]:
     """As JSON holds it: integers beyond 2^53 as strings."""
     found: dict[str, Any] = portable(asdict(document))
+    if document.training is not None and document.training.text is not None:
+        found["training"]["text"] = json.loads(document.training.text.to_bytes())
     return found
 
 
@@ -372,6 +382,11 @@ def from_json(document: Any) -> RoundDocument:
 
 def _read(kind: Any, value: Any, where: str) -> Any:
     """A value of JSON as a type that the dataclasses above have."""
+    if kind is StationsView and isinstance(value, dict):
+        try:
+            return StationsView.from_bytes(canonical.encode(value))
+        except (StoreError, ValueError) as error:
+            raise DocumentError(f"{where} is no text of a proposal: {error}") from error
     if isinstance(kind, type) and is_dataclass(kind):
         return _read_object(kind, value, where)
     if get_origin(kind) is UnionType:
@@ -394,9 +409,10 @@ def _read(kind: Any, value: Any, where: str) -> Any:
 def _read_object(kind: type[T], value: Any, where: str) -> T:
     if not isinstance(value, dict):
         raise DocumentError(f"{where} is {value!r}, which is no object")
-    known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
-    if known != set(value):
-        lacking, unknown = sorted(known - set(value)), sorted(set(value) - known)
+    known = {field.name: field.default is MISSING for field in fields(kind)}  # type: ignore[arg-type]
+    lacking = sorted(name for name, needed in known.items() if needed and name not in value)
+    if lacking or not known.keys() >= value.keys():
+        unknown = sorted(value.keys() - known.keys())
         raise DocumentError(f"{where} lacks {lacking}" if lacking else f"{where} has {unknown}, which are not its own")
     kinds = get_type_hints(kind)
-    return kind(**{name: _read(kinds[name], value[name], f"{where}.{name}") for name in value})
+    return kind(**{name: _read(kinds[name], each, f"{where}.{name}") for name, each in value.items()})

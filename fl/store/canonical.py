@@ -28,7 +28,7 @@ def encode(document: Mapping[str, Any]) -> bytes:
         raise ViewError(f"this text is no Unicode: {shown(text)}") from None
 
 
-def decode(data: bytes, what: str, names: Collection[str], most: int) -> dict[str, Any]:
+def decode(data: bytes, what: str, names: Collection[str], most: int, optional: Collection[str] = ()) -> dict[str, Any]:
     """The fields of a document that anybody may have written. Whatever it is, its reader gets one kind of error.
 
     Args:
@@ -36,6 +36,7 @@ def decode(data: bytes, what: str, names: Collection[str], most: int) -> dict[st
         what: how to call it.
         names: the fields that it must have, and no others.
         most: bytes that are looked at; a longer one is refused unread.
+        optional: the fields that it may have besides.
 
     Raises:
         ViewError: it is too long, no JSON object with these fields, or not in canonical form (as where a field is there
@@ -53,7 +54,7 @@ def decode(data: bytes, what: str, names: Collection[str], most: int) -> dict[st
         raise ViewError(f"this {what} is no JSON: {shown(str(error), 120)}") from None
     if not isinstance(document, dict):
         raise ViewError(f"this {what} is no object in JSON")
-    if set(document) != set(names):
+    if set(document) - set(optional) != set(names):
         raise ViewError(f"this {what} has the fields {shown(sorted(document))}, not {', '.join(sorted(names))}")
     if not canonical:
         raise ViewError(f"this {what} is not in canonical form: keys sorted and once each, no spaces")

@@ -6,7 +6,8 @@ stations.
 
 import re
 import secrets
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from decimal import Decimal
 from typing import Any
 
@@ -47,10 +48,6 @@ def _check_salt(salt: object) -> None:
         raise ViewError(f"the salt is not {SALT_BYTES} bytes in lower-case hex")
 
 
-def _fields(text: bytes, what: str, view: type["OwnersView | StationsView"]) -> dict[str, Any]:
-    return canonical.decode(text, what, [each.name for each in fields(view)], MOST_BYTES)
-
-
 @dataclass(frozen=True)
 class OwnersView:
     """What owners may read of a proposal.
@@ -74,7 +71,7 @@ class OwnersView:
         if type(self.targets) is not tuple or not self.targets or not all(isinstance(y, str) for y in self.targets):
             raise ViewError(f"the target labels are {shown(self.targets)}")
         _check_salt(self.salt)
-        _fields(self.to_bytes(), "text for owners", OwnersView)
+        _owners_fields(self.to_bytes())
 
     @property
     def targets_digest(self) -> bytes:
@@ -106,7 +103,7 @@ class OwnersView:
         Raises:
             ViewError: it is none.
         """
-        found = _fields(text, "text for owners", cls)
+        found = _owners_fields(text)
         targets = found.pop("targets")
         return cls(**found, targets=tuple(targets) if isinstance(targets, list) else targets)
 
@@ -137,6 +134,16 @@ class StationsView:
         weight_limit: an update weighs at most so many times the median of all samples.
         edge_rule: how a base station combines its clients' models, by name.
         edge_tolerate: f, how many arbitrarily wrong ones that rule withstands.
+        optimizer: of the clients, by name, with arguments if need be, as "AdamW(eps=0.0001)".
+        schedule: of the learning rate over global rounds, the same; "": it stays.
+        weight_decay: of the clients' optimizer, as `decimal_of` writes it; "0": its own default.
+        gradient_clip: most that the norm of a step's gradient is, the same; "0": it is as it is.
+        loss: that clients minimise, by name, with arguments if need be.
+        proximal: μ of FedProx, as `decimal_of` writes it.
+        augment: whether training images are shifted and mirrored at random.
+        precision: what clients compute in, by name.
+        client_bits: of each parameter of what clients send; 0: they send their models.
+        strategy: what the winner makes of the combined model, by name, with arguments if need be.
 
     Raises:
         ViewError: a field is not of this form, or its readers would refuse the text.
@@ -160,34 +167,58 @@ class StationsView:
     weight_limit: int = field(kw_only=True)
     edge_rule: str = field(kw_only=True)
     edge_tolerate: int = field(kw_only=True)
+    optimizer: str = field(kw_only=True, default="SGD")
+    schedule: str = field(kw_only=True, default="")
+    weight_decay: str = field(kw_only=True, default="0")
+    gradient_clip: str = field(kw_only=True, default="0")
+    loss: str = field(kw_only=True, default="cross_entropy")
+    proximal: str = field(kw_only=True, default="0")
+    augment: bool = field(kw_only=True, default=False)
+    precision: str = field(kw_only=True, default="float32")
+    client_bits: int = field(kw_only=True, default=0)
+    strategy: str = field(kw_only=True, default="FedAvg")
 
     def __post_init__(self) -> None:
         counts = (
             *("label_count", "parameters", "global_rounds", "local_epochs", "edge_aggregations"),
             *("batch_size", "weight_limit"),
         )
-        for name, least in (*((name, 1) for name in counts), ("tolerate", 0), ("edge_tolerate", 0)):
+        from_zero = ("tolerate", "edge_tolerate", "client_bits")
+        for name, least in (*((name, 1) for name in counts), *((name, 0) for name in from_zero)):
             if type(number := getattr(self, name)) is not int or not least <= number <= canonical.MOST_EXACT:
                 raise ViewError(f"{name} is {shown(number)}")
-        for name in ("model", "dataset", "initial_model", "rule", "edge_rule"):
+        named = ("optimizer", "schedule", "loss", "precision", "strategy")
+        for name in ("model", "dataset", "initial_model", "rule", "edge_rule", *named):
             if not isinstance(text := getattr(self, name), str):
                 raise ViewError(f"{name} is {shown(text)}")
-        for name in ("learning_rate", "momentum"):
+        if type(self.augment) is not bool:
+            raise ViewError(f"augment is {shown(self.augment)}")
+        for name in ("learning_rate", "momentum", "weight_decay", "gradient_clip", "proximal"):
             if not isinstance(text := getattr(self, name), str) or not _DECIMAL.fullmatch(text):
                 raise ViewError(f"{name} is {shown(text)}, no decimal string as 0.05")
         if type(self.seed) is not int or not _SEED.fullmatch(str(self.seed)):
             raise ViewError(f"the seed is {shown(self.seed)}")
         _check_salt(self.salt)
-        _fields(self.to_bytes(), "text for base stations", StationsView)
+        _stations_fields(self.to_bytes())
 
     @property
     def digest(self) -> bytes:
         """keccak256 of the text, 32 bytes."""
         return keccak(self.to_bytes())
 
+    @property
+    def training(self) -> dict[str, int | str]:
+        """All that it says of how to train beside the model and the data, by name; defaults are left out."""
+        found, others = self._told(), ("model", "dataset", "label_count", "parameters", "initial_model", "salt")
+        return {name: value for name, value in found.items() if name not in others}
+
     def to_bytes(self) -> bytes:
         """The text that is sealed to every base station: canonical JSON."""
-        return canonical.encode({**asdict(self), "seed": str(self.seed)})
+        return canonical.encode(self._told())
+
+    def _told(self) -> dict[str, Any]:
+        told = {**asdict(self), "seed": str(self.seed)}
+        return {name: value for name, value in told.items() if name not in DEFAULTS or value != DEFAULTS[name]}
 
     @classmethod
     def from_bytes(cls, text: bytes) -> "StationsView":
@@ -196,7 +227,24 @@ class StationsView:
         Raises:
             ViewError: it is none.
         """
-        found = _fields(text, "text for base stations", cls)
+        found = _stations_fields(text)
         if not isinstance(found["seed"], str) or not _SEED.fullmatch(found["seed"]):
             raise ViewError(f"the seed is {shown(found['seed'])}, no decimal string")
+        if twice := [name for name in sorted(DEFAULTS.keys() & found) if found[name] == DEFAULTS[name]]:
+            raise ViewError(f"{twice[0]} is {shown(found[twice[0]])}, which is said by leaving it out")
         return cls(**{**found, "seed": int(found["seed"])})
+
+
+DEFAULTS: Mapping[str, Any] = {
+    each.name: each.default for each in fields(StationsView) if each.kw_only and each.default is not MISSING
+}
+"""Fields that a text for base stations has only where they are something else."""
+
+
+def _owners_fields(text: bytes) -> dict[str, Any]:
+    return canonical.decode(text, "text for owners", [each.name for each in fields(OwnersView)], MOST_BYTES)
+
+
+def _stations_fields(text: bytes) -> dict[str, Any]:
+    names = [each.name for each in fields(StationsView) if each.name not in DEFAULTS]
+    return canonical.decode(text, "text for base stations", names, MOST_BYTES, DEFAULTS)

@@ -16,8 +16,8 @@ from fl.training.config import TrainingConfig
 from fl.training.contribution.measure import measure_contributions
 from fl.training.crews.crew import Crew
 from fl.training.errors import DivergedError, TooFewError
-from fl.training.model.evaluation import Evaluation
-from fl.training.model.parameters import State, is_finite
+from fl.training.model.evaluation import UNJUDGED, Evaluation
+from fl.training.model.parameters import State, is_finite, size_of
 from fl.training.model.spec import ModelSpec
 from fl.training.participation import is_missing
 from fl.training.station import StationRound
@@ -42,6 +42,7 @@ class GlobalRound:
         stations: what each base station that the global model was sent to did, by index.
         absent: why there is no update of a base station, by index.
         carried: what the strategy carries to the next.
+        broadcast: bytes of what it sent with the global model before.
         evaluations: number of models that measuring the contributions took to evaluate.
         unchanged: why the global model stayed as it was; empty where it did not.
     """
@@ -54,6 +55,7 @@ class GlobalRound:
     stations: tuple[StationRound, ...] = ()
     absent: Mapping[int, str] = field(default_factory=dict)
     carried: Carried = NOTHING
+    broadcast: int = 0
     evaluations: int = 0
     unchanged: str = ""
 
@@ -100,7 +102,7 @@ def train(
         DivergedError: no base station's loss is a finite number, more base stations than the rule tolerates have no
             finite update, or the global model's loss is not finite; the rounds yielded before stand.
     """
-    strategy, server, clients = strategy_of(config), carried.server, dict(carried.clients)
+    strategy = strategy_of(config)
     state = model.initial_state(config.seed) if state is None else state
     before = crew.evaluate(state) if before is None else before
 
@@ -110,11 +112,7 @@ def train(
         finally:
             on_evaluated()
 
-    seen = list(accuracies)
-    for global_round in range(first_round, config.rounds):
-        if config.patience is not None and seen and rounds_since_best(seen) >= config.patience:
-            log.info("the accuracy has not got better for %d global rounds: the run ends", config.patience)
-            return
+    def play(global_round: int, state: State, carried: Carried, before: Evaluation) -> GlobalRound:
         here = [
             index
             for index in range(config.stations)
@@ -124,12 +122,13 @@ def train(
         for index in rounds.keys() - set(here):
             on_station(rounds[index])
         with asked(strategy):
-            sent = Carried(tensors_of(strategy, "broadcast", strategy.broadcast(server)), clients)
+            sent = Carried(tensors_of(strategy, "broadcast", strategy.broadcast(carried.server)), carried.clients)
         for played in crew.play(state, global_round, here, sent):
             rounds[played.station] = played
             on_station(played)
         stations = tuple(rounds.values())
-        clients |= {played.station: played.clients for played in stations if played.clients}
+        server = carried.server
+        clients = {**carried.clients, **{played.station: played.clients for played in stations if played.clients}}
         absent = {played.station: played.reason for played in stations if played.update is None}
         for index, reason in absent.items():
             log.warning("global round %d: no update of base station %d: %s", global_round, index, reason)
@@ -152,21 +151,33 @@ def train(
             raise DivergedError(f"global round {global_round}: {error}{reason}") from error
         else:
             state, server = _step(strategy, model, state, combined, Carried(server, clients))
-        before = crew.evaluate(state)
-        seen.append(before.accuracy)
-        log.info("global round %d: accuracy %.4f, loss %.4f", global_round, before.accuracy, before.loss)
-        yield GlobalRound(
+        evaluation = crew.evaluate(state)
+        if evaluation is not UNJUDGED:
+            log.info("global round %d: accuracy %.4f, loss %.4f", global_round, evaluation.accuracy, evaluation.loss)
+        return GlobalRound(
             global_round,
             state,
             updates,
-            before,
+            evaluation,
             measured.values,
             stations,
             absent,
-            Carried(server, dict(clients)),
+            Carried(server, clients),
+            size_of(sent.server),
             measured.evaluations,
             unchanged,
         )
+
+    seen = list(accuracies)
+    for global_round in range(first_round, config.rounds):
+        if config.patience is not None and seen and rounds_since_best(seen) >= config.patience:
+            log.info("the accuracy has not got better for %d global rounds: the run ends", config.patience)
+            return
+        done = play(global_round, state, carried, before)
+        state, carried, before = done.state, done.carried, done.evaluation
+        seen.append(before.accuracy)
+        yield done
+        del done  # its updates may be large: they go before the next come, if the caller held none
 
 
 def rounds_since_best(accuracies: Sequence[float]) -> int:

@@ -83,7 +83,7 @@ def split(text: str, what: str) -> tuple[str, dict[str, Any]]:
         if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.args:
             raise ValueError("no call, or one with arguments that have no name")
         return name, {each.arg or "**": ast.literal_eval(each.value) for each in call.keywords}
-    except (ValueError, SyntaxError) as error:
+    except (ValueError, SyntaxError, RecursionError, MemoryError) as error:  # the latter two where brackets are deep
         raise TrainingError(f"the {what} {text!r} is not written as name(argument=value, …)") from error
 
 

@@ -2,7 +2,9 @@
 
 Counted are models: a base station sends its model to every client that it draws, for each edge aggregation, and gets
 one from each that returns; the cloud sends the global model to every base station, each global round, and gets one
-from each that has an update. Updates that are quantised are counted with the bytes that they have.
+from each that has an update. Updates that are quantised are counted with the bytes that they have. What a strategy
+carries goes with them, as SCAFFOLD's control variates: the server's down with every model, a client's up with its
+model, and with its base station's update once in a global round.
 
 Simulated time is that of synchronous rounds. Every link is its user's own, a message of b bytes takes
 `latency + 8·b / bandwidth`, and who is missing is not waited for:
@@ -21,6 +23,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from fl.training.errors import TrainingError
+from fl.training.model.parameters import size_of
 from fl.training.station import ClientWork, Outcome, StationRound
 
 
@@ -119,23 +122,57 @@ class Updates:
     station: int
 
 
-def count_traffic(stations: Iterable[StationRound], size: int, updates: Mapping[int, Updates] | None = None) -> Tiers:
+@dataclass(frozen=True)
+class _Messages:
+    """Bytes of the messages of a base station's global round.
+
+    Attributes:
+        down: of the model, and of what the server carries.
+        client: of a client's update.
+        station: of the base station's.
+        carried: of the state of each client; empty where they carry none.
+    """
+
+    down: int
+    client: int
+    station: int
+    carried: tuple[int, ...]
+
+    @classmethod
+    def of(cls, played: StationRound, size: int, updates: Mapping[int, Updates] | None, broadcast: int) -> _Messages:
+        sent = (updates or {}).get(played.station, Updates(size, size))
+        return cls(size + broadcast, sent.client, sent.station, tuple(map(size_of, played.clients)))
+
+    def from_client(self, client: int) -> int:
+        """What a client sends."""
+        return self.client + (self.carried[client] if self.carried else 0)
+
+    def from_station(self, played: StationRound) -> int:
+        """What its base station sends: states of those clients that have sent a new one."""
+        used = {each.client for work in played.work for each in work if each.outcome is Outcome.RETURNED}
+        return self.station + sum(self.carried[client] for client in used if self.carried)
+
+
+def count_traffic(
+    stations: Iterable[StationRound], size: int, updates: Mapping[int, Updates] | None = None, broadcast: int = 0
+) -> Tiers:
     """What a global round sent across each tier.
 
     Args:
         stations: what each base station did.
         size: bytes of a model.
         updates: of updates, by base station; None: they are as large as models.
+        broadcast: bytes of what the strategy sends with the global model.
     """
     total = Tiers()
     for played in stations:
-        sent = (updates or {}).get(played.station, Updates(size, size))
+        sent = _Messages.of(played, size, updates, broadcast)
         drawn = sum(len(work) for work in played.work)
-        returned = sum(each.outcome is Outcome.RETURNED for work in played.work for each in work)
+        returned = [each.client for work in played.work for each in work if each.outcome is Outcome.RETURNED]
         back = int(played.update is not None)
         total += Tiers(
-            Traffic(drawn, drawn * size, returned, returned * sent.client),
-            Traffic(1, size, back, back * sent.station),
+            Traffic(drawn, drawn * sent.down, len(returned), sum(map(sent.from_client, returned))),
+            Traffic(1, sent.down, back, back * sent.from_station(played)),
         )
     return total
 
@@ -146,6 +183,7 @@ def simulate_round(
     links: Links,
     local_epochs: int,
     updates: Mapping[int, Updates] | None = None,
+    broadcast: int = 0,
 ) -> float:
     """Seconds that a global round takes over these links.
 
@@ -155,17 +193,20 @@ def simulate_round(
         links: of the clients and base stations.
         local_epochs: κ1.
         updates: see `count_traffic`.
+        broadcast: the same.
     """
 
     def station(played: StationRound) -> float:
-        sent = (updates or {}).get(played.station, Updates(size, size))
+        sent = _Messages.of(played, size, updates, broadcast)
 
         def client(work: ClientWork) -> float:
             link = links.own_client.get((played.station, work.client), links.client)
-            return link.seconds(size) + links.compute(played.station, work, local_epochs) + link.seconds(sent.client)
+            computing = links.compute(played.station, work, local_epochs)
+            return link.seconds(sent.down) + computing + link.seconds(sent.from_client(work.client))
 
         cloud = links.own_cloud.get(played.station, links.cloud)
         edges = ([client(each) for each in work if each.outcome is Outcome.RETURNED] for work in played.work)
-        return cloud.seconds(size) + sum(max(edge, default=0.0) for edge in edges) + cloud.seconds(sent.station)
+        edge_seconds = sum(max(edge, default=0.0) for edge in edges)
+        return cloud.seconds(sent.down) + edge_seconds + cloud.seconds(sent.from_station(played))
 
     return max((station(played) for played in stations if played.update is not None), default=0.0)

@@ -1,4 +1,9 @@
-"""Strategies by name: what a run's `strategy` says, such as `FedAdam(learning_rate=0.03)`."""
+"""Strategies by name: what a run's `strategy` says, such as `FedAdam(learning_rate=0.03)`.
+
+The server's steps of FedAvgM, FedAdam and FedYogi multiply, add, divide and take roots one after the other, each
+rounded as IEEE 754 says: whoever holds the updates finds the same bits, whatever its CPU. PyTorch's `add(…, alpha=…)`
+is rounded once or twice as the CPU has it, and its roots are those of a library that promises less.
+"""
 
 from __future__ import annotations
 
@@ -77,7 +82,7 @@ class FedAdam(Strategy):
 
     def second_moment(self, moment: torch.Tensor, squared: torch.Tensor) -> torch.Tensor:
         """V of Δ²."""
-        return moment.mul(self.beta2).add_(squared, alpha=1 - self.beta2)
+        return self.beta2 * moment + (1 - self.beta2) * squared
 
     def update_server(
         self, model: State, combined: State, server: State, clients: Mapping[tuple[int, int], State]
@@ -89,11 +94,19 @@ class FedAdam(Strategy):
             update = combined[name] - model[name]
             first = server[f"m.{name}"].to(update) if server else torch.zeros_like(update)
             second = server[f"v.{name}"].to(update) if server else torch.full_like(update, self.tau**2)
-            first = first.mul(self.beta1).add_(update, alpha=1 - self.beta1)
+            first = self.beta1 * first + (1 - self.beta1) * update
             second = self.second_moment(second, update.square())
-            moved[name] = model[name] + self.learning_rate * first / (second.sqrt() + self.tau)
+            moved[name] = model[name] + self.learning_rate * first / (_root(second) + self.tau)
             after[f"m.{name}"], after[f"v.{name}"] = first, second
         return moved, after
+
+
+def _root(tensor: torch.Tensor) -> torch.Tensor:
+    """The square root of float32, rounded to the nearest.
+
+    The root of 24 bits is at least 2^-51 of itself away from where two float32 meet, and that in float64 is closer.
+    """
+    return tensor.double().sqrt().to(tensor)
 
 
 @dataclass(frozen=True)

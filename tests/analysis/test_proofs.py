@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.figures.search import RULES, Conduct, first, gain_of, ours, utility, with_conduct
-from analysis.mechanism import THETA_ONE, WEI_PER_GWEI
+from analysis.mechanism import THETA_ONE, WEI_PER_GWEI, settle
 from analysis.round_facts import Member, Round
 from tests.analysis.figures.test_search import TRUTH
 from tests.analysis.page_formulas import claims_at, estimate_at, exact_shares, rounded_shares, score_of
@@ -289,6 +289,14 @@ def test_limit__an_owner_that_proposes_what_others_prefer__could_have_kept_it_to
         proposers=(1,),
     )
     assert utility(alone, alone, ours(alone), 0) == 10 * WEI_PER_GWEI
+
+
+def test_limit__a_proposer_whose_model_seems_worse__pays_less() -> None:
+    """Owner 0's share is half of what owner 1 claims, which is what it reads that the model can do."""
+    costs = [[0]] * 3
+    told, played_down = (settle([[60], [claim]], costs, HALF, claimant=0, max_owner_bid=60) for claim in (60, 30))
+    assert (told.selected, played_down.selected) == (0, 0)
+    assert [each.payments[0] // WEI_PER_GWEI for each in (told, played_down)] == [30, 15]
 
 
 @pytest.mark.parametrize("claimant", range(3))

@@ -3,7 +3,7 @@
 import copy
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -21,19 +21,26 @@ from fl.record.document import Balances, GlobalRoundEntry, TrainingEntry, docume
 from fl.record.history import rebuild
 from fl.store.texts import OwnersView, StationsView
 from tests.conftest import rounds_on, untouched
+from tests.fl.store.test_texts import STATIONS
 
 TARGETS = OwnersView(9_100, ("3", "5", "8"))
 OPENING = Opening(*TARGETS.opening)
+
+TEXT = replace(
+    STATIONS,
+    model="small-cnn",
+    dataset="digits",
+    global_rounds=3,
+    initial_model="0x12",
+    optimizer="AdamW",
+    strategy="FedAdam(tau=0.01)",
+)
 
 UNKNOWN = {
     "that the contract is HCFL (name one with --contract)",
     "models[0].targets",
     "models[0].initial_digest",
     "models[0].claimed_accuracy",
-    "models[1].initial_digest",
-    "training.dataset",
-    "training.model",
-    "training.initial_digest",
     "training.final_accuracy",
     *(f"training.global_rounds[{number}].{field}" for number in range(3) for field in ("accuracy", "loss")),
 }
@@ -72,9 +79,11 @@ def document_for(live: LiveRound, deposits: Mapping[str, int] = MappingProxyType
             for number, (model, root) in sorted(record.global_rounds.items())
         ]
         result = "0x" + record.result[0].hex()
-        training = TrainingEntry("digits", "small-cnn", "0x", result, tuple(rounds), record.result[1] / 10_000, 0.5)
+        known = ("digits", "small-cnn", TEXT.initial_model, result, tuple(rounds), record.result[1] / 10_000, 0.5)
+        proposed = record.models[record.selected or 0].stations_digest == TEXT.digest
+        training = TrainingEntry(*known, TEXT if proposed else None)
     texts: list[tuple[OwnersView | None, StationsView | None]] = [
-        (TARGETS if number == record.selected else None, None) for number in range(len(record.models))
+        (TARGETS, TEXT) if number == record.selected else (None, None) for number in range(len(record.models))
     ]
     made = document_of(client.chain_id, client.address, record, texts, training, balances, client.transactions(events))
     document: dict[str, Any] = json.loads(json.dumps(to_json(made)))
@@ -86,7 +95,10 @@ def finished(deployment: Market) -> Iterator[Finished]:
     """Settled, of two models, with stakes, taxes, a vote; one account has made a deposit besides."""
     with untouched(deployment):
         create = rounds_on(deployment)
-        live = create(contribution_stake=30 * GWEI, opening=OPENING).trained()
+        live = create(contribution_stake=30 * GWEI, opening=OPENING)
+        honest = live.proposal
+        live.proposal = lambda *given: (honest(*given)[0], TEXT.digest, honest(*given)[2])  # type: ignore[method-assign]
+        live.trained()
         points = dict(zip(live.stations, (500_000, 300_000, 200_000), strict=True))
         live.reported(points).voted()
         deployment.call("deposit", sender=live.owners[0].account, value=7 * GWEI).send()
@@ -176,6 +188,15 @@ def test_compare__chain_contract_votes_accuracy_forged__each_named(finished: Fin
         f"models[{selected}].targets is not what the report opened",
     ):
         assert name in found
+
+
+def test_check__training_that_is_not_the_texts__is_named_without_a_chain(finished: Finished) -> None:
+    document = copy.deepcopy(finished.document)
+    document["training"]["text"]["model"] = "cnn"
+    before, said = check(finished.document), "training.model is small-cnn, the text that was proposed says cnn"
+    assert check(document) == [*before, said]
+    del document["training"]["text"]
+    assert check(document) == before, "documents of before say nothing of it"
 
 
 def test_check_against_chain__another_contract__has_no_such_round(finished: Finished) -> None:

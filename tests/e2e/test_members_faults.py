@@ -455,7 +455,7 @@ def test_chain__goes_back_three_blocks_before_a_send_of_each_kind__the_round_end
     before = {each.name: calls(scene.here.chain, each.address) for each in scene.members}
     scene.others.play()
     result = scene.others.heard(LONGEST, round=number, status=any)
-    result["alerts"] = [each for each in result["alerts"] if "dropped transactions that were final" not in each]
+    result["alerts"] = [each for each in result["alerts"] if "dropped transactions that it had" not in each]
     assert sorted(gone) == sorted(FALLS_BACK)
     assert off_round(result, scene.members) == []
     assert off_models([each for each in scene.others.said if "status" in each]) == []

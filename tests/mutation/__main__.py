@@ -70,6 +70,9 @@ def check(
         workshop = workshops.get()
         try:
             verdict = workshop.try_out(mutant)
+        except MutantError as error:
+            click.echo(f"not tried: {error}")
+            raise
         finally:
             workshops.put(workshop)
         noticed = f"caught by {verdict.caught_by}" if verdict.caught_by else "SURVIVED"

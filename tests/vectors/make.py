@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -188,8 +189,23 @@ def proposals() -> Vectors:
         edge_rule="mean",
         edge_tolerate=0,
     )
-    fields = json.loads(text.to_bytes())
-    stations = [{"fields": fields, "text": text.to_bytes().decode(), "digest": hexed(text.digest)}]
+    named = replace(
+        text,
+        optimizer="AdamW(betas=(0.9, 0.99))",
+        schedule="StepLR(step_size=5)",
+        weight_decay="0.01",
+        gradient_clip="1",
+        loss="cross_entropy(label_smoothing=0.1)",
+        proximal="0.001",
+        augment=True,
+        precision="bfloat16",
+        client_bits=8,
+        strategy="FedAdam(learning_rate=0.03)",
+    )
+    stations = [
+        {"fields": json.loads(each.to_bytes()), "text": each.to_bytes().decode(), "digest": hexed(each.digest)}
+        for each in (text, named)
+    ]
     return {**PLACE, "proposer": proposer, "owners": owners, "stations": stations}
 
 

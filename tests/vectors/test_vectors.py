@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fl.market.bids import word_count
-from fl.members.owner_acts import UPHOLD_WITHIN
+from fl.members.audit import UPHOLD_WITHIN
 from fl.store.keys import EncryptionKey
 from fl.store.sealed import open_sealed
 from fl.store.signed import Signed, Statement

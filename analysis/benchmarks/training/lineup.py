@@ -15,6 +15,7 @@ from fl.training.model.runtime import check_graphs, check_precision
 PLAIN, OURS, BF16, FLOWER, FLOOR = "plain", "ours", "ours-bf16", "flower", "floor"
 BOUND = "plain-processes"
 GRAPHS, GRAPHS_BF16 = "ours-graphs", "ours-graphs-bf16"
+THOUSAND = "ours-1000x1"
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,12 @@ CONTENDERS = _by_name(
     Contender(
         GRAPHS_BF16, "fl.training, CUDA graphs, bf16", "ours", options=_everywhere(graphs=True, precision="bfloat16")
     ),
+    Contender(
+        THOUSAND,
+        "fl.training, 1,000 base stations × 1 client",
+        "ours",
+        options=_everywhere(stations=1_000, clients=1),
+    ),
     Contender(PLAIN, "plain PyTorch loop", "plain"),
     Contender(
         BOUND,
@@ -83,9 +90,10 @@ CONTENDERS = _by_name(
     Contender("ours-busy", "fl.training, one core busy", "ours", busy=True),
     Contender("plain-busy", "plain PyTorch loop, one core busy", "plain", busy=True),
 )
-IDLE = tuple(name for name, contender in CONTENDERS.items() if not contender.busy and name != BOUND)
+IDLE = tuple(name for name, contender in CONTENDERS.items() if not contender.busy and name not in (BOUND, THOUSAND))
 LINEUPS: Mapping[str, tuple[str, ...]] = {
-    "10x1": tuple(name for name in CONTENDERS if name != BOUND),
+    "10x1": tuple(name for name in CONTENDERS if name not in (BOUND, THOUSAND)),
+    "10x100": (OURS, THOUSAND, PLAIN),
     "resnet50": (OURS, BF16, GRAPHS, GRAPHS_BF16, PLAIN, FLOOR),
 }
 """Who takes part in a workload unless told otherwise, if it is not `IDLE`."""

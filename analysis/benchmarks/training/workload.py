@@ -86,9 +86,10 @@ def _by_name(*workloads: Workload) -> Mapping[str, Workload]:
 WORKLOADS = _by_name(
     Workload("10x1", "small CNN, 10 base stations × 1 client, batch 50", "cifar10", "cnn", 10, 1, 10_000),
     Workload("10x10", "small CNN, 10 base stations × 10 clients, batch 50", "cifar10", "cnn", 10, 10, 10_000),
+    Workload("10x100", "small CNN, 10 base stations × 100 clients, batch 50", "cifar10", "cnn", 10, 100, 10_000),
     Workload("10x10-all", "the same with all 50,000 images", "cifar10", "cnn", 10, 10, 50_000),
     Workload("resnet50", "ResNet-50, 10 × 1, batch 32", "cifar10", "resnet50", 10, 1, 10_000, batch_size=32),
     Workload("digits", "digits, a try-out of seconds", "digits", "small-cnn", 2, 2, 400, 200, 20),
 )
-ON_CPU = ("10x1", "10x10")
-ON_GPU = (*ON_CPU, "10x10-all", "resnet50")
+ON_CPU = ("10x1", "10x10", "10x100")
+ON_GPU = ("10x1", "10x10", "10x10-all", "resnet50")

@@ -61,7 +61,7 @@ def record_of(
         "absent": {str(station): reason for station, reason in done.absent.items()},
         "contribution": {str(station): str(value) for station, value in done.contributions.items()},
         "evaluations": done.evaluations,
-        "traffic": asdict(count_traffic(done.stations, size, updates)),
+        "traffic": asdict(count_traffic(done.stations, size, updates, done.broadcast)),
         "seconds": round(seconds, 3),
     }
     if done.evaluation.confusion:
@@ -82,7 +82,7 @@ def record_of(
         record["unchanged"] = done.unchanged
     if links is not None:
         epochs = federation.stations[0].config.local_epochs
-        record["simulated_seconds"] = simulate_round(done.stations, size, links, epochs, updates)
+        record["simulated_seconds"] = simulate_round(done.stations, size, links, epochs, updates, done.broadcast)
     return record
 
 

@@ -99,6 +99,7 @@ def run(
                 record["epsilon"] = {str(station): epsilon for station, epsilon in epsilons.items()}
             for output in outputs:
                 output.add(done, record)
+            del done  # with its updates, before the next round's come
             yield record
             start = perf_counter()
 

@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
+from itertools import islice
 from math import prod
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkProcess
@@ -41,6 +43,9 @@ T = TypeVar("T")
 
 _SPANS = 4
 """Parts of the test samples for each worker: more than one, so that a slowed worker takes fewer than the others."""
+
+_MOST_PLACES = 4096
+"""Updates that stay where workers left them; each is a mapping of memory, of which a process can have some 65,000."""
 
 _WORTHWHILE = 10**10
 """Samples trained on times parameters, below which workers would gain less than they cost."""
@@ -71,6 +76,11 @@ class Pool:
             raise TrainingError(f"worker processes {reason}: use --workers 0")
         self._federation = federation
         self._incoming = SharedState(federation.model)
+        # room for the updates of two global rounds, as whoever reads one holds it until the next is there; what nobody
+        # writes to takes no memory
+        count = min(2 * len(federation.stations), _MOST_PLACES)
+        self._places = [SharedState(federation.model) for _ in range(count)]
+        self._free = deque(range(count))
         self._hands: list[_Hand] = []
         try:
             for _ in range(min(workers, len(federation.stations))):
@@ -83,7 +93,7 @@ class Pool:
         context = multiprocessing.get_context("fork")
         here, there = context.Pipe()
         outgoing = SharedState(self._federation.model)
-        worker = Worker(self._federation, there, self._incoming, outgoing)
+        worker = Worker(self._federation, there, self._incoming, outgoing, self._places)
         others = [*(hand.tasks for hand in self._hands), here]
         process = context.Process(target=worker.serve, args=(others,), daemon=True)
         # until the worker handles signals itself, it holds them back: it would handle them as its parent does
@@ -102,8 +112,29 @@ class Pool:
         self._receive(state)
         by_size = sorted(stations, key=lambda index: -self._federation.stations[index].samples)
         sent = States([carried.server])
-        tasks = [Play(index, global_round, sent, carried.clients.get(index, NO_STATES)) for index in by_size]
-        yield from self._do(tasks, _round_of)
+        tasks = (
+            Play(
+                index,
+                global_round,
+                sent,
+                carried.clients.get(index, NO_STATES),
+                self._free.pop() if self._free else None,
+            )
+            for index in by_size
+        )
+        yield from self._do(tasks, self._round_of)
+
+    def _round_of(self, task: Task, result: Result, outgoing: SharedState) -> StationRound:
+        assert isinstance(task, Play)
+        assert isinstance(result, StationRound)
+        free = None if task.place is None else partial(self._free.append, task.place)
+        if result.update is None:
+            if free is not None:
+                free()
+            return result
+        # not copied where that can be spared: a copy's pages are new, and the system fills each with zeros first
+        state = outgoing.read() if task.place is None or free is None else self._places[task.place].lend(free)
+        return replace(result, update=replace(result.update, state=state))
 
     def combine(self, updates: Sequence[Update], rule: Rule, dropped: int = 0) -> State:
         """See `Crew`."""
@@ -136,14 +167,16 @@ class Pool:
 
     def _do(self, tasks: Iterable[Task], read: Callable[[Task, Result, SharedState], T]) -> Iterator[T]:
         """Give the tasks out, one at a time to each worker; what `read` makes of each result, as it comes."""
-        waiting = deque(tasks)
+        waiting = iter(tasks)
         free, busy = deque(self._hands), dict[Connection, tuple[_Hand, Task]]()
         try:
-            while waiting or busy:
-                while waiting and free:
-                    hand, task = free.popleft(), waiting.popleft()
+            while True:
+                for task in islice(waiting, len(free)):
+                    hand = free.popleft()
                     busy[hand.tasks] = (hand, task)
                     _tell(hand, task)
+                if not busy:
+                    return
                 for connection in wait(list(busy)):
                     hand, task = busy[connection]  # type: ignore[index]
                     result = read(task, _hear(hand), hand.outgoing)
@@ -169,13 +202,6 @@ class Pool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _round_of(task: Task, result: Result, outgoing: SharedState) -> StationRound:
-    assert isinstance(result, StationRound)
-    if result.update is None:
-        return result
-    return replace(result, update=replace(result.update, state=outgoing.read()))
 
 
 def _judged_of(task: Task, result: Result, outgoing: SharedState) -> tuple[int, Sequence[Judged]]:

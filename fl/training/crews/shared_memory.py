@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Mapping
+import weakref
+from collections.abc import Callable, Mapping
 from math import prod
 
 import torch
@@ -30,15 +31,20 @@ class SharedState:
 
     def __init__(self, spec: ModelSpec):
         self._spec = spec
-        places: dict[str, slice] = {}
+        self._places: dict[str, slice] = {}
         end = 0
         for name, (shape, kind) in spec.tensors().items():
             start = -(-end // _ALIGNED) * _ALIGNED
             end = start + prod(shape) * kind.itemsize
-            places[name] = slice(start, end)
-        memory = torch.frombuffer(mmap.mmap(-1, max(end, 1)), dtype=torch.uint8)
-        self.state: State = {
-            name: memory[places[name]].view(kind).reshape(shape) for name, (shape, kind) in spec.tensors().items()
+            self._places[name] = slice(start, end)
+        self._memory = mmap.mmap(-1, max(end, 1))
+        self.state = self._tensors(memoryview(self._memory))
+
+    def _tensors(self, memory: memoryview) -> State:
+        data = torch.frombuffer(memory, dtype=torch.uint8)
+        return {
+            name: data[self._places[name]].view(kind).reshape(shape)
+            for name, (shape, kind) in self._spec.tensors().items()
         }
 
     def write(self, state: Mapping[str, torch.Tensor]) -> None:
@@ -54,3 +60,13 @@ class SharedState:
     def read(self) -> State:
         """A copy, which later writes do not change."""
         return {name: tensor.clone() for name, tensor in self.state.items()}
+
+    def lend(self, given_back: Callable[[], None]) -> State:
+        """The tensors themselves, not copied; nothing may be written until they are given back.
+
+        Args:
+            given_back: called once nobody holds any of them.
+        """
+        memory = memoryview(self._memory)  # the tensors hold it, and it knows when the last is gone
+        weakref.finalize(memory, given_back).atexit = False
+        return self._tensors(memory)

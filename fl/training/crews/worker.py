@@ -38,12 +38,14 @@ class Play:
         global_round: which.
         broadcast: the one state that the strategy sends with the model.
         clients: what it carries for each client.
+        place: of those that all workers share, where its update goes; None: where the worker's own go.
     """
 
     station: int
     global_round: int
     broadcast: States
     clients: States
+    place: int | None
 
 
 @dataclass(frozen=True)
@@ -86,13 +88,22 @@ class Worker:
         tasks: where tasks come from and replies go.
         incoming: the model to play from or to judge.
         outgoing: where it leaves the update of a base station.
+        places: where it leaves one that is to stay there.
     """
 
-    def __init__(self, federation: Federation, tasks: Connection, incoming: SharedState, outgoing: SharedState):
+    def __init__(
+        self,
+        federation: Federation,
+        tasks: Connection,
+        incoming: SharedState,
+        outgoing: SharedState,
+        places: Sequence[SharedState],
+    ):
         self._federation = federation
         self._tasks = tasks
         self._incoming = incoming
         self._outgoing = outgoing
+        self._places = places
 
     def serve(self, others: Sequence[Connection]) -> None:
         """Do tasks until there are no more.
@@ -138,7 +149,7 @@ class Worker:
         played = play_station(station, state, task.global_round, self._module, task.broadcast[0], task.clients)
         if played.update is None:
             return played
-        self._outgoing.write(played.update.state)
+        (self._outgoing if task.place is None else self._places[task.place]).write(played.update.state)
         return replace(played, update=replace(played.update, state={}))
 
 

@@ -131,7 +131,7 @@ def load_model(data: bytes, expected: ModelSpec | None = None, *, own: bool = Fa
         raise ModelError(f"the artefact names the factory {spec.name}, which is not imported unless it is expected")
     check_state(spec, state)
     if not own:
-        _check_magnitudes(state)
+        check_magnitudes(state)
     return spec, state
 
 
@@ -146,7 +146,12 @@ def whole_number(value: object) -> int:
     return value
 
 
-def _check_magnitudes(state: State) -> None:
+def check_magnitudes(state: State) -> None:
+    """Refuse a model that nobody would load from somebody else.
+
+    Raises:
+        ModelError: a parameter is no number or too large.
+    """
     for name, tensor in state.items():
         if tensor.is_floating_point() and tensor.numel() and not tensor.abs().amax() <= LARGEST:  # not: or nan
             raise ModelError(f"a parameter in {name} is no number, or larger than {LARGEST:g}")

@@ -64,6 +64,10 @@ class Evaluation:
         return self.correct * 10_000 // self.samples
 
 
+UNJUDGED = Evaluation(0, 1, math.nan)
+"""Of a model that nobody has looked at."""
+
+
 @dataclass(frozen=True, eq=False)
 class Judged:
     """What evaluation found on a batch.

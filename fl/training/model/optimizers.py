@@ -74,6 +74,7 @@ class _Rates:
     """The rates that a schedule gives, kept as far as they were asked for."""
 
     def __init__(self, schedule: str, rate: float):
+        self._schedule = schedule
         self._rates: list[float] = []
         self._more = _rates(schedule, rate)
 
@@ -84,7 +85,9 @@ class _Rates:
 
     def in_round(self, global_round: int) -> float:
         while len(self._rates) <= global_round:
-            self._rates.append(next(self._more))
+            if (rate := next(self._more, None)) is None:
+                raise TrainingError(f"the schedule {self._schedule} has failed in global round {len(self._rates)}")
+            self._rates.append(rate)
         return self._rates[global_round]
 
 

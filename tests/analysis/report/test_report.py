@@ -20,6 +20,7 @@ from analysis.round_facts import Round
 from fl.record.document import MemberEntry
 from tests.analysis.report.test_words import HOSTILE, Read
 from tests.analysis.round_strategies import rounds
+from tests.fl.store.test_texts import STATIONS as TEXT
 from tests.support.rounds import ENDS, SETTLED, status_of
 from web.browser.opening import MODELS, MOST_BYTES, OWNERS, STATIONS
 
@@ -193,10 +194,22 @@ def test_html__one_amount_changed__is_shown_as_a_discrepancy() -> None:
     assert "agree with the reference" not in page
 
 
+def test_html__what_an_order_named__is_shown() -> None:
+    document = document_of_facts(SETTLED)
+    assert document.training is not None
+    text = replace(TEXT, strategy="FedAdam(tau=0.01)", optimizer="AdamW", augment=True)
+    page = html(from_document(replace(document, training=replace(document.training, text=text)), Path("round.json")))
+    assert {"FedAdam(tau=0.01)", "AdamW", "True"} <= set(re.findall(r'<bdi class="said">([^<]*)</bdi>', page))
+    assert "<dt>edge aggregations</dt>" in page and text.salt not in page
+
+
 def test_html__what_members_wrote__is_text() -> None:
     document = document_of_facts(SETTLED, labels=(HOSTILE, "<img src=x onerror=alert(1)>", "x" * 10_000_000))
     assert document.training is not None
-    training = replace(document.training, model=HOSTILE, dataset="'\"><svg onload=alert(1)>", initial_digest=HOSTILE)
+    said = HOSTILE.encode(errors="ignore").decode()  # what is no Unicode is no text
+    text = replace(TEXT, rule=said, strategy=f"FedAdam(tau=0.01){said}")
+    dataset = "'\"><svg onload=alert(1)>"
+    training = replace(document.training, model=HOSTILE, dataset=dataset, initial_digest=HOSTILE, text=text)
     stations = [replace(station, account=f"{HOSTILE}{number}") for number, station in enumerate(document.base_stations)]
     hostile = replace(
         document,

@@ -202,3 +202,22 @@ def test_winner_and_most_electors__zero_two_stations__their_bonds_are_kept_and_t
     assert {name: fair[name] - robbing[name] for name in victims} == dict.fromkeys(victims, BOND + STAKE)
     assert sum(robbing[name] - fair[name] for name in gang) == STAKE
     assert_settles_like_reference(round_)
+
+
+@pytest.mark.parametrize(
+    ("points", "punished", "bonus"),
+    [((500_000, 500_000), False, -STAKE), ((500_000, 500_000), True, 0), ((666_666,), False, 0)],
+    ids=["upheld", "its absence has the winner punished", "two of three"],
+)
+def test_station__attends_without_training__loses_its_stake_where_a_list_stands(
+    create_round: CreateRound, points: tuple[int, ...], punished: bool, bonus: int
+) -> None:
+    """Not stopped (contracts/attacks.md): a record is attendance. Lists of clients leave out who has no update.
+
+    The largest list of one station in three is one point short of two thirds.
+    """
+    round_ = create_round(contribution_stake=STAKE).trained()
+    idle = round_.stations[-1]
+    round_.reported(dict(zip(round_.stations, points, strict=False))).voted(punish=round_.electors if punished else ())
+    assert dues(round_, idle) == {"slashed": 0, "reward": 19 * GWEI, "forfeited": 0, "bonus": bonus}
+    assert_settles_like_reference(round_)

@@ -14,7 +14,7 @@ from fl.crowdfunding.command import play_round
 from fl.crowdfunding.settings import Misbehaviour, RoundSettings
 from fl.crowdfunding.simulated import with_own_data
 from fl.market.terms import GWEI, Policy
-from fl.members.owner_acts import UPHOLD_WITHIN
+from fl.members.audit import UPHOLD_WITHIN
 from fl.store.artefacts import digest_of
 from fl.training.cloud import train
 from fl.training.config import DEFAULTS, METHODS, Rule, TrainingConfig

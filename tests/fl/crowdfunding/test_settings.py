@@ -3,6 +3,7 @@
 import math
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -18,6 +19,8 @@ from fl.crowdfunding.settings import (
 )
 from fl.crowdfunding.valuations import MAX_COST, MAX_VALUE, claimant_of, draw, terms_of, theta_range
 from fl.market.terms import GWEI, SHORTEST_PHASE, Policy
+from fl.members.training import NAMED
+from fl.training.config import DEFAULTS
 from fl.training.errors import TrainingError
 
 LABELS = tuple("0123456789")
@@ -70,6 +73,10 @@ def test_settings__that_do_not_fit__say_why(options: dict, words: str) -> None:
         ({"train_images": 0}, "train_images"),
         ({"local_epochs": 0}, "local_epochs"),
         ({"model": "vgg"}, "choose one of small-cnn"),
+        ({"model": "my.code:net"}, "code that another names is not imported"),
+        ({"optimizer": "my.code:make"}, "code that another names is not imported"),
+        ({"strategy": "SCAFFOLD"}, "signed updates do not bring that"),
+        ({"client_bits": 1}, "client_bits must be at least 2"),
     ],
 )
 def test_settings__that_cannot_be_trained__say_why(options: dict, words: str) -> None:
@@ -81,6 +88,17 @@ def test_settings__shortest_and_longest_phase__make_deadlines_that_the_contract_
     for seconds in (SHORTEST_PHASE, MAX_PHASE_SECONDS):
         terms = terms_of(RoundSettings(phase_seconds=seconds), LABELS, CREATION_SECONDS)
         assert terms.deadlines.vote <= 365 * 24 * 3600
+
+
+def test_settings__what_an_order_can_name__is_an_option_of_the_command() -> None:
+    from scripts.crowdfund_round import cli
+
+    options = {each.name for each in cli.params}
+    assert {*NAMED, "strategy"} <= options & RoundSettings.__dataclass_fields__.keys()
+    named = {"optimizer": "AdamW", "loss": "cross_entropy(label_smoothing=0.1)", "augment": True, "client_bits": 8}
+    training = RoundSettings(**named, strategy="FedAdam").training(("1", "2"))
+    assert training.station == replace(DEFAULTS["digits"].station, **named)
+    assert training.strategy == "FedAdam"
 
 
 def test_settings__imported__without_torch() -> None:

@@ -1,15 +1,17 @@
 """The client of a deployment that it knows by its address alone."""
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from web3.exceptions import BlockNotFound
 
 from analysis.devnode.rounds import CreateRound
 from fl.market.client import ABI, Market
 from fl.market.deployment import abi_of
 from fl.market.events import Trace
-from fl.market.refusals import MarketError
+from fl.market.refusals import Again, ByHand, MarketError
 from fl.market.terms import GWEI, Phase, Role, Stage, Status
 from fl.record.history import rebuild
 from tests.conftest import OWNER_BIDS, STATION_BIDS
@@ -117,3 +119,15 @@ def test_at__no_deployment__is_refused_in_a_line(node: Any, address: str, reason
     with pytest.raises(MarketError, match=reason) as refusal:
         Market.at(address)
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(("which", "kind"), [("safe", ByHand), (7, Again)])
+def test_block__that_the_node_does_not_know__a_setting_to_mend_or_a_node_that_lags(
+    which: int | str, kind: type[MarketError]
+) -> None:
+    def unknown(which: int | str) -> Any:
+        raise BlockNotFound(str(which))
+
+    node: Any = SimpleNamespace(provider=SimpleNamespace(web3=SimpleNamespace(eth=SimpleNamespace(get_block=unknown))))
+    with pytest.raises(kind):
+        Market(node).block(which)

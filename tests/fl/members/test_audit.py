@@ -11,22 +11,28 @@ import pytest
 
 from fl.crowdfunding.cast import Played
 from fl.members.aggregation import Aggregation, against_chain
-from fl.members.audit import TrainingAudit, audit_training, differing_points
+from fl.members.audit import UPHOLD_WITHIN, TrainingAudit, audit_training, differing_points
 from fl.members.auditing import audit
 from fl.members.facts import Facts
 from fl.members.order import Order
 from fl.members.owner import cut_of
-from fl.members.owner_acts import UPHOLD_WITHIN, Owner
+from fl.members.owner_acts import Owner
 from fl.members.replay import replay
-from fl.members.work import Delivered, Updates, WorkError
+from fl.members.work import Aggregated, Delivered, Updates, WorkError
 from fl.store.artefacts import digest_of, from_chain
 from fl.store.errors import Missing, Unreachable, ViewError
 from fl.store.signed import AggregationStatement, OrderStatement
 from fl.training.update import load_update, save_update
 from tests.fl.members.support import Heard, scene
 
+STRATEGY = "FedAdam(tau=0.01)"
 SETTINGS = {
-    "rounds": 7,
+    "rounds": 9,
+    "optimizer": "AdamW",
+    "learning_rate": 0.003,
+    "loss": "cross_entropy(label_smoothing=0.1)",
+    "client_bits": 8,
+    "strategy": STRATEGY,
     "clients": 1,
     "train_images": 60,
     "test_images": 60,
@@ -64,7 +70,7 @@ def _one_less(updates: Updates) -> Updates:
     return replace(updates, delivered=dict(list(updates.delivered.items())[1:]))
 
 
-HONEST, SAID, SILENTLY, SWAPPED, ANOTHERS, DOUBLED, SCALED = range(7)
+HONEST, SAID, SILENTLY, SWAPPED, ANOTHERS, DOUBLED, SCALED, FORGOTTEN, LAST = range(9)
 """What the winner does in each global round."""
 
 FORGED: dict[int, Forged] = {
@@ -86,11 +92,14 @@ class Forger(Owner):
         delivered = {account: updates.delivered[account] for account in rest}
         return Updates(delivered, {victim: "its update is not there"}, 1)
 
-    def aggregated(self, number: int, facts: Facts, order: Order, updates: Updates) -> bytes:
+    def aggregated(self, number: int, facts: Facts, order: Order, updates: Updates, carried: bytes) -> Aggregated:
+        """What the strategy carries stays honest: each forgery is of one global model alone."""
+        honest = super().aggregated(number, facts, order, updates, carried)
         if number == ANOTHERS:
-            return self.global_model(number - 1, facts, order)
+            return replace(honest, model=self.global_model(number - 1, facts, order))
         forged = FORGED[number](updates) if number in FORGED else updates
-        return super().aggregated(number, facts, order, forged)
+        before = b"" if number == FORGOTTEN else carried
+        return replace(honest, model=super().aggregated(number, facts, order, forged, before).model)
 
     def measured_points(self, facts: Facts) -> dict[str, int]:
         """The last gets what is the others'."""
@@ -135,9 +144,11 @@ def _found(audited: TrainingAudit, number: int) -> str:
     return "\n".join(each.what for each in audited.rounds[number].findings)
 
 
-def test_audit__honest_global_round__follows(audited: TrainingAudit) -> None:
-    assert audited.rounds[HONEST].findings == ()
-    said = audited.rounds[HONEST].said
+@pytest.mark.parametrize("number", [HONEST, LAST])
+def test_audit__honest_global_round__follows(audited: TrainingAudit, number: int) -> None:
+    """The last by what the strategy has carried since the first, whatever models are forged in between."""
+    assert audited.rounds[number].findings == ()
+    said = audited.rounds[number].said
     assert said is not None and len(said.included) == 3 and not said.left_out
 
 
@@ -150,11 +161,18 @@ def test_audit__update_left_out_with_a_lie__named_with_the_reason(audited: Train
     assert said is not None and said.left_out == {victim: "its update is not there"}
 
 
-@pytest.mark.parametrize("number", [SILENTLY, SWAPPED, DOUBLED, SCALED, ANOTHERS])
+def test_carried__by_who_noted_nothing__is_what_the_winner_carries(played: Played, elector: Owner) -> None:
+    """A winner that goes on with an old copy of its journal finds it again, too."""
+    noted, found = (owner._carried(LAST, played.facts) for owner in (played.owners[0], elector))
+    assert noted == found != b""
+
+
+@pytest.mark.parametrize("number", [SILENTLY, SWAPPED, DOUBLED, SCALED, ANOTHERS, FORGOTTEN])
 def test_audit__model_of_other_updates__named(audited: TrainingAudit, played: Played, number: int) -> None:
     (finding,) = audited.rounds[number].findings
     model = "0x" + played.record.global_rounds[number][0].hex()
-    assert finding.what.startswith(f"its model is {model}, and mean of the 3 updates that it names makes 0x")
+    made = f"{STRATEGY} with mean of the 3 updates that it names makes 0x"
+    assert finding.what.startswith(f"its model is {model}, and {made}")
     assert (finding.signer, finding.where) == (played.record.winner, f"global round {number + 1}")
 
 
@@ -166,14 +184,14 @@ def test_audit__digest_of_another_round__is_the_one_recorded(played: Played) -> 
 
 def test_audit__contributions_moved__each_that_differs_is_named(elector: Owner, played: Played) -> None:
     measured = elector.measured_points(played.facts)
-    findings = differing_points(measured, played.facts, UPHOLD_WITHIN)
+    findings = differing_points(measured, played.facts)
     assert findings, "the winner moved points from two stations to the third"
     listed = {account: played.record.members[account].listed or 0 for account in measured}
     far = {account for account in measured if abs(listed[account] - measured[account]) > UPHOLD_WITHIN}
     assert {account for account in far if any(account in each.what for each in findings)} == far
     assert len(findings) == len(far)
     assert {each.signer for each in findings} == {played.record.winner}
-    assert differing_points(listed, played.facts, 0) == ()
+    assert differing_points(listed, played.facts) == ()
 
 
 def test_vote__training_that_does_not_follow__is_not_upheld_and_why_is_said(forged: tuple[Played, Heard]) -> None:
@@ -182,7 +200,7 @@ def test_vote__training_that_does_not_follow__is_not_upheld_and_why_is_said(forg
     assert not played.document.upheld
     for elector in played.owners[1:]:
         said = [what for what in heard.of(elector) if "does not uphold: global round" in what]
-        assert len(said) == 6, "one for each forged global round"
+        assert len(said) == 7, "one for each forged global round"
 
 
 # ── what the winner can still put into the store ──
@@ -291,11 +309,12 @@ def test_aggregation__bytes__read_back_and_damage_is_refused(said: Aggregation) 
 
 def test_audit_command__dishonest_winner__all_is_named_in_order_and_shown(played: Played, elector: Owner) -> None:
     found = audit(elector, played.facts)
-    assert [each.where for each in found.findings][:6] == [f"global round {number}" for number in range(2, 8)]
-    assert {each.where for each in found.findings[6:]} <= {"contributions", "accuracy"}
+    assert [each.where for each in found.findings][:7] == [f"global round {number}" for number in range(2, 9)]
+    assert {each.where for each in found.findings[7:]} <= {"contributions", "accuracy"}
     assert {each.signer for each in found.findings} == {played.record.winner}
     document, text = found.to_json(), "\n".join(found.lines())
-    assert [each["follows"] for each in document["global_rounds"]] == [True] + 6 * [False]
+    assert [each["follows"] for each in document["global_rounds"]] == [True, *[False] * 7, True]
+    assert "the order: 'small-cnn' on 'digits'; " in text and f"; strategy '{STRATEGY}'" in text
     assert "global round 1: of 3 updates, 0 left out; the model follows, bit for bit" in text
     assert f"  without {played.base_stations[0].address}: its update is not there" in text
     assert found.judged is not None and "accuracy: claimed 60.0 %" in text
@@ -312,11 +331,13 @@ def test_audit__artefact_changed_in_the_store__whose_it_is_is_named(played: Play
         places[0].write_bytes(whole[0][:-1] + bytes([whole[0][-1] ^ 1]))
         assert audit_training(elector, played.facts).rounds[HONEST].findings == ()
         places[1].write_bytes(whole[1][:-1] + bytes([whole[1][-1] ^ 1]))
-        finding, *_ = audit_training(elector, played.facts).rounds[HONEST].findings
+        rounds = audit_training(elector, played.facts).rounds
+        (finding, *_), (later,) = rounds[HONEST].findings, rounds[LAST].findings
     finally:
         for path, content in zip(places, whole, strict=True):
             path.write_bytes(content)
     assert station.address in finding.what and "does not count" in finding.what
+    assert later.what.endswith(f"what {STRATEGY} carries to it is not known: see the global rounds before")
 
 
 @pytest.mark.parametrize("answers", [True, False], ids=["the store answers", "nothing answers"])

@@ -1,15 +1,19 @@
 """What members bid at most, and which points an elector upholds; whole rounds play the rest (`test_hostile`)."""
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from fl.faults import Fault
 from fl.market.terms import GWEI, Deadlines, Role, RoundTerms
+from fl.members.audit import UPHOLD_WITHIN
 from fl.members.facts import Facts
-from fl.members.owner_acts import UPHOLD_WITHIN, Owner
+from fl.members.owner_acts import Owner
 from fl.members.rounds import Conduct
 from fl.members.station_acts import BaseStation
+from fl.members.work import WorkError, WrongArtefact
 from fl.record.history import MemberRecord, ModelRecord, RoundRecord
 from fl.store.errors import Unreachable
 
@@ -66,3 +70,62 @@ def test_vote__points_near_what_it_measured__upheld_and_no_further(measured: dic
     alice = member(Owner, measured_points=lambda facts: measured)
     assert UPHOLD_WITHIN == 100_000
     assert alice._upholds(facts(a=400_000, b=600_000, c=None)) is uphold
+
+
+def test_vote__winner_zeroes_half_of_ten_equal_stations_for_the_others__not_upheld() -> None:
+    """Each is within 100,000 of what is measured: an upheld list would have taken five honest stations' bonds."""
+    names = "abcdefghij"
+    alice = member(Owner, measured_points=lambda facts: dict.fromkeys(names, 100_000))
+    assert alice._upholds(facts(**dict.fromkeys(names, 100_000)))
+    assert not alice._upholds(facts(**{name: 0 if name < "f" else 200_000 for name in names}))
+    assert not alice._upholds(facts(**{name: 1 if name < "f" else 199_999 for name in names})), "nor for their stakes"
+    assert alice._upholds(facts(**{name: 50_000 if name < "f" else 150_000 for name in names}))
+
+
+def test_vote__station_listed_with_0_that_nobody_has_an_update_of__not_upheld() -> None:
+    """It may have been shown no order and no model: then it could do no more than attend."""
+    alice = member(Owner, measured_points=lambda facts: {"a": 600_000, "b": 400_000})
+    assert alice._upholds(facts(a=600_000, b=400_000, c=None))
+    assert not alice._upholds(facts(a=600_000, b=400_000, c=0))
+
+
+@pytest.mark.parametrize(("fault", "measured"), [(WorkError("no test images"), None), (WrongArtefact("no model"), 0)])
+def test_vote__cannot_judge__punishes_for_what_is_wrong_with_the_model_alone(
+    fault: Fault, measured: int | None
+) -> None:
+    """Who has no test data would else punish every winner."""
+
+    def judge(*_: Any) -> int:
+        raise fault
+
+    cast: list[int] = []
+    noted: dict[str, Any] = {}
+    journal = SimpleNamespace(
+        noted=lambda round_id, name: noted.get(name), note=lambda round_id, name, value: noted.update({name: value})
+    )
+    market = SimpleNamespace(vote=lambda account, round_id, accuracy_bps, uphold: cast.append(accuracy_bps))
+    alice = member(Owner, journal=journal, market=market, order=lambda facts: NOBODY, judge=judge)
+    alice._upholds = lambda facts: False
+    reported = facts()
+    reported.record.result = (bytes(32), 9_000)
+    with pytest.raises(WorkError) if measured is None else nullcontext():
+        alice._vote(reported)
+    assert cast == ([] if measured is None else [measured])
+
+
+def test_list__of_two_thousand_stations__in_calls_that_fit_and_what_is_there_is_not_sent_again() -> None:
+    """One call of 2^24 gas lists 1,850; refused for good, it would keep the winner from reporting."""
+    points = {f"s{number:04}": 500 for number in range(2_000)}
+    sent: list[dict[str, int]] = []
+    market = SimpleNamespace(
+        report_contributions=lambda account, round_id, stations, each: sent.append(
+            dict(zip(stations, each, strict=True))
+        )
+    )
+    journal = SimpleNamespace(noted=lambda round_id, name: points)
+    alice = member(Owner, journal=journal, market=market)
+    alice._list(facts(**{name: 500 if name < "s0300" else None for name in points}))
+    assert max(map(len, sent)) <= 500 and len(sent) == 4
+    assert {name: each for call in sent for name, each in call.items()} == {
+        name: each for name, each in points.items() if name >= "s0300"
+    }

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 
 from fl.market.terms import GWEI, Role
-from fl.members.configuration import Data, Margins, MemberConfiguration, OwnerPlan, StationPlan
+from fl.members.configuration import _TRAINING, Data, Margins, MemberConfiguration, OwnerPlan, StationPlan
+from fl.members.training import NAMED
 from fl.training.config import Privacy, Rule, StationConfig
 from fl.yaml_file import ConfigurationError
 
@@ -47,6 +49,42 @@ def test_read__example_of_an_owner__everything_that_it_says() -> None:
     assert (plan.propose.targets, plan.propose.claimed_accuracy_bps) == (("0", "1", "2"), 8_500)
     assert plan.propose.station == StationConfig(2, 2, 16, 0.1, 0.8)
     assert plan.propose.rule == Rule("trimmed-mean", 1)
+
+
+def test_read__everything_that_a_text_can_name__is_read(changed: Changed) -> None:
+    path = changed(
+        "    seed: 1",
+        """    seed: 1
+    optimizer: AdamW(betas=(0.9, 0.99))
+    schedule: StepLR(step_size=5)
+    weight_decay: 0.01
+    gradient_clip: 1
+    loss: cross_entropy(label_smoothing=0.1)
+    proximal: 0.1
+    augment: true
+    precision: bfloat16
+    client_bits: 8
+    strategy: FedAdam
+    edge_rule: trimmed-mean
+    edge_tolerate: 1""",
+    )
+    plan = MemberConfiguration.read(path).plan
+    assert isinstance(plan, OwnerPlan) and plan.propose is not None
+    given = {
+        "optimizer": "AdamW(betas=(0.9, 0.99))",
+        "schedule": "StepLR(step_size=5)",
+        "weight_decay": 0.01,
+        "gradient_clip": 1.0,
+        "loss": "cross_entropy(label_smoothing=0.1)",
+        "proximal": 0.1,
+        "augment": True,
+        "precision": "bfloat16",
+        "client_bits": 8,
+        "rule": Rule("trimmed-mean", 1),
+    }
+    assert plan.propose.station == replace(StationConfig(2, 2, 16, 0.1, 0.8), **given)
+    assert plan.propose.strategy == "FedAdam"
+    assert {each.name for each in fields(StationConfig)} & _TRAINING.keys() == set(NAMED) == set(_TRAINING)
 
 
 def test_read__no_rule__one_that_withstands_wrong_updates(changed: Changed) -> None:
@@ -117,6 +155,20 @@ def test_read__privacy_wrong__says_what_it_must_be(changed: Changed, privacy: st
         ("global_rounds: 3", "global_rounds: 257", 'plan.propose.global_rounds is "257" and must be 1 … 256'),
         ('["0", "1", "2"]', "[]", "plan.propose.targets is a list of 0 and must be a list of labels"),
         ("learning_rate: 0.1", "learning_rate: -1", "plan.propose.learning_rate cannot be used: learning_rate must"),
+        (
+            "model: small-cnn",
+            "model: my.code:net",
+            'plan.propose.model is "my.code:net" and must be the name of an',
+        ),
+        (
+            "seed: 1",
+            "optimizer: LBFGS",
+            'plan.propose.optimizer is "LBFGS" and must be a name with arguments if need be',
+        ),
+        ("seed: 1", "optimizer: my.code:make", "code that another names is not imported: choose one of SGD, Adagrad"),
+        ("seed: 1", "strategy: SCAFFOLD", "it needs what clients carry, and signed updates do not bring that"),
+        ("seed: 1", "client_bits: 17", "plan.propose.client_bits cannot be used: client_bits must be at most 16"),
+        ("seed: 1", "augment: 1", 'plan.propose.augment is "1" and must be true or false'),
         ("tolerate: 1", "tolerate: 0", "plan.propose.rule cannot be used: trimmed-mean must tolerate at least 1"),
         ("dataset: digits", "dataset: mnist", 'data.dataset is "mnist" and must be digits or cifar10'),
         ("part: [0, 4]", "part: [4, 4]", "data.part is [4, 4] and must be two whole numbers"),

@@ -1,6 +1,7 @@
 """Members that cheat, each on a real chain: who does is left out with a reason, and the others go on."""
 
 import json
+import sys
 from collections.abc import Callable
 from copy import copy
 from dataclasses import replace
@@ -153,6 +154,23 @@ def test_station__that_delivers_late__is_taken_for_a_winners_lie_and_costs_nobod
         assert settled is not None and settled.slashed == 0
 
 
+def test_station__that_comes_when_joins_are_over__joins_with_its_bid(chain: Any, tmp_path: Path) -> None:
+    """Its process was down until then; the commit phase is the last one in which it can come in."""
+    play = scene(chain, tmp_path)
+    late = play.play.stations[-1]
+    honest = late.next_step
+
+    def away(facts: Facts) -> Step:
+        joins = facts.deadlines.join
+        return Wait(joins, "it is down") if facts.now < joins else honest(facts)
+
+    late.next_step = away  # type: ignore[method-assign]
+    played = play.run()
+    sent = {each.name: each for each in play.market.events(late.round_id) if each.values.get("member") == late.address}
+    assert sent["Joined"].transaction == sent["BidCommitted"].transaction
+    assert played.record.members[late.address].updates
+
+
 # ── the winner ──
 
 Forge = Callable[[Member, Member], bytes | None]
@@ -284,9 +302,9 @@ def other_shapes(proposal: Proposal) -> Proposal:
     return replace(proposal, stations=replace(proposal.stations, initial_model=digest_of(initial)), initial=initial)
 
 
-def a_factory(proposal: Proposal) -> Proposal:
-    """It names code of the winner's."""
-    return replace(proposal, stations=replace(proposal.stations, model="os:system"))
+def naming(**changes: Any) -> Callable[[Proposal], Proposal]:
+    """Its text for base stations says something else."""
+    return lambda proposal: replace(proposal, stations=replace(proposal.stations, **changes))
 
 
 class _Proposing:
@@ -327,12 +345,11 @@ def test_winner__models_of_other_shapes_or_withheld__attended_and_punished(chain
         assert any("cannot judge the reported model, and measures 0" in line for line in play.heard.of(elector))
 
 
-def test_winner__names_a_factory_and_never_reports__nothing_is_imported_and_stations_are_paid(
-    chain: Any, tmp_path: Path
-) -> None:
+def test_winner__another_size_of_its_model_and_no_report__stations_are_paid(chain: Any, tmp_path: Path) -> None:
+    """Whether a model has as many parameters as its text says is seen only when it is built."""
     play = scene(chain, tmp_path)
     winner = play.play.owners[0]
-    winner.work = _Proposing(winner.work, a_factory)  # type: ignore[assignment]
+    winner.work = _Proposing(winner.work, naming(parameters=2**20))  # type: ignore[assignment]
     honest = winner.next_step
 
     def silent(facts: Facts) -> Step:
@@ -343,7 +360,7 @@ def test_winner__names_a_factory_and_never_reports__nothing_is_imported_and_stat
     played = play.run()
     assert played.record.status is Status.ABORTED
     for station in play.play.stations:
-        assert any("code that another names is not imported" in line for line in play.heard.of(station))
+        assert any("says that its model has 1,048,576 parameters" in line for line in play.heard.of(station))
         settled = played.record.members[station.address].settled
         assert settled is not None and settled.slashed == 0 < settled.reward
 
@@ -388,6 +405,12 @@ def more_rounds(owner: Owner, names: dict[Role, str]) -> None:
     """What is on chain names one global round more: see below."""
 
 
+def as_it_is(owner: Owner, names: dict[Role, str]) -> None:
+    """The text is the one proposed, and names what nobody does for others: see `NAMING`."""
+
+
+NAMING: dict[str, dict[str, Any]] = {"code of its own": {"optimizer": "antigravity:make(" + "(" * 10_000}}
+
 TEXTS: dict[str, tuple[Proposes, frozenset[Role]]] = {
     "none": (removing(*Role), OWNERS | STATIONS),
     "none for owners": (removing(Role.OWNER), OWNERS),
@@ -401,6 +424,7 @@ TEXTS: dict[str, tuple[Proposes, frozenset[Role]]] = {
     "another than was proposed": (writing(not_proposed), OWNERS | STATIONS),
     "ten megabytes": (writing(lambda *_: bytes(10 * 2**20)), OWNERS | STATIONS),
     "other global rounds than on chain": (more_rounds, STATIONS),
+    **dict.fromkeys(NAMING, (as_it_is, STATIONS)),
 }
 
 
@@ -408,7 +432,8 @@ def test_proposers__whose_texts_cannot_be_used__harm_their_own_models_alone(chai
     """An owner bids 0 for such a model, a base station its cap, and says why; for all others the truth."""
     play = scene(chain, tmp_path, owners=1 + len(TEXTS), models=None)
     alice, *mallories = play.play.owners
-    for owner, (_, (after, _)) in zip(mallories, TEXTS.items(), strict=True):
+    for owner, (name, (after, _)) in zip(mallories, TEXTS.items(), strict=True):
+        owner.work = _Proposing(owner.work, naming(**NAMING.get(name, {})))  # type: ignore[assignment]
         instead(owner, "_propose", partial(_propose, owner, after))
     played = play.run()
     record = played.record
@@ -427,6 +452,7 @@ def test_proposers__whose_texts_cannot_be_used__harm_their_own_models_alone(chai
             assert all(owner.name in line and "\n" not in line for line in told)
     assert bids[alice.name][0] == alice.worth(alice.texts()[0]) and bids[north.name][0] == 0
     assert record.status is Status.REPORTED
+    assert "antigravity" not in sys.modules
 
 
 def _propose(owner: Owner, after: Proposes, honest: Callable[[Facts], None], facts: Facts) -> None:

@@ -125,23 +125,6 @@ def test_send__for_another_account__is_refused(sender: Sender, accounts: Any) ->
         sender.client().deposit(accounts[0], 1)
 
 
-def test_send__depth_asked_for__waits_for_it(sender: Sender) -> None:
-    with pytest.raises(Again, match="not final after"):
-        sender.client(confirmations=3, longest=0.2).deposit(sender.account, 5)
-    with once_looked(sender, sender.node.rpc, "anvil_mine", "0x2"):
-        receipt = sender.client(confirmations=3).deposit(sender.account, 5)
-    assert int(sender.node.rpc("eth_blockNumber"), 16) == receipt.block_number + 2
-    assert_sent_once(sender, 5)
-
-
-def test_send__safe_block_asked_for__waits_for_it(sender: Sender) -> None:
-    with pytest.raises(Again, match="not final after"):
-        sender.client(confirmations="safe", longest=0.2).deposit(sender.account, 5)
-    sender.node.rpc("anvil_mine", "0x2")
-    sender.client(confirmations="safe").deposit(sender.account, 5)
-    assert_sent_once(sender, 5)
-
-
 # ── the way to the node ──
 
 
@@ -166,7 +149,7 @@ def test_send__node_gone_and_back__goes_on(sender: Sender) -> None:
 
 def test_send__node_gone_for_long__says_so_and_is_done_later(sender: Sender) -> None:
     sender.node.rpc("evm_setAutomine", False)
-    with pytest.raises(Again, match="not final after"):
+    with pytest.raises(Again, match="not mined after"):
         sender.client(longest=0.2).deposit(sender.account, 5)
     client = sender.client(silence=0.2)
     sender.proxy.fail(Reply(503), times=10**6)
@@ -193,7 +176,7 @@ def test_send__node_too_busy__is_done_once(sender: Sender, code: int, said: str)
 
 @pytest.mark.parametrize("depth", [1, 3])
 def test_send__after_a_reorganisation__sends_the_same_bytes_first(sender: Sender, depth: int) -> None:
-    """What was final by a depth of one, and is not in the chain any more, goes out again as it was."""
+    """What was mined, and is not in the chain any more, goes out again as it was."""
     client = sender.client()
     for amount in (5, 6, 7):
         client.deposit(sender.account, amount)
@@ -203,17 +186,7 @@ def test_send__after_a_reorganisation__sends_the_same_bytes_first(sender: Sender
     client.deposit(sender.account, 8)
     assert sender.raw[:3] == before
     assert_sent_once(sender, 5, 6, 7, 8)
-    assert sender.said == ["the chain has dropped transactions that were final: they are sent again"]
-
-
-def test_send__dropped_before_it_was_deep_enough__sends_the_same_bytes(sender: Sender) -> None:
-    with pytest.raises(Again):
-        sender.client(confirmations=4, longest=0.2).deposit(sender.account, 5)
-    sender.node.rpc("anvil_mine", "0x2")
-    sender.node.rpc("anvil_reorg", 3, [])
-    assert (sender.nonce, len(sender.rows())) == (0, 1)
-    sender.client().deposit(sender.account, 5)
-    assert_sent_once(sender, 5)
+    assert sender.said == ["the chain has dropped transactions that it had: they are sent again"]
 
 
 def test_send__state_put_back__sends_the_same_bytes(sender: Sender) -> None:
@@ -246,7 +219,7 @@ def test_tend__after_a_reorganisation__sends_what_is_missing(sender: Sender) -> 
 def pending(sender: Sender, amount: int) -> None:
     """A deposit that the node has, and does not mine."""
     sender.node.rpc("evm_setAutomine", False)
-    with pytest.raises(Again, match="not final after"):
+    with pytest.raises(Again, match="not mined after"):
         sender.client(longest=0.1).deposit(sender.account, amount)
     assert len(sender.rows(State.OPEN)) == 1
 
@@ -321,7 +294,7 @@ def assert_raised(sender: Sender) -> None:
 def test_stuck__while_blocks_pass__is_replaced(sender: Sender) -> None:
     pending(sender, 5)
     crowd = once_looked(sender, crowded_block, sender, sender.rows()[0])
-    with crowd, pytest.raises(Again, match="not final after"):
+    with crowd, pytest.raises(Again, match="not mined after"):
         sender.client(patience=0.2, longest=1).deposit(sender.account, 5)
     assert_raised(sender)
     assert len(sender.rows()) == 2, "a second block has not passed"
@@ -334,7 +307,7 @@ def test_stuck__while_blocks_pass__is_replaced(sender: Sender) -> None:
 
 def test_stuck__while_no_block_passes__costs_no_more(sender: Sender) -> None:
     pending(sender, 5)
-    with pytest.raises(Again, match="not final after"):
+    with pytest.raises(Again, match="not mined after"):
         sender.client(patience=0.05, longest=0.4).deposit(sender.account, 5)
     assert len(sender.rows()) == 1
 
@@ -359,7 +332,7 @@ def test_stuck__at_the_cap__says_so_and_stays_below_it(sender: Sender) -> None:
     pending(sender, 5)
     cap = sender.rows()[0].max_fee + 1
     crowd = once_looked(sender, crowded_block, sender, sender.rows()[0])
-    with crowd, pytest.raises(Again, match="not final after"):
+    with crowd, pytest.raises(Again, match="not mined after"):
         sender.client(patience=0.1, longest=1, fee_cap=cap).deposit(sender.account, 5)
     assert len(sender.rows()) == 1
     assert len(sender.said) == 1 and "stuck at" in sender.said[0] and "raise the cap" in sender.said[0]
@@ -458,7 +431,7 @@ def test_send__reverted_in_its_block__says_why(sender: Sender) -> None:
     )
     snapshot = sender.node.rpc("evm_snapshot")
     sender.node.rpc("evm_setAutomine", False)
-    with pytest.raises(Again, match="not final after"):
+    with pytest.raises(Again, match="not mined after"):
         sender.client(longest=0.1).create_round(sender.account, terms, b"\1" * 32)
     sender.node.rpc("evm_setNextBlockTimestamp", sender.node.now + 10_000)
     sender.node.rpc("evm_mine")

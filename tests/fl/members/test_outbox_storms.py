@@ -60,7 +60,7 @@ def happen(sender: Sender, event: Any) -> None:
             sender.forget()
         case "another hand":
             if sender.nonce <= max((each.nonce for each in sender.rows()), default=-1):
-                return  # else it would undo what was final, and only the contract tells that: ask it
+                return  # else it would undo what was done, and only the contract tells that: ask it
             sender.strange()
             sender.node.rpc("evm_mine")  # anvil answers a moment before it has mined
         case "reorganise", depth:
@@ -129,7 +129,7 @@ def test_send__node_ended_and_started_with_its_state__sends_what_it_lost(
         sender = Sender(node, proxy, provider, account, journal, address, [])
         sender.client().deposit(account, 1)
         node.rpc("evm_setAutomine", False)
-        with pytest.raises(Again, match="not final after"):
+        with pytest.raises(Again, match="not mined after"):
             sender.client(longest=0.1).deposit(account, 2)
         first.close()
         with pytest.raises(Again, match="cannot be reached"):

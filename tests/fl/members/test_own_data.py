@@ -41,7 +41,7 @@ def test_round__on_vectors_that_functions_of_the_members_own_load__is_trained_an
     assert (order.text.dataset, order.text.model) == ("blood counts", "mlp")
     data = station.train(order, 0, proposal.initial, 0)
     assert owner.check(order, 0, 0, data) == station.samples(order, 0)
-    model = owner.aggregate(order, 0, proposal.initial, [Delivered(0, data, station.samples(order, 0))], 0)
+    model = owner.aggregate(order, 0, proposal.initial, [Delivered(0, data, station.samples(order, 0))], 0).model
     before, after = (owner.judge(order, each).accuracy for each in (proposal.initial, model))
     assert after > 0.75 > before
 
@@ -67,3 +67,12 @@ def test_own_data__function_that_fails__is_said_in_one_line() -> None:
         OwnData(replace(OWN, function="nowhere:load")).clients_of(order, 0)
     with pytest.raises(WorkError, match="the order is for blood counts, and this base station has digits"):
         OwnData(Data("digits")).clients_of(order, 0)
+
+
+def test_own_data__of_an_owner__labels_that_nobody_has_are_the_proposals_fault_and_data_that_fail_its_own() -> None:
+    """Electors measure 0 for the first, else nobody judges a winner that adds such a label; not for the second."""
+    with pytest.raises(WrongArtefact, match="unknown target labels"):
+        OwnData(OWN).test_of((*TARGETS, "nobody's"))
+    with pytest.raises(WorkError) as failed:
+        OwnData(replace(OWN, function="nowhere:load")).test_of(TARGETS)
+    assert not isinstance(failed.value, WrongArtefact)

@@ -173,7 +173,7 @@ class World:
             raise RefusedError
 
     def join(self, account: str, role: Role) -> None:
-        self.need(account not in self.seats, self.now < AT.commit)
+        self.need(account not in self.seats, self.now < AT.join)
         self.seats[account] = Seat(role)
         self.log("Joined", member=account, role=int(role), points=1)
 
@@ -185,9 +185,13 @@ class World:
         proposal = SimpleNamespace(ownersDigest=bytes(32), stationsDigest=bytes(32), globalRounds=self.rounds)
         self.log("ModelProposed", proposer=account, proposal=proposal)
 
-    def commit(self, account: str, commitment: bytes) -> None:
-        seat = self.seats[account]
+    def commit(self, account: str, role: Role, commitment: bytes) -> None:
+        """Joins as well, if it has not."""
+        seat = self.seats.get(account) or Seat(role)
         self.need(AT.join <= self.now < AT.commit, seat.commitment is None)
+        if account not in self.seats:
+            self.seats[account] = seat
+            self.log("Joined", member=account, role=int(role), points=1)
         seat.commitment = commitment
         seat.ordinal = len(self.side(Role.BASE_STATION)) if seat.role is Role.BASE_STATION else 0
         self.log("BidCommitted", member=account, commitment=commitment)
@@ -323,7 +327,7 @@ class Player:
                 bid = self.notes.setdefault(bid_name(world.record), fresh)
                 salt = bytes.fromhex(bid["salt"])
                 words = pack_bids(bid["bids"])
-                world.commit(account, commitment_of(CHAIN, CONTRACT, ROUND, account, words, salt))
+                world.commit(account, self.role, commitment_of(CHAIN, CONTRACT, ROUND, account, words, salt))
             case Draw():
                 world.draw()
             case Reveal():
@@ -549,9 +553,12 @@ def check(player: Player, world: World, facts: Facts, notes: Mapping[str, Any], 
     if isinstance(step, Wait) and step.until is not None:
         assert step.until > world.now
     if isinstance(step, Commit):
-        assert facts.final >= AT.join, "a bid is for the models in their order, which must not change any more"
+        pressing = world.now >= (AT.join + AT.commit) // 2 and account in world.models
+        assert facts.final >= AT.join or pressing, (
+            "a bid is for the models in their order, which must not change any more"
+        )
     if seat is None:
-        assert isinstance(step, Join | Done | Abort | Settle | Wait | Draw | Select)
+        assert isinstance(step, Join | Commit | Done | Abort | Settle | Wait | Draw | Select)
         return
     can_reveal = (
         world.status is Status.OPEN
@@ -629,6 +636,30 @@ def test_commit__before_the_last_block_of_proposals_is_final__waits() -> None:
     assert world.now == AT.join
     assert isinstance(player.next_step(player.facts(world, AT.join - 1)), Wait)
     assert player.next_step(player.facts(world, AT.join)) == Commit()
+    stranger = Player(address(99), Role.BASE_STATION, OwnerConduct())
+    assert isinstance(stranger.next_step(stranger.facts(world, AT.join - 1)), Wait)
+    assert stranger.next_step(stranger.facts(world)) == Commit(), "who comes late joins with its bid"
+
+
+def test_commit__by_a_proposer__does_not_wait_for_final_blocks_until_its_bond_is_lost() -> None:
+    """A creator can choose a commit phase shorter than blocks take to be final; who proposed nothing just stays out."""
+    world, players = World(1, 0, 0), five()
+    first(world, players, Commit)
+    proposer, other = (next(each for each in players if (each.account in world.models) is it) for it in (True, False))
+    for now, commits in (((AT.join + AT.commit) // 2 - 1, False), ((AT.join + AT.commit) // 2, True)):
+        world.now = now
+        assert isinstance(proposer.next_step(proposer.facts(world, AT.join - 1)), Commit if commits else Wait)
+        assert isinstance(other.next_step(other.facts(world, AT.join - 1)), Wait)
+
+
+def test_list__when_the_report_is_pressing__left_out() -> None:
+    """Points are worth no bond: measuring or listing them must not cost the winner its report."""
+    world = World(1, 0, 0)
+    winner = first(world, five(), List)
+    world.now = AT.report - winner.conduct.reserve - 1
+    assert winner.next_step(winner.facts(world)) == List()
+    world.now += 1
+    assert isinstance(winner.next_step(winner.facts(world)), Report)
 
 
 def test_reveal__draw_that_is_not_final__waits_for_half_of_the_time_at_most() -> None:

@@ -8,16 +8,21 @@ import pytest
 import torch
 
 from fl.crowdfunding.simulated import with_own_data
+from fl.members.audit import UPHOLD_WITHIN
 from fl.members.order import Order
-from fl.members.owner_acts import UPHOLD_WITHIN
 from fl.members.torch_work import Offer, TorchOwner, TorchStation
 from fl.members.work import Delivered, WorkError, WrongArtefact, weight_of
+from fl.training.cloud import train
 from fl.training.config import NOISE_AT, Privacy, Rule, StationConfig, TrainingConfig
 from fl.training.contribution.points import TOTAL_POINTS
+from fl.training.crews.crew import InProcess
 from fl.training.data.dataset import Samples
 from fl.training.federation import Federation, build_federation
+from fl.training.model.artefact import load_model, save_model
 from fl.training.model.spec import ModelSpec
 from fl.training.update import load_update, save_update
+from tests.fl.store.test_texts import NAMED
+from tests.fl.store.test_texts import STATIONS as STATIONS_TEXT
 
 STATIONS = 5
 TARGETS = ("0", "1", "7")
@@ -44,7 +49,7 @@ class Market:
         for number in range(count):
             updates = [self.update(station, model, number) for station in stations]
             played.append((model, updates))
-            model = self.owners[0].aggregate(self.order, number, model, updates, 0)
+            model = self.owners[0].aggregate(self.order, number, model, updates, 0).model
         return played
 
 
@@ -108,6 +113,21 @@ def test_order__of_a_rule_that_hides_nobody__is_refused(market: Market) -> None:
     assert hiding(market, Privacy(1.0, 1.0, at="client")).samples(order, 0) == market.station.samples(order, 0)
 
 
+@pytest.mark.parametrize("name", [name for name in NAMED if name != "strategy"])
+def test_train__each_thing_that_an_order_names__makes_another_update(market: Market, name: str) -> None:
+    """The schedule's rate is another from its second step on."""
+    changes = {**NAMED, "schedule": "StepLR(step_size=1)", "gradient_clip": "0.1"}
+    order = replace(market.order, text=replace(market.order.text, **{name: changes[name]}))
+    assert market.station.train(order, 0, market.initial, 1) != market.update(0, number=1).data
+
+
+def test_order__that_augments_what_is_no_image__is_refused() -> None:
+    vectors = Samples(torch.zeros(4, 3), torch.zeros(4, dtype=torch.long))
+    text = replace(STATIONS_TEXT, dataset="digits", model="linear", augment=True, parameters=12)
+    with pytest.raises(WorkError, match=r"the order augments images, and inputs of shape \(3,\) are none"):
+        TorchStation(lambda *_: [vectors]).samples(Order(TARGETS, text), 0)
+
+
 def test_train__broken_images__says_that_no_update_came_of_it(market: Market) -> None:
     clients = [
         Samples(torch.full(each.inputs.shape, float("nan")), each.labels)
@@ -121,8 +141,10 @@ def test_train__broken_images__says_that_no_update_came_of_it(market: Market) ->
     ("text", "said"),
     [
         ({"model": "os:system"}, "code that another names is not imported"),
-        ({"model": "vgg"}, "unknown model"),
+        ({"model": "vgg"}, "the model .vgg. is not offered here"),
         ({"rule": "best"}, "cannot be followed"),
+        ({"optimizer": "os:system"}, "code that another names is not imported"),
+        ({"strategy": "SCAFFOLD"}, "signed updates do not bring that"),
         ({"learning_rate": "0"}, "cannot be followed"),
         ({"parameters": 2**28}, "says that its model has 268,435,456 parameters, and small-cnn has"),
     ],
@@ -158,7 +180,7 @@ def test_check__update_of_another_model_station_or_round__refused_by_name(market
 def test_aggregate__no_update_or_wrong_ones_alone__leaves_the_model_as_it_was(market: Market) -> None:
     owner = market.owners[0]
     for refused in (0, 3):
-        kept = owner.aggregate(market.order, 0, market.initial, [], refused)
+        kept = owner.aggregate(market.order, 0, market.initial, [], refused).model
         assert owner.judge(market.order, kept) == owner.judge(market.order, market.initial)
 
 
@@ -168,6 +190,41 @@ def test_aggregate__any_order_of_the_updates__the_same_bytes(market: Market) -> 
         market.owners[0].aggregate(market.order, 0, market.initial, each, 0) for each in (updates, updates[::-1])
     )
     assert one == other
+
+
+STRATEGIES = ("FedAvgM(momentum=0.5)", "FedAdam(tau=0.01)", "FedYogi(learning_rate=0.1)")
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_aggregate__by_a_strategy__is_the_loops_from_what_was_carried(market: Market, strategy: str) -> None:
+    """As `fl.training` trains alone; by anybody who holds the updates, and otherwise from nothing carried."""
+    order = replace(market.order, text=replace(market.order.text, strategy=strategy))
+    config = replace(market.federation.config, strategy=strategy)
+    federation = replace(market.federation, config=config)
+    winner, elector = market.owners[:2]
+    model, carried = market.initial, b""
+    for done in train(config, federation.model, InProcess(federation)):
+        updates = [
+            Delivered(index, market.station.train(order, index, model, done.global_round), samples)
+            for index in range(STATIONS)
+            for samples in [market.station.samples(order, index)]
+        ]
+        made = winner.aggregate(order, done.global_round, model, updates, 0, carried)
+        assert made.model == save_model(federation.model, done.state, global_round=done.global_round)
+        assert made == elector.aggregate(order, done.global_round, model, updates[::-1], 0, carried)
+        assert (elector.aggregate(order, done.global_round, model, updates, 0) == made) is (done.global_round == 0)
+        model, carried = made.model, made.carried
+
+
+def test_aggregate__model_that_nobody_would_load__stays_as_it_was_and_so_does_what_is_carried(market: Market) -> None:
+    """Momentum carries the second beyond what anybody takes from others."""
+    order = replace(market.order, text=replace(market.order.text, strategy="FedAvgM(momentum=0.9999)"))
+    update = load_update(market.update(0).data)
+    huge = replace(update, state={name: tensor.sign() * 9e5 for name, tensor in update.state.items()})
+    updates, owner = [Delivered(0, save_update(huge), 60)], market.owners[0]
+    first = owner.aggregate(order, 0, market.initial, updates, 0)
+    second = owner.aggregate(order, 1, first.model, updates, 0, first.carried)
+    assert second == replace(first, model=save_model(*load_model(first.model), global_round=1))
 
 
 def liar(market: Market, model: bytes, number: int) -> Delivered:
@@ -187,7 +244,7 @@ def accuracy(market: Market, limit: int | None, *, lies: bool = True, rounds: in
         counts = [each.weight for each in updates]
         if limit is not None:
             updates = [replace(each, weight=weight_of(each.weight, counts, limit)) for each in updates]
-        model = market.owners[0].aggregate(market.order, 0, model, updates, 0)
+        model = market.owners[0].aggregate(market.order, 0, model, updates, 0).model
     return market.owners[0].judge(market.order, model).accuracy
 
 

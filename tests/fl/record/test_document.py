@@ -28,6 +28,18 @@ def test_read__a_round_that_was_played__written_back_the_same(tmp_path: Path) ->
     assert [path.name for path in tmp_path.iterdir()] == ["round.json"], "no part of it is left"
 
 
+def test_read__a_document_from_before_texts_were_in_it__is_read(played: dict[str, Any]) -> None:
+    text = played["training"].pop("text")
+    before = from_json(played).training
+    assert text is not None and before is not None and before.text is None
+
+
+def test_read__text_that_is_none__says_where(played: dict[str, Any]) -> None:
+    played["training"]["text"]["seed"] = 5
+    with pytest.raises(DocumentError, match=r"training\.text is no text of a proposal: the seed is 5"):
+        from_json(played)
+
+
 integers = st.integers(-(2**256), 2**256)
 
 

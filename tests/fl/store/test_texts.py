@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fl.store.errors import ViewError
-from fl.store.texts import MOST_BYTES, OwnersView, StationsView, decimal_of
+from fl.store.texts import DEFAULTS, MOST_BYTES, OwnersView, StationsView, decimal_of
 from tests.fl.store.support import ALICE, BOB, CONTRACT
 
 STATIONS = StationsView(
@@ -61,6 +61,40 @@ def test_stations_view__as_json__has_no_number_that_a_reader_may_round() -> None
         b'"label_count":3,"learning_rate":"0.05","local_epochs":2,"model":"cnn","momentum":"0.9","parameters":1000,'
         b'"rule":"mean","salt":"' + b"ab" * 32 + b'","seed":"9223372036854775808","tolerate":0,"weight_limit":4}'
     )
+
+
+NAMED: dict[str, Any] = {
+    "optimizer": "AdamW(betas=(0.9, 0.99))",
+    "schedule": "StepLR(step_size=5)",
+    "weight_decay": "0.01",
+    "gradient_clip": "1",
+    "loss": "cross_entropy(label_smoothing=0.1)",
+    "proximal": "0.1",
+    "augment": True,
+    "precision": "bfloat16",
+    "client_bits": 8,
+    "strategy": "FedAdam(tau=0.01)",
+}
+
+
+@given(st.sets(st.sampled_from(sorted(NAMED))))
+def test_stations_view__whatever_it_names__has_what_is_no_default_and_is_read_back(names: set[str]) -> None:
+    view = replace(STATIONS, **{name: NAMED[name] for name in names})
+    document = json.loads(view.to_bytes())
+    assert {name: document[name] for name in NAMED.keys() & document} == {name: NAMED[name] for name in names}
+    assert StationsView.from_bytes(view.to_bytes()) == view
+    assert {name: view.training.get(name) for name in names} == {name: NAMED[name] for name in names}
+    assert not {"salt", "model", "dataset"} & view.training.keys()
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_stations_view__that_says_a_default__is_refused(name: str) -> None:
+    """There is one way to say it: so equal trainings are equal texts, and those of before stay texts."""
+    assert set(DEFAULTS) == set(NAMED)
+    document = {**json.loads(STATIONS.to_bytes()), name: DEFAULTS[name]}
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"))
+    with pytest.raises(ViewError, match=f"{name} is .*, which is said by leaving it out"):
+        StationsView.from_bytes(text.encode())
 
 
 def test_owners_view__digest__binds_everything() -> None:
@@ -174,6 +208,10 @@ def test_owners_view__field_of_another_form__refused(changes: dict[str, Any]) ->
             for rate in ("0.050", ".05", "5e-2", "-1", "nan", "", "00.5", "1.", 1, "0." + "1" * 40)
         ),
         {"momentum": "0.9\n"},
+        *({name: 1} for name in ("optimizer", "schedule", "loss", "precision", "strategy", "augment")),
+        *({name: "1e-3"} for name in ("weight_decay", "gradient_clip", "proximal")),
+        {"client_bits": -1},
+        {"client_bits": True},
         *({"seed": seed} for seed in (1, "-1", "01", "1e3", "", "１", "9" * 79)),
         {"salt": 5},
     ],

@@ -16,6 +16,7 @@ from fl.training.model.parameters import size_of
 from fl.training.model.spec import ModelSpec
 from fl.training.network import Link, Links, Tiers, Traffic, count_traffic, simulate_round
 from fl.training.station import ClientWork, Outcome, StationRound
+from fl.training.strategies import SCAFFOLD
 from fl.training.update import Update
 from tests.fl.training.support import train
 
@@ -71,6 +72,22 @@ def test_traffic__of_a_real_run__is_the_size_of_its_models(
         Traffic(2 * 2 * 2, 8 * size, 8, 8 * size), Traffic(3, 3 * size, 2, 2 * size)
     )
     assert all(each.seconds > 0 for played in done.stations for edge in played.work for each in edge)
+
+
+def test_traffic__of_scaffold__has_its_control_variates(create_federation: Callable[..., Federation]) -> None:
+    """Each as large as the model: down from the second global round on, up with every client's, and passed on."""
+    federation = create_federation(stations=2, clients=3, edge_aggregations=2, rounds=2)
+    config = replace(federation.config, strategy="SCAFFOLD")
+    plain = replace(federation.stations[0].config, momentum=0.0)
+    stations = tuple(replace(each, strategy=SCAFFOLD(), config=plain) for each in federation.stations)
+    first, second = train(replace(federation, config=config, stations=stations))
+    size = size_of(first.state)
+    up = Traffic(12, 12 * size, 12, 12 * 2 * size), Traffic(2, 2 * size, 2, 2 * (size + 3 * size))
+    assert count_traffic(first.stations, size, None, first.broadcast) == Tiers(*up)
+    both = Traffic(12, 12 * 2 * size, 12, 12 * 2 * size), Traffic(2, 2 * 2 * size, 2, 2 * (size + 3 * size))
+    assert count_traffic(second.stations, size, None, second.broadcast) == Tiers(*both)
+    links = Links(Link(8.0, 0.0), Link(8.0, 0.0), seconds_per_image=0.0)  # a byte a second
+    assert simulate_round(second.stations, size, links, 1, None, second.broadcast) == (2 + 2 * (2 + 2) + 4) * size
 
 
 def test_simulate__slow_cloud_links__favour_the_hierarchy(create_federation: Callable[..., Federation]) -> None:

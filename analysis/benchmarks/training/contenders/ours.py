@@ -14,18 +14,22 @@ from fl.training.station import StationRound
 
 
 def run(job: Job) -> None:
-    """Play the job; options: the "precision" of the clients' passes, "graphs"."""
+    """Play the job; options: the "precision" of the clients' passes, "graphs", other "stations" and "clients"."""
     workload, dataset = inputs.read_dataset(job.data)
     config = workload.config(job.rounds, job.device)
     assert config.station is not None
-    config = replace(config, station=replace(config.station, **job.options))
+    options = dict(job.options)
+    spread = {name: options.pop(name) for name in ("stations", "clients") if name in options}
+    config = replace(config, **spread, station=replace(config.station, **options))
     federation = build_federation(config, dataset)
     job.begins(federation.initial_state())
     with open_crew(federation) as crew:
         for done in train(federation.config, federation.model, crew):
             job.round_ends(_steps(done.stations, workload.batch_size), done.evaluation.accuracy)
+            state = done.state
+            del done  # a thousand updates
     clients = [samples for station in federation.stations for samples in station.clients]
-    job.ends(done.state, [inputs.images_digest(samples) for samples in clients])
+    job.ends(state, [inputs.images_digest(samples) for samples in clients])
 
 
 def _steps(stations: tuple[StationRound, ...], batch: int) -> int:

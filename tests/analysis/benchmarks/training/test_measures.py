@@ -163,9 +163,18 @@ def test_targets__reached_and_missed__are_told_apart() -> None:
     slow = verdicts(
         trial("ours", 8, peak=2 * 10**9), trial("plain", 10), trial("flower", 10, 10), trial("ours-busy", 13)
     )
-    on_cpu = [target.text for target in TARGETS if target.device == "cpu" and "bf16" not in target.text]
+    here = [target for target in TARGETS if (target.device, target.workload) == ("cpu", "10x1")]
+    on_cpu = [target.text for target in here if "bf16" not in target.text]
     assert {fast[text] for text in on_cpu} == {"reached"}
     assert {slow[text] for text in on_cpu} == {"missed"}
+
+
+@pytest.mark.parametrize(("seconds", "ratio"), [(8, 1.25), (10, 1.5625)])
+def test_targets__a_thousand_base_stations__are_beside_ten_of_a_hundred_clients(seconds: float, ratio: float) -> None:
+    passes = one_pass(trial("ours", 6.4), trial("ours-1000x1", seconds))
+    (found,) = ((target, figure) for target, figure in figures({"10x100": measured(passes)}, "cpu") if figure)
+    assert found[1] == pytest.approx(ratio)
+    assert found[0].reached(ratio) == (ratio <= 1.5)
 
 
 def test_targets__contender_missing_or_other_device__still_to_be_measured() -> None:

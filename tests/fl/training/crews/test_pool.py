@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -24,6 +25,7 @@ from fl.training.crews.shared_memory import SharedState
 from fl.training.data.dataset import Dataset
 from fl.training.errors import DivergedError, ModelError, TrainingError, WorkerError
 from fl.training.federation import Federation, build_federation
+from fl.training.model.parameters import State
 from fl.training.model.spec import ModelSpec
 from fl.training.station import StationRound
 from tests.fl.training.support import equal, train, train_in, undisturbed, with_station, without_numbers
@@ -147,13 +149,29 @@ def test_train__all_diverge_in_workers__is_the_same_error(federation: Federation
     assert errors[0] == errors[1]
 
 
-def test_play__update_kept__is_not_changed_by_later_rounds(federation: Federation) -> None:
+def test_play__updates_kept__are_not_changed_by_later_rounds(federation: Federation) -> None:
+    """For two global rounds' updates there is room where workers left them; those of others are copies."""
+    kept: list[State] = []
+    copies: list[State] = []
     with Pool(federation, 2) as crew:
-        first = next(iter(crew.play(federation.initial_state(), 0, [0])))
-        assert first.update is not None
-        before = {name: tensor.clone() for name, tensor in first.update.state.items()}
-        list(crew.play(before, 1, [0, 1, 2]))
-        assert equal(first.update.state, before)
+        for global_round in range(4):
+            for played in crew.play(federation.initial_state(), global_round, range(len(federation.stations))):
+                assert played.update is not None
+                kept.append(played.update.state)
+                copies.append({name: tensor.clone() for name, tensor in kept[-1].items()})
+        for state, copy in zip(kept, copies, strict=True):
+            assert equal(state, copy)
+    assert len({state["0.weight"].data_ptr() for state in kept}) == len(kept)
+
+
+def test_train__updates_dropped__leave_their_room_to_the_next(federation: Federation) -> None:
+    federation = replace(federation, config=replace(federation.config, rounds=4))
+    seen = set()
+    with Pool(federation, 2) as crew:
+        for done in train(federation, crew=crew):
+            seen |= {update.state["0.weight"].data_ptr() for update in done.updates}
+            del done
+    assert len(seen) == len(federation.stations)
 
 
 def test_play__state_of_another_model__is_refused_and_the_workers_go_on(federation: Federation) -> None:
@@ -174,6 +192,20 @@ def test_shared_state__any_tensors__come_back(federation: Federation) -> None:
     read = room.read()
     assert equal(read, state)
     assert {tensor.dtype for tensor in read.values()} == {torch.float32, torch.int64}
+
+
+def test_shared_state__lent__is_given_back_once_no_part_is_held(federation: Federation) -> None:
+    room = SharedState(federation.model)
+    room.write(federation.initial_state())
+    told: list[bool] = []
+    lent = room.lend(lambda: told.append(True))
+    assert equal(lent, federation.initial_state())
+    part = lent["0.bias"][1:]
+    del lent
+    gc.collect()
+    assert not told
+    del part
+    assert told == [True]
 
 
 def with_statistics(input_shape: tuple[int, int, int], classes: int) -> torch.nn.Module:
