@@ -302,7 +302,7 @@ class _Fold:
         against = sum(vote["measuredAccuracyBps"] < least for vote in votes)
         upholding = sum(vote["upholdContributions"] for vote in votes)
         punished, carried = (cast * BASIS_POINTS > self._terms.thresholdBps * electors for cast in (against, upholding))
-        return punished, carried and not punished and sum(points) == 1_000_000
+        return punished, carried and sum(points) == 1_000_000
 
     def _training(self, reported: Mapping[str, Any]) -> dict[str, Any]:
         return {

@@ -99,7 +99,7 @@ def _status(round_: Round, settlement: Settlement | None) -> Status:
 
 def _is_upheld(round_: Round) -> bool:
     total = sum(points or 0 for points in round_.contributions)
-    return round_.upheld and not round_.punished and total == CONTRIBUTION_ONE
+    return round_.upheld and total == CONTRIBUTION_ONE
 
 
 def _recorders(round_: Round) -> int:

@@ -80,7 +80,7 @@ library Settlement {
             uint256 needed = s.draw.thresholdBps() * (s.ledger.committed(OWNERS) - 1);
             (uint256 punish, uint256 uphold) = s.conduct.verdicts();
             s.punished = punish * 10_000 > needed;
-            s.upheld = !s.punished && uphold * 10_000 > needed && s.draw.listed() == ClarkeTax.CONTRIBUTION_POINTS;
+            s.upheld = uphold * 10_000 > needed && s.draw.listed() == ClarkeTax.CONTRIBUTION_POINTS;
         }
     }
 

@@ -171,7 +171,6 @@ def app_of(
             round_id=_round_id(request),
             deadlines=PHASES,
             seconds=seconds,
-            contract=board.snapshot.contract,
         )
 
     async def contract(request: Request) -> Response:

@@ -39,7 +39,7 @@ def member(snapshot: Snapshot, round_id: int, listed: MembershipList | None, acc
     Returns:
         `head`, the newest block that the server has read; `listed`, the account's line and proof as the list's file has
         them; `words`, the packed bids that it revealed; `settled`, wei by name; `claimed_accuracy_bps` of the reported
-        model. Each is None where there is nothing.
+        model; `drawn_at`, Unix time of the draw. Each is None where there is nothing.
     """
     seen = snapshot.rounds.get(round_id)
     record = None if seen is None else seen.record
@@ -51,5 +51,6 @@ def member(snapshot: Snapshot, round_id: int, listed: MembershipList | None, acc
         "settled": None
         if found is None or found.settled is None
         else {name: str(wei) for name, wei in asdict(found.settled).items()},
+        "drawn_at": None if record is None else record.drawn_at or None,
         "claimed_accuracy_bps": None if record is None or record.result is None else record.result[1],
     }

@@ -204,8 +204,7 @@ def _verdicts(source: Source) -> Markup:
         contributions = "The winner had listed no contributions."
     else:
         stand = "they stand" if document.upheld else "they do not stand"
-        why = ", as the winner is punished" if document.punished and not document.upheld else ""
-        contributions = f"{uphold or 'None'} upheld the contributions that the winner had listed: {stand}{why}."
+        contributions = f"{uphold or 'None'} upheld the contributions that the winner had listed: {stand}."
     return _with(
         f"All other owners that had sealed bids are electors, and {len(document.votes)} of {electors} voted. "
         f"{punished} {contributions}",

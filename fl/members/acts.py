@@ -222,7 +222,10 @@ class Member:
         Raises:
             StoreError: there is no text about the model that can be read, or the store does not answer.
         """
-        return max(0, min(self.estimate(model, facts), self.cap(facts)))
+        estimate, cap = self.estimate(model, facts), self.cap(facts)
+        if estimate > cap:
+            self.did(f"can bid {cap} gwei for model {model} at most, and by its plan it is {estimate}")
+        return max(0, min(estimate, cap))
 
     def view(self, model: int, facts: Facts) -> OwnersView | StationsView:
         """What it may read of a proposal.

@@ -225,11 +225,14 @@ def import_bid(access: Access, round_id: int, path: Path) -> Answer:
         ):
             if here != there:
                 raise MarketError(f"{path} is a bid {what} {there}, not {what} {here}")
-        if found.models != models_digest(facts.record):
-            raise MarketError(f"{path} is a bid for other models than those of round {round_id}, or in another order")
-        _check_bids(found.sealed.bids, member, facts)
         name = bid_name(facts.record)
-        if facts.me is not None and facts.me.committed:
+        if facts.me is None or not facts.me.committed:
+            if found.models != models_digest(facts.record):
+                raise MarketError(
+                    f"{path} is a bid for other models than those of round {round_id}, or in another order"
+                )
+            _check_bids(found.sealed.bids, member, facts)
+        else:  # whatever has become of the models: unopened it costs the bond
             commitment = found.sealed.commitment(facts.chain_id, facts.contract, round_id, member.address)
             if commitment != facts.me.commitment:
                 raise MarketError(f"{path} is not the bid that {member.name} has sealed on chain")

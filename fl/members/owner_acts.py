@@ -392,9 +392,10 @@ class Owner(Member):
                 accuracy = 0
             noted = {"accuracy_bps": accuracy, "uphold": self._upholds(facts)}
             self.journal.note(self.round_id, "measured", noted)
-        self.market.vote(self.account, self.round_id, noted["accuracy_bps"], noted["uphold"])
+        # Before the vote: where a wallet signs, its person types this there.
         verdict = "upholds" if noted["uphold"] else "does not uphold"
-        self.did(f"measured {noted['accuracy_bps'] / 100:.1f} %, and {verdict} the contributions")
+        self.did(f"measured {noted['accuracy_bps'] / 100:.2f} %, and {verdict} the contributions")
+        self.market.vote(self.account, self.round_id, noted["accuracy_bps"], noted["uphold"])
 
     def _upholds(self, facts: Facts) -> bool:
         """Whether the winner's training follows from what others signed, and its list from what is measured here."""

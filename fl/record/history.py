@@ -182,7 +182,7 @@ class RoundRecord:
         """Whether the listed contributions stand."""
         listed = sum(member.listed or 0 for member in self.side(Role.BASE_STATION))
         carried = self._carried(sum(vote.uphold for vote in self.votes))
-        return self.result is not None and not self.punished and listed == CONTRIBUTION_POINTS and carried
+        return self.result is not None and listed == CONTRIBUTION_POINTS and carried
 
     def _carried(self, votes_for: int) -> bool:
         """Votes for · 10,000 > threshold · electors; electors are the committed owners but the winner."""

@@ -291,6 +291,13 @@ def test_limit__an_owner_that_proposes_what_others_prefer__could_have_kept_it_to
     assert utility(alone, alone, ours(alone), 0) == 10 * WEI_PER_GWEI
 
 
+def test_limit__values_beyond_the_cap__have_no_true_bid() -> None:
+    """Owner 0 likes the second model better, and can say of neither more than 10."""
+    cut, lie = (settle([bids, [5, 5]], [[0, 0]] * 3, 0, claimant=0, max_owner_bid=10) for bids in ([10, 10], [0, 10]))
+    assert (cut.selected, lie.selected) == (0, 1)
+    assert cut.payments[0] == lie.payments[0] == 0, "worth 12 for nothing, or 30"
+
+
 def test_limit__a_proposer_whose_model_seems_worse__pays_less() -> None:
     """Owner 0's share is half of what owner 1 claims, which is what it reads that the model can do."""
     costs = [[0]] * 3

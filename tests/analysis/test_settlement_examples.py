@@ -190,7 +190,7 @@ def test_settle_round__contributions_upheld__stakes_shared_out_again() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"upheld": False}, {"punished": True}, {"contributions": (500_000, 250_000, 249_999)}, {"reported": False}],
+    [{"upheld": False}, {"contributions": (500_000, 250_000, 249_999)}, {"reported": False}],
 )
 def test_settle_round__contributions_do_not_stand__everybody_gets_its_stake(change: dict[str, Any]) -> None:
     result = settle_round(replace(STAKED, **change))

@@ -153,6 +153,17 @@ def deviations(draw: st.DataObject, round_: Round, member: int) -> list[Member]:
 
 
 @examples
+@given(rounds())
+def test_settle_round__winner_punished__moves_nobodys_money_but_its_bond(round_: Round) -> None:
+    """Else a base station with few points would gain by it, and could spoil the model for that."""
+    before, after = (settle_round(replace(round_, punished=punished)) for punished in (False, True))
+    assert [dues.payment for dues in after.stations] == [dues.payment for dues in before.stations]
+    assert (after.lot, after.upheld) == (before.lot, before.upheld)
+    moved = [new.payment - old.payment for old, new in zip(before.owners, after.owners, strict=True)]
+    assert [each for each in moved if each] in ([], [round_.bond])
+
+
+@examples
 @given(agreed_rounds_and_a_member(), st.data())
 def test_any_member__lies_is_silent_or_works_less__gains_nothing_net_of_every_flow(
     case: tuple[Round, int], data: st.DataObject

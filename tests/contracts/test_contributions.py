@@ -123,20 +123,28 @@ def test_contributions__nothing_staked__an_upheld_zero_costs_the_bond_all_the_sa
     assert_settles_like_reference(round_)
 
 
-@pytest.mark.parametrize("why", ["a point short", "a point over", "rejected", "just half", "winner punished", "none"])
+@pytest.mark.parametrize("why", ["a point short", "a point over", "rejected", "just half", "none"])
 def test_contributions__not_upheld__everybody_gets_its_stake(create_round: CreateRound, why: str) -> None:
-    """More than the threshold of all electors must uphold a list that adds up, of a winner that is not punished."""
+    """More than the threshold of all electors must uphold a list that adds up."""
     round_ = trained(create_round)
     alice, _, carol = round_.owners
     last = {"a point short": 399_999, "a point over": 400_001}.get(why, 400_000)
     points = dict(zip(round_.stations, (0, 600_000, last), strict=True))
     round_.reported({} if why == "none" else points)
-    round_.voted(
-        punish=[alice, carol] if why == "winner punished" else (),
-        reject={"rejected": [alice, carol], "just half": [alice]}.get(why, ()),
-    )
+    round_.voted(reject={"rejected": [alice, carol], "just half": [alice]}.get(why, ()))
     for event in settlements(round_).values():
         assert (event["bonus"], event["slashed"]) == (0, 0)
+    assert_settles_like_reference(round_)
+
+
+def test_contributions__winner_punished__stand_all_the_same(create_round: CreateRound) -> None:
+    """Else who has few points gains by the winner's punishment, which a base station can bring about."""
+    round_ = trained(create_round)
+    round_.reported(dict(zip(round_.stations, (0, 600_000, 400_000), strict=True)))
+    round_.voted(punish=round_.electors)
+    settled = settlements(round_)
+    assert [event["bonus"] for event in settled.values()] == [-STAKE, 24 * GWEI, 6 * GWEI]
+    assert [event["slashed"] for event in settled.values()] == [BOND, 0, 0]
     assert_settles_like_reference(round_)
 
 

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from analysis.consortium.chain import Node, anvil, ended
 from analysis.consortium.company import PROPOSER, company
-from analysis.consortium.organisations import APE, Organisation, configure, found
+from analysis.consortium.organisations import APE, ConsortiumError, Organisation, configure, found
 from analysis.devnode.chain import Chain
 from fl.members.bid_file import BidFile
 from tests.support.browser import the_browser, visit
@@ -45,6 +45,19 @@ class Person:
 
     def run(self, *words: str) -> str:
         return self.member.run(*words, "--config", str(self.member.config))
+
+    def measures(self) -> tuple[str, bool]:
+        """Accuracy, percent, and whether the contributions stand: what the command says whose key is in a wallet."""
+        kept = self.member.config.read_text(encoding="utf-8")
+        self.member.config.write_text(
+            json.dumps({**json.loads(kept), "account": self.member.address}), encoding="utf-8"
+        )
+        with pytest.raises(ConsortiumError, match="take this step with its wallet") as said:
+            self.run("member", "vote", "1")
+        self.member.config.write_text(kept, encoding="utf-8")
+        found = re.search(r"measured (\d+\.\d\d) %, and (upholds|does not uphold)", str(said.value))
+        assert found, said.value
+        return found[1], found[2] == "upholds"
 
     def shows(self, step: str) -> None:
         """Wait until a step can be done."""
@@ -147,9 +160,11 @@ def test_round__owner_and_base_station_from_the_page_others_by_commands__to_the_
         others.heard(LONGEST, round=1, phase="REPORTED VOTE")
         ended(training, 20)
 
+        # The command measures, and says what the page is to be told.
         bob.shows("vote")
-        bob.page.locator("#accuracy").fill("80")
-        bob.page.get_by_label("They stand").check()
+        accuracy, stand = bob.measures()
+        bob.page.locator("#accuracy").fill(accuracy)
+        bob.page.get_by_label("They stand" if stand else "They do not").check()
         bob.does("vote")
         for each in (bob, north):
             each.settles()
@@ -166,6 +181,7 @@ def test_round__owner_and_base_station_from_the_page_others_by_commands__to_the_
             part = ending["members"][each.member.address]
             assert part["settled"] and part["revealed"] is not part["claimant"] and not part["slashed"]
         assert ending["members"][bob.member.address]["voted"]
+        assert float(accuracy) > 50 and stand
         assert len(ending["members"][north.member.address]["updates"]) == 2
         assert ending["members"][north.member.address]["claimant"] is claimant
         bob.page.goto(f"{server.address}/rounds/1")

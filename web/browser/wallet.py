@@ -6,7 +6,7 @@ page's own network.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,6 +66,7 @@ class Wallet:
         chain: the node that it talks to.
         accounts: whose keys it holds; the first is chosen at first.
         rejects: the person declines whatever is asked.
+        meddle: stands before the wallet: gives an answer to a call, or None for the wallet's own; may raise `Refused`.
         sent: hashes of the transactions that it has sent.
         asked: methods that the page has called.
         signed: each transaction, by its hash.
@@ -74,6 +75,7 @@ class Wallet:
     chain: Chain
     accounts: Sequence[LocalAccount]
     rejects: bool = False
+    meddle: Callable[[str, list[Any]], Any] = lambda method, params: None
     sent: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     signed: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -125,7 +127,12 @@ class Wallet:
         self.asked.append(method)
         self._events = []
         try:
-            return {"result": self._answer(method, params), "error": None, "events": self._events}
+            answer = self.meddle(method, params)
+            return {
+                "result": self._answer(method, params) if answer is None else answer,
+                "error": None,
+                "events": self._events,
+            }
         except Refused as refused:
             return {"result": None, "error": refused.error, "events": self._events}
 
@@ -160,6 +167,8 @@ class Wallet:
         self._confirm()
         if to_checksum_address(asked["from"]) != self.account.address:
             raise Refused(4100, "The requested account has not been authorized.")
+        if "chainId" in asked and int(asked["chainId"], 16) != self._chain_id:
+            raise Refused(-32602, f"chainId {asked['chainId']} is not that of the wallet, {hex(self._chain_id)}.")
         base = int(self._node("eth_getBlockByNumber", ["latest", False])["baseFeePerGas"], 16)
         nonce = int(self._node("eth_getTransactionCount", [self.account.address, "pending"]), 16)
         return self._send(

@@ -92,7 +92,7 @@ def compare_command(
                 installed=installed,
             )
         result = Record(kind, machine, versions, measured)
-        path = record.path_of(kind)
+        path = record.path_of(result)
         if how == "add":
             result = record.added(result, path)
     except (TrainingError, TrialError, UnfairError, RecordError) as error:

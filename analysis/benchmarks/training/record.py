@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
@@ -80,12 +81,19 @@ def here(device: str) -> tuple[dict[str, Any], dict[str, str], dict[str, Any]]:
     sources = {name: found.pop(name) for name in ("commit", "changed_since")}
     if device == "cuda":
         found["gpu"] = torch.cuda.get_device_name()
+    else:
+        found["instructions"] = torch.backends.cpu.get_cpu_capability()
+        if held := os.environ.get("ONEDNN_MAX_CPU_ISA"):
+            found["instructions"] = f"{held.upper()}, held to by ONEDNN_MAX_CPU_ISA"
     return found, versions, sources
 
 
-def path_of(device: str) -> Path:
-    """Of the committed record of a kind of device."""
-    return RESULTS / f"{device}.json"
+def path_of(record: Record) -> Path:
+    """Of the committed record of a kind of device; CPUs of other instructions are of another kind."""
+    if record.device == "cuda":
+        return RESULTS / "cuda.json"
+    kind = record.machine["instructions"].partition(",")[0].partition("_")[0].lower()
+    return RESULTS / f"cpu-{kind}.json"
 
 
 def added(record: Record, path: Path) -> Record:

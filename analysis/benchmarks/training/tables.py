@@ -94,7 +94,7 @@ def page(record: Record, source: str) -> str:
         source: name of its file.
     """
     machine = record.machine
-    where = machine.get("gpu", machine["processor"])
+    where = machine.get("gpu") or f"{machine['processor']} ({machine['instructions']})"
     versions = ", ".join(f"{name} {number}" for name, number in record.versions.items())
     lines = [
         "# Training, side by side",

@@ -151,7 +151,7 @@ def test_html__each_end__one_file_that_says_what_became_of_it(end: str) -> None:
         ("a silent owner, a partial station", "base station 1 recorded 1 of 3 global rounds, and lost 133.33 gwei"),
         ("settled", "the owners paid 57 gwei in shares, and the base stations received 57 gwei in rewards"),
         ("settled", "Going by the bids that they opened, 3 of 5 members end below zero"),
-        ("punished", "2 upheld the contributions that the winner had listed: they do not stand, as the winner is"),
+        ("punished", "2 upheld the contributions that the winner had listed: they stand"),
         ("nobody recorded", "2 members were pivotal, but as no base station recorded anything, no tax is collected"),
         ("punished", "2 measured less than the claim allows: more than the threshold, so the winner lost its bond"),
         ("nothing trained", "Nothing was trained, because no model is worth more than it costs"),

@@ -206,7 +206,7 @@ def test_winner_and_most_electors__zero_two_stations__their_bonds_are_kept_and_t
 
 @pytest.mark.parametrize(
     ("points", "punished", "bonus"),
-    [((500_000, 500_000), False, -STAKE), ((500_000, 500_000), True, 0), ((666_666,), False, 0)],
+    [((500_000, 500_000), False, -STAKE), ((500_000, 500_000), True, -STAKE), ((666_666,), False, 0)],
     ids=["upheld", "its absence has the winner punished", "two of three"],
 )
 def test_station__attends_without_training__loses_its_stake_where_a_list_stands(

@@ -43,8 +43,10 @@ def member(kind: Any, **changes: Any) -> Any:
 @pytest.mark.parametrize("estimate", [-1, 0, 5, 10**30])
 def test_bid__outside_of_the_caps__is_cut(kind: Any, cap: int, estimate: int) -> None:
     """The contract takes no higher one, and a commitment that cannot be opened costs the bond."""
-    alice = member(kind, estimate=lambda model, facts: estimate)
+    told: list[str] = []
+    alice = member(kind, estimate=lambda model, facts: estimate, did=told.append)
     assert alice._estimate(0, facts()) == max(0, min(estimate, cap))
+    assert bool(told) is (estimate > cap), "a cut bid is no true one"
 
 
 def test_bid__store_that_does_not_answer__is_put_off_and_not_blind() -> None:

@@ -3,6 +3,8 @@ import { AbiCoder, concat, getAddress, hexlify, keccak256, toBeHex } from "../et
 
 const LANES = 4;
 const FORMAT = 1;
+const MOST_MODELS = 64;
+const MOST_BID = 2 ** 44 - 1;
 const FIELDS = ["account", "bids", "chain_id", "contract", "format", "models", "round_id", "salt"];
 
 // One bid a model (gwei, BigInt) in words.
@@ -38,8 +40,8 @@ export function fileOf({ chainId, contract, roundId, account, models, bids, salt
   return JSON.stringify(file, null, 1) + "\n";
 }
 
-// A file that seals bids of this account for these models, with its commitment. Nothing of another's is told.
-export function read(text, { chainId, contract, roundId, account, models, count, cap }) {
+// A file that seals bids of this account in this round, with its commitment. Nothing of another's is told.
+export function read(text, { chainId, contract, roundId, account }) {
   let file;
   try {
     file = JSON.parse(text);
@@ -55,15 +57,23 @@ export function read(text, { chainId, contract, roundId, account, models, count,
   if (file.chain_id !== Number(chainId) || !same(file.contract, contract) || file.round_id !== Number(roundId)) {
     throw new Error("This sealed bid is for another round, contract or chain.");
   }
-  if (file.models !== models) throw new Error("This sealed bid is for other models, or for these in another order.");
-  const isBid = (bid) => Number.isSafeInteger(bid) && bid >= 0 && BigInt(bid) <= cap;
-  if (!Array.isArray(file.bids) || file.bids.length !== count || !file.bids.every(isBid)) {
-    throw new Error("The bids in this file are not one for each model within the round's cap.");
+  const isBid = (bid) => Number.isSafeInteger(bid) && bid >= 0 && bid <= MOST_BID;
+  const isHash = (found) => typeof found === "string" && /^0x[0-9a-f]{64}$/.test(found);
+  if (!Array.isArray(file.bids) || file.bids.length > MOST_MODELS || !file.bids.every(isBid) || !isHash(file.models) || !isHash(`0x${file.salt}`)) {
+    throw new Error("This sealed bid is damaged.");
   }
-  if (typeof file.salt !== "string" || !/^[0-9a-f]{64}$/.test(file.salt)) throw new Error("The salt in this file is damaged.");
-  const sealed = { bids: file.bids.map(BigInt), salt: `0x${file.salt}` };
+  const sealed = { bids: file.bids.map(BigInt), salt: `0x${file.salt}`, models: file.models };
   const whose = { chainId, contract: getAddress(contract), roundId, account };
   return { ...sealed, commitment: commitmentOf({ ...whose, ...sealed }) };
+}
+
+// Why a bid that is not committed yet must not be, as things stand; null: it can be opened later.
+export function misfit(sealed, { models, cap }) {
+  if (sealed.models !== modelsDigest(models)) return "This sealed bid is for other models, or for these in another order.";
+  if (sealed.bids.length !== models.length || sealed.bids.some((bid) => bid > cap)) {
+    return "The bids in this file are not one for each model within the round's cap.";
+  }
+  return null;
 }
 
 // Whether this is the commitment of which the chain keeps the top 182 bits.

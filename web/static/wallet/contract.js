@@ -1,6 +1,9 @@
 // What the contract takes and says: its calls, its terms and the membership list as hashes, its errors in words.
 import { AbiCoder, Interface, concat, getAddress, keccak256 } from "../ethers.js";
 
+export const Role = { OWNER: 0, STATION: 1 };
+const GWEI = 10n ** 9n;
+
 const abi = (types, values) => AbiCoder.defaultAbiCoder().encode(types, values);
 
 // Of a revert, wherever a wallet or a node has put it.
@@ -34,13 +37,22 @@ export class Contract {
 
   // A custom error in words, as `fl/market/refusals.py` has them; null where it is none.
   explain(data) {
-    const error = data && this.interface.parseError(data);
+    const error = data && this.#parsed(data);
     if (!error) return null;
     const words = this.words.errors[error.name];
     const values = error.fragment.inputs.map((input, i) => [input.name, this.#shown(error.name, input.name, error.args[i])]);
     if (!words) return `${error.name}(${values.map((each) => each.join("=")).join(", ")})`;
     const named = Object.fromEntries(values);
     return words.replace(/\{(\w+)\}/g, (whole, name) => named[name] ?? whole);
+  }
+
+  // Null also where a node has made it up.
+  #parsed(data) {
+    try {
+      return this.interface.parseError(data);
+    } catch {
+      return null;
+    }
   }
 
   #shown(error, name, value) {
@@ -55,6 +67,16 @@ export class Contract {
   }
 }
 
+// What a member locks, and of it the most that it loses while it tells the truth and does its duties (wei). It follows
+// from the terms that are shown, which are those that the contract holds the join against: no node is believed.
+export function locksOf(terms, role, points) {
+  const isOwner = role === Role.OWNER;
+  const worst = isOwner
+    ? terms.maxOwnerBid * GWEI * (1n + BigInt(points))
+    : terms.maxStationBid * GWEI + terms.contributionStake;
+  return { lock: worst + terms.bond, worst };
+}
+
 export const doorOf = (root, termsHash) => keccak256(abi(["bytes32", "bytes32"], [root, termsHash]));
 
 // The root that a line of a membership list leads to by its proof.
@@ -63,7 +85,7 @@ export function rootBy({ account, role, points, proof }) {
   return proof.reduce((a, b) => keccak256(concat(a < b ? [a, b] : [b, a])), leaf);
 }
 
-const ROLES = { owner: 0, "base station": 1 };
+const ROLES = { owner: Role.OWNER, "base station": Role.STATION };
 
 // A line as files and server have it, checked for its form; what it says is held against the round's door.
 export function lineOf(found, account) {

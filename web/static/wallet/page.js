@@ -1,11 +1,12 @@
 // Taking part in a round from its page: what is shown, and what the person's clicks do.
 // Nothing typed or chosen here, and no salt, goes anywhere but into the files that are saved and, as calls, to the wallet.
-import { Signature, formatEther, formatUnits, hexlify, toQuantity, toUtf8Bytes, verifyMessage } from "../ethers.js";
-import { fileOf, isSealedBid, modelsDigest, newSalt, read } from "./bids.js";
-import { Contract, doorOf, lineIn, lineOf, rootBy } from "./contract.js";
+import { Signature, hexlify, toQuantity, toUtf8Bytes, verifyMessage } from "../ethers.js";
+import { fileOf, isSealedBid, misfit, modelsDigest, newSalt, read } from "./bids.js";
+import { Contract, Role, doorOf, lineIn, lineOf, rootBy } from "./contract.js";
 import { Phase, Reader, Stage } from "./facts.js";
 import { Missing, STEPS, isWinner, joinValue, standing } from "./steps.js";
 import { Wallet, discover, send, transactionOf, wordsOf } from "./wallet.js";
+import { count, eth, percent, time } from "./words.js";
 
 const REMEMBERED = "hcfl.wallet";
 
@@ -14,15 +15,6 @@ const main = part("take-part");
 const roundId = BigInt(main.dataset.round);
 const LOOK = 2000 * Number(main.dataset.seconds); // milliseconds: half as often as the server looks at its node
 const form = (name) => part(`do-${name}`);
-
-const count = (number) => number.toLocaleString("en");
-const decimal = (text) => {
-  const [whole, rest] = text.split(".");
-  return count(BigInt(whole)) + (rest && rest !== "0" ? `.${rest}` : "");
-};
-const eth = (wei) => (wei !== 0n && wei < 10n ** 14n ? `${decimal(formatUnits(wei, "gwei"))} gwei` : `${decimal(formatEther(wei))} ETH`);
-const time = (seconds) => new Date(seconds * 1000).toISOString().replace("T", " ").replace(".000Z", " UTC");
-const percent = (bps) => `${Number(bps) / 100} %`;
 
 let contract = null;
 let wallet = null;
@@ -90,7 +82,7 @@ async function connect(info, provider, ask) {
 // Another account or chain: whatever was of the one before goes, from the page and from memory.
 async function changed() {
   const mine = ++turn;
-  account = reader = facts = sealed = busy = null;
+  account = reader = facts = sealed = busy = heard = null;
   for (const each of main.querySelectorAll("form")) each.reset();
   part("public-key").value = "";
   for (const each of main.querySelectorAll("[data-file]")) setText(each, "");
@@ -103,6 +95,7 @@ async function changed() {
     if (mine !== turn) return;
     show(part("connected"), Boolean(found));
     fill("account", found ?? "");
+    fill("contract", contract.address);
     fill("chain", String(contract.chainId));
     fill("wallet-chain", String(chainId));
     if (!found) return;
@@ -164,7 +157,10 @@ async function signCard() {
 
 // ── what is there ──
 
-let seenBlock = null;
+// What the server says of an account of which it says nothing; deadlines do not wait for it.
+const NOTHING = { head: null, listed: null, words: null, settled: null, drawn_at: null, claimed_accuracy_bps: null };
+
+let heard = null; // what the server said last of this account
 let looking = null;
 let again = false;
 
@@ -185,13 +181,15 @@ async function lookOnce() {
   if (!reader) return;
   const mine = turn;
   try {
-    const of = await publicOf();
-    const found = await reader.facts(of, line(of));
+    const [of, away] = await publicOf();
+    if (mine !== turn) return;
+    heard = of;
+    const [listed, wrong] = line(of);
+    const found = await reader.facts(of, listed);
     if (mine !== turn) return;
     found.termsHash = contract.termsHash(found.terms);
-    facts = admitted(found);
-    seenBlock = facts.head.number;
-    problem("");
+    facts = admitted(found, wrong);
+    problem(away);
     render();
     await price();
   } catch (error) {
@@ -199,29 +197,41 @@ async function lookOnce() {
   }
 }
 
+// What the server says of the account; while it is away what it said last, and a word about it.
 async function publicOf() {
   const answer = await fetch(`/rounds/${roundId}/members/${account}`).catch(() => null);
-  if (!answer?.ok) throw new Error("The server of this page does not answer; your wallet and what you have sent are not touched.");
-  return answer.json();
+  if (answer?.ok) return [await answer.json(), ""];
+  return [heard ?? NOTHING, "The server of this page does not answer. The page goes on with what your wallet reads of the chain: leave it open, it cannot be loaded again now."];
 }
 
-// The account's line of the list that was chosen, or of the server's.
+// The account's line of the list that was chosen, or of the server's; and why it cannot be read.
 function line(of) {
-  if (membership !== null) return lineIn(membership, account);
-  return of.listed ? lineOf(of.listed, account) : null;
+  try {
+    if (membership !== null) return [lineIn(membership, account), null];
+    return [of.listed ? lineOf(of.listed, account) : null, null];
+  } catch (error) {
+    return [null, error.message];
+  }
 }
 
 // Keeps a line only if it opens the round's door together with the terms that are shown.
-function admitted(found) {
+function admitted(found, wrong) {
   const opens = found.line && doorOf(rootBy(found.line), found.termsHash) === found.door;
-  const wrong = found.line && !opens;
-  fill("listed", wrong ? "The list at hand is not this round's: with it nobody is admitted." : opens
-    ? `On the list${found.line.name ? ` as ${found.line.name}` : ""}; the proof opens the round's door with the terms above.`
-    : "This account is on no list at hand.");
-  if (!wrong) return found;
+  fill("listed", wrong ?? (!found.line ? "This account is on no list at hand." : opens
+    ? `On the list${found.line.name ? ` as ${found.line.name.slice(0, 40)}` : ""}; your proof fits this round and the terms above.`
+    : "The list at hand is not this round's: with it nobody is admitted."));
+  if (!found.line || opens) return found;
   const isMember = found.stage !== Stage.NONE;
   return { ...found, line: null, ...(isMember ? {} : { role: undefined, lock: 0n, worst: 0n }) };
 }
+
+// Of what the server says of a settlement, what was collected before what was paid.
+const SETTLED = {
+  share: "you paid a share of", tax: "a Clarke tax of", slashed: "lost of the bond", forfeited: "lost of the stake",
+  reward: "earned a reward of", bonus: "gained on the stake",
+};
+
+const isDrawFinal = ({ final, of }) => of.drawn_at !== null && of.drawn_at <= final;
 
 function render() {
   const { terms, deadlines } = facts;
@@ -234,9 +244,9 @@ function render() {
     : "");
   fill("role", facts.role === undefined ? "none" : contract.words.roles[facts.role]);
   fill("points", facts.role === undefined ? "" : String(facts.points));
-  fill("lock", eth(facts.lock));
+  fill("lock", facts.role === undefined ? "what the terms ask of your role" : eth(facts.lock));
   fill("worst", eth(facts.worst));
-  fill("value", eth(joinValue(facts)));
+  fill("value", facts.role === undefined ? "the rest" : eth(joinValue(facts)));
   for (const name of ["maxOwnerBid", "maxStationBid"]) fill(name, `${count(terms[name])} gwei`);
   for (const name of ["bond", "contributionStake"]) fill(name, eth(terms[name]));
   fill("ownerPolicy", contract.words.policies[terms.ownerPolicy]);
@@ -246,23 +256,29 @@ function render() {
   for (const [name, at] of Object.entries(deadlines)) fill(`deadline-${name}`, time(at));
   fill("termsHash", facts.termsHash);
   fill("phase", contract.words.phases[facts.phase]);
+  fill("closes", facts.closes > facts.now ? `until ${time(facts.closes)}` : "");
   fill("now", time(facts.now));
   fill("standing", standing(facts, contract.words.waits[facts.phase]));
   fill("drawOpens", time(facts.drawOpens));
   fill("lot", eth(facts.round.lot));
   fill("cap", `${count(facts.cap)} gwei`);
+  fill("what", facts.role === Role.STATION ? "what training it would cost you" : "what it would be worth to you");
+  fill("blind", facts.role === Role.STATION ? "the cap" : "0");
   const claimed = facts.of.claimed_accuracy_bps;
   fill("claimed", claimed === null ? "not read yet" : percent(claimed));
   fill("punishes", claimed === null ? "" : percent(Math.max(0, claimed - Number(terms.toleranceBps))));
   fill("final", facts.phase === Phase.COMMIT && facts.final < deadlines.join
     ? "The last block of proposals is not final yet: if the chain changes its mind, a bid that you seal now is for other models. Better wait."
     : "");
+  fill("draw-final", facts.phase === Phase.REVEAL && !isDrawFinal(facts)
+    ? "The draw is not final yet: if the chain changes its mind, you have shown your bids for another draw, or as its claimant for nothing. Better wait, at most for half of the time that is left."
+    : "");
   const { settled } = facts.of;
-  const moved = settled && Object.entries(settled).filter(([, wei]) => wei !== "0").map(([name, wei]) => `${name} ${eth(BigInt(wei))}`);
+  const moved = settled && Object.entries(SETTLED).filter(([name]) => settled[name] !== "0").map(([name, words]) => `${words} ${eth(BigInt(settled[name]))}`);
   fill("settled", moved ? `Settled: ${moved.join(", ") || "the whole lock came back"}.` : "");
   show(part("by-command"), facts.stage !== Stage.NONE);
-  show(part("as-owner"), facts.role === 0);
-  show(part("as-station"), facts.role === 1);
+  show(part("as-owner"), facts.role === Role.OWNER);
+  show(part("as-station"), facts.role === Role.STATION);
   show(part("winner"), isWinner(facts));
   models();
   for (const [name, step] of Object.entries(STEPS)) show(form(name), step.when(facts));
@@ -274,7 +290,7 @@ function models() {
   const of = facts.models.length ? modelsDigest(facts.models) : "";
   if (body.dataset.of === of) return;
   body.dataset.of = of;
-  sealed = null;
+  dropFile();
   body.replaceChildren(...facts.models.map((model, number) => {
     const row = document.createElement("tr");
     const cell = (text, tag = "td") => {
@@ -297,15 +313,27 @@ function models() {
 
 // ── the sealed bid ──
 
-const sealing = () => ({
-  chainId: contract.chainId, contract: contract.address, roundId, account, models: modelsDigest(facts.models), count: facts.models.length, cap: facts.cap,
-});
+const whose = () => ({ chainId: contract.chainId, contract: contract.address, roundId, account });
+const bidFields = () => [...part("bids").querySelectorAll("input")];
+
+// Forget the chosen file, and say why beside the bids.
+function dropFile(words = "") {
+  sealed = null;
+  for (const each of main.querySelectorAll("form [type=file]")) each.value = "";
+  for (const each of main.querySelectorAll("[data-file]")) setText(each, "");
+  setText(main.querySelector("#do-commit [data-file]"), words);
+}
+
+// What is typed is not what the chosen file seals.
+function typedAnew() {
+  if (sealed) dropFile("You have typed other bids than those of the file: save them, and choose the new file.");
+}
 
 // Make the salt, and save it with the bids before anything is sent.
 function save() {
   const said = main.querySelector("#do-commit [data-file]");
   const bids = [];
-  for (const input of part("bids").querySelectorAll("input")) {
+  for (const input of bidFields()) {
     const text = input.value.trim();
     if (!/^\d{1,16}$/.test(text) || BigInt(text) > facts.cap) {
       setText(said, `${input.getAttribute("aria-label")}: a whole number of gwei, ${count(facts.cap)} at most.`);
@@ -314,9 +342,9 @@ function save() {
     }
     bids.push(BigInt(text));
   }
-  const name = saved(`bid-${roundId}`, fileOf({ ...sealing(), bids, salt: newSalt() }));
-  sealed = null;
-  setText(said, `Saved as ${name}. Now choose that file: what is sealed is what you can open again.`);
+  const models = modelsDigest(facts.models);
+  const name = saved(`bid-${roundId}`, fileOf({ ...whose(), models, bids, salt: newSalt() }));
+  dropFile(`Saved as ${name}. Now choose that file: what is sealed is what you can open again.`);
   part("commit-file").focus();
   price();
 }
@@ -331,12 +359,9 @@ async function choose(input) {
     try {
       const text = file.size < 100_000 ? await file.text() : "";
       if (mine !== turn || !facts) return;
-      sealed = read(text, sealing());
-      if (facts.stage >= Stage.COMMITTED && !isSealedBid(sealed.commitment, facts.me.sealedBid)) {
-        sealed = null;
-        throw new Error("This file is not the bid that you have sealed on chain: choose the right one.");
-      }
-      setText(said, `It seals ${sealed.bids.map((bid, model) => `${count(bid)} gwei for model ${model}`).join(", ") || "no bid, for there is no model"}.`);
+      const found = read(text, whose());
+      setText(said, accepted(found));
+      sealed = found;
     } catch (error) {
       input.value = "";
       setText(said, error.message);
@@ -345,10 +370,23 @@ async function choose(input) {
   await price();
 }
 
+// What a file seals, in words. Before the commitment it must fit the round; after it, it must be what was committed.
+function accepted(found) {
+  const committed = facts.stage >= Stage.COMMITTED;
+  if (committed && !isSealedBid(found.commitment, facts.me.sealedBid)) {
+    throw new Error("This file is not the bid that you have sealed on chain: choose the right one.");
+  }
+  const wrong = misfit(found, facts);
+  if (wrong && !committed) throw new Error(wrong);
+  if (!committed) bidFields().forEach((field, model) => (field.value = String(found.bids[model])));
+  const bids = found.bids.map((bid, model) => `${count(bid)} gwei for model ${model}`).join(", ") || "no bid, for there is no model";
+  return `It seals ${bids}.${wrong ? " The proposals are others now, for the chain has changed its mind since: opened, these bids count for models of these numbers; unopened, they cost the bond." : ""}`;
+}
+
 async function chooseList(input) {
   const [file] = input.files;
   const mine = turn;
-  membership = file ? await file.text() : null;
+  membership = file ? await file.text().catch(() => "") : null;
   if (mine === turn) await look();
 }
 
@@ -378,7 +416,8 @@ async function priceOf(name) {
     const transaction = called(name);
     const { gas, fee } = await wallet.cost(transaction);
     const value = BigInt(transaction.value);
-    words = `Costs about ${count(gas)} gas, a fee of ${eth(fee)} at the price of now${value ? `, and sends ${eth(value)}` : ""}.`;
+    const means = STEPS[name].means?.(facts, typed(name));
+    words = `${means ? `${means} ` : ""}Costs about ${count(gas)} gas, a fee of ${eth(fee)} at the price of now${value ? `, and sends ${eth(value)}` : ""}.`;
     possible = true;
   } catch (error) {
     words = error instanceof Missing ? error.message : `It would be refused: ${wordsOf(error, contract)}.`;
@@ -396,11 +435,14 @@ async function act(name) {
   const title = form(name).querySelector("h3").textContent;
   const say = told(`${title}: confirm it in the wallet.`);
   try {
-    // The wallet may have changed its mind a moment ago.
-    if ((await wallet.account()) !== account || (await wallet.chainId()) !== contract.chainId) {
-      throw new Error("The wallet has another account or chain now; nothing was sent.");
-    }
+    const meant = called(name);
+    // The chain may have gone on, or back, since this was shown.
+    await look();
+    if (mine !== turn) throw new Error("The wallet has another account or chain now; nothing was sent.");
     const transaction = called(name);
+    if (transaction.data !== meant.data || transaction.value !== meant.value) {
+      throw new Error("The round is another than was shown a moment ago; nothing was sent. Read it again.");
+    }
     const { gas } = await wallet.cost(transaction);
     if (mine !== turn) throw new Error("The wallet has another account or chain now; nothing was sent.");
     const { words, fee } = await send(wallet, contract, transaction, gas, LOOK / 2, (more) => say(`${title}: ${more}`));
@@ -436,6 +478,7 @@ async function begin() {
     fields.addEventListener("input", () => facts && priceOf(name));
     for (const input of fields.querySelectorAll("[type=file]")) input.addEventListener("change", () => choose(input));
   }
+  part("bids").addEventListener("input", typedAnew);
   part("save-bid").addEventListener("click", save);
   part("list").addEventListener("change", () => chooseList(part("list")));
   part("sign-card").addEventListener("click", signCard);
@@ -443,9 +486,11 @@ async function begin() {
   discover(offer);
   setInterval(async () => {
     if (!reader || looking) return;
+    // Not every wallet tells of another account or chain.
+    if (!(await wallet.isAt(account, contract.chainId).catch(() => true))) return changed();
     const head = await wallet.block("latest").catch(() => null);
     // The server reads the node for itself, and may be behind.
-    if (head && (head.number !== seenBlock || (facts?.of.head ?? 0) < Number(seenBlock))) await look();
+    if (head && (head.hash !== facts?.head.hash || (facts.of.head ?? 0) < Number(head.number))) await look();
   }, LOOK);
 }
 

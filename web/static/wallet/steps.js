@@ -1,7 +1,9 @@
 // What an account can do in a round, and the call that does it. Pure: the facts, what was typed and the sealed bid decide.
 import { getAddress, isAddress, parseEther } from "../ethers.js";
-import { isSealedBid, pack } from "./bids.js";
-import { Phase, Role, Stage } from "./facts.js";
+import { isSealedBid, misfit, pack } from "./bids.js";
+import { Role } from "./contract.js";
+import { Phase, Stage } from "./facts.js";
+import { eth, percent } from "./words.js";
 
 // Thrown where something is still missing before a call can be made of what was typed.
 export class Missing extends Error {}
@@ -33,7 +35,21 @@ function opened(facts, sealed) {
   return sealed;
 }
 
-// In the order in which they come. `when` says whether an action is shown, `call` is [name, values, wei].
+function accuracyOf(text) {
+  if (!/^\d{1,3}(\.\d{1,2})?$/.test(text.trim()) || Number(text) > 100) {
+    throw new Missing("Type the accuracy that you measured, in percent, as 91.25.");
+  }
+  return Math.round(Number(text) * 100);
+}
+
+function payoutOf({ free, account }, { amount, to }) {
+  const wei = amount.trim() ? amountOf(amount, "how much you take out") : free;
+  if (to.trim() && !isAddress(to.trim())) throw new Missing("The receiver is no address, or mistyped.");
+  return [wei, to.trim() ? getAddress(to.trim()) : account];
+}
+
+// In the order in which they come. `when` says whether an action is shown, `call` is [name, values, wei], `means` what
+// was typed comes to.
 export const STEPS = {
   join: {
     when: (facts) => facts.phase === Phase.JOIN && facts.stage === Stage.NONE && !isOut(facts),
@@ -44,8 +60,13 @@ export const STEPS = {
     call(facts, typed, sealed) {
       const admitted = facts.stage === Stage.JOINED ? null : admission(facts);
       if (!sealed) throw new Missing("Choose the saved file of your sealed bid.");
+      const wrong = misfit(sealed, facts);
+      if (wrong) throw new Missing(wrong);
       if (!admitted) return ["commitBid", [facts.roundId, sealed.commitment]];
       return ["joinAndCommit", [...admitted, sealed.commitment], joinValue(facts)];
+    },
+    means({ stage, lock }) {
+      return stage === Stage.JOINED ? "" : `It joins as well, on the terms above, and locks ${eth(lock)} until you are settled.`;
     },
   },
   draw: {
@@ -71,11 +92,15 @@ export const STEPS = {
       facts.phase === Phase.VOTE && facts.role === Role.OWNER && isMember(facts) && facts.stage >= Stage.COMMITTED &&
       !facts.me.voted && !isWinner(facts),
     call(facts, { accuracy, uphold }) {
-      if (!/^\d{1,3}(\.\d{1,2})?$/.test(accuracy) || Number(accuracy) > 100) {
-        throw new Missing("Type the accuracy that you measured, in percent, as 91.25.");
-      }
+      const bps = accuracyOf(accuracy);
       if (!uphold) throw new Missing("Say whether you find the listed contributions right.");
-      return ["vote", [facts.roundId, Math.round(Number(accuracy) * 100), uphold === "yes"]];
+      return ["vote", [facts.roundId, bps, uphold === "yes"]];
+    },
+    means({ of, terms }, { accuracy }) {
+      if (of.claimed_accuracy_bps === null) return "";
+      const [bps, tolerance] = [accuracyOf(accuracy), Number(terms.toleranceBps)];
+      const verdict = bps + tolerance < of.claimed_accuracy_bps ? "for the winner to lose its bond" : "for the winner to keep its bond";
+      return `With ${percent(bps)} your vote is ${verdict}.`;
     },
   },
   abort: {
@@ -100,10 +125,10 @@ export const STEPS = {
   },
   withdraw: {
     when: (facts) => facts.free > 0n,
-    call(facts, { amount, to }) {
-      const wei = amount.trim() ? amountOf(amount, "how much you take out") : facts.free;
-      if (to.trim() && !isAddress(to.trim())) throw new Missing("The receiver is no address, or mistyped.");
-      return ["withdraw", [wei, to.trim() ? getAddress(to.trim()) : facts.account]];
+    call: (facts, typed) => ["withdraw", payoutOf(facts, typed)],
+    means(facts, typed) {
+      const [wei, to] = payoutOf(facts, typed);
+      return `Pays ${eth(wei)} to ${to === facts.account ? "your own account" : to}.`;
     },
   },
 };

@@ -6,11 +6,22 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from analysis.benchmarks.training import fairness, measures, tables
 from analysis.benchmarks.training.fairness import UnfairError, noise
 from analysis.benchmarks.training.measures import Spread
-from analysis.benchmarks.training.record import Measured, Pass, Record, RecordError, added, read, write
+from analysis.benchmarks.training.record import (
+    Measured,
+    Pass,
+    Record,
+    RecordError,
+    added,
+    here,
+    path_of,
+    read,
+    write,
+)
 from analysis.benchmarks.training.targets import TARGETS, figures
 from analysis.benchmarks.training.trial import Trial
 from analysis.benchmarks.training.workload import WORKLOADS
@@ -109,7 +120,8 @@ def test_steps__sizes_not_divisible_by_the_batch__the_last_batch_counts() -> Non
 
 
 def record(*passes: Pass) -> Record:
-    return Record("cpu", {"processor": "one", "cores": 2, "system": "any"}, {"torch": "2"}, {"10x1": measured(*passes)})
+    machine = {"processor": "one", "cores": 2, "system": "any", "instructions": "AVX2"}
+    return Record("cpu", machine, {"torch": "2"}, {"10x1": measured(*passes)})
 
 
 def test_record__written_and_read__is_the_same(tmp_path: Path) -> None:
@@ -156,6 +168,21 @@ def test_record__missing_or_broken__says_what_to_do(tmp_path: Path, content: str
 
 def verdicts(*trials: Trial) -> dict[str, str]:
     return {text: verdict for _, text, _, verdict in tables.goals({"10x1": measured(one_pass(*trials))}, "cpu")}
+
+
+@pytest.mark.parametrize(
+    ("held", "stem"), [(None, None), ("avx2", "cpu-avx2"), ("AVX512_CORE", "cpu-avx512"), ("SSE41", "cpu-sse41")]
+)
+def test_path__cpu_of_other_instructions__is_another_record(
+    held: str | None, stem: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
+    if held is not None:
+        monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", held)
+    found, _, _ = here("cpu")
+    assert ("held to" in found["instructions"]) == (held is not None)
+    path = path_of(replace(record(), machine=found))
+    assert path.stem == (stem or f"cpu-{torch.backends.cpu.get_cpu_capability().lower()}")
 
 
 def test_targets__reached_and_missed__are_told_apart() -> None:
