@@ -212,7 +212,6 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     )
     add("--proximal", type=float, metavar="MU", help="FedProx's μ (0)")
     add("--strategy", metavar="NAME", help="FedAvgM, FedAdam, FedYogi, SCAFFOLD, with arguments, or a path (FedAvg)")
-    add("--server-momentum", type=float, metavar="B", help="FedAvgM's β (0)")
     add("--seed", type=int, metavar="N", help=f"same seed, same digests ({default.seed})")
     add("--device", metavar="NAME", help=f"cpu, cuda, cuda:1 or auto ({default.device})")
     add("--precision", choices=PRECISIONS, help="what clients compute in (float32)")
