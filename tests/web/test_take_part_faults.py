@@ -396,20 +396,28 @@ def test_reorganisation__proposals_in_another_order__the_bid_is_not_sent_for_the
     scene.market.send_all([scene.round.join(seat) for seat in scene.round.members])
     with visited(browser, scene) as seen:
         page = seen.page
-        with chain.snapshot():
-            propose(scene, "bob", "carol")
-            connect(page)
-            page.locator("#commit-file").set_input_files(path := save_bid(page, (5, 6), tmp_path))
-            expect(page.locator("#do-commit [type=submit]")).to_be_enabled()
-            expect(page.locator('[data-fill="final"]')).to_contain_text("is not final yet")
-        propose(scene, "carol", "bob")
-        expect(page.locator("#do-commit [type=submit]")).to_be_disabled(timeout=20_000)
-        page.locator("#commit-file").set_input_files(path)
-        expect(page.locator("#do-commit [data-file]")).to_contain_text(
-            "is for other models, or for these in another order"
-        )
-        proposers = page.locator("#bids tr td:nth-child(2)").all_inner_texts()
-        assert [each[:6] for each in proposers] == [scene.seats[name].account[:6] for name in ("carol", "bob")]
+        page.clock.install()
+        page.reload()
+        connect(page)
+        first = page.locator("#bids tr").first
+        send, said = page.locator("#do-commit [type=submit]"), page.locator("#do-commit [data-file]")
+        for in_time in (True, False):
+            with chain.snapshot():
+                propose(scene, "bob", "carol")
+                expect(first).to_contain_text(scene.seats["bob"].account[:6])
+                page.locator("#commit-file").set_input_files(path := save_bid(page, (5, 6), tmp_path))
+                expect(send).to_be_enabled()
+                expect(page.locator('[data-fill="final"]')).to_contain_text("is not final yet")
+                if not in_time:
+                    page.clock.pause_at(page.evaluate("Date.now() + 1000"))  # it does not look until it is clicked
+            with chain.snapshot():
+                propose(scene, "carol", "bob")
+                if not in_time:
+                    do(page, "commit", end="Choose the saved file of your sealed bid.")
+                expect(send).to_be_disabled(timeout=20_000)
+                page.locator("#commit-file").set_input_files(path)
+                expect(said).to_contain_text("is for other models, or for these in another order")
+                expect(first).to_contain_text(scene.seats["carol"].account[:6])
         assert scene.wallet.sent == []
 
 

@@ -428,7 +428,7 @@ async function priceOf(name) {
 }
 
 async function act(name) {
-  if (busy || !facts) return;
+  if (!facts) return;
   const mine = turn;
   const step = (busy = Symbol(name));
   for (const each of main.querySelectorAll("[type=submit]")) each.disabled = true;
