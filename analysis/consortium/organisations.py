@@ -202,6 +202,8 @@ def _configuration(
         "global_rounds": 2,
         "seed": side,
         "rule": "median",
+        "loss": "cross_entropy(label_smoothing=0.05)",
+        "strategy": "FedAvgM(momentum=0.1)",  # carries something over every kill
     }
     data = {"dataset": "digits", "part": [side, len(VALUES)]}
     return {**common, "plan": {"values": dict(values), "propose": propose}, "data": data}

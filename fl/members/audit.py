@@ -142,7 +142,7 @@ def _result(facts: Facts, order: Order, winner: str) -> tuple[Finding, ...]:
 
 def _global_round(owner: Auditor, number: int, facts: Facts, order: Order, carried: bytes | None) -> GlobalRound:
     """A global round, whose model follows from the updates and from what was carried to it."""
-    winner, where, lost = facts.record.winner or "", f"global round {number + 1}", None if order.carries else b""
+    winner, where, after = facts.record.winner or "", f"global round {number + 1}", None if order.carries else b""
     said: Aggregation | None = None
     try:
         said = owner.aggregation(number, facts)
@@ -153,7 +153,7 @@ def _global_round(owner: Auditor, number: int, facts: Facts, order: Order, carri
     except Unreachable:
         raise
     except StoreError as error:
-        return GlobalRound(number, None, (Finding(f"what its model was made of: {error}", winner, where),), lost)
+        return GlobalRound(number, None, (Finding(f"what its model was made of: {error}", winner, where),), after)
     counting = owner.collect(number, facts, order)
     wrong, chosen = _updates(counting, made_of, number, facts, order)
     found += wrong
@@ -170,11 +170,11 @@ def _global_round(owner: Auditor, number: int, facts: Facts, order: Order, carri
         if follows is None:
             found.append(f"its model cannot be worked out again: {why}")
         else:
-            lost = follows.carried
+            after = follows.carried
             if (makes := digest_of(follows.model)) != model:
                 names = f"the {len(made_of.included)} updates that it names"
                 found.append(f"its model is {model}, and {order.rule} of {names} makes {makes}")
-    return GlobalRound(number, said, tuple(Finding(each, winner, where) for each in found), lost)
+    return GlobalRound(number, said, tuple(Finding(each, winner, where) for each in found), after)
 
 
 def _updates(

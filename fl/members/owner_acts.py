@@ -3,6 +3,7 @@
 from contextlib import suppress
 from dataclasses import dataclass, field
 from sys import float_info
+from time import monotonic
 
 from fl.market.merkle import updates_root
 from fl.market.terms import Role
@@ -224,8 +225,11 @@ class Owner(Member):
         if number == 0:
             return b""
         noted = self.journal.noted(self.round_id, f"aggregate-{number - 1}")
+        if noted is not None and not noted.get("carried"):
+            return b""
         if noted is not None:
-            return self._own_models.get(noted["carried"]) if noted.get("carried") else b""
+            with suppress(StoreError):  # where the journal alone was copied
+                return self._own_models.get(noted["carried"])
         *_, before = audit_training(self, facts).rounds[:number] or (None,)
         if before is None or before.carried is None:
             raise WorkError(f"what the strategy carries to global round {number + 1} cannot be worked out")
@@ -352,13 +356,36 @@ class Owner(Member):
         points = self._own_work().points(order, rounds, len(stations))
         return {accounts[station]: each for station, each in points.items()}
 
+    def _check_time(self, facts: Facts, deadline: int) -> None:
+        """See that contributions can be measured before a deadline: every update is judged, and what it started from.
+
+        A winner that is not done with it by then loses its bond, electors that are not leave a bad winner its own.
+
+        Raises:
+            StoreError: the model to try it with cannot be had.
+            NotYet: likewise.
+            WorkError: there is not so much time, or it cannot be tried.
+        """
+        judged = sum(1 + len(present(facts, number)) for number in facts.record.global_rounds)
+        if not judged:
+            return
+        order, took = self.order(facts), 0.0
+        for _ in range(2):  # the first time, the engine and the data may have to be loaded
+            began = monotonic()
+            self.judge(order, order.text.initial_model, facts)
+            took = monotonic() - began
+        left = deadline - facts.now - self.conduct.reserve
+        if took * judged > left:
+            raise WorkError(f"to judge {judged} models takes about {took * judged:,.0f} s here, and {left} s are left")
+
     def _list(self, facts: Facts) -> None:
         points = self.journal.noted(self.round_id, "points")
         if points is None:
             try:
                 # In the order in which the journal gives it back: in another it would be another transaction.
+                self._check_time(facts, facts.deadlines.report)
                 points = dict(sorted(self.measured_points(facts).items()))
-            except (StoreError, WorkError) as error:
+            except (StoreError, WorkError, NotYet) as error:
                 self.again_if_there_is_time(error, facts, facts.deadlines.report)
                 # To report without contributions costs the base stations their bonuses; not to report costs the bond.
                 self.did(f"lists no contributions, for it cannot measure them: {error}")
@@ -400,6 +427,7 @@ class Owner(Member):
     def _upholds(self, facts: Facts) -> bool:
         """Whether the winner's training follows from what others signed, and its list from what is measured here."""
         try:
+            self._check_time(facts, facts.deadlines.vote)
             found = audit_training(self, facts).findings
             found = found or differing_points(self.measured_points(facts), facts)
         except (StoreError, WorkError, NotYet) as error:

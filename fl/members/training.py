@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fl.store.errors import ViewError
+from fl.store.errors import ViewError, one_line
 from fl.store.texts import StationsView, decimal_of
 from fl.training.config import Rule, StationConfig, TrainingConfig
 from fl.training.errors import TrainingError
@@ -54,7 +54,7 @@ def settings_of(text: StationsView, targets: tuple[str, ...] | None = None, stat
         )
         check_offered(settings)
     except TrainingError as error:
-        raise ViewError(f"its training cannot be followed: {error}") from error
+        raise ViewError(f"its training cannot be followed: {one_line(error)}") from error
     return settings
 
 

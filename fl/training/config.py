@@ -295,7 +295,6 @@ class TrainingConfig:
             labels that returns [n].
         strategy: what is added to averaging: one in `fl.training.strategies` by name, with arguments if need be, or the
             dotted path of something that makes a `fl.training.strategy.Strategy`.
-        server_momentum: β of FedAvgM (Hsu, Qi and Brown 2019), which `strategy` may name as well; 0: as that says.
         station_dropout: probability that a base station is missing in a global round.
         contribution: how the contribution of base stations is measured, one of `METHODS`.
         device: where to compute: "cpu", "cuda", "cuda:1", or "auto" for a GPU where there is one.
@@ -320,7 +319,6 @@ class TrainingConfig:
     rule: Rule = Rule()
     metric: str = "accuracy"
     strategy: str = "FedAvg"
-    server_momentum: float = 0.0
     station_dropout: float = 0.0
     contribution: str = "margin"
     device: str = "cpu"
@@ -349,10 +347,7 @@ class TrainingConfig:
                 raise TrainingError(f"per_station must hold StationConfigs, not {own!r}")
             if index not in range(self.stations):
                 raise TrainingError(f"per_station names base station {index}; there are 0 … {self.stations - 1}")
-        for name in ("server_momentum", "station_dropout"):
-            if not 0 <= getattr(self, name) < 1:
-                raise TrainingError(f"{name} must be in [0, 1), not {getattr(self, name)}")
-        if self.server_momentum and self.strategy != "FedAvg":
-            raise TrainingError(f"server_momentum makes the strategy FedAvgM: leave it out, or {self.strategy}")
+        if not 0 <= self.station_dropout < 1:
+            raise TrainingError(f"station_dropout must be in [0, 1), not {self.station_dropout}")
         if self.contribution not in METHODS:
             raise TrainingError(f"unknown contribution {self.contribution!r}: choose one of {', '.join(METHODS)}")

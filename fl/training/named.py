@@ -82,7 +82,10 @@ def split(text: str, what: str) -> tuple[str, dict[str, Any]]:
         call = ast.parse(f"_({rest}", mode="eval").body
         if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.args:
             raise ValueError("no call, or one with arguments that have no name")
-        return name, {each.arg or "**": ast.literal_eval(each.value) for each in call.keywords}
+        arguments = {each.arg: ast.literal_eval(each.value) for each in call.keywords if each.arg}
+        if len(arguments) < len(call.keywords):
+            raise ValueError("an argument is given twice, or without a name")
+        return name, arguments
     except (ValueError, SyntaxError, RecursionError, MemoryError) as error:  # the latter two where brackets are deep
         raise TrainingError(f"the {what} {text!r} is not written as name(argument=value, …)") from error
 

@@ -191,7 +191,7 @@ def strategy_of(config: TrainingConfig) -> Strategy:
     Raises:
         TrainingError: there is none, or it does not take its arguments.
     """
-    name = config.strategy if not config.server_momentum else f"FedAvgM(momentum={config.server_momentum!r})"
+    name = config.strategy
     make = resolve(name, "strategy", STRATEGIES)
     with asking(f"the strategy {name} cannot be made"):
         strategy = make()

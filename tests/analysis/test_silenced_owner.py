@@ -1,4 +1,4 @@
-"""What it brings to make others bid less: the figures of `contracts/attacks.md`, "Not stopped", drawn again.
+"""What bids that others lower, and walking away, bring: figures of `contracts/attacks.md`, "Not stopped", drawn again.
 
 Values of 0 ... 100, costs of 0 ... 50, theta of 0.2 ... 0.6, as many models as members a side; the last base station is
 the claimant, the first owner proposed the first model. Utilities are gwei, net of every flow but the bond for silence.
@@ -20,19 +20,21 @@ SMALLEST_BOND, DEFAULT_BOND = COST, 2 * CAP
 
 @dataclass(frozen=True)
 class Effect:
-    """Of lower bids in a round, gwei.
+    """Of a way to act in a round, gwei.
 
     Attributes:
         party: of the first owner's silence, on its party, which has the claimant too.
         other: of that, on another owner.
         hidden: on the first owner, of keeping its model's text from another, which bids 0 for it.
         modest: on the first owner, of claiming so little for its model that others bid a fifth less for it.
+        away: on all owners, of an abort: the others owe nothing, nobody has a model. Owner m proposed model m.
     """
 
     party: float
     other: float
     hidden: float
     modest: float
+    away: float
 
 
 def utilities(values: list[list[int]], costs: list[list[int]], theta: int, bids: list[list[int]]) -> list[float]:
@@ -63,7 +65,10 @@ def effects(members: int) -> list[Effect]:
                 [values[0], *([round(0.8 * row[0]), *row[1:]] for row in values[1:])],
             )
         )
-        found.append(Effect(silenced[0] + silenced[-1], silenced[1], hidden[0], modest[0]))
+        away = 0.0
+        if (winner := settle(values, costs, theta, claimant=members - 1, max_owner_bid=CAP).selected) is not None:
+            away = told[winner] - sum(told[:members]) - values[winner][winner]
+        found.append(Effect(silenced[0] + silenced[-1], silenced[1], hidden[0], modest[0], away))
     return found
 
 
@@ -107,3 +112,12 @@ def test_proposer__makes_its_model_look_worse__gains_as_the_page_says(
         assert mean(gains) == pytest.approx(amount, rel=0.25), name
     if members == 3:
         assert mean(effect.modest for effect in effects(3)) == pytest.approx(1.5, abs=1), "over all rounds"
+
+
+@pytest.mark.parametrize(("members", "part"), [(3, 0), (5, 0.001), (10, 0.007)])
+def test_all_owners__let_the_winner_abort__gain_as_the_page_says(members: int, part: float) -> None:
+    away = [effect.away for effect in effects(members)]
+    gains = [sum(change > bond for change in away) / ROUNDS for bond in (0, SMALLEST_BOND, DEFAULT_BOND)]
+    assert gains[0] > gains[1], "without a bond some would"
+    assert abs(gains[1] - part) < 4 * (part * (1 - part) / ROUNDS) ** 0.5 + 0.002
+    assert gains[2] == 0

@@ -152,17 +152,33 @@ def test_default__claimant__stands_aside_and_has_the_lot(default_round: Played) 
 
 
 def test_same_seed__again__same_training_and_same_money(default_round: Played, tmp_path: Path) -> None:
-    """All but hashes, times, and the gas that a salt's zeros save."""
+    """All but hashes, times, salts, and the gas that a salt's zeros save."""
     again = play(tmp_path / "again", "--seed", "1")
     first, second = (
-        {**document, "transactions": None, "deadlines": None} for document in (default_round.document, again)
+        {**json.loads(json.dumps(document)), "transactions": None, "deadlines": None}
+        for document in (default_round.document, again)
     )
+    assert first["training"]["text"].pop("salt") != second["training"]["text"].pop("salt")
     assert first == second
 
 
+NAMED = {
+    "optimizer": "AdamW(betas=(0.9, 0.99))",
+    "learning_rate": "0.003",
+    "schedule": "ExponentialLR(gamma=0.9)",
+    "loss": "cross_entropy(label_smoothing=0.1)",
+    "client_bits": 8,
+    "strategy": "FedAdam(tau=0.01)",
+}
+"""What a proposal names besides. Each global model of it is worked out again before the command says Checked."""
+
+
 def test_partial_station__range_of_theta__is_paid_for_what_it_recorded(tmp_path: Path) -> None:
-    document = play(tmp_path / "out", *SMALL, "--rounds", "3", "--theta", "0.1-0.9", "--partial-station")
+    named = (word for name, value in NAMED.items() for word in (f"--{name.replace('_', '-')}", str(value)))
+    document = play(tmp_path / "out", *SMALL, "--rounds", "3", "--theta", "0.1-0.9", "--partial-station", *named)
     assert check(document) == []
+    assert {name: document["training"]["text"].get(name) for name in NAMED} == NAMED
+    assert "FedAdam(tau=0.01)" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert document["theta_range"] == [1_000, 9_000]
     *present, partial = document["base_stations"]
     assert [station["recorded"] for station in (*present, partial)] == [3, 3, 1]

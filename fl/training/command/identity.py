@@ -33,6 +33,7 @@ def identity_of(federation: Federation) -> dict[str, Any]:
     test = federation.dataset.test
     model = _model_of(federation.model, test.inputs.dtype)
     found = {**config, **station, **_data_of(federation), **model, "device": test.labels.device.type}
+    found["server_momentum"] = 0.0  # as folders say that are older than the strategy FedAvgM
     return {name: value for name, value in found.items() if name not in _LATER or value != _LATER[name]}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from fractions import Fraction
@@ -115,6 +116,8 @@ class Board:
                 "TensorBoard is not installed: install it (pip install tensorboard), or leave --tensorboard out"
             ) from error
         self._folder = folder
+        self._hook = threading.excepthook
+        threading.excepthook = self._hear
         with on_disk(folder):
             self._writer: SummaryWriter = SummaryWriter(str(folder), purge_step=first_round)
 
@@ -139,5 +142,13 @@ class Board:
 
     def close(self) -> None:
         """Close the files."""
-        with on_disk(self._folder):
-            self._writer.close()
+        try:
+            with on_disk(self._folder):
+                self._writer.close()
+        finally:
+            threading.excepthook = self._hook
+
+    def _hear(self, failed: threading.ExceptHookArgs) -> None:
+        """Leave a full disk, which the writer's thread finds, to the next write, which raises it here."""
+        if not isinstance(failed.exc_value, OSError):
+            self._hook(failed)

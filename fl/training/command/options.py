@@ -197,14 +197,21 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     add("--learning-rate", type=float, metavar="R", help="of the clients' optimizer")
     add("--momentum", type=float, metavar="M", help="of the clients' SGD")
     add("--optimizer", metavar="NAME", help='of torch.optim, such as "Adam(betas=(0.9, 0.99))", or a path (SGD)')
-    add("--schedule", metavar="NAME", help='over global rounds, of torch.optim.lr_scheduler: "StepLR(step_size=5)"')
+    add(
+        "--schedule",
+        metavar="NAME",
+        help='over global rounds, of torch.optim.lr_scheduler: "StepLR(step_size=5)", or a path',
+    )
     add("--weight-decay", type=float, metavar="W", help="of the clients' optimizer (0)")
     add("--gradient-clip", type=float, metavar="C", help="most that the norm of a step's gradient is (no limit)")
     add("--loss", metavar="NAME", help='of torch.nn.functional: "cross_entropy(label_smoothing=0.1)", or a path')
-    add("--metric", metavar="NAME", help=f"label_accuracy, exact_match, within(tolerance=0.1) ({default.metric})")
+    add(
+        "--metric",
+        metavar="NAME",
+        help=f"label_accuracy, exact_match, within(tolerance=0.1), or a path ({default.metric})",
+    )
     add("--proximal", type=float, metavar="MU", help="FedProx's μ (0)")
     add("--strategy", metavar="NAME", help="FedAvgM, FedAdam, FedYogi, SCAFFOLD, with arguments, or a path (FedAvg)")
-    add("--server-momentum", type=float, metavar="B", help="FedAvgM's β (0)")
     add("--seed", type=int, metavar="N", help=f"same seed, same digests ({default.seed})")
     add("--device", metavar="NAME", help=f"cpu, cuda, cuda:1 or auto ({default.device})")
     add("--precision", choices=PRECISIONS, help="what clients compute in (float32)")

@@ -33,7 +33,7 @@ def mean_loss(loss: str, outputs: torch.Tensor, labels: torch.Tensor) -> torch.T
     with asking(f"the loss {loss} fails on {_what(outputs, labels)}"):
         value: torch.Tensor = function(outputs, labels)
     number = isinstance(value, torch.Tensor) and value.dim() == 0 and value.is_floating_point()
-    if not number or (torch.is_grad_enabled() and not value.requires_grad):
+    if not number or (outputs.requires_grad and not value.requires_grad):
         raise TrainingError(f"the loss {loss} gives no mean of {_what(outputs, labels)}, one number with a gradient")
     return value
 

@@ -15,6 +15,7 @@ from fl.crowdfunding.settings import Misbehaviour, RoundSettings
 from fl.crowdfunding.simulated import with_own_data
 from fl.market.terms import GWEI, Policy
 from fl.members.audit import UPHOLD_WITHIN
+from fl.members.training import NAMED
 from fl.store.artefacts import digest_of
 from fl.training.cloud import train
 from fl.training.config import DEFAULTS, METHODS, Rule, TrainingConfig
@@ -94,7 +95,8 @@ OPTIONS = {"train_images": 120, "rounds": 2, "clients": 3, "seed": 5}
 
 def federation_of(document: dict[str, Any], **settings: Any) -> Federation:
     """What `python -m fl.training` would train with the options of the round, on the labels of its model."""
-    station = replace(DEFAULTS["digits"].station, rule=settings.pop("edge_rule", Rule()))
+    own = {name: settings.pop(name) for name in NAMED if name in settings}
+    station = replace(DEFAULTS["digits"].station, rule=settings.pop("edge_rule", Rule()), **own)
     targets = tuple(document["models"][document["selected"]]["targets"])
     return build_federation(TrainingConfig(targets=targets, stations=3, station=station, **OPTIONS, **settings))
 
@@ -118,10 +120,20 @@ def test_workers__two__start_and_train_the_same(play: Played, monkeypatch: pytes
     started: list[int] = []
     real = Pool._start
     monkeypatch.setattr(Pool, "_start", lambda pool: (started.append(1), real(pool))[1])
-    document = play(**OPTIONS, workers=2)
+    named = {
+        "optimizer": "AdamW",
+        "learning_rate": 0.003,
+        "schedule": "StepLR(step_size=1)",
+        "gradient_clip": 1.0,
+        "loss": "cross_entropy(label_smoothing=0.1)",
+        "augment": True,
+        "client_bits": 8,
+        "strategy": "FedYogi(tau=0.01)",
+    }
+    document = play(**OPTIONS, **named, workers=2)
     assert len(started) == 2, "for the training; each owner judges for itself"
     found = [each["global_digest"] for each in document["training"]["global_rounds"]]
-    assert found == digests_of(federation_of(document))
+    assert found == digests_of(federation_of(document, **named)), "whatever the order names"
 
 
 @pytest.mark.parametrize("method", METHODS[2:])

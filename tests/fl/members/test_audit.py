@@ -162,9 +162,17 @@ def test_audit__update_left_out_with_a_lie__named_with_the_reason(audited: Train
 
 
 def test_carried__by_who_noted_nothing__is_what_the_winner_carries(played: Played, elector: Owner) -> None:
-    """A winner that goes on with an old copy of its journal finds it again, too."""
-    noted, found = (owner._carried(LAST, played.facts) for owner in (played.owners[0], elector))
+    """A winner that goes on with a copy of its journal alone finds it again, too."""
+    winner = played.owners[0]
+    noted, found = (owner._carried(LAST, played.facts) for owner in (winner, elector))
     assert noted == found != b""
+    name = winner.journal.noted(winner.round_id, f"aggregate-{LAST - 1}")["carried"]
+    kept = Path(winner._own_models.files._place(winner._own_models.name(name)))
+    kept.unlink()
+    try:
+        assert winner._carried(LAST, played.facts) == found
+    finally:
+        kept.write_bytes(found)
 
 
 @pytest.mark.parametrize("number", [SILENTLY, SWAPPED, DOUBLED, SCALED, ANOTHERS, FORGOTTEN])

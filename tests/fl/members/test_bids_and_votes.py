@@ -1,6 +1,8 @@
 """What members bid at most, and which points an elector upholds; whole rounds play the rest (`test_hostile`)."""
 
 from contextlib import nullcontext
+from dataclasses import replace
+from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
@@ -131,3 +133,26 @@ def test_list__of_two_thousand_stations__in_calls_that_fit_and_what_is_there_is_
     assert {name: each for call in sent for name, each in call.items()} == {
         name: each for name, each in points.items() if name >= "s0300"
     }
+
+
+@pytest.mark.parametrize(("seconds", "measured"), [(9, True), (11, False)])
+def test_contributions__that_cannot_be_measured_in_time__are_not_and_the_call_is_made(
+    seconds: int, measured: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two global rounds of two updates: six models are to be judged, in the 60 s before the reserve."""
+    trained = facts(a=None, b=None)
+    trained.record.global_rounds = dict.fromkeys(range(2), (bytes(32), bytes(32)))
+    for each in trained.record.members.values():
+        each.words, each.updates = (1,), dict.fromkeys(range(2), b"1" * 32)
+    clock = count(step=seconds)
+    monkeypatch.setattr("fl.members.owner_acts.monotonic", lambda: next(clock))
+    noted: dict[str, Any] = {}
+    journal = SimpleNamespace(
+        noted=lambda round_id, name: noted.get(name), note=lambda round_id, name, value: noted.update({name: value})
+    )
+    alice = member(Owner, journal=journal, market=SimpleNamespace(report_contributions=lambda *_: None))
+    alice.order = lambda facts: SimpleNamespace(text=SimpleNamespace(initial_model="0x"))
+    alice.judge, alice.measured_points = (lambda *_: NOBODY), (lambda facts: {"a": 500_000, "b": 500_000})
+    late = replace(trained, now=trained.deadlines.report - 60 - alice.conduct.reserve)
+    alice._list(late)
+    assert bool(noted["points"]) is measured

@@ -192,10 +192,7 @@ def test_aggregate__any_order_of_the_updates__the_same_bytes(market: Market) -> 
     assert one == other
 
 
-STRATEGIES = ("FedAvgM(momentum=0.5)", "FedAdam(tau=0.01)", "FedYogi(learning_rate=0.1)")
-
-
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", ["FedAvgM(momentum=0.5)", "FedAdam(tau=0.01)"])
 def test_aggregate__by_a_strategy__is_the_loops_from_what_was_carried(market: Market, strategy: str) -> None:
     """As `fl.training` trains alone; by anybody who holds the updates, and otherwise from nothing carried."""
     order = replace(market.order, text=replace(market.order.text, strategy=strategy))

@@ -79,6 +79,8 @@ def test_settings__each_thing_that_a_text_names__is_another_training(name: str) 
         ({"loss": "mse_loss"}, "the loss 'mse_loss' is not offered here"),
         ({"strategy": "SCAFFOLD"}, "signed updates do not bring that"),
         ({"precision": "float16"}, "unknown precision"),
+        ({"precision": "x" * 60_000}, "unknown precision"),
+        ({"rule": "x" * 60_000}, "unknown aggregation rule"),
         ({"client_bits": 1}, "client_bits must be at least 2"),
         ({"gradient_clip": "9" * 40}, "gradient_clip must be in"),
     ],

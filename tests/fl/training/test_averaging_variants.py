@@ -108,8 +108,8 @@ def test_client__stronger_proximal_term__stays_nearer(create_federation: CreateF
 # The server's momentum
 
 
-def test_train__server_momentum__is_that_of_fedavgm(create_federation: CreateFederation) -> None:
-    federation = create_federation(server_momentum=0.5, rounds=3)
+def test_train__fedavgm__is_momentum_at_the_server(create_federation: CreateFederation) -> None:
+    federation = create_federation(strategy="FedAvgM(momentum=0.5)", rounds=3)
     state, velocity = federation.initial_state(), None
     for done in train(federation):
         mean = aggregate(station.train_round(state, done.global_round) for station in federation.stations)
@@ -122,7 +122,7 @@ def test_train__server_momentum__is_that_of_fedavgm(create_federation: CreateFed
 
 
 def test_train__continued_with_momentum__needs_the_velocity(create_federation: CreateFederation) -> None:
-    federation = create_federation(server_momentum=0.5, rounds=3)
+    federation = create_federation(strategy="FedAvgM(momentum=0.5)", rounds=3)
     whole = list(train(federation))
     (_, good) = train(federation, state=whole[0].state, carried=whole[0].carried, first_round=1)
     (_, bad) = train(federation, state=whole[0].state, first_round=1)

@@ -55,3 +55,17 @@ def test_station__of_the_default_configuration__is_what_suits_the_data_set(digit
     assert (len(federation.stations), federation.model.name) == (4, "small-cnn")
     assert federation.stations[0].config == StationConfig()
     assert sum(station.samples for station in federation.stations) == 1437
+
+
+def test_build__numbers_of_parties_and_samples__are_what_it_has(digits: Dataset) -> None:
+    config = TrainingConfig(model="linear", stations=3, clients=4, train_images=100, test_images=60)
+    federation = build_federation(config, digits)
+    assert federation.model.name == "linear"
+    assert [len(station.clients) for station in federation.stations] == [4, 4, 4]
+    assert sum(station.samples for station in federation.stations) == 100
+    assert federation.evaluate(federation.initial_state()).samples == 60
+
+
+def test_build__device_that_is_not_there__is_refused(digits: Dataset) -> None:
+    with pytest.raises(TrainingError, match="device cuda:99 is not there"):
+        build_federation(TrainingConfig(device="cuda:99"), digits)

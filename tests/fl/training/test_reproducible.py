@@ -62,7 +62,7 @@ def digests() -> dict[str, str]:
     )
     config = TrainingConfig(
         targets=("0", "1", "7"), train_images=96, stations=2, clients=4, alpha=1.0, rounds=2, seed=1, station=station,
-        server_momentum=0.2, contribution="none",
+        strategy="FedAvgM(momentum=0.2)", contribution="none",
     )  # fmt: skip
     spec = ModelSpec("small-cnn", (1, 8, 8), 3)
     found = {"counted": digest_of(counted(spec))}

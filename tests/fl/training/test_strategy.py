@@ -398,10 +398,9 @@ def test_build__strategy_that_cannot_be_had__says_what(
         small(**given)
 
 
-def test_config__server_momentum__is_the_strategy_fed_avg_m(small: Callable[..., Federation]) -> None:
-    assert strategy_of(TrainingConfig(server_momentum=0.3)) == FedAvgM(0.3)
-    with pytest.raises(TrainingError, match="server_momentum makes the strategy FedAvgM: leave it out, or FedAdam"):
-        TrainingConfig(server_momentum=0.3, strategy="FedAdam")
+def test_identity__of_a_strategy__is_named_where_it_is_another(small: Callable[..., Federation]) -> None:
+    assert strategy_of(TrainingConfig(strategy="FedAvgM(momentum=0.3)")) == FedAvgM(0.3)
+    assert identity_of(small())["server_momentum"] == 0.0, "as folders say that are older than FedAvgM"
     found = differences(identity_of(small()), identity_of(small("FedAdam")))
     assert found == ["strategy is None there, FedAdam here"]
 

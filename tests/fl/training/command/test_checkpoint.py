@@ -34,7 +34,7 @@ CreateFederation = Callable[..., Federation]
 
 @pytest.fixture
 def federation(create_federation: CreateFederation) -> Federation:
-    return create_federation(train_images=30, rounds=3, server_momentum=0.5)
+    return create_federation(train_images=30, rounds=3, strategy="FedAvgM(momentum=0.5)")
 
 
 # Whole runs
@@ -96,7 +96,7 @@ def test_open__folder_of_another_run__is_refused_and_left_alone(
     create_federation: CreateFederation, folder: Path, changes: dict[str, Any], text: str
 ) -> None:
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    other = create_federation(**{"train_images": 30, "rounds": 3, "server_momentum": 0.5, **changes})
+    other = create_federation(**{"train_images": 30, "rounds": 3, "strategy": "FedAvgM(momentum=0.5)", **changes})
     with pytest.raises(CheckpointError, match=text):
         train_in(folder, other)
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
@@ -105,7 +105,7 @@ def test_open__folder_of_another_run__is_refused_and_left_alone(
 def test_open__same_data_in_other_order_of_targets__is_the_same_run(
     create_federation: CreateFederation, folder: Path
 ) -> None:
-    same = create_federation(train_images=30, rounds=3, server_momentum=0.5, targets=("7", "0", "1"))
+    same = create_federation(train_images=30, rounds=3, strategy="FedAvgM(momentum=0.5)", targets=("7", "0", "1"))
     assert len(train_in(folder, same)) == 3
 
 

@@ -66,6 +66,24 @@ def test_parse__every_setting__can_be_given() -> None:
             assert getattr(holder, setting.name) == value != getattr(example, setting.name)
 
 
+def test_parse__every_output__can_be_given() -> None:
+    links = ("--client-link", "1,2", "--cloud-link", "3,4")
+    given = {
+        "out": (("--out", "a"), Path("a")),
+        "keep_models": (("--keep-models", "--out", "a"), True),
+        "evaluate_clients": (("--evaluate-clients",), True),
+        "tensorboard": (("--tensorboard", "b"), Path("b")),
+        "client_link": (links, (1.0, 2.0)),
+        "cloud_link": (links, (3.0, 4.0)),
+        "seconds_per_image": ((*links, "--seconds-per-image", "0.5"), 0.5),
+        "links": ((*links, "--links", "c"), Path("c")),
+        "workers": (("--workers", "0"), 0),
+    }
+    assert {option.name for option in fields(Options)} == {"config", *given}
+    for name, (arguments, value) in given.items():
+        assert getattr(parse(list(arguments)), name) == value != getattr(parse([]), name)
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [

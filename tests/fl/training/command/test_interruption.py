@@ -25,7 +25,7 @@ CreateFederation = Callable[..., Federation]
 
 @pytest.fixture
 def federation(create_federation: CreateFederation) -> Federation:
-    return create_federation(train_images=30, rounds=3, server_momentum=0.5)
+    return create_federation(train_images=30, rounds=3, strategy="FedAvgM(momentum=0.5)")
 
 
 class Killed(BaseException):
@@ -95,7 +95,7 @@ def test_run__killed_at_any_step_on_the_disk__ends_with_the_same_digests(
 ROUNDS = 20
 ARGUMENTS = (
     *("--targets", "0,1,7", "--train-images", "90", "--stations", "3", "--rounds", str(ROUNDS)),
-    *("--server-momentum", "0.3"),
+    *("--strategy", "FedAvgM(momentum=0.3)"),
     *("--client-dropout", "0.2", "--contribution", "none", "--edge-aggregations", "1", "--augment"),
 )
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from analysis.figures.hierarchy import DIRECT
-from fl.training.command.metrics import contributions_of, record_of, train_loss
+from fl.training.command.metrics import Board, contributions_of, record_of, train_loss
 from fl.training.command.options import Options
 from fl.training.command.run import run
+from fl.training.errors import CheckpointError
 from fl.training.federation import Federation
 from fl.training.network import Links
 from fl.training.station import ClientWork, Outcome
@@ -63,3 +66,23 @@ def test_board__of_a_run__holds_its_numbers(create_federation: Callable[..., Fed
     assert events.Scalars("bytes/cloud")[0].value > 0
     assert events.Scalars("label/7")[-1].value == pytest.approx(records[-1]["label_accuracy"]["7"])
     assert events.Scalars("station/2")[-1].value == pytest.approx(records[-1]["station_accuracy"]["2"])
+
+
+def test_board__full_disk__is_one_line_and_no_thread_tells_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("tensorboard", reason="TensorBoard is optional and not installed")
+    from tensorboard.compat.tensorflow_stub.io import gfile
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    before = threading.excepthook
+    board = Board(tmp_path)
+    monkeypatch.setattr(gfile.LocalFileSystem, "append", full)
+    with pytest.raises(CheckpointError, match="cannot be used: No space left on device"):
+        for global_round in range(1000):
+            board.add({"global_round": global_round, "accuracy": 0.5, "traffic": {}})
+    with pytest.raises(CheckpointError, match="No space left on device"):
+        board.close()
+    assert "Traceback" not in capsys.readouterr().err and threading.excepthook is before

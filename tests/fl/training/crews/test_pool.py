@@ -35,7 +35,7 @@ CreateFederation = Callable[..., Federation]
 
 @pytest.fixture
 def federation(create_federation: CreateFederation) -> Federation:
-    return create_federation(clients=2, server_momentum=0.5, contribution="none")
+    return create_federation(clients=2, strategy="FedAvgM(momentum=0.5)", contribution="none")
 
 
 def facts(done: GlobalRound) -> list[object]:

@@ -46,7 +46,15 @@ def trained(federation: Federation, group: Group, folder: Path | None = None) ->
 @pytest.mark.parametrize(
     ("ranks", "settings"),
     [
-        (3, {"server_momentum": 0.5, "edge_aggregations": 2, "station_dropout": 0.3, "contribution": "none"}),
+        (
+            3,
+            {
+                "strategy": "FedAvgM(momentum=0.5)",
+                "edge_aggregations": 2,
+                "station_dropout": 0.3,
+                "contribution": "none",
+            },
+        ),
         (2, {"rule": Rule("trimmed-mean", 1), "contribution": "shapley"}),
         (3, {"contribution": "margin", "model": f"{__name__}:with_statistics"}),
     ],
@@ -88,7 +96,7 @@ def test_gather__updates_of_all_ranks__are_those_of_one_process(create_federatio
 def test_run__interrupted_and_started_again_with_other_ranks__ends_with_the_same_digests(
     create_federation: CreateFederation, tmp_path: Path
 ) -> None:
-    federation = create_federation(rounds=3, server_momentum=0.5, stations=3)
+    federation = create_federation(rounds=3, strategy="FedAvgM(momentum=0.5)", stations=3)
     expected = undisturbed(train_in(tmp_path / "one", federation))
 
     def first_round(group: Group) -> None:
@@ -157,16 +165,16 @@ def test_run__folder_of_another_run__ends_all_ranks_with_its_error(
     create_federation: CreateFederation, tmp_path: Path
 ) -> None:
     train_in(tmp_path, create_federation(rounds=1))
-    other = create_federation(rounds=1, server_momentum=0.5)
+    other = create_federation(rounds=1, strategy="FedAvgM(momentum=0.5)")
     first, second = in_ranks(2, lambda group: trained(other, group, tmp_path))
     assert first == second
-    assert "holds another run: server_momentum is 0.0 there, 0.5 here" in str(first)
+    assert "holds another run: strategy is None there, FedAvgM(momentum=0.5) here" in str(first)
 
 
 def test_run__ranks_started_for_different_runs__are_refused(create_federation: CreateFederation) -> None:
-    one, other = create_federation(rounds=1), create_federation(rounds=2, server_momentum=0.5)
+    one, other = create_federation(rounds=1), create_federation(rounds=2, strategy="FedAvgM(momentum=0.5)")
     found = in_ranks(2, lambda group: trained(one if group.leads else other, group))
-    differ = "rounds is 1 there, 2 here; server_momentum is 0.0 there, 0.5 here"
+    differ = "rounds is 1 there, 2 here; strategy is None there, FedAvgM(momentum=0.5) here"
     assert found == [f"rank 1: it was started for another run than rank 0: {differ}"] * 2
 
 

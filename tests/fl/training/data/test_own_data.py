@@ -234,6 +234,8 @@ def test_load__path_of_a_function__is_what_it_returns_restricted(tmp_path: Path)
         (f"{__name__}:rambling", r"rambling cannot be loaded: (word ){55,60}…$"),
         ("nowhere.at_all:load", r"the data set nowhere.at_all:load cannot be imported \(No module named 'nowhere'\)"),
         ("os:getcwd(5)", r"the data set 'os:getcwd\(5\)' is not written as name\(argument=value, …\)"),
+        ("os:getcwd(x=1, x=2)", r"is not written as name\(argument=value, …\)"),
+        ("os:getcwd(**{'x': 1})", r"is not written as name\(argument=value, …\)"),
         ("os:getcwd(x=", r"is not written as name\(argument=value, …\)"),
         ("os:getcwd(x=open('a'))", r"is not written as name\(argument=value, …\)"),
         ("mnist", "unknown data set 'mnist': choose one of digits, cifar10, sklearn:<name>, torchvision:<name>, or"),

@@ -49,13 +49,13 @@ def tied(input_shape: tuple[int, int, int], classes: int) -> nn.Module:
     return Tied(classes)
 
 
-def test_train__tied_weights_with_server_momentum__stay_tied(create_federation: CreateFederation) -> None:
-    federation = create_federation(model=f"{__name__}:tied", server_momentum=0.6, rounds=3)
+def test_train__tied_weights_with_fedavgm__stay_tied(create_federation: CreateFederation) -> None:
+    federation = create_federation(model=f"{__name__}:tied", strategy="FedAvgM(momentum=0.6)", rounds=3)
     for done in train(federation):
         assert torch.equal(done.state["first.weight"], done.state["second.weight"])
         assert done.carried.server
         assert torch.equal(done.carried.server["first.weight"], done.carried.server["second.weight"])
-    *_, plain = train(replace(federation, config=replace(federation.config, server_momentum=0.0)))
+    *_, plain = train(replace(federation, config=replace(federation.config, strategy="FedAvg")))
     assert not equal(done.state, plain.state)
 
 
