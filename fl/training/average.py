@@ -27,27 +27,27 @@ def average(states: Iterable[tuple[State, int]]) -> State:
         TrainingError: a number of samples is not positive.
         ModelError: the states are not of one model.
     """
-    first: State = {}
     sums: State = {}
     kinds: dict[str, torch.dtype] = {}
-    total = 0
+    total = alone = 0
     for state, samples in states:
         if samples < 1:
             raise TrainingError(f"an average over samples needs at least 1 sample of each model, not {samples}")
-        if total == 0:  # a sum is begun with the second: of a single model there is nothing to work out
-            first = {name: tensor.clone() for name, tensor in state.items()}
+        if total == 0:
             kinds = {name: tensor.dtype for name, tensor in state.items()}
+            sums = {name: tensor.to(torch.float64, copy=True) for name, tensor in state.items()}
+            alone = samples
         else:
-            if first:
-                sums = {name: tensor.to(torch.float64).mul_(total) for name, tensor in first.items()}
-                first = {}
             check_alike(state, sums)
             for name, tensor in state.items():
+                if alone:  # weighed only now: a single model is its own mean, with nothing to work out
+                    sums[name].mul_(alone)
                 sums[name].add_(tensor, alpha=samples)
+            alone = 0
         total += samples
     if total == 0:
         raise TooFewError("nothing to average: no model was given")
-    return first or {name: cast(sums[name].div_(total), kind) for name, kind in kinds.items()}
+    return {name: cast(sums[name] if alone else sums[name].div_(total), kind) for name, kind in kinds.items()}
 
 
 def check_alike(one: State, other: State) -> None:

@@ -134,13 +134,15 @@ def test_draw__chain_before_prevrandao__every_block_another_claimant(compiled: A
         for name in (*OWNERS, *STATIONS):
             chain.set_balance(actor(name), FUNDS)
         round_ = rounds_on(market)(surplus_bps=(0, 9_999)).committed().wait_for("commit", DRAW_DELAY)
-        drawn = set()
-        for _ in range(12):
+        drawn: set[int] = set()
+        for _ in range(100):  # of three claimants all come up within six blocks or so
             before = int(chain.rpc("eth_getBlockByNumber", "latest", False)["hash"], 16)
             with chain.snapshot():
                 event = round_.draw().send().event("ClaimantDrawn")
             assert (event["thetaNumerator"], event["ordinal"]) == from_source(before, round_)
             drawn.add(event["ordinal"])
+            if drawn == {1, 2, 3}:
+                break
             chain.rpc("evm_mine")
         assert drawn == {1, 2, 3}
         assert round_.drawn().voted().settled().keys() == set(round_.members)
