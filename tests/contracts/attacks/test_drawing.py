@@ -80,7 +80,7 @@ def test_draw__block_producer__has_one_draw_a_block_that_it_leaves_out(create_ro
     """Not stopped (contracts/attacks.md): a call left out of a block draws in a later one."""
     round_ = due(create_round)
     drawn = []
-    for _ in range(12):
+    for _ in range(40):
         drawn.append(now_drawn(round_))
         round_.market.chain.rpc("evm_mine")
     assert set(drawn) == {1, 2, 3}, "the more blocks it has in a row, the more it can choose from"
