@@ -15,8 +15,9 @@ a global model into an `Update`, `aggregate` turns updates into the next global 
 The parts of the system are files here: `client` (local epochs), `station` (a base station and its clients), `cloud`
 (global rounds), `average`; beside them `update` (what a base station returns), `federation` (puts the parties
 together), `strategy` and `strategies` (what is added to averaging), `participation` (who is missing), `network`
-(traffic and simulated time), `accountant` (ε of clients), `config`, `named` (what a setting names by its path),
-`seeds`, `errors`.
+(traffic and simulated time), `accountant` (ε of clients), `config`, `named` (what a setting names by its
+path), `offered` (what another may name), `seeds`, `errors`.
+
 What they use lies below:
 
     data/           data sets, their sources and splits, augmentation
