@@ -52,5 +52,6 @@ def test_package__installed_elsewhere__brings_neither_torch_nor_what_is_no_produ
     assert "hcfl" in names
     assert not names & {"torch", "torchvision", "scikit-learn", "matplotlib"}
     files = subprocess.check_output([installed, "-m", "pip", "show", "--files", "hcfl"], text=True)
-    tops = {line.split("/")[0].strip() for line in files.split("Files:\n")[1].splitlines()}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"fl"}
+    paths = [Path(line.strip()) for line in files.split("Files:\n")[1].splitlines()]
+    assert {path.parts[0] for path in paths if not path.parts[0].endswith(".dist-info")} == {"fl", ".."}
+    assert {path.name for path in paths if path.parts[0] == ".."} == {"hcfl"}, "the command, and nothing beside it"
