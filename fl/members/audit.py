@@ -158,17 +158,15 @@ def _global_round(owner: Auditor, number: int, facts: Facts, order: Order, carri
     wrong, chosen = _updates(counting, made_of, number, facts, order)
     found += wrong
     if chosen is not None:
-        follows, why = None, f"what {order.text.strategy} carries to it is not known: see the global rounds before"
-        if carried is not None:
-            try:
-                follows = owner.aggregated(number, facts, order, chosen, carried)
-            except Unreachable:
-                raise
-            except (StoreError, WorkError) as error:
-                why = str(error)
         model = from_chain(facts.record.global_rounds[number][0])
-        if follows is None:
-            found.append(f"its model cannot be worked out again: {why}")
+        try:
+            if carried is None:
+                raise WorkError(f"what {order.text.strategy} carries to it is not known: see the global rounds before")
+            follows = owner.aggregated(number, facts, order, chosen, carried)
+        except Unreachable:
+            raise
+        except (StoreError, WorkError) as error:
+            found.append(f"its model cannot be worked out again: {error}")
         else:
             after = follows.carried
             if (makes := digest_of(follows.model)) != model:

@@ -90,9 +90,10 @@ CONTENDERS = _by_name(
     Contender("ours-busy", "fl.training, one core busy", "ours", busy=True),
     Contender("plain-busy", "plain PyTorch loop, one core busy", "plain", busy=True),
 )
-IDLE = tuple(name for name, contender in CONTENDERS.items() if not contender.busy and name not in (BOUND, THOUSAND))
+_USUAL = tuple(name for name in CONTENDERS if name not in (BOUND, THOUSAND))
+IDLE = tuple(name for name in _USUAL if not CONTENDERS[name].busy)
 LINEUPS: Mapping[str, tuple[str, ...]] = {
-    "10x1": tuple(name for name in CONTENDERS if name not in (BOUND, THOUSAND)),
+    "10x1": _USUAL,
     "10x100": (OURS, THOUSAND, PLAIN),
     "resnet50": (OURS, BF16, GRAPHS, GRAPHS_BF16, PLAIN, FLOOR),
 }

@@ -127,13 +127,13 @@ class Pool:
     def _round_of(self, task: Task, result: Result, outgoing: SharedState) -> StationRound:
         assert isinstance(task, Play)
         assert isinstance(result, StationRound)
-        free = None if task.place is None else partial(self._free.append, task.place)
+        place, lent = task.place, None
+        if place is not None:
+            # not copied where that can be spared: a copy's pages are new, and the system fills each with zeros first
+            lent = self._places[place].lend(partial(self._free.append, place))
         if result.update is None:
-            if free is not None:
-                free()
-            return result
-        # not copied where that can be spared: a copy's pages are new, and the system fills each with zeros first
-        state = outgoing.read() if task.place is None or free is None else self._places[task.place].lend(free)
+            return result  # and the place is free again, as nobody holds what was lent
+        state = outgoing.read() if lent is None else lent
         return replace(result, update=replace(result.update, state=state))
 
     def combine(self, updates: Sequence[Update], rule: Rule, dropped: int = 0) -> State:

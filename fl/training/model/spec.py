@@ -127,7 +127,7 @@ SMALLEST_IMAGE = 4
 """Height and width, in pixels, that two poolings by 2 leave something of."""
 
 
-def check_name(name: str) -> None:
+def _check_name(name: str) -> None:
     """Look a model up; imports nothing.
 
     Raises:
@@ -162,7 +162,7 @@ class ModelSpec:
     classes: int
 
     def __post_init__(self) -> None:
-        check_name(self.name)
+        _check_name(self.name)
         if self.name in MODELS and self.name not in _OF_ANY_SHAPE:
             if not self.has_images:
                 raise ModelError(f"model {self.name} takes images [channels, height, width], not {self._inputs}")
