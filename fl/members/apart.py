@@ -44,10 +44,10 @@ class Apart:
         data: its images.
 
     Attributes:
-        noise_seed: of what hides its clients in the round that it works for, a secret.
+        secret: that what hides its clients in the round that it works for follows from.
     """
 
-    noise_seed: int | None = None
+    secret: bytes | None = None
 
     def __init__(self, data: Data):
         self._data = data
@@ -85,7 +85,8 @@ class Apart:
     def _ask(self, what: str, order: Order, station: int, model: bytes = b"", **numbers: int) -> _Message:
         hidden = None if self._data.privacy is None else asdict(self._data.privacy)
         head = {"what": what, "order": order.to_bytes().decode(), "station": station, **numbers}
-        asked = {**head, "privacy": hidden, "noise_seed": self.noise_seed}, model
+        secret = None if self.secret is None else self.secret.hex()
+        asked = {**head, "privacy": hidden, "secret": secret}, model
         if self._asked != asked:
             if self._asked is not None and not self._answer.done():
                 self.stop()  # it is busy with something that nobody wants any more
@@ -192,7 +193,8 @@ def _work(data: Data) -> TorchStation:
 def _done(work: TorchStation, head: dict[str, Any], model: bytes) -> _Message:
     order, station = Order.from_bytes(head["order"].encode()), head["station"]
     privacy = None if head["privacy"] is None else Privacy(**head["privacy"])
-    work = replace(work, privacy=privacy, noise_seed=head["noise_seed"])
+    secret = None if head["secret"] is None else bytes.fromhex(head["secret"])
+    work = replace(work, privacy=privacy, secret=secret)
     try:
         match head["what"]:
             case "samples":

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import hmac
 import importlib
-import secrets
 import shlex
 import subprocess
 import threading
@@ -24,7 +24,7 @@ from fl.members.acts import Member
 from fl.members.apart import Apart
 from fl.members.configuration import SAFE, MemberConfiguration, OwnerPlan, StationPlan
 from fl.members.facts import Chronicle
-from fl.members.journal import Journal
+from fl.members.journal import Journal, JournalError
 from fl.members.outbox import Journaled, Settings
 from fl.members.owner import OwnerConduct
 from fl.members.owner_acts import Owner
@@ -101,7 +101,7 @@ class Desk:
         costs = configuration.plan if isinstance(configuration.plan, StationPlan) else StationPlan()
         privacy = None if configuration.data is None else configuration.data.privacy
         if self.work is not None and privacy is not None:
-            self.work.noise_seed = noise_seed(self.journal, round_id)
+            self.work.secret = noise_secret(self.journal, round_id)
         of_side: dict[str, Any] = {"cost": _cost(costs), "work": self.work, "privacy": privacy}
         return BaseStation(name, account, *own, Conduct(reserve=reserve), *rest, **of_side)
 
@@ -251,20 +251,24 @@ def _owner_work(configuration: MemberConfiguration, plan: OwnerPlan) -> Any:
     return _Later(work)
 
 
-def noise_seed(journal: Journal, round_id: int) -> int:
-    """What hides a base station's clients in a round: its secret, and the same when a training is done again."""
-    if (noted := journal.noted(round_id, "noise")) is None:
-        noted = secrets.randbits(63)
-        journal.note(round_id, "noise", noted)
-    return int(noted)
+def noise_secret(journal: Journal, round_id: int) -> bytes:
+    """What hides a base station's clients in a round follows from this, which old copies of its journal have too.
+
+    Raises:
+        JournalError: it has no encryption key.
+    """
+    if not (keys := journal.keys()):
+        raise JournalError(f"journal {journal.path} has no key: make your key card with `ape run membership --card`")
+    of_round = f"HCFL noise {journal.chain_id} {journal.contract} {round_id}"
+    return hmac.digest(keys[0], of_round.encode(), "sha256")
 
 
-def station_work(configuration: MemberConfiguration, seed: int | None = None) -> Any:
+def station_work(configuration: MemberConfiguration, secret: bytes | None = None) -> Any:
     """The training of a base station with the data that a member.yaml names, in this process; None: it names none.
 
     Args:
         configuration: of the member.
-        seed: of what hides its clients (`noise_seed`).
+        secret: that what hides its clients follows from (`noise_secret`).
     """
     data = configuration.data
     if data is None:
@@ -274,6 +278,6 @@ def station_work(configuration: MemberConfiguration, seed: int | None = None) ->
         from fl.members.own_data import OwnData
         from fl.members.torch_work import TorchStation
 
-        return TorchStation(OwnData(data).clients_of, data.privacy, seed)
+        return TorchStation(OwnData(data).clients_of, data.privacy, secret)
 
     return _Later(work)

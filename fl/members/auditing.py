@@ -13,7 +13,7 @@ from fl.market.refusals import MarketError
 from fl.market.terms import Role
 from fl.members.access import Access
 from fl.members.acts import NotYet
-from fl.members.assembly import Desk, desk, station_work
+from fl.members.assembly import Desk, desk, noise_secret, station_work
 from fl.members.audit import Finding, TrainingAudit, audit_training, differing_points
 from fl.members.facts import Facts
 from fl.members.owner_acts import Owner
@@ -298,7 +298,7 @@ def replay_station(access: Access, round_id: int, station: str) -> list[Replayed
 
 
 def _work(ready: Desk, round_id: int) -> Any:
-    work = station_work(ready.configuration, ready.journal.noted(round_id, "noise"))
+    work = station_work(ready.configuration, noise_secret(ready.journal, round_id))
     if work is None:
         raise MarketError(f"{ready.configuration.path} names no data to train on")
     return work

@@ -1,6 +1,6 @@
 """What `ape run create_round` does: the terms checked, what each role can lose said, then one transaction."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Any
 from fl.market.client import Market
 from fl.market.membership_file import MembershipList
 from fl.market.refusals import MarketError
-from fl.market.terms import ROLES, Phase, Policy, Role, RoundTerms
+from fl.market.terms import GWEI, ROLES, Phase, Policy, Role, RoundTerms
 from fl.market.terms_file import PHASES, TermsFile, problems
 from fl.market.words import duration, gwei, utc
 from fl.members.access import Access
@@ -101,7 +101,15 @@ def describe(terms: RoundTerms, members: MembershipList, sender: str) -> list[st
             f"  {who}: {gwei(loss)} as long as it does its duty; silent, absent or found wanting by a vote "
             f"{gwei(lock)}, which is what it locks"
         )
-    return lines
+    return lines + [line for unwise in _unwise(terms) for line in ("", unwise)]
+
+
+def _unwise(terms: RoundTerms) -> Iterator[str]:
+    """Terms that hold, and under which somebody does better by not doing its duty."""
+    if not terms.contribution_stake:
+        yield "contribution_stake is 0: a base station that records and does not train loses nothing"
+    if terms.bond < (enough := 2 * terms.max_owner_bid) * GWEI:
+        yield f"bond is below {enough} gwei, twice max_owner_bid: an owner that claims too much accuracy can gain by it"
 
 
 def _kinds(members: MembershipList) -> list[tuple[str, Role, int]]:

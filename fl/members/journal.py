@@ -153,6 +153,7 @@ class Journal:
         self.path = path
         self.account = account
         self.chain_id = chain_id
+        self.contract = contract
         self._lock: FileLock | None = None
         try:
             if not read_only:

@@ -75,7 +75,7 @@ class Runner:
     sleep: Callable[[float], None] = time.sleep
     _told: set[str] = field(default_factory=set)
     _refused: dict[Step, int] = field(default_factory=dict)
-    _waits_for: str = ""
+    _logged: str = ""
     _read: Facts | None = None
     _read_at: float = field(default_factory=time.monotonic)
 
@@ -123,7 +123,7 @@ class Runner:
         except Never:
             raise
         except MarketError as error:
-            log.warning("%s cannot read the chain: %s", self.member.name, error)
+            self._log(logging.WARNING, f"{self.member.name} cannot read the chain: {error}")
             self._blind(error)
             return None
         self._read, self._read_at = facts, time.monotonic()
@@ -131,9 +131,13 @@ class Runner:
         return facts
 
     def _waiting(self, why: str) -> None:
-        if why != self._waits_for:
-            log.info("%s waits: %s", self.member.name, why)
-            self._waits_for = why
+        self._log(logging.INFO, f"{self.member.name} waits: {why}")
+
+    def _log(self, level: int, text: str) -> None:
+        """Log what is new: the same is found at every look for as long as it lasts."""
+        if text != self._logged:
+            log.log(level, text)
+            self._logged = text
 
     def _blind(self, why: Fault) -> None:
         """Nobody can say what is to be done by when, so people are told while there is time to mend it."""
@@ -184,7 +188,7 @@ class Runner:
             timer.cancel()
 
     def _postponed(self, step: Step, facts: Facts, why: Fault) -> None:
-        log.warning("%s: %s is not done yet: %s", self.member.name, type(step).__name__, why)
+        self._log(logging.WARNING, f"{self.member.name}: {type(step).__name__} is not done yet: {why}")
         self._missing(step, facts, why)
 
     def _missing(self, step: Step, facts: Facts, why: Fault) -> None:

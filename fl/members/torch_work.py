@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
+from hashlib import sha256
 from time import perf_counter
 
 from torch import nn
@@ -114,12 +116,12 @@ class TorchStation:
     Attributes:
         clients_of: its data.
         privacy: that it gives its clients, whatever the order says of them; None: none.
-        noise_seed: of what hides them, its secret.
+        secret: of its own, that what hides them follows from.
     """
 
     clients_of: ClientsOf
     privacy: Privacy | None = None
-    noise_seed: int | None = None
+    secret: bytes | None = field(default=None, repr=False)
 
     def samples(self, order: Order, station: int) -> int:
         """See `StationWork`."""
@@ -143,9 +145,9 @@ class TorchStation:
 
     def train(self, order: Order, station: int, model: bytes, global_round: int) -> bytes:
         """See `StationWork`."""
-        if self.privacy is not None and self.noise_seed is None:
-            raise WorkError("there is no secret to draw the noise from that hides clients")  # the order's is everyone's
         own = self._station(order, station)
+        if self.privacy is not None:
+            own = replace(own, noise_seed=self._noise_seed(order, model, self.privacy))
         state = state_of(model, own.model)
         try:
             played = play_station(own, state, global_round, _workspace(own.model))
@@ -166,9 +168,22 @@ class TorchStation:
             config = replace(settings.station, privacy=self.privacy)
             if config.augment and not spec.has_images:
                 raise WorkError(f"the order augments images, and inputs of shape {spec.input_shape} are none")
-            return Station(station, spec, clients, config, settings.seed, noise_seed=self.noise_seed)
+            return Station(station, spec, clients, config, settings.seed)
         except TrainingError as error:
             raise WorkError(str(error)) from error
+
+    def _noise_seed(self, order: Order, model: bytes, privacy: Privacy) -> int:
+        """Of the noise that hides clients.
+
+        It is the same where the same is trained again, as after a journal was put back: noise of another seed would
+        spend epsilon twice. It is another where anything else is trained: the difference of two updates with the same
+        noise would show what the noise hides.
+        """
+        if self.secret is None:  # the order's seed is everyone's
+            raise WorkError("there is no secret to draw the noise from that hides clients")
+        trained = (order.to_bytes(), model, repr(privacy).encode())
+        found = hmac.digest(self.secret, b"".join(sha256(each).digest() for each in trained), "sha256")
+        return int.from_bytes(found[:8]) >> 1
 
 
 @dataclass(frozen=True)

@@ -141,12 +141,12 @@ def build_federation(
             "the labels are numbers to predict, no classes: give a loss and a metric for them, such as "
             "mse_loss and within(tolerance=0.1)"
         )
-    settings = [config.per_station.get(index, station) for index in range(config.stations)]
     model = ModelSpec(name, dataset.input_shape, len(dataset.label_names))
     strategy = strategy_of(config)
     known = model.has_images and dataset.train.inputs.dtype == torch.uint8
     objective, device = objective_of(config), pick_device(config.device)
-    split = _split(config, dataset.train, partition)
+    split = _split(config, dataset.train, partition)  # which says first where there are too few samples
+    settings = [config.per_station.get(index, station) for index in range(config.stations)]
     _check_rules(config, settings, [len(clients) for clients in split])
     for each in dict.fromkeys(settings):
         check_precision(each.precision, device)

@@ -195,6 +195,23 @@ def test_create_round__example__is_on_the_chain_as_it_was_shown(
         assert loss["worst_loss"] == market.worst_loss(made["round"], role)
     assert "owner: 200 as long as it does its duty; silent, absent or found wanting by a vote 400" in done.stderr
     assert "base station: 60 as long" in done.stderr
+    assert "contribution_stake is" not in done.stderr and "bond is below" not in done.stderr
+
+
+def test_create_round__terms_that_make_idling_and_overclaiming_pay__says_so_before_it_asks(
+    node: Chain, record: Path, members: Path, folder: Path
+) -> None:
+    where = ("--network", node.uri, "--contract", record, "--account", "TEST::0", "--membership", members)
+    terms = (folder / "examples" / "terms.yaml").read_text(encoding="utf-8")
+    unwise = folder / "unwise.yaml"
+    unwise.write_text(
+        terms.replace("contribution_stake: 10", "contribution_stake: 0").replace("bond: 200", "bond: 199"),
+        encoding="utf-8",
+    )
+    done = invoke(create_round.cli, unwise, *where, "--another", typed="n\n")
+    assert done.exit_code == 1
+    assert "contribution_stake is 0: a base station that records and does not train loses nothing" in done.stdout
+    assert "bond is below 200 gwei, twice max_owner_bid" in done.stdout
 
 
 def test_create_round__not_confirmed__nothing_is_sent(

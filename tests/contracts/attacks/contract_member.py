@@ -32,9 +32,9 @@ class ContractMember:
         self._armed = list(calls)
         self._own.call("arm", self.market.address, self._steps(calls), sender=self.account).send()
 
-    def run(self, calls: Sequence[Call]) -> Call:
-        """All calls in one transaction, which fails as the first that fails."""
-        return self._own.call("run", self.market.address, self._steps(calls), sender=self.account)
+    def run(self, calls: Sequence[Call], signer: str | None = None) -> Call:
+        """All calls in one transaction, which fails as the first that fails; signed by the member unless said."""
+        return self._own.call("run", self.market.address, self._steps(calls), sender=signer or self.account)
 
     @property
     def outcomes(self) -> list[Outcome]:

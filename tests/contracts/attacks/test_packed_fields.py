@@ -91,6 +91,8 @@ def test_terms_and_draw__drawn_among_a_million__only_claimant_and_theta(
         round_.draw().send()
     assert 1 <= terms_of(round_)["claimant"] <= MOST
     assert surplus[0] * 2**64 // 10_000 <= draw_of(round_)["θ"] <= surplus[1] * 2**64 // 10_000 < 2**64
+    terms_of(round_).place(claimant=MOST)
+    assert round_.state.claimant == MOST
 
 
 def last_model_alone(create_round: CreateRound) -> LiveRound:

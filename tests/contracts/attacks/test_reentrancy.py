@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from analysis.devnode.chain import Reverted
 from analysis.devnode.codec import Failure
 from analysis.devnode.market import Call, Market
 from analysis.devnode.rounds import CreateRound, LiveRound, Seat
@@ -19,8 +20,18 @@ from tests.contracts.attacks.scenes import (
     SCENES,
     Scene,
     owner,
+    to_claim_the_lot,
+    to_commit,
     to_join,
+    to_join_and_commit,
+    to_list_contributions,
+    to_propose,
+    to_record_a_global_round,
+    to_record_an_update,
+    to_report,
+    to_reveal,
     to_settle_oneself,
+    to_vote,
     to_withdraw_the_rest,
 )
 from tests.support.assertions import assert_conserved
@@ -191,3 +202,32 @@ def test_every_call__made_by_a_contract__pays_nobody_but_a_withdrawal(
         assert contract.payments == 1
     assert round_.market.held == round_.state.escrow == 0
     assert {seat.role for seat in contracts} == set(Role)
+
+
+OF_WHO_CALLS = {
+    to_join: "NotAdmitted",
+    to_join_and_commit: "NotAdmitted",
+    to_propose: "NotAMember",
+    to_commit: "NotAMember",
+    to_reveal: "NotAMember",
+    to_record_a_global_round: "NotTheWinner",
+    to_record_an_update: "NotAMember",
+    to_list_contributions: "NotTheWinner",
+    to_report: "NotTheWinner",
+    to_vote: "NotAMember",
+    to_claim_the_lot: "NotTheClaimant",
+    to_withdraw_the_rest: "InsufficientBalance",
+}
+"""The calls that look at who calls, and the refusal of a stranger."""
+
+
+@pytest.mark.parametrize("scene", OF_WHO_CALLS, ids=lambda scene: scene.__name__)
+def test_call__of_a_contract_that_the_member_calls__is_not_the_members(
+    scene: Callable[[CreateRound], Scene], create_round: CreateRound, make_contract: MakeContract, stranger: str
+) -> None:
+    """Who signed a transaction is nobody here: else any contract that a member ever calls could act as that member."""
+    round_, seat, call = scene(create_round)
+    round_.market.call("deposit", sender=seat.account, value=OWNER_LOCK).send()
+    with pytest.raises(Reverted, match=OF_WHO_CALLS[scene]):
+        make_contract(stranger).run([call], signer=seat.account).returns()
+    call.returns()

@@ -75,8 +75,8 @@ def test_work__apart_that_hides_its_clients__does_so_with_its_secret(shared: Apa
     try:
         with pytest.raises(WorkError, match="there is no secret"):
             finished(lambda: hiding.train(order, 2, model, 0))
-        hiding.noise_seed = 7
-        alone = TorchStation(OwnData(DATA).clients_of, privacy, 7)
+        hiding.secret = b"7"
+        alone = TorchStation(OwnData(DATA).clients_of, privacy, b"7")
         assert finished(lambda: hiding.train(order, 2, model, 0)) == alone.train(order, 2, model, 0)
     finally:
         hiding.stop()

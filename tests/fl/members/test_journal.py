@@ -15,7 +15,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from fl.members.assembly import noise_seed
+from fl.members.assembly import noise_secret
 from fl.members.journal import FORMAT, Busy, Conflict, Journal, JournalError, Signed, State
 from tests.support.pages import ROOT
 
@@ -63,13 +63,24 @@ def test_note__another_value__is_refused_and_the_first_stays(path: Path) -> None
         assert journal.noted(1, "bid") == {"a": 1, "b": 2}
 
 
-def test_noise_seed__of_a_round__is_drawn_once_and_kept(path: Path) -> None:
+def test_noise_secret__of_a_round__is_that_of_an_old_copy_too(path: Path) -> None:
     with opened(path) as journal:
-        first = noise_seed(journal, 1)
+        with pytest.raises(JournalError, match="has no key: make your key card"):
+            noise_secret(journal, 1)
+        journal.keep_key(b"1" * 32)
+    copy = path.with_name("copy.sqlite")
+    shutil.copy(path, copy)
     with opened(path) as journal:
-        assert noise_seed(journal, 1) == first != noise_seed(journal, 2)
-    with opened(path.with_name("other.sqlite")) as journal:
-        assert noise_seed(journal, 1) != first
+        journal.keep_key(b"2" * 32)
+        secret = noise_secret(journal, 1)
+        assert secret != noise_secret(journal, 2)
+    with opened(copy) as journal:
+        assert noise_secret(journal, 1) == secret
+    for account, chain, contract in ((ALICE, 31337, BOB), (ALICE, 1, CONTRACT)):
+        with Journal(path.with_name("other.sqlite"), account, chain, contract) as other:
+            other.keep_key(b"1" * 32)
+            assert noise_secret(other, 1) != secret
+        path.with_name("other.sqlite").unlink()
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), None])

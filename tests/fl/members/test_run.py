@@ -56,6 +56,17 @@ def test_step__not_done_within_the_margin__told_once_with_what_is_left_and_why()
     assert told == ["alice: 40 s are left to reveal, and it is not done: the node is busy"]
 
 
+def test_step__not_done_for_the_same_reason__one_line_until_there_is_another(caplog: pytest.LogCaptureFixture) -> None:
+    reasons = ["there is no test data"] * 3 + ["the node is busy"]
+    run, _ = runner(Vote(), AT.vote - 200, lambda: failing(Again(reasons.pop(0)))())
+    for _ in range(4):
+        run.turn()
+    assert [record.message.rpartition(": ")[2] for record in caplog.records] == [
+        "there is no test data",
+        "the node is busy",
+    ]
+
+
 def test_step__not_done_long_before_its_deadline__nobody_is_told() -> None:
     run, told = runner(Reveal(), AT.reveal - 200, failing(Again("the node is busy")))
     run.turn()

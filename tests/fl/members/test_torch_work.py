@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from fl.crowdfunding.simulated import with_own_data
+from fl.members import torch_work
 from fl.members.audit import UPHOLD_WITHIN
 from fl.members.order import Order
 from fl.members.torch_work import Offer, TorchOwner, TorchStation
@@ -17,9 +18,11 @@ from fl.training.config import NOISE_AT, Privacy, Rule, StationConfig, TrainingC
 from fl.training.contribution.points import TOTAL_POINTS
 from fl.training.crews.crew import InProcess
 from fl.training.data.dataset import Samples
+from fl.training.errors import TrainingError
 from fl.training.federation import Federation, build_federation
 from fl.training.model.artefact import load_model, save_model
 from fl.training.model.spec import ModelSpec
+from fl.training.station import Station, StationRound
 from fl.training.update import load_update, save_update
 from tests.fl.store.test_texts import NAMED
 from tests.fl.store.test_texts import STATIONS as STATIONS_TEXT
@@ -84,21 +87,46 @@ def test_samples__of_a_base_station__are_all_of_its_clients_images(market: Marke
         assert market.station.samples(market.order, index) == sum(len(client) for client in station.clients)
 
 
-def hiding(market: Market, privacy: Privacy, seed: int | None = 1) -> TorchStation:
+def hiding(market: Market, privacy: Privacy, secret: bytes | None = b"1") -> TorchStation:
     """The base stations, which hide their clients."""
-    return TorchStation(market.station.clients_of, privacy, seed)
+    return TorchStation(market.station.clients_of, privacy, secret)
 
 
 @pytest.mark.parametrize("at", NOISE_AT)
 def test_train__clients_hidden__follows_from_a_secret_of_its_own(market: Market, at: str) -> None:
     """The order's seed is everyone's: with the noise from that, everyone could take it off."""
     privacy = Privacy(0.1, 0.1, at)
-    first, again, others, ordered = (
-        hiding(market, privacy, seed).train(market.order, 0, market.initial, 0)
-        for seed in (1, 1, 2, market.order.text.seed)
+    first, again, others = (
+        hiding(market, privacy, secret).train(market.order, 0, market.initial, 0) for secret in (b"1", b"1", b"2")
     )
     assert first == again
-    assert len({first, others, ordered, market.update(0).data}) == 4
+    assert len({first, others, market.update(0).data}) == 3
+
+
+def test_train__clients_hidden_in_another_training__does_not_take_the_same_noise(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two updates with the same noise differ by what it was to hide."""
+    seeds, privacy = [], Privacy(0.1, 0.1)
+    trained = market.rounds([0], 2)[1][0]
+
+    def play(own: Station, *_: Any) -> StationRound:
+        seeds.append(own.noise_seed)
+        raise TrainingError("not played")
+
+    monkeypatch.setattr(torch_work, "play_station", play)
+    order = replace(market.order, text=replace(market.order.text, seed=market.order.text.seed + 1))
+    for of, model, hides in (
+        (market.order, market.initial, privacy),
+        (order, market.initial, privacy),
+        (market.order, trained, privacy),
+        (market.order, market.initial, replace(privacy, noise_multiplier=0.2)),
+        (market.order, market.initial, privacy),
+    ):
+        with pytest.raises(WorkError, match="not played"):
+            hiding(market, hides).train(of, 0, model, 0)
+    assert seeds[0] == seeds[-1]
+    assert len(set(seeds)) == 4
 
 
 def test_train__clients_hidden_without_a_secret__is_refused(market: Market) -> None:
