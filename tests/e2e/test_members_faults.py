@@ -1,8 +1,8 @@
 """A member's command, `ape run owner`, while all that it stands on fails: its node, its chain, its machine, its disk.
 
 Each fault of the list happens once in one round, to the process of the owner whose model wins; a proxy stands between
-it and the node. The other members, who see nothing of this, are in a process of their own. A round after it has
-SIGKILLs at random moments (`make kills` has many), and in another one the chain goes back again and again.
+it and the node. The other members, who see nothing of this, are in a process of their own. In a round after it the chain
+goes back again and again; in one more, with the marker heavy, members are killed at random moments.
 """
 
 import json
@@ -426,6 +426,7 @@ def test_clock__ten_minutes_off__is_not_looked_at(scene: Scene) -> None:
     assert off_round(scene.results[0], scene.members) == []
 
 
+@pytest.mark.heavy  # `make kills` has fifty
 def test_kills__two_at_random_moments__the_round_ends_as_undisturbed(scene: Scene) -> None:
     seed = secrets.randbits(32)
     print(f"seed {seed}")
