@@ -1,8 +1,8 @@
 """A member's command, `ape run owner`, while all that it stands on fails: its node, its chain, its machine, its disk.
 
 Each fault of the list happens once in one round, to the process of the owner whose model wins; a proxy stands between
-it and the node. The other members, who see nothing of this, are in a process of their own. In a round after it the chain
-goes back again and again; in one more, with the marker heavy, members are killed at random moments.
+it and the node. The other members, who see nothing of this, are in a process of their own. In a round after it the
+chain goes back again and again; in one more, with the marker heavy, members are killed at random moments.
 """
 
 import json

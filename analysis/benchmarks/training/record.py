@@ -89,11 +89,12 @@ def here(device: str) -> tuple[dict[str, Any], dict[str, str], dict[str, Any]]:
 
 
 def path_of(record: Record) -> Path:
-    """Of the committed record of a kind of device; CPUs of other instructions are of another kind."""
+    """Of the committed record of a kind of device: CPUs of other instructions, or held to others, are of another."""
     if record.device == "cuda":
         return RESULTS / "cuda.json"
-    kind = record.machine["instructions"].partition(",")[0].partition("_")[0].lower()
-    return RESULTS / f"cpu-{kind}.json"
+    instructions, _, held = record.machine["instructions"].partition(",")
+    kind = instructions.partition("_")[0].lower()
+    return RESULTS / f"cpu-{kind}{'-held' if held else ''}.json"
 
 
 def added(record: Record, path: Path) -> Record:

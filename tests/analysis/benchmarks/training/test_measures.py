@@ -171,7 +171,8 @@ def verdicts(*trials: Trial) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("held", "stem"), [(None, None), ("avx2", "cpu-avx2"), ("AVX512_CORE", "cpu-avx512"), ("SSE41", "cpu-sse41")]
+    ("held", "stem"),
+    [(None, None), ("avx2", "cpu-avx2-held"), ("AVX512_CORE", "cpu-avx512-held"), ("SSE41", "cpu-sse41-held")],
 )
 def test_path__cpu_of_other_instructions__is_another_record(
     held: str | None, stem: str | None, monkeypatch: pytest.MonkeyPatch
