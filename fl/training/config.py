@@ -43,7 +43,10 @@ _KINDS: dict[str, tuple[type, str]] = {
 
 
 def _check_kinds(settings: Rule | Privacy | StationConfig | TrainingConfig) -> None:
-    """Check that each setting is of its kind: Python says nothing until something fails on it, rounds later."""
+    """Check that each setting is of its kind: Python says nothing until something fails on it, rounds later.
+
+    Numbers of numpy and others become Python's own, which JSON holds.
+    """
     for setting in fields(settings):
         value, kind = getattr(settings, setting.name), str(setting.type).removesuffix(" | None")
         if value is None and kind != setting.type:
@@ -51,6 +54,8 @@ def _check_kinds(settings: Rule | Privacy | StationConfig | TrainingConfig) -> N
         expected, words = _KINDS[kind]
         if not isinstance(value, expected) or (isinstance(value, bool) and expected is not bool):
             raise TrainingError(f"{setting.name} must be {words}, not {value!r}")
+        if expected in (Integral, Real) and not isinstance(value, int):
+            object.__setattr__(settings, setting.name, int(value) if isinstance(value, Integral) else float(value))
 
 
 def _at_least(name: str, value: int, least: int, most: int = _MOST) -> None:
@@ -132,6 +137,8 @@ class Privacy:
         for name in ("clipping_norm", "noise_multiplier"):
             if not 0 < getattr(self, name) <= _LARGEST:
                 raise TrainingError(f"{name} must be above 0 and at most {_LARGEST}, not {getattr(self, name)}")
+        if (deviation := self.clipping_norm * self.noise_multiplier) > _LARGEST:
+            raise TrainingError(f"clipping_norm times noise_multiplier must be at most {_LARGEST}, not {deviation}")
         if self.at not in NOISE_AT:
             raise TrainingError(f"noise is added at one of {', '.join(NOISE_AT)}, not {self.at!r}")
         if not 0 < self.delta < 1:

@@ -136,10 +136,11 @@ class SCAFFOLD(Strategy):
 
     def check(self, station: StationConfig) -> None:
         """See `Strategy`: (x − y) / (K·η) is the mean gradient of plain SGD only."""
-        if station.optimizer != "SGD" or station.momentum or station.proximal or station.weight_decay:
+        further = (station.momentum, station.proximal, station.weight_decay, station.gradient_clip)
+        if station.optimizer != "SGD" or any(further):
             raise TrainingError(
-                "SCAFFOLD's clients take plain steps of SGD: set momentum to 0 and leave other optimizers, proximal "
-                "and weight_decay out"
+                "SCAFFOLD's clients take plain steps of SGD: set momentum to 0 and leave other optimizers, proximal, "
+                "weight_decay and gradient_clip out"
             )
 
     def broadcast(self, server: State) -> State:

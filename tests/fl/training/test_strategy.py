@@ -389,6 +389,10 @@ def test_train__strategy_that_fails__says_so_in_one_line(small: Callable[..., Fe
         ({"strategy": f"{__name__}:Refusing"}, "the strategy Refusing fails: LookupError: not with these"),
         ({"strategy": "os:getcwd"}, "os:getcwd is str, not a fl.training.strategy.Strategy"),
         ({"strategy": "SCAFFOLD", "station": StationConfig()}, "SCAFFOLD's clients take plain steps of SGD: set momen"),
+        (
+            {"strategy": "SCAFFOLD", "station": StationConfig(momentum=0.0, gradient_clip=1.0)},
+            "SCAFFOLD's clients take plain steps .* gradient_clip out",
+        ),
     ],
 )
 def test_build__strategy_that_cannot_be_had__says_what(

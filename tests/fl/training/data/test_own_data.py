@@ -448,6 +448,8 @@ def test_train__settings_of_one_base_station__change_its_update_alone(tmp_path: 
         ("[1]\nspeed = 1", "holds no settings of base stations: there is no setting speed of a base station"),
         ("[one]\nmomentum = 0.5", "one is no number of a base station: its settings stand below"),
         ("momentum = 0.5", "momentum is no number of a base station: its settings stand below"),
+        ("[1]\nmomentum = 0.5\n[01]\nmomentum = 0.6", "01 is no number of a base station"),
+        ("[1]\nrule = 'median'", r"rule is a table of its own, below \[3.rule\] for base station 3"),
         ("[1.rule]\nkind = 'median'", "holds no settings of base stations: .*'kind'"),
         ("[1.privacy]\nclipping_norm = -1.0\nnoise_multiplier = 1.0", "clipping_norm must be above 0"),
         ("[1", "holds no settings of base stations"),
