@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from numbers import Integral, Real
 from pathlib import Path
+from typing import Any
 
 from fl.training.errors import TrainingError
 
@@ -55,7 +56,8 @@ def _check_kinds(settings: Rule | Privacy | StationConfig | TrainingConfig) -> N
         if not isinstance(value, expected) or (isinstance(value, bool) and expected is not bool):
             raise TrainingError(f"{setting.name} must be {words}, not {value!r}")
         if expected in (Integral, Real) and not isinstance(value, int):
-            object.__setattr__(settings, setting.name, int(value) if isinstance(value, Integral) else float(value))
+            number: Any = value
+            object.__setattr__(settings, setting.name, int(number) if isinstance(value, Integral) else float(number))
 
 
 def _at_least(name: str, value: int, least: int, most: int = _MOST) -> None:

@@ -21,6 +21,7 @@ class Stream(IntEnum):
     PILOT = 8
     QUANTISATION = 9
     NOISE = 10
+    MODULE = 11
 
 
 def derive_seed(seed: int, stream: Stream, *path: int) -> int:

@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 import fl.training
+from fl.training.client import train_client
 from fl.training.command.identity import differences, identity_of
 from fl.training.command.options import parse
 from fl.training.config import Rule, StationConfig, TrainingConfig
@@ -392,6 +393,23 @@ def test_train__transform_that_draws__follows_from_the_seed_alone() -> None:
 
     one, other, plain, none = (state(*each) for each in ((1, "noisy"), (2, "noisy"), (1, "unchanged"), (1, None)))
     assert not equal(one, other) and not equal(one, plain) and equal(plain, none)
+
+
+SEEN: list[torch.Tensor] = []
+
+
+def noting(inputs: torch.Tensor) -> torch.Tensor:
+    SEEN.extend((inputs[:, 0].long(), torch.randperm(len(inputs))))
+    return inputs
+
+
+def test_train__transform_that_draws_an_order__does_not_draw_that_of_the_samples() -> None:
+    samples = Samples(torch.arange(50.0)[:, None], torch.arange(50) % 2)
+    config = StationConfig(1, 1, batch_size=50, learning_rate=1e-6, transform=f"{__name__}:noting")
+    SEEN.clear()
+    train_client(nn.Linear(1, 2), samples, config, seed=5)
+    seen, drawn = SEEN
+    assert sorted(seen.tolist()) == list(range(50)) and not torch.equal(seen, drawn)
 
 
 def test_train__transform_that_loses_inputs__is_refused() -> None:
