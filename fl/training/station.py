@@ -95,7 +95,8 @@ class Station:
 
     Raises:
         DataError: it has no client, or a client has no sample.
-        TrainingError: clients are to be hidden, and the model or the strategy has tensors that no noise hides.
+        TrainingError: clients are to be hidden, and the model or the strategy has tensors that no noise hides; or steps
+            are to be recorded that the strategy corrects.
     """
 
     index: int
@@ -112,6 +113,9 @@ class Station:
         for number, samples in enumerate(self.clients):
             if len(samples) == 0:
                 raise DataError(f"client {number} of base station {self.index} has no training sample")
+        if self.config.graphs and type(self.strategy).correction is not Strategy.correction:
+            what = type(self.strategy).__name__
+            raise TrainingError(f"{what} corrects the clients' steps, which cannot be recorded: leave graphs out")
         if self.config.privacy is not None:
             check_hidden(self.model)
             if type(self.strategy).update_client is not Strategy.update_client:

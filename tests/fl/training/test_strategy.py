@@ -116,6 +116,14 @@ def test_scaffold__two_clients__is_the_papers() -> None:
     assert float(SCAFFOLD(0.5).update_server(numbers(1.0), numbers(0.6), {}, {})[0]["w"]) == pytest.approx(0.8)
 
 
+def test_station__scaffold_with_recorded_steps__is_refused_before_it_trains(small: Callable[..., Federation]) -> None:
+    station = small("FedAvg").stations[0]
+    graphs = replace(station.config, graphs=True)
+    with pytest.raises(TrainingError, match="SCAFFOLD corrects the clients' steps, which cannot be recorded"):
+        replace(station, config=graphs, strategy=SCAFFOLD())
+    assert replace(station, config=graphs, strategy=FedAdam()).config.graphs
+
+
 def test_train__scaffold__corrects_each_step_by_its_control_variates(small: Callable[..., Federation]) -> None:
     """One step of all data: the corrected gradients of a second round are (y − x) / −η."""
     station = StationConfig(1, 1, batch_size=96, learning_rate=0.05, momentum=0.0)
