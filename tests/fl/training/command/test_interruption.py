@@ -18,6 +18,7 @@ from fl.training.command.main import main
 from fl.training.command.options import parse
 from fl.training.command.run import run
 from fl.training.federation import Federation, build_federation
+from tests.fl.training.few_images import FEW_IMAGES
 from tests.fl.training.support import lines, train_in, undisturbed
 
 CreateFederation = Callable[..., Federation]
@@ -94,7 +95,7 @@ def test_run__killed_at_any_step_on_the_disk__ends_with_the_same_digests(
 
 
 ARGUMENTS = (
-    *("--targets", "0,1,7", "--train-images", "90", "--stations", "3"),
+    *(*FEW_IMAGES, "--stations", "3"),
     *("--strategy", "FedAvgM(momentum=0.3)"),
     *("--client-dropout", "0.2", "--contribution", "none", "--edge-aggregations", "1", "--augment"),
 )

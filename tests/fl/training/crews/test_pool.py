@@ -28,6 +28,7 @@ from fl.training.federation import Federation, build_federation
 from fl.training.model.parameters import State
 from fl.training.model.spec import ModelSpec
 from fl.training.station import StationRound
+from tests.fl.training.few_images import FEW_IMAGES
 from tests.fl.training.support import equal, train, train_in, undisturbed, with_station, without_numbers
 
 CreateFederation = Callable[..., Federation]
@@ -311,7 +312,7 @@ def test_command__worker_killed__is_one_line(
 
 def test_command__killed_while_workers_play__leaves_no_process(tmp_path: Path) -> None:
     """Of other signals, test_faults.py."""
-    arguments = ("--workers", "2", "--local-epochs", "500", "--stations", "2", "--out", str(tmp_path))
+    arguments = (*FEW_IMAGES, "--workers", "2", "--local-epochs", "5000", "--stations", "2", "--out", str(tmp_path))
     process = subprocess.Popen(
         [sys.executable, "-m", "fl.training", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
