@@ -123,7 +123,8 @@ class SCAFFOLD(Strategy):
     """Control variates against the drift of clients whose data differ (Karimireddy et al. 2020, Algorithm 1).
 
     By its option II a client steps along g − cᵢ + c, and after K steps from x to y cᵢ ← cᵢ − c + (x − y) / (K·η). c is
-    the mean of all cᵢ, and the server moves x by η_g of the way to the combined model.
+    the mean of all cᵢ, and the server moves x by η_g of the way to the combined model. So clients count alike, as in
+    the paper: what is minimised is the mean of their losses, where FedAvg weighs each by its samples.
 
     Attributes:
         learning_rate: η_g.
