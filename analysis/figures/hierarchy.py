@@ -108,7 +108,8 @@ def play(schedule: Schedule, config: TrainingConfig, links: Links, dataset: Data
     for done in train(federation.config, federation.model, InProcess(federation)):
         size = size_of(done.state)
         accuracies.append(done.evaluation.accuracy)
-        took = simulate_round(done.stations, size, links, schedule.local_epochs)
+        epochs = dict.fromkeys(range(config.stations), schedule.local_epochs)
+        took = simulate_round(done.stations, size, links, epochs)
         seconds.append(took + (seconds[-1] if seconds else 0.0))
         total += count_traffic(done.stations, size)
     clients = total.clients.down_bytes + total.clients.up_bytes

@@ -182,8 +182,7 @@ class TorchStation:
         if self.secret is None:  # the order's seed is everyone's
             raise WorkError("there is no secret to draw the noise from that hides clients")
         trained = (order.to_bytes(), model, repr(privacy).encode())
-        found = hmac.digest(self.secret, b"".join(sha256(each).digest() for each in trained), "sha256")
-        return int.from_bytes(found[:8]) >> 1
+        return int.from_bytes(hmac.digest(self.secret, b"".join(sha256(each).digest() for each in trained), "sha256"))
 
 
 @dataclass(frozen=True)

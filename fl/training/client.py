@@ -16,6 +16,7 @@ from fl.training.model.parameters import is_finite, view_state
 from fl.training.model.runtime import reproducible
 from fl.training.model.steps import Batch, steps_on
 from fl.training.named import asking, function_of
+from fl.training.seeds import Stream, derive_seed
 
 
 def train_client(
@@ -52,7 +53,8 @@ def train_client(
     module.train()
     mean = math.nan
     transform = None if config.transform is None else function_of(config.transform, "transform")
-    with reproducible(seed, device):
+    # of another seed than the order's: of the same, a permutation that the transform draws would be that order
+    with reproducible(derive_seed(seed, Stream.MODULE), device):
         steps = steps_on(module, config, rate, correction)
         for epoch in range(config.local_epochs if epochs is None else epochs):
             steps.total.zero_()

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from numbers import Integral, Real
 from pathlib import Path
+from typing import Any
 
 from fl.training.errors import TrainingError
 
@@ -43,7 +44,10 @@ _KINDS: dict[str, tuple[type, str]] = {
 
 
 def _check_kinds(settings: Rule | Privacy | StationConfig | TrainingConfig) -> None:
-    """Check that each setting is of its kind: Python says nothing until something fails on it, rounds later."""
+    """Check that each setting is of its kind: Python says nothing until something fails on it, rounds later.
+
+    Numbers of numpy and others become Python's own, which JSON holds.
+    """
     for setting in fields(settings):
         value, kind = getattr(settings, setting.name), str(setting.type).removesuffix(" | None")
         if value is None and kind != setting.type:
@@ -51,6 +55,9 @@ def _check_kinds(settings: Rule | Privacy | StationConfig | TrainingConfig) -> N
         expected, words = _KINDS[kind]
         if not isinstance(value, expected) or (isinstance(value, bool) and expected is not bool):
             raise TrainingError(f"{setting.name} must be {words}, not {value!r}")
+        if expected in (Integral, Real) and not isinstance(value, int):
+            number: Any = value
+            object.__setattr__(settings, setting.name, int(number) if isinstance(value, Integral) else float(number))
 
 
 def _at_least(name: str, value: int, least: int, most: int = _MOST) -> None:
@@ -132,6 +139,8 @@ class Privacy:
         for name in ("clipping_norm", "noise_multiplier"):
             if not 0 < getattr(self, name) <= _LARGEST:
                 raise TrainingError(f"{name} must be above 0 and at most {_LARGEST}, not {getattr(self, name)}")
+        if (deviation := self.clipping_norm * self.noise_multiplier) > _LARGEST:
+            raise TrainingError(f"clipping_norm times noise_multiplier must be at most {_LARGEST}, not {deviation}")
         if self.at not in NOISE_AT:
             raise TrainingError(f"noise is added at one of {', '.join(NOISE_AT)}, not {self.at!r}")
         if not 0 < self.delta < 1:

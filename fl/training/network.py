@@ -181,7 +181,7 @@ def simulate_round(
     stations: Iterable[StationRound],
     size: int,
     links: Links,
-    local_epochs: int,
+    local_epochs: Mapping[int, int],
     updates: Mapping[int, Updates] | None = None,
     broadcast: int = 0,
 ) -> float:
@@ -191,7 +191,7 @@ def simulate_round(
         stations: what each base station did; one without an update is not waited for.
         size: bytes of a model.
         links: of the clients and base stations.
-        local_epochs: κ1.
+        local_epochs: κ1 of each base station, by its index.
         updates: see `count_traffic`.
         broadcast: the same.
     """
@@ -201,7 +201,7 @@ def simulate_round(
 
         def client(work: ClientWork) -> float:
             link = links.own_client.get((played.station, work.client), links.client)
-            computing = links.compute(played.station, work, local_epochs)
+            computing = links.compute(played.station, work, local_epochs[played.station])
             return link.seconds(sent.down) + computing + link.seconds(sent.from_client(work.client))
 
         cloud = links.own_cloud.get(played.station, links.cloud)

@@ -14,6 +14,7 @@ from fl.atomic import write_atomically
 from fl.training.cloud import train
 from fl.training.config import Rule
 from fl.training.crews.crew import InProcess
+from fl.training.data.dataset import digest_of
 from fl.training.federation import Federation
 from fl.training.model.evaluation import Evaluation
 from fl.training.seeds import Stream, derive_seed
@@ -52,11 +53,10 @@ def forecast(federation: Federation, part: float) -> Evaluation:
 
 def forecast_once(federation: Federation, part: float, folder: Path) -> Evaluation:
     """The same, kept in a file of the folder by all that it hangs on, so that the same pilot is trained once."""
-    test = federation.dataset.test
-    what = hashlib.sha256(repr((federation.config, federation.model, part, torch.__version__)).encode())
-    for tensor in (test.inputs, test.labels):
-        what.update(tensor.cpu().numpy().tobytes())
-    path = folder / f"{what.hexdigest()}.json"
+    data = federation.dataset
+    samples = digest_of(data.label_names, (data.train, data.test))
+    what = repr((federation.config, federation.model, part, torch.__version__, samples))
+    path = folder / f"{hashlib.sha256(what.encode()).hexdigest()}.json"
     if path.exists():
         return Evaluation(**json.loads(path.read_text(encoding="utf-8")))
     evaluation = forecast(federation, part)

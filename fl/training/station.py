@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from time import perf_counter
 
+import numpy as np
 from torch import nn
 
 from fl.training.averaging.combine import combine
@@ -20,7 +21,7 @@ from fl.training.model.parameters import State, put_state, view_state
 from fl.training.model.runtime import use_threads
 from fl.training.model.spec import ModelSpec
 from fl.training.participation import draw_clients
-from fl.training.seeds import Stream, derive_seed
+from fl.training.seeds import Stream, derive_seed, generator_of
 from fl.training.sending.privacy import add_noise, check_hidden, clip
 from fl.training.sending.quantisation import quantise
 from fl.training.strategy import NO_STATES, States, Strategy, asked, tensors_of
@@ -94,7 +95,8 @@ class Station:
 
     Raises:
         DataError: it has no client, or a client has no sample.
-        TrainingError: clients are to be hidden, and the model or the strategy has tensors that no noise hides.
+        TrainingError: clients are to be hidden, and the model or the strategy has tensors that no noise hides; or steps
+            are to be recorded that the strategy corrects.
     """
 
     index: int
@@ -111,6 +113,9 @@ class Station:
         for number, samples in enumerate(self.clients):
             if len(samples) == 0:
                 raise DataError(f"client {number} of base station {self.index} has no training sample")
+        if self.config.graphs and type(self.strategy).correction is not Strategy.correction:
+            what = type(self.strategy).__name__
+            raise TrainingError(f"{what} corrects the clients' steps, which cannot be recorded: leave graphs out")
         if self.config.privacy is not None:
             check_hidden(self.model)
             if type(self.strategy).update_client is not Strategy.update_client:
@@ -184,7 +189,7 @@ class Station:
                     if (privacy := self.config.privacy) is not None and privacy.at == "station":
                         sent = sum(each.outcome is Outcome.RETURNED for each in work)
                         put_state(module, state)
-                        add_noise(module, privacy, self._noise_seed(global_round, aggregation), terms=sent)
+                        add_noise(module, privacy, self._noise(global_round, aggregation), terms=sent)
                         state = _copy_of(module)
                     used |= {each.client for each in work if each.outcome is Outcome.RETURNED}
                 except TooFewError as error:
@@ -259,15 +264,15 @@ class Station:
         path = (global_round, aggregation, self.index, client)
         if privacy is not None and privacy.at == "client":
             clip(module, start, privacy.clipping_norm)
-            add_noise(module, privacy, self._noise_seed(global_round, aggregation, client))
+            add_noise(module, privacy, self._noise(global_round, aggregation, client))
         if bits is not None:
             quantise(module, start, bits, derive_seed(self.seed, Stream.QUANTISATION, *path))
         if privacy is not None and privacy.at == "station":
             clip(module, start, privacy.clipping_norm)  # of what arrives, which quantisation may have made longer
 
-    def _noise_seed(self, global_round: int, aggregation: int, *client: int) -> int:
+    def _noise(self, global_round: int, aggregation: int, *client: int) -> np.random.Generator:
         seed = self.seed if self.noise_seed is None else self.noise_seed
-        return derive_seed(seed, Stream.NOISE, global_round, aggregation, self.index, *client)
+        return generator_of(seed, Stream.NOISE, global_round, aggregation, self.index, *client)
 
     def _correction(self, start: State, broadcast: State, client: State) -> State:
         """What is added to the gradients of a client's steps."""

@@ -123,7 +123,8 @@ class SCAFFOLD(Strategy):
     """Control variates against the drift of clients whose data differ (Karimireddy et al. 2020, Algorithm 1).
 
     By its option II a client steps along g − cᵢ + c, and after K steps from x to y cᵢ ← cᵢ − c + (x − y) / (K·η). c is
-    the mean of all cᵢ, and the server moves x by η_g of the way to the combined model.
+    the mean of all cᵢ, and the server moves x by η_g of the way to the combined model. So clients count alike, as in
+    the paper: what is minimised is the mean of their losses, where FedAvg weighs each by its samples.
 
     Attributes:
         learning_rate: η_g.
@@ -136,10 +137,11 @@ class SCAFFOLD(Strategy):
 
     def check(self, station: StationConfig) -> None:
         """See `Strategy`: (x − y) / (K·η) is the mean gradient of plain SGD only."""
-        if station.optimizer != "SGD" or station.momentum or station.proximal or station.weight_decay:
+        further = (station.momentum, station.proximal, station.weight_decay, station.gradient_clip)
+        if station.optimizer != "SGD" or any(further):
             raise TrainingError(
-                "SCAFFOLD's clients take plain steps of SGD: set momentum to 0 and leave other optimizers, proximal "
-                "and weight_decay out"
+                "SCAFFOLD's clients take plain steps of SGD: set momentum to 0 and leave other optimizers, proximal, "
+                "weight_decay and gradient_clip out"
             )
 
     def broadcast(self, server: State) -> State:

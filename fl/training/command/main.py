@@ -45,6 +45,7 @@ def _show(options: Options, console: Console, group: Group) -> None:
     from fl.training.command.run import evaluations_of, run
     from fl.training.crews.ranks import own_device
     from fl.training.federation import build_federation
+    from fl.training.model.evaluation import MOST_LABELS
 
     config = replace(options.config, device=own_device(options.config.device))
     with console.status(f"loading {config.dataset}"):
@@ -88,7 +89,8 @@ def _show(options: Options, console: Console, group: Group) -> None:
     console.print(_rounds(records))
     if config.contribution != "none":
         console.print(_stations(federation, [contributions_of(record) for record in records]))
-    labels = listed(federation.dataset.label_names)
+    names = federation.dataset.label_names
+    labels = listed(names) if len(names) <= MOST_LABELS else f"{len(names):,}"
     last = f"last global model {records[-1]['model']}"
     if config.patience is not None:
         best = best_of(records)

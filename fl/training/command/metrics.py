@@ -21,10 +21,6 @@ if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 
-_MOST_LABELS = 100
-"""Beyond which a confusion matrix is too long for a line."""
-
-
 def record_of(
     federation: Federation,
     done: GlobalRound,
@@ -64,10 +60,10 @@ def record_of(
         "traffic": asdict(count_traffic(done.stations, size, updates, done.broadcast)),
         "seconds": round(seconds, 3),
     }
-    if done.evaluation.confusion:
+    if done.evaluation.by_label:
         names = federation.dataset.label_names
         record["label_accuracy"] = dict(zip(names, done.evaluation.label_accuracies, strict=True))
-    if 0 < len(done.evaluation.confusion) <= _MOST_LABELS:
+    if done.evaluation.confusion:
         record["confusion"] = [list(row) for row in done.evaluation.confusion]
     if served is not None:
         samples = {each.index: [len(client) for client in each.clients] for each in federation.stations}
@@ -81,7 +77,7 @@ def record_of(
     if done.unchanged:
         record["unchanged"] = done.unchanged
     if links is not None:
-        epochs = federation.stations[0].config.local_epochs
+        epochs = {each.index: each.config.local_epochs for each in federation.stations}
         record["simulated_seconds"] = simulate_round(done.stations, size, links, epochs, updates, done.broadcast)
     return record
 

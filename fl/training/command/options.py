@@ -78,6 +78,8 @@ def parse(arguments: list[str] | None = None) -> Options:
     for name in sorted(given & _GOES_WITH.keys()):
         if missing := [each for each in _GOES_WITH[name] if each not in given]:
             parser.error(f"{_option(name)} goes with {' and '.join(map(_option, missing))}")
+    if namespace.evaluate_clients and not given & {"out", "tensorboard"}:
+        parser.error("--evaluate-clients goes with --out or --tensorboard, where what it finds is written")
     if namespace.momentum is not None and namespace.optimizer not in (None, "SGD"):
         parser.error("--momentum is of plain SGD: give it to the optimizer, as in 'SGD(momentum=0.9)'")
     return _options({name: value for name, value in vars(namespace).items() if value is not None})
@@ -137,7 +139,7 @@ def _per_station(file: Path, station: StationConfig) -> dict[int, StationConfig]
 
 
 def _index(text: str) -> int:
-    if not text.isdecimal():
+    if not text.isdecimal() or text != str(int(text)):
         raise TrainingError(f"{text} is no number of a base station: its settings stand below [0], [1] and so on")
     return int(text)
 
@@ -146,11 +148,12 @@ def _own_settings(station: StationConfig, table: dict[str, Any]) -> StationConfi
     """With `[3.rule]` and `[3.privacy]` as tables of their own."""
     if unknown := table.keys() - {setting.name for setting in fields(StationConfig)}:
         raise TrainingError(f"there is no setting {', '.join(sorted(unknown))} of a base station")
-    made = {
-        name: kind(**table[name])
-        for name, kind in (("rule", Rule), ("privacy", Privacy))
-        if isinstance(table.get(name), dict)
-    }
+    made: dict[str, Any] = {}
+    for name, kind in (("rule", Rule), ("privacy", Privacy)):
+        if name in table:
+            if not isinstance(table[name], dict):
+                raise TrainingError(f"{name} is a table of its own, below [3.{name}] for base station 3")
+            made[name] = kind(**table[name])
     return replace(station, **table | made)
 
 
@@ -266,7 +269,11 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
 
 def _labels(text: str) -> tuple[str, ...]:
     """As a line of CSV, so that a label in quotes may hold commas."""
-    return tuple(label.strip() for label in next(csv.reader([text], skipinitialspace=True)))
+    try:
+        (labels,) = csv.reader([text], skipinitialspace=True)
+    except csv.Error as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no line of labels: {error}") from None
+    return tuple(label.strip() for label in labels)
 
 
 def _link(text: str) -> tuple[float, float]:

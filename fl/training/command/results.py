@@ -153,7 +153,7 @@ def _progress(axes: Any, records: Records) -> None:
     losses.plot(rounds, [record["loss"] for record in records], color="tab:red", label="test loss")
     trained = [float("nan") if record["train_loss"] is None else record["train_loss"] for record in records]
     losses.plot(rounds, trained, color="tab:red", linestyle="dotted", label="clients' loss")
-    losses.set(ylabel="loss", ylim=(0, None))
+    losses.set(ylabel="loss", ylim=(min(0, losses.get_ylim()[0]), None))
     axes.legend(handles=[*axes.lines, *losses.lines], fontsize="x-small", loc="center right")
 
 

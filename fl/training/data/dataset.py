@@ -213,13 +213,14 @@ def check_targets(label_names: Sequence[str], targets: Sequence[str]) -> list[in
     Raises:
         DataError: a label is unknown or named twice, or there are fewer than two.
     """
-    if unknown := [target for target in targets if target not in label_names]:
+    places = {name: place for place, name in enumerate(label_names)}
+    if unknown := [target for target in targets if target not in places]:
         raise DataError(f"unknown target labels {listed(unknown)}: choose from {listed(label_names)}")
     if len(set(targets)) != len(targets):
         raise DataError(f"a target label is named twice: {listed(targets)}")
     if len(targets) < 2:
         raise DataError(f"a model tells at least two target labels apart, not {len(targets)}")
-    return sorted(label_names.index(target) for target in targets)
+    return sorted(places[target] for target in targets)
 
 
 def _source_of(dataset: str) -> Source:

@@ -22,6 +22,9 @@ from fl.training.named import asking
 BATCH = 500
 """Test samples judged at a time."""
 
+MOST_LABELS = 100
+"""Beyond which there is no confusion matrix: of the 10,000 words of a vocabulary it would have gigabytes."""
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -32,21 +35,25 @@ class Evaluation:
         samples: number of samples.
         loss: mean cross-entropy, or what other loss there is.
         confusion: number of samples by their label (row) and the label with the highest output (column); empty where
-            labels are no classes.
+            labels are no classes, or more than `MOST_LABELS`.
+        by_label: of each label the number of samples classified correctly, and of all; empty where labels are no
+            classes.
     """
 
     correct: int | Fraction
     samples: int
     loss: float
     confusion: tuple[tuple[int, ...], ...] = ()
+    by_label: tuple[tuple[int, ...], ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "confusion", tuple(map(tuple, self.confusion)))  # JSON knows lists only
+        for name in ("confusion", "by_label"):
+            object.__setattr__(self, name, tuple(map(tuple, getattr(self, name))))  # JSON knows lists only
 
     @property
     def label_accuracies(self) -> tuple[float | None, ...]:
         """Share of each label's samples classified correctly; None where there is no sample of it."""
-        return tuple(row[label] / sum(row) if any(row) else None for label, row in enumerate(self.confusion))
+        return tuple(correct / samples if samples else None for correct, samples in self.by_label)
 
     @property
     def accuracy(self) -> float:
@@ -76,13 +83,16 @@ class Judged:
         correct: as of `Evaluation`.
         samples: number of samples.
         loss: sum of their cross-entropies, or of what other loss there is.
-        confusion: int64 [labels, labels], see `Evaluation`.
+        labels: how many there are; 0 where labels are no classes.
+        pairs: int64 [2, samples], of each sample its label and the label with the highest output; [2, 0] where labels
+            are no classes.
     """
 
     correct: int | Fraction
     samples: int
     loss: float
-    confusion: NDArray[np.int64]
+    labels: int
+    pairs: NDArray[np.int64]
 
 
 def evaluate(
@@ -123,10 +133,12 @@ def judge(
             inputs, labels = samples.inputs[first : first + BATCH], samples.labels[first : first + BATCH]
             with asking(f"the model fails on test samples {first} … {first + len(labels) - 1}", ModelError):
                 outputs = module(to_input(inputs))
-            loss, confusion = objective.total_loss(outputs, labels), _confusion(outputs, labels)
-            counted = confusion.size and objective.metric == CLASSIFY.metric
-            score = int(confusion.trace()) if counted else objective.total_score(outputs, labels)
-            batches.append(Judged(score, len(labels), loss, confusion))
+            loss, names, pairs = objective.total_loss(outputs, labels), 0, np.empty((2, 0), np.int64)
+            if labels.dim() == 1 and not labels.is_floating_point():
+                names, pairs = outputs.shape[1], torch.stack((labels, outputs.argmax(1))).cpu().numpy()
+            counted = names and objective.metric == CLASSIFY.metric
+            score = int((pairs[0] == pairs[1]).sum()) if counted else objective.total_score(outputs, labels)
+            batches.append(Judged(score, len(labels), loss, names, pairs))
     return batches
 
 
@@ -145,16 +157,14 @@ def summarise(batches: Sequence[Judged]) -> Evaluation:
         loss += batch.loss
     if not math.isfinite(loss):
         raise DivergedError(f"the model's test loss is {loss / samples}: lower the learning rate, or scale the data")
-    confusion = np.sum([batch.confusion for batch in batches], axis=0, dtype=np.int64)
-    return Evaluation(sum(batch.correct for batch in batches), samples, loss / samples, confusion.tolist())
-
-
-def _confusion(outputs: torch.Tensor, labels: torch.Tensor) -> NDArray[np.int64]:
-    if labels.dim() > 1 or labels.is_floating_point():
-        return np.zeros((0, 0), dtype=np.int64)
-    classes = outputs.shape[1]
-    pairs = (labels * classes + outputs.argmax(1)).cpu().numpy()
-    return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
+    count = batches[0].labels
+    labels, taken = np.concatenate([batch.pairs for batch in batches], axis=1)
+    correct, of = (np.bincount(each, minlength=count).tolist() for each in (labels[labels == taken], labels))
+    confusion: tuple[tuple[int, ...], ...] = ()
+    if count <= MOST_LABELS:
+        confusion = tuple(np.bincount(labels * count + taken, minlength=count**2).reshape(count, count).tolist())
+    by_label = tuple(zip(correct, of, strict=True))
+    return Evaluation(sum(batch.correct for batch in batches), samples, loss / samples, confusion, by_label)
 
 
 def score_of(

@@ -350,14 +350,10 @@ def steps_on(
         module: trained in place.
         config: as for `Steps`.
         rate: learning rate; None: the configuration's, at which steps are recorded.
-        correction: as for `Steps`.
-
-    Raises:
-        TrainingError: steps with a correction are to be recorded.
+        correction: as for `Steps`; none where steps are recorded.
     """
     if config.graphs:
-        if correction:
-            raise TrainingError("the strategy corrects the clients' steps, which cannot be recorded: leave graphs out")
+        assert not correction  # which a base station refuses
         kept = _RECORDED.setdefault(module, {})
         if config in kept:
             kept[config].begin()

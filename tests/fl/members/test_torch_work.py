@@ -107,7 +107,8 @@ def test_train__clients_hidden_in_another_training__does_not_take_the_same_noise
     market: Market, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two updates with the same noise differ by what it was to hide."""
-    seeds, privacy = [], Privacy(0.1, 0.1)
+    seeds: list[int | None] = []
+    privacy = Privacy(0.1, 0.1)
     trained = market.rounds([0], 2)[1][0]
 
     def play(own: Station, *_: Any) -> StationRound:
@@ -127,6 +128,7 @@ def test_train__clients_hidden_in_another_training__does_not_take_the_same_noise
             hiding(market, hides).train(of, 0, model, 0)
     assert seeds[0] == seeds[-1]
     assert len(set(seeds)) == 4
+    assert all(seed is not None and seed > 2**128 for seed in seeds)  # too many to try them all
 
 
 def test_train__clients_hidden_without_a_secret__is_refused(market: Market) -> None:

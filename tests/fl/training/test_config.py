@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
+
+import numpy as np
 import pytest
 
-from fl.training.config import StationConfig, TrainingConfig
+from fl.training.config import Privacy, StationConfig, TrainingConfig
 from fl.training.data.dataset import Dataset
 from fl.training.errors import TrainingError
 from fl.training.federation import build_federation
@@ -47,6 +51,20 @@ def test_build__bad_configuration__says_what(settings: dict, text: str) -> None:
 def test_station_config__bad_setting__says_what(settings: dict, text: str) -> None:
     with pytest.raises(TrainingError, match=text):
         StationConfig(**settings)
+
+
+def test_config__numbers_of_numpy__are_pythons_which_json_holds() -> None:
+    station = StationConfig(np.int32(3), learning_rate=np.float32(0.5), gradient_clip=np.float64(2))
+    config = TrainingConfig(stations=np.int64(5), seed=np.uint8(7), alpha=np.float32(0.25), station=station)
+    assert config == TrainingConfig(
+        stations=5, seed=7, alpha=0.25, station=StationConfig(3, gradient_clip=2.0, learning_rate=0.5)
+    )
+    assert json.loads(json.dumps(asdict(config)))["station"]["learning_rate"] == 0.5
+
+
+def test_privacy__noise_beyond_floats__is_refused() -> None:
+    with pytest.raises(TrainingError, match=r"clipping_norm times noise_multiplier must be at most 1e\+38, not 1"):
+        Privacy(1e30, 1e30)
 
 
 def test_station__of_the_default_configuration__is_what_suits_the_data_set(digits: Dataset) -> None:

@@ -49,15 +49,16 @@ def test_simulate__given_computing_time__equals_hand_computation() -> None:
     # 1000 bytes: 8 ms + 2 ms on the client link, 1 ms + 50 ms on the cloud link; 2 ms an image, 2 local epochs
     links = Links(Link(1e6, 0.002), Link(8e6, 0.05), seconds_per_image=0.002)
     first = 2 * 0.051 + (2 * 0.010 + 100 * 2 * 0.002) + (2 * 0.010 + 300 * 2 * 0.002)
-    assert simulate_round(ROUND, 1000, links, local_epochs=2) == pytest.approx(first)
+    assert simulate_round(ROUND, 1000, links, {0: 2, 1: 2}) == pytest.approx(first)
     second = 2 * 0.051 + (2 * 0.010 + 50 * 2 * 0.002)
-    assert simulate_round(ROUND[1:], 1000, links, local_epochs=2) == pytest.approx(second)
-    assert simulate_round(ROUND[2:], 1000, links, local_epochs=2) == 0
+    assert simulate_round(ROUND[1:], 1000, links, {0: 2, 1: 2}) == pytest.approx(second)
+    assert simulate_round(ROUND[2:], 1000, links, {0: 2, 1: 2}) == 0
+    assert simulate_round(ROUND, 1000, links, {0: 2, 1: 40}) == pytest.approx(second + 50 * 38 * 0.002)
 
 
 def test_simulate__measured_computing_time__is_what_clients_took() -> None:
     played = station(0, (work(0, 9, seconds=0.5), work(1, 9, seconds=2.0)), (work(0, 9, seconds=1.0),))
-    assert simulate_round([played], 1000, Links(DIRECT, DIRECT), local_epochs=1) == 3.0
+    assert simulate_round([played], 1000, Links(DIRECT, DIRECT), {0: 1}) == 3.0
 
 
 def test_traffic__of_a_real_run__is_the_size_of_its_models(
@@ -87,7 +88,10 @@ def test_traffic__of_scaffold__has_its_control_variates(create_federation: Calla
     both = Traffic(12, 12 * 2 * size, 12, 12 * 2 * size), Traffic(2, 2 * 2 * size, 2, 2 * (size + 3 * size))
     assert count_traffic(second.stations, size, None, second.broadcast) == Tiers(*both)
     links = Links(Link(8.0, 0.0), Link(8.0, 0.0), seconds_per_image=0.0)  # a byte a second
-    assert simulate_round(second.stations, size, links, 1, None, second.broadcast) == (2 + 2 * (2 + 2) + 4) * size
+    assert (
+        simulate_round(second.stations, size, links, {0: 1, 1: 1}, None, second.broadcast)
+        == (2 + 2 * (2 + 2) + 4) * size
+    )
 
 
 def test_simulate__slow_cloud_links__favour_the_hierarchy(create_federation: Callable[..., Federation]) -> None:
@@ -97,7 +101,9 @@ def test_simulate__slow_cloud_links__favour_the_hierarchy(create_federation: Cal
         federation = create_federation(train_images=60, **settings)
         federation = replace(federation, config=replace(federation.config, contribution="none"))
         rounds = list(train(federation))
-        return sum(simulate_round(done.stations, size_of(done.state), links, 1) for done in rounds), rounds
+        return sum(
+            simulate_round(done.stations, size_of(done.state), links, dict.fromkeys(range(3), 1)) for done in rounds
+        ), rounds
 
     near, far = Link(1e7, 0.01), Link(1e6, 0.1)
     hierarchical, _ = simulated(Links(near, far, 1e-4), stations=3, clients=2, edge_aggregations=3, rounds=1)

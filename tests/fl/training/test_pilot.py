@@ -61,13 +61,15 @@ def test_forecast_once__again__is_read_not_trained(
 
 
 def test_forecast_once__anything_it_hangs_on__trains_anew(federation: Federation, tmp_path: Path) -> None:
-    test = federation.dataset.test
-    fewer = replace(federation, dataset=replace(federation.dataset, test=test.cut([9, len(test) - 9])[0]))
+    data, test, train = federation.dataset, federation.dataset.test, federation.dataset.train
+    fewer = replace(federation, dataset=replace(data, test=test.cut([9, len(test) - 9])[0]))
+    wrong = replace(federation, dataset=replace(data, train=replace(train, labels=train.labels.flip(0))))
     for each, part in (
         (federation, 0.1),
         (federation, 0.2),
         (fewer, 0.1),
+        (wrong, 0.1),
         (replace(federation, config=replace(federation.config, rounds=1)), 0.1),
     ):
         forecast_once(each, part, tmp_path)
-    assert len(list(tmp_path.iterdir())) == 4
+    assert len(list(tmp_path.iterdir())) == 5

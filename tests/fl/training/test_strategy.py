@@ -22,7 +22,7 @@ from fl.training.config import Rule, StationConfig, TrainingConfig
 from fl.training.crews.crew import InProcess
 from fl.training.crews.pool import Pool
 from fl.training.crews.spread import Spread
-from fl.training.data.dataset import Dataset
+from fl.training.data.dataset import Dataset, Samples
 from fl.training.errors import ModelError, TrainingError
 from fl.training.federation import Federation, build_federation
 from fl.training.model.parameters import State
@@ -114,6 +114,33 @@ def test_scaffold__two_clients__is_the_papers() -> None:
     again = strategy.update_client(control, own, numbers(0.6), numbers(0.5), steps=2, learning_rate=0.1)
     assert float(again["w"]) == pytest.approx(2.0 - 1.0 + 0.5)
     assert float(SCAFFOLD(0.5).update_server(numbers(1.0), numbers(0.6), {}, {})[0]["w"]) == pytest.approx(0.8)
+
+
+def number(input_shape: tuple[int, ...], outputs: int) -> torch.nn.Module:
+    """A model whose output is its one parameter, of inputs of 1."""
+    return torch.nn.Linear(1, 1, bias=False)
+
+
+@pytest.mark.parametrize(("strategy", "found"), [("FedAvg", 0.9), ("SCAFFOLD", 0.5)])
+def test_train__clients_of_10_and_90_samples__count_by_samples_or_alike(strategy: str, found: float) -> None:
+    """One client's numbers are all 0 and the other's 1: the mean of the model's loss is least in between."""
+    numbers = Samples(torch.ones(100, 1), (torch.arange(100) >= 10).float()[:, None])
+    station = StationConfig(1, 1, batch_size=100, learning_rate=0.05, momentum=0.0, loss="mse_loss")
+    config = TrainingConfig(
+        model=f"{__name__}:number", stations=1, rounds=80, station=station, metric="within", strategy=strategy,
+        contribution="none",
+    )  # fmt: skip
+    federation = build_federation(config, Dataset("numbers", ("y",), numbers, numbers), [[range(10), range(10, 100)]])
+    *_, last = train(federation)
+    assert float(last.state["weight"]) == pytest.approx(found, abs=0.01)
+
+
+def test_station__scaffold_with_recorded_steps__is_refused_before_it_trains(small: Callable[..., Federation]) -> None:
+    station = small("FedAvg").stations[0]
+    graphs = replace(station.config, graphs=True)
+    with pytest.raises(TrainingError, match="SCAFFOLD corrects the clients' steps, which cannot be recorded"):
+        replace(station, config=graphs, strategy=SCAFFOLD())
+    assert replace(station, config=graphs, strategy=FedAdam()).config.graphs
 
 
 def test_train__scaffold__corrects_each_step_by_its_control_variates(small: Callable[..., Federation]) -> None:
@@ -389,6 +416,10 @@ def test_train__strategy_that_fails__says_so_in_one_line(small: Callable[..., Fe
         ({"strategy": f"{__name__}:Refusing"}, "the strategy Refusing fails: LookupError: not with these"),
         ({"strategy": "os:getcwd"}, "os:getcwd is str, not a fl.training.strategy.Strategy"),
         ({"strategy": "SCAFFOLD", "station": StationConfig()}, "SCAFFOLD's clients take plain steps of SGD: set momen"),
+        (
+            {"strategy": "SCAFFOLD", "station": StationConfig(momentum=0.0, gradient_clip=1.0)},
+            "SCAFFOLD's clients take plain steps .* gradient_clip out",
+        ),
     ],
 )
 def test_build__strategy_that_cannot_be_had__says_what(

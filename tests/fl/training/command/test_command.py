@@ -71,7 +71,7 @@ def test_parse__every_output__can_be_given() -> None:
     given = {
         "out": (("--out", "a"), Path("a")),
         "keep_models": (("--keep-models", "--out", "a"), True),
-        "evaluate_clients": (("--evaluate-clients",), True),
+        "evaluate_clients": (("--evaluate-clients", "--out", "a"), True),
         "tensorboard": (("--tensorboard", "b"), Path("b")),
         "client_link": (links, (1.0, 2.0)),
         "cloud_link": (links, (3.0, 4.0)),
@@ -93,6 +93,8 @@ def test_parse__every_output__can_be_given() -> None:
         (("--noise-multiplier", "0"), "--noise-multiplier goes with --clipping-norm"),
         (("--drop-stragglers",), "--drop-stragglers goes with --stragglers"),
         (("--keep-models",), "--keep-models goes with --out"),
+        (("--evaluate-clients",), "--evaluate-clients goes with --out or --tensorboard, where what it finds"),
+        (("--targets", "3\n5"), r"argument --targets: '3\n5' is no line of labels: new-line character"),
         (("--momentum", "0", "--optimizer", "Adam"), "--momentum is of plain SGD: give it to the optimizer, as in"),
     ],
 )

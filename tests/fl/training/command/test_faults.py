@@ -28,6 +28,7 @@ from fl.training.data.dataset import Dataset, labels_of, load_dataset
 from fl.training.errors import CheckpointError, DataError, ModelError, TrainingError
 from fl.training.federation import Federation, build_federation
 from fl.training.model.spec import ModelSpec
+from tests.fl.training.few_images import FEW_IMAGES
 from tests.fl.training.support import lines, train_in, undisturbed
 from tests.support.disk import no_room_beyond
 
@@ -331,7 +332,7 @@ def test_command__on_a_terminal_of_ascii__shows_what_it_can(monkeypatch: pytest.
     assert b"global round" in written.getvalue()
 
 
-ENDLESS = (*SMALL, "--rounds", "1000000", "--workers", "2")
+ENDLESS = (*FEW_IMAGES, "--stations", "2", "--rounds", "1000000", "--workers", "2")
 
 
 def started(folder: Path) -> subprocess.Popen[bytes]:
@@ -350,9 +351,9 @@ def test_command__stopped_by_signals__says_how_to_go_on_and_leaves_nobody(
     tmp_path: Path, signals: tuple[signal.Signals, ...], status: int
 ) -> None:
     process = started(tmp_path / "run")
-    for number in signals:
-        if process.poll() is None:
-            os.killpg(process.pid, number) if number == signal.SIGINT else process.send_signal(number)
+    for place, number in enumerate(signals):
+        if process.poll() is None:  # the first to the command alone, whose workers it is to end
+            os.killpg(process.pid, number) if place and number == signal.SIGINT else process.send_signal(number)
         time.sleep(0.02)
     errors = process.communicate(timeout=60)[1].decode()
     assert errors == "stopped: the same command goes on from the last checkpoint\n"

@@ -10,6 +10,8 @@ import pytest
 
 from fl.training.command.links_file import read_links
 from fl.training.command.options import Options
+from fl.training.command.run import run
+from fl.training.config import StationConfig
 from fl.training.errors import TrainingError
 from fl.training.federation import Federation
 from fl.training.model.spec import ModelSpec
@@ -51,20 +53,20 @@ def round_of(station: int) -> StationRound:
 def test_simulate__own_links_and_speeds__equals_hand_computation(tmp_path: Path) -> None:
     # 1000 bytes: 10.8 ms on the clients' links, 20.08 ms on the cloud's; κ1 = 2, 1 ms an image
     same = 2 * 0.02008 + 2 * 0.0108 + 300 * 2 * 0.001
-    assert simulate_round([round_of(0)], 1000, ALL, 2) == pytest.approx(same)
+    assert simulate_round([round_of(0)], 1000, ALL, {0: 2}) == pytest.approx(same)
     slow = read(tmp_path, "0,0,0.1,50,0.01", "1,,0.001,0,")  # 130 ms on its link; 8 s from base station 1 to the cloud
     first = 2 * 0.02008 + 2 * 0.130 + 100 * 2 * 0.01
-    assert simulate_round([round_of(0)], 1000, slow, 2) == pytest.approx(first)
+    assert simulate_round([round_of(0)], 1000, slow, {0: 2}) == pytest.approx(first)
     second = 2 * 8.0 + 2 * 0.0108 + 300 * 2 * 0.001
-    assert simulate_round([round_of(0), round_of(1)], 1000, slow, 2) == pytest.approx(second)
+    assert simulate_round([round_of(0), round_of(1)], 1000, slow, {0: 2, 1: 2}) == pytest.approx(second)
 
 
 def test_simulate__own_speed_of_one_client__leaves_the_others_measured(tmp_path: Path) -> None:
     measured = Links(ALL.client, ALL.cloud)
     own = read(tmp_path, "0,0,,,0.2", links=measured)  # 20 s, where the other took 9 s
     direct = 2 * 0.02008 + 2 * 0.0108
-    assert simulate_round([round_of(0)], 1000, own, 1) == pytest.approx(direct + 20)
-    assert simulate_round([round_of(0)], 1000, measured, 1) == pytest.approx(direct + 9)
+    assert simulate_round([round_of(0)], 1000, own, {0: 1}) == pytest.approx(direct + 20)
+    assert simulate_round([round_of(0)], 1000, measured, {0: 1}) == pytest.approx(direct + 9)
 
 
 def test_run__a_slow_client__makes_its_rounds_longer_and_changes_no_model(
@@ -80,6 +82,14 @@ def test_run__a_slow_client__makes_its_rounds_longer_and_changes_no_model(
     assert slow["simulated_seconds"] - even["simulated_seconds"] == pytest.approx(
         2 * 8 * size / 1e4 - 2 * (8 * size / 1e7 + 0.005)
     )
+
+
+def test_run__a_base_station_of_more_local_epochs__is_waited_for(create_federation: Callable[..., Federation]) -> None:
+    own = {2: StationConfig(3, 1, learning_rate=0.05)}
+    federation = create_federation(rounds=1, per_station=own, contribution="none")
+    options = Options(federation.config, client_link=(1e9, 0.0), cloud_link=(1e9, 0.0), seconds_per_image=1.0)
+    ((record,), images) = run(federation, options), len(federation.stations[2].clients[0])
+    assert record["simulated_seconds"] == pytest.approx(3 * images)
 
 
 @pytest.mark.parametrize(

@@ -109,11 +109,14 @@ def test_plot__as_svg__has_a_panel_of_each_thing_known_with_its_numbers(
     full = drawn()
     assert all(f"{title}<" in full for title in panels.values())
     assert all(f">{row[label]}<" in full for label, row in enumerate(records[-1]["confusion"]))
+    assert ">−2<" not in full
     for record in records:
         del record["client_accuracy"], record["confusion"]
+        record["loss"] = -2.0  # as of a density
     (run / "metrics.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
     few = drawn()
     assert [f"{title}<" in few for title in panels.values()] == [True, False, True, False]
+    assert ">−2" in few
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from time import perf_counter
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from torchvision.datasets import CIFAR10, ImageFolder
 
 from fl.training.config import StationConfig, TrainingConfig
 from fl.training.data.augment import augment, draw_views
-from fl.training.data.dataset import Dataset, Samples, digest_of, labels_of, load_dataset, to_input
+from fl.training.data.dataset import Dataset, Samples, check_targets, digest_of, labels_of, load_dataset, to_input
 from fl.training.errors import DataError, TrainingError
 from fl.training.federation import build_federation
 from fl.training.model.runtime import pick_device
@@ -126,6 +127,13 @@ def test_folder__of_images__is_loaded(create_folder: CreateFolder) -> None:
 def test_restricted__bad_targets__says_what(digits: Dataset, targets: tuple[str, ...], text: str) -> None:
     with pytest.raises(DataError, match=text):
         digits.restricted_to(targets)
+
+
+def test_check_targets__a_vocabulary_of_labels__takes_no_time_for_each_pair() -> None:
+    words = [f"word {number}" for number in range(20_000)]
+    begun = perf_counter()
+    assert check_targets(words, words[::-1]) == list(range(20_000))
+    assert perf_counter() - begun < 1  # for each pair it would take ten seconds
 
 
 def test_restricted__to_too_many_images__says_how_many_there_are(digits: Dataset) -> None:

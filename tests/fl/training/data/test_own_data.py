@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 import fl.training
+from fl.training.client import train_client
 from fl.training.command.identity import differences, identity_of
 from fl.training.command.options import parse
 from fl.training.config import Rule, StationConfig, TrainingConfig
@@ -394,6 +395,23 @@ def test_train__transform_that_draws__follows_from_the_seed_alone() -> None:
     assert not equal(one, other) and not equal(one, plain) and equal(plain, none)
 
 
+SEEN: list[torch.Tensor] = []
+
+
+def noting(inputs: torch.Tensor) -> torch.Tensor:
+    SEEN.extend((inputs[:, 0].long(), torch.randperm(len(inputs))))
+    return inputs
+
+
+def test_train__transform_that_draws_an_order__does_not_draw_that_of_the_samples() -> None:
+    samples = Samples(torch.arange(50.0)[:, None], torch.arange(50) % 2)
+    config = StationConfig(1, 1, batch_size=50, learning_rate=1e-6, transform=f"{__name__}:noting")
+    SEEN.clear()
+    train_client(nn.Linear(1, 2), samples, config, seed=5)
+    seen, drawn = SEEN
+    assert sorted(seen.tolist()) == list(range(50)) and not torch.equal(seen, drawn)
+
+
 def test_train__transform_that_loses_inputs__is_refused() -> None:
     config = TrainingConfig(model="linear", station=replace(PLAIN, transform=f"{__name__}:shorter"))
     with pytest.raises(TrainingError, match="the transform gives no tensor of 8 inputs"):
@@ -448,6 +466,8 @@ def test_train__settings_of_one_base_station__change_its_update_alone(tmp_path: 
         ("[1]\nspeed = 1", "holds no settings of base stations: there is no setting speed of a base station"),
         ("[one]\nmomentum = 0.5", "one is no number of a base station: its settings stand below"),
         ("momentum = 0.5", "momentum is no number of a base station: its settings stand below"),
+        ("[1]\nmomentum = 0.5\n[01]\nmomentum = 0.6", "01 is no number of a base station"),
+        ("[1]\nrule = 'median'", r"rule is a table of its own, below \[3.rule\] for base station 3"),
         ("[1.rule]\nkind = 'median'", "holds no settings of base stations: .*'kind'"),
         ("[1.privacy]\nclipping_norm = -1.0\nnoise_multiplier = 1.0", "clipping_norm must be above 0"),
         ("[1", "holds no settings of base stations"),

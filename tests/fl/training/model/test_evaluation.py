@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -23,15 +24,19 @@ from tests.fl.training.support import without_numbers
 class Told(nn.Module):
     """Whose output is highest for the label that the first pixel names."""
 
+    def __init__(self, labels: int = 3):
+        super().__init__()
+        self.labels = labels
+
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         named = ((images[:, 0, 0, 0] + 1) * 127.5).round().long()
-        return nn.functional.one_hot(named, 3).float()
+        return nn.functional.one_hot(named, self.labels).float()
 
 
-def told(pairs: list[tuple[int, int]]) -> Evaluation:
+def told(pairs: list[tuple[int, int]], labels: int = 3) -> Evaluation:
     """Judged on one image for each pair of its label and what the model takes it for."""
     images = torch.tensor([found for _, found in pairs], dtype=torch.uint8).reshape(-1, 1, 1, 1)
-    return evaluate(Told(), {}, Samples(images, torch.tensor([label for label, _ in pairs])))
+    return evaluate(Told(labels), {}, Samples(images, torch.tensor([label for label, _ in pairs])))
 
 
 def test_evaluate__labels_taken_for_others__are_counted_by_row_and_column() -> None:
@@ -43,6 +48,18 @@ def test_evaluate__labels_taken_for_others__are_counted_by_row_and_column() -> N
 
 def test_evaluate__more_images_than_a_batch__are_all_in_the_confusion_matrix() -> None:
     assert told([(1, 2)] * BATCH + [(1, 1)]).confusion == ((0, 0, 0), (0, 1, BATCH), (0, 0, 0))
+
+
+def test_evaluate__a_vocabulary_of_labels__is_counted_by_label_in_little_memory() -> None:
+    tracemalloc.start()
+    try:
+        found = told([(0, 0), (0, 2), (2, 2)], labels=3_000)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert found.label_accuracies[:4] == (0.5, None, 1.0, None) and len(found.label_accuracies) == 3_000
+    assert found.confusion == ()
+    assert peak < 2**22  # a confusion matrix would have 72 MB
 
 
 @pytest.fixture

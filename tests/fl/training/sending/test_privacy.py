@@ -27,7 +27,7 @@ from fl.training.errors import CheckpointError, ModelError, TrainingError
 from fl.training.federation import Federation, build_federation
 from fl.training.model.parameters import State, put_state
 from fl.training.model.spec import ModelSpec
-from fl.training.seeds import Stream, derive_seed
+from fl.training.seeds import Stream, derive_seed, generator_of
 from fl.training.sending.epsilon import epsilon_of
 from fl.training.sending.privacy import add_noise, clip
 from fl.training.station import Outcome, Station
@@ -87,8 +87,8 @@ def test_clip__any_move__has_the_norm_at_most_and_its_direction(
 def test_add_noise__of_a_seed__has_the_deviation_and_is_drawn_again(terms: int) -> None:
     privacy = Privacy(clipping_norm=3.0, noise_multiplier=0.5)
     modules = [Tensors([7.0] * 40_000) for _ in range(3)]
-    for module, seed in zip(modules, (1, 1, 2), strict=True):
-        add_noise(module, privacy, seed, terms)
+    for module, seed in zip(modules, (1, 1, 1 + 2**96), strict=True):  # of a seed for torch 32 bits would count
+        add_noise(module, privacy, generator_of(seed, Stream.NOISE), terms)
     noise = modules[0].own.detach() - 7.0
     assert float(noise.std()) == pytest.approx(1.5 / terms, rel=0.02)
     assert abs(float(noise.mean())) < 5 * 1.5 / terms / 200
@@ -120,7 +120,7 @@ def test_play__noise_at_the_base_station__is_that_over_the_mean_of_clipped_updat
         clipped.append(copy_state(module))
     mean = {name: sum(state[name].double() for state in clipped) / 3 for name in start}
     put_state(module, {name: tensor.float() for name, tensor in mean.items()})
-    add_noise(module, AT_STATION, derive_seed(station.seed, Stream.NOISE, 4, 0, 0), terms=3)
+    add_noise(module, AT_STATION, generator_of(station.seed, Stream.NOISE, 4, 0, 0), terms=3)
     played = station.play(start, 4)
     assert played.update is not None
     assert distance(played.update.state, copy_state(module)) < 1e-5
@@ -156,18 +156,23 @@ def test_play__noise_seed_of_its_own__is_not_that_of_the_run(create_federation: 
 
 
 def test_play__every_release__has_noise_of_its_own(create_federation: CreateFederation) -> None:
-    """The same noise twice would fall out of a difference."""
+    """The same noise twice would fall out of a difference, and that of few seeds would be found by trying them all."""
     federation = create_federation(clients=2, edge_aggregations=2)
-    seeds: list[int] = []
+    begun: list[int] = []
+
+    def note(module: nn.Module, privacy: Privacy, random: np.random.Generator, terms: int = 1) -> None:
+        begun.append(random.bit_generator.state["state"]["state"])
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fl.training.station.add_noise", lambda module, privacy, seed, terms=1: seeds.append(seed))
+        patch.setattr("fl.training.station.add_noise", note)
         for privacy in (AT_STATION, AT_CLIENT):
             for index in (0, 1):
                 for global_round in (0, 1):
                     replace(alone(federation, privacy=privacy), index=index).play(
                         federation.initial_state(), global_round
                     )
-    assert len(seeds) == len(set(seeds)) == 2 * 2 * 2 * (1 + 2)
+    assert len(begun) == len(set(begun)) == 2 * 2 * 2 * (1 + 2)
+    assert all(sum(each >> bit & 1 for each in begun) for bit in range(128))
 
 
 # ε
