@@ -20,7 +20,6 @@ class Stream(IntEnum):
     OWN_TEST = 7
     PILOT = 8
     QUANTISATION = 9
-    NOISE = 10
 
 
 def derive_seed(seed: int, stream: Stream, *path: int) -> int:
