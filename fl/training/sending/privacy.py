@@ -17,8 +17,8 @@ import hmac
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from fl.training.config import Privacy
