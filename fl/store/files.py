@@ -198,12 +198,11 @@ class Files:
                 raise
             raise self._not_plain(name) from error
         found = os.fstat(file)
-        if not stat.S_ISREG(found.st_mode):
+        if not stat.S_ISREG(found.st_mode) or found.st_size > most:
             os.close(file)
-            raise self._not_plain(name)
+            is_plain = stat.S_ISREG(found.st_mode)
+            raise self._too_large(name, found.st_size, most) if is_plain else self._not_plain(name)
         with os.fdopen(file, "rb") as opened:
-            if found.st_size > most:
-                raise self._too_large(name, found.st_size, most)
             data = opened.read(most + 1)
         if len(data) > most:
             raise self._too_large(name, len(data), most)

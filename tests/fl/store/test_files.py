@@ -85,6 +85,7 @@ def test_write__again__replaces(files: Files) -> None:
 def test_read__larger_than_asked_for__refused_unread(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     files.write("alice/card", bytes(11))
     monkeypatch.setattr(files._system, "cat_file", None)
+    monkeypatch.setattr(os, "fdopen", None)
     with pytest.raises(TooLarge, match=r"alice/card in .* has 11 bytes or more: at most 10 are"):
         files.read("alice/card", 10)
 
