@@ -12,7 +12,6 @@ With `--rpc` every field that the chain knows is held against it (`analysis.roun
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import sys
 from collections.abc import Mapping, Sequence
@@ -27,6 +26,7 @@ from analysis.round_facts import Dues, Member, Round, RoundResult
 from analysis.round_on_chain import Ask, ChainError, RoundOnChain, asking, compare, differs_from_text
 from analysis.round_on_chain import read_round as read_chain
 from analysis.settlement import exceeds_threshold, settle_round
+from fl.shallow_json import shallow_json
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ def check(document: Document) -> list[str]:
         ]
     except KeyError as error:
         return [f"the document lacks {error}"]
-    except (TypeError, ValueError, AttributeError) as error:
+    except (IndexError, OverflowError, TypeError, ValueError, AttributeError) as error:
         return [f"the document cannot be read: {error}"]
 
 
@@ -119,12 +119,12 @@ def read_round(document: Document) -> Round:
 
 def _read_member(entry: Document) -> Member:
     bids = entry["bids"]
-    if (bids is None) == bool(entry["revealed"]):
+    if (bids is None) == _bool(entry["revealed"]):
         raise ValueError(f"{entry['account']} has bids without having revealed, or none though it has")
     return Member(
         bids=() if bids is None else tuple(_int(bid) for bid in bids),
         points=_int(entry["points"]),
-        committed=bool(entry["committed"]),
+        committed=_bool(entry["committed"]),
         revealed=bids is not None,
         recorded=_int(entry["recorded"]),
     )
@@ -277,7 +277,7 @@ def check_on_chain(ask: Ask, contract: str, round_id: int, first_block: int, doc
         return Checked(check_chain(chain), [])
     try:
         found, unknown = compare(document, chain)
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, IndexError, OverflowError, TypeError, ValueError, AttributeError) as error:
         return Checked([f"the document cannot be read: {error!r}"], [])
     return Checked([*found, *check_chain(chain)], unknown)
 
@@ -341,7 +341,7 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     path = options.path
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = shallow_json(path.read_bytes())
         if options.rpc is None:
             checked = Checked(check(document), [])
         else:  # What the chain knows agrees with it or not; and what the chain says is held against the reference.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -58,6 +59,9 @@ HEADERS = {
     "Cache-Control": "no-cache",
 }
 
+_ROUND_ID = re.compile("[0-9]{1,78}")
+"""The contract counts to 2^256."""
+
 Poll = Callable[[], Snapshot]
 
 
@@ -109,11 +113,11 @@ class Board:
 
     def round(self, round_id: int) -> str:
         """A round, as a part of its page."""
+        seen = self.snapshot.rounds.get(round_id)
+        if seen is None:  # kept for nobody: there is no end of numbers that one can ask for
+            return self._render("_absent.html", round_id=round_id)
 
         def make() -> str:
-            seen = self.snapshot.rounds.get(round_id)
-            if seen is None:
-                return self._render("_absent.html", round_id=round_id)
             view = view_of(seen)
             return self._render("_round.html", view=view, curve=json.dumps(view.curve), report=seen.report)
 
@@ -213,11 +217,11 @@ def app_of(
         routes=[
             Route("/", index),
             Route("/events", index_events),
-            Route("/rounds/{round_id:int}", round_page),
-            Route("/rounds/{round_id:int}/events", round_events),
-            Route("/rounds/{round_id:int}/report", report),
-            Route("/rounds/{round_id:int}/take-part", take_part_page),
-            Route("/rounds/{round_id:int}/members/{account}", member),
+            Route("/rounds/{round_id}", round_page),
+            Route("/rounds/{round_id}/events", round_events),
+            Route("/rounds/{round_id}/report", report),
+            Route("/rounds/{round_id}/take-part", take_part_page),
+            Route("/rounds/{round_id}/members/{account}", member),
             Route("/contract.json", contract),
             Route("/static/{name:path}", static),
         ],
@@ -228,8 +232,10 @@ def app_of(
 
 
 def _round_id(request: Request) -> int:
-    round_id: int = request.path_params["round_id"]
-    return round_id
+    said: str = request.path_params["round_id"]
+    if not _ROUND_ID.fullmatch(said):
+        raise HTTPException(404, "There is no such round.")
+    return int(said)
 
 
 def _stream(board: Board, part: Callable[[], str]) -> Response:

@@ -16,7 +16,7 @@ from typing import Any
 from ape import Contract
 from ape.api import AccountAPI, ReceiptAPI
 from ape.contracts import ContractInstance
-from ape.contracts.base import ContractTransaction
+from ape.contracts.base import ContractCall, ContractTransaction
 from ape.exceptions import ApeException, ContractLogicError, CustomError
 from ape.types import ContractLog
 from eth_utils import keccak, to_checksum_address
@@ -600,15 +600,25 @@ class Market:
     def _send(self, call: str, sender: AccountAPI, *args: Any, value: int = 0) -> ReceiptAPI:
         with asking(call):
             if not self.contract.is_contract:
-                raise ByHand(f"there is no contract at {self.address} any more: this is another chain, or an old one")
+                raise self._gone()
             abi = self.contract.contract_type.mutable_methods[call]
             request = ContractTransaction(abi, self.contract.address)
             transaction = request.serialize_transaction(*args, sender=sender, value=value)
             return self.outbox.send(sender, call, transaction)
 
+    def _gone(self) -> ByHand:
+        return ByHand(f"there is no contract at {self.address} any more: this is another chain, or an old one")
+
     def _read(self, call: str, *args: Any) -> Any:
         with asking(call):
-            return getattr(self.contract, call)(*args, **({} if self._at is None else {"block_id": self._at}))
+            # `self.contract` would ask the node before each call whether there is a contract.
+            abi = self.contract.contract_type.view_methods[call]
+            request = ContractCall(abi, self.contract.address)
+            answer = request(*args, decode=False, **({} if self._at is None else {"block_id": self._at}))
+            if not answer:
+                raise self._gone()
+            found = self.contract.provider.network.ecosystem.decode_returndata(abi, answer)
+            return found[0] if isinstance(found, list | tuple) and len(found) == 1 else found
 
 
 @contextmanager

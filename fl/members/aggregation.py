@@ -11,7 +11,7 @@ from typing import Any
 from fl.members.facts import Facts
 from fl.members.owner import cut_of, present
 from fl.store import canonical
-from fl.store.artefacts import from_chain
+from fl.store.artefacts import from_chain, is_digest
 from fl.store.errors import ViewError, shown
 
 MOST_BYTES = 2**23
@@ -29,7 +29,7 @@ class Aggregation:
     Attributes:
         block: number of the block by whose state it went.
         recorded: digest that a base station had recorded by then, 0x and hex, by account.
-        left_out: of the base stations that train, those whose update is not in the model, and why.
+        left_out: of the base stations that train, those whose update is not in the model, and why, in a line.
 
     Raises:
         ViewError: a field is not of this form.
@@ -42,9 +42,9 @@ class Aggregation:
     def __post_init__(self) -> None:
         if type(self.block) is not int or not 0 <= self.block <= canonical.MOST_EXACT:
             raise ViewError(f"the block of an aggregation is {shown(self.block)}")
-        for name in ("recorded", "left_out"):
+        for name, form in (("recorded", is_digest), ("left_out", _is_reason)):
             found: Any = getattr(self, name)
-            if not isinstance(found, Mapping) or not all(isinstance(each, str) for each in found.values()):
+            if not isinstance(found, Mapping) or not all(map(form, found.values())):
                 raise ViewError(f"{name} of an aggregation is {shown(found)}")
 
     @classmethod
@@ -57,8 +57,7 @@ class Aggregation:
             absent: as `Updates` has them.
         """
         digests = {account: from_chain(digest) for account, digest in recorded.items()}
-        reasons = {account: reason.translate(_PLAIN)[:MOST_REASON] for account, reason in absent.items()}
-        return cls(block, digests, reasons)
+        return cls(block, digests, {account: _plain(reason) for account, reason in absent.items()})
 
     @property
     def included(self) -> dict[str, str]:
@@ -83,6 +82,16 @@ class Aggregation:
             ViewError: it is none.
         """
         return cls(**canonical.decode(data, "aggregation", ("block", "recorded", "left_out"), MOST_BYTES))
+
+
+def _is_reason(value: object) -> bool:
+    """Whether this can be shown to a person: a line, and a short one."""
+    return isinstance(value, str) and len(value) <= MOST_REASON and value.isprintable()
+
+
+def _plain(reason: str) -> str:
+    line = "".join(each if each.isprintable() else " " for each in reason.translate(_PLAIN))
+    return line[:MOST_REASON]
 
 
 def whole(number: int, facts: Facts) -> Aggregation:

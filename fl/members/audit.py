@@ -19,7 +19,7 @@ from fl.members.owner import newest_model
 from fl.members.work import Aggregated, Updates, WorkError, weighed
 from fl.record.history import CONTRIBUTION_POINTS
 from fl.store.artefacts import digest_of, from_chain, to_chain
-from fl.store.errors import Missing, StoreError, Unreachable
+from fl.store.errors import Missing, StoreError, Unreachable, ViewError
 from fl.store.texts import StationsView
 
 UPHOLD_WITHIN = 100_000
@@ -146,6 +146,8 @@ def _global_round(owner: Auditor, number: int, facts: Facts, order: Order, carri
     said: Aggregation | None = None
     try:
         said = owner.aggregation(number, facts)
+        if said.block > facts.block:  # to ask the node for it would be to ask for ever
+            raise ViewError(f"it goes by block {said.block}, and the newest is {facts.block}")
         made_of = said
         found = list(against_chain(said, number, facts, owner.market.block(said.block).time))
     except Missing:

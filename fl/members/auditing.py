@@ -1,6 +1,5 @@
 """What `ape run audit` does with a member's keys: works a round out again as far as these reach."""
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ from fl.members.owner_acts import Owner
 from fl.members.recording import texts_of
 from fl.members.replay import Replayed, replay
 from fl.members.work import Judged, WorkError
+from fl.shallow_json import shallow_json
 from fl.store.artefacts import from_chain
 from fl.store.errors import StoreError, shown
 from fl.store.texts import StationsView
@@ -257,7 +257,9 @@ def audit_round(access: Access, round_id: int, document: Path | None, on_chain: 
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = shallow_json(path.read_bytes())
+    except OSError as error:
+        raise MarketError(f"{path}: {error.strerror}") from error
     except ValueError as error:
         raise MarketError(f"{path} is no round.json: {error}") from error
     if not isinstance(document, dict):

@@ -6,6 +6,7 @@ from functools import cached_property
 
 from fl.market.client import Market
 from fl.market.events import Event
+from fl.market.refusals import Again
 from fl.market.terms import Deadlines, Role, RoundTerms, Status
 from fl.record.history import MemberRecord, RoundRecord, rebuild
 
@@ -155,7 +156,7 @@ class Chronicle:
         head = market.block("latest")
         self._read_until(head.number, head.hash)
         if self._record is None:
-            self._record = rebuild(self._events)
+            self._record = self._rebuilt()
         at = market.at_block(head.number)
         claimant = self._record.claimant == account
         return Facts(
@@ -187,9 +188,20 @@ class Chronicle:
                     return
         if first is None:
             self._events, self._record = [], None
-        if new := self._market.events(self._round_id, first, number):
+        new = self._market.events(self._round_id, first, number)
+        # One of several nodes behind an address may be behind the one that was asked first, and give what it has.
+        if self._market.block(number).hash != digest:
+            raise Again(f"round {self._round_id}: the chain has changed while it was read")
+        if new:
             self._events, self._record = [*self._events, *new], None
         self._seen = (number, digest)
+
+    def _rebuilt(self) -> RoundRecord:
+        try:
+            return rebuild(self._events)
+        except (KeyError, ValueError) as error:
+            self._seen = None
+            raise Again(f"round {self._round_id}: the node does not give all of its logs") from error
 
     def _final_time(self, number: int, time: int) -> int:
         if self._confirmations is None:

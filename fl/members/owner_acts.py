@@ -1,11 +1,16 @@
 """What an owner does: it proposes, bids, makes the global models of its own, or judges the winner's and votes."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from math import inf
 from sys import float_info
 from time import monotonic
+from typing import TypeVar
 
+from fl.faults import Fault
 from fl.market.merkle import updates_root
+from fl.market.refusals import MarketError
 from fl.market.terms import Role
 from fl.members import steps
 from fl.members.acts import Member, NotYet
@@ -22,7 +27,7 @@ from fl.members.steps import Step
 from fl.members.work import Aggregated, Delivered, Judged, OwnerWork, Updates, WorkError, WrongArtefact, weighed
 from fl.store import mailbox
 from fl.store.artefacts import ArtefactStore, digest_of, from_chain, to_chain
-from fl.store.errors import Corrupt, Missing, StoreError, TooLarge, ViewError, one_line, shown
+from fl.store.errors import StoreError, Unreachable, ViewError, one_line, shown
 from fl.store.files import Files
 from fl.store.signed import (
     AggregationStatement,
@@ -39,6 +44,8 @@ LISTED_AT_ONCE = 500
 MOST_SAMPLES = 2**40
 """That a base station can have."""
 
+_T = TypeVar("_T")
+
 
 @dataclass
 class Owner(Member):
@@ -51,6 +58,8 @@ class Owner(Member):
 
     worth: Worth = field(default=lambda view: 0)
     work: OwnerWork | None = None
+    _until: float = field(default=inf, repr=False)
+    """By the machine's clock, until when it looks at what others have trained."""
 
     role = Role.OWNER
 
@@ -249,11 +258,17 @@ class Owner(Member):
 
         An update counts if its station recorded its digest, signed it for this round and global round with the number
         of samples that is in it, the one that it declared, and it holds a finite model of the order's kind.
+
+        Raises:
+            Unreachable: the store does not give one, and there is time to try again.
+            WorkError: no time is left to look (`_measured_by`).
         """
         stations, recorded, most = stations_of(facts), present(facts, number), order.most_bytes
         found: dict[str, Delivered] = {}
         absent: dict[str, str] = {}
         for each in facts.recorders:
+            if monotonic() > self._until:
+                raise WorkError(f"there is no time left to look at global round {number + 1}")
             account = each.account
             if account not in recorded:
                 absent[account] = "it recorded no update"
@@ -274,12 +289,11 @@ class Owner(Member):
     def _update(self, account: str, number: int, digest: bytes, most: int, facts: Facts) -> tuple[bytes, Signed, int]:
         """A base station's update, what it signed, and on how many samples it says that it was trained.
 
-        As the winner passes it on, or as the station has it: it is the same update, by its digest and its signature.
+        It is the same update wherever it lies, by its digest and its signature.
         """
-        if (winner := facts.record.winner) is not None:
-            with suppress(Missing, TooLarge, ViewError, Corrupt, WrongArtefact):
-                return self._update_of(account, number, digest, most, winner)
-        return self._update_of(account, number, digest, most, account)
+        return _from_either(
+            facts.record.winner, account, lambda holder: self._update_of(account, number, digest, most, holder)
+        )
 
     def _update_of(self, account: str, number: int, digest: bytes, most: int, holder: str) -> tuple[bytes, Signed, int]:
         signed, data = self.store.get_signed(from_chain(digest), self.keys(), most, self.folder(holder))
@@ -300,20 +314,16 @@ class Owner(Member):
         """
         name, winner = f"declared-{account}", facts.record.winner
         if (noted := self.journal.noted(self.round_id, name)) is None:
-            if winner is None or facts.is_winner:
-                signed, samples = self._declaration(account, account, "declaration")
+            others = None if facts.is_winner else winner
+            signed, samples = _from_either(others, account, lambda holder: self._declaration(account, holder))
+            if facts.is_winner:
                 self._leave(f"declaration-{account}", signed, b"", self._owners(facts))
-            else:
-                try:
-                    _, samples = self._declaration(account, winner, f"declaration-{account}")
-                except (Missing, TooLarge, ViewError, WrongArtefact):
-                    _, samples = self._declaration(account, account, "declaration")
             noted = str(samples)
             self.journal.note(self.round_id, name, noted)
         return int(noted)
 
-    def _declaration(self, account: str, holder: str, name: str) -> tuple[Signed, int]:
-        signed, _ = self._take(holder, name, 0)
+    def _declaration(self, account: str, holder: str) -> tuple[Signed, int]:
+        signed, _ = self._take(holder, "declaration" if holder == account else f"declaration-{account}", 0)
         signed.verify(self.domain, account)
         statement = signed.statement
         if not isinstance(statement, DeclarationStatement) or statement.round_id != self.round_id:
@@ -356,16 +366,18 @@ class Owner(Member):
         points = self._own_work().points(order, rounds, len(stations))
         return {accounts[station]: each for station, each in points.items()}
 
-    def _check_time(self, facts: Facts, deadline: int) -> None:
+    def _measured_by(self, facts: Facts, deadline: int) -> None:
         """See that contributions can be measured before a deadline: every update is judged, and what it started from.
 
-        A winner that is not done with it by then loses its bond, electors that are not leave a bad winner its own.
+        A winner that is not done with it by then loses its bond, electors that are not leave a bad winner its own. The
+        models to read and to make again may take longer than those to judge: `collect` looks at the time as well.
 
         Raises:
             StoreError: the model to try it with cannot be had.
             NotYet: likewise.
             WorkError: there is not so much time, or it cannot be tried.
         """
+        self._until = monotonic() + deadline - facts.now - self.conduct.reserve
         judged = sum(1 + len(present(facts, number)) for number in facts.record.global_rounds)
         if not judged:
             return
@@ -374,22 +386,27 @@ class Owner(Member):
             began = monotonic()
             self.judge(order, order.text.initial_model, facts)
             took = monotonic() - began
-        left = deadline - facts.now - self.conduct.reserve
-        if took * judged > left:
-            raise WorkError(f"to judge {judged} models takes about {took * judged:,.0f} s here, and {left} s are left")
+        if took * judged > (left := self._until - monotonic()):
+            raise WorkError(
+                f"to judge {judged} models takes about {took * judged:,.0f} s here, and {left:,.0f} s are left"
+            )
 
     def _list(self, facts: Facts) -> None:
         points = self.journal.noted(self.round_id, "points")
         if points is None:
             try:
                 # In the order in which the journal gives it back: in another it would be another transaction.
-                self._check_time(facts, facts.deadlines.report)
+                self._measured_by(facts, facts.deadlines.report)
                 points = dict(sorted(self.measured_points(facts).items()))
-            except (StoreError, WorkError, NotYet) as error:
+            except MarketError:
+                raise
+            except Fault as error:  # whatever others have brought about
                 self.again_if_there_is_time(error, facts, facts.deadlines.report)
                 # To report without contributions costs the base stations their bonuses; not to report costs the bond.
                 self.did(f"lists no contributions, for it cannot measure them: {error}")
                 points = {}
+            finally:
+                self._until = inf
             self.journal.note(self.round_id, "points", points)
         left = list(unlisted(facts, points))
         for first in range(0, len(left), LISTED_AT_ONCE):
@@ -427,13 +444,17 @@ class Owner(Member):
     def _upholds(self, facts: Facts) -> bool:
         """Whether the winner's training follows from what others signed, and its list from what is measured here."""
         try:
-            self._check_time(facts, facts.deadlines.vote)
+            self._measured_by(facts, facts.deadlines.vote)
             found = audit_training(self, facts).findings
             found = found or differing_points(self.measured_points(facts), facts)
-        except (StoreError, WorkError, NotYet) as error:
+        except MarketError:
+            raise
+        except Fault as error:  # whatever others have brought about: the accuracy is voted on all the same
             self.again_if_there_is_time(error, facts, facts.deadlines.vote)
             self.did(f"cannot measure the contributions: {error}")
             return False
+        finally:
+            self._until = inf
         for each in found:
             self.did(f"does not uphold: {each}")
         return not found
@@ -442,6 +463,28 @@ class Owner(Member):
         if self.work is None:
             raise WorkError(f"{self.name} has no test data to judge a model by")
         return self.work
+
+
+def _from_either(winner: str | None, account: str, take: Callable[[str], _T]) -> _T:
+    """What a base station signed: as the winner passes it on, or, where that gives nothing, as the station has it.
+
+    Whatever is in the way at the winner's is the winner's doing: it hides nothing that an honest station has left.
+
+    Args:
+        winner: None: whoever asks is the winner itself.
+        account: the station's.
+        take: what a holder has of it.
+    """
+    unreachable: Unreachable | None = None
+    if winner is not None:
+        try:
+            return take(winner)
+        except (StoreError, WrongArtefact) as error:
+            unreachable = error if isinstance(error, Unreachable) else None
+    try:
+        return take(account)
+    except (StoreError, WrongArtefact) as error:
+        raise unreachable or error from error
 
 
 def _needed_by(number: int, facts: Facts) -> int:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
-from hashlib import sha256
 from time import perf_counter
 
 from torch import nn
@@ -147,7 +145,9 @@ class TorchStation:
         """See `StationWork`."""
         own = self._station(order, station)
         if self.privacy is not None:
-            own = replace(own, noise_seed=self._noise_seed(order, model, self.privacy))
+            if self.secret is None:  # the order's seed is everyone's
+                raise WorkError("there is no secret to draw the noise from that hides clients")
+            own = replace(own, noise_secret=self.secret)
         state = state_of(model, own.model)
         try:
             played = play_station(own, state, global_round, _workspace(own.model))
@@ -171,18 +171,6 @@ class TorchStation:
             return Station(station, spec, clients, config, settings.seed)
         except TrainingError as error:
             raise WorkError(str(error)) from error
-
-    def _noise_seed(self, order: Order, model: bytes, privacy: Privacy) -> int:
-        """Of the noise that hides clients.
-
-        It is the same where the same is trained again, as after a journal was put back: noise of another seed would
-        spend epsilon twice. It is another where anything else is trained: the difference of two updates with the same
-        noise would show what the noise hides.
-        """
-        if self.secret is None:  # the order's seed is everyone's
-            raise WorkError("there is no secret to draw the noise from that hides clients")
-        trained = (order.to_bytes(), model, repr(privacy).encode())
-        return int.from_bytes(hmac.digest(self.secret, b"".join(sha256(each).digest() for each in trained), "sha256"))
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from fl.faults import Fault
 from fl.market.events import Transaction
 from fl.market.terms import Deadlines, Role, Status
 from fl.record.history import MemberRecord, RoundRecord, Settled
+from fl.shallow_json import shallow_json
 from fl.store import canonical
 from fl.store.errors import StoreError
 from fl.store.texts import OwnersView, StationsView
@@ -362,7 +363,7 @@ def read(path: Path) -> RoundDocument:
         OSError: it cannot be read.
     """
     try:
-        return from_json(json.loads(path.read_text(encoding="utf-8")))
+        return from_json(shallow_json(path.read_bytes()))
     except ValueError as error:
         raise DocumentError(f"{path}: {error}") from error
 

@@ -25,6 +25,11 @@ def digest_of(data: bytes) -> str:
     return "0x" + hashlib.sha256(data).hexdigest()
 
 
+def is_digest(value: object) -> bool:
+    """Whether this is one, as `digest_of` writes it."""
+    return isinstance(value, str) and _DIGEST.fullmatch(value) is not None
+
+
 def to_chain(digest: str) -> bytes:
     """A digest as calls take it, 32 bytes."""
     return bytes.fromhex(digest.removeprefix("0x"))
@@ -112,7 +117,7 @@ class ArtefactStore:
 
     def name(self, digest: str, folder: str | None = None) -> str:
         """The name of the file of an artefact, stored or not."""
-        if not _DIGEST.fullmatch(digest):
+        if not is_digest(digest):
             raise StoreError(f"not a digest (0x and 64 lower-case hexadecimal digits): {digest!r}")
         folder = self.folder if folder is None else folder
         return f"{folder}/artefacts/{digest[2:]}" if folder else digest[2:]

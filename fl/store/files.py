@@ -5,8 +5,10 @@ A file is there as a whole or not at all. What is only a break of the connection
 
 import errno
 import logging
+import os
 import re
 import secrets
+import stat
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -168,11 +170,10 @@ class Files:
             raise
 
     def _read(self, name: str, place: str, most: int) -> bytes:
+        if self._local:
+            return self._read_plain(name, place, most)
         self._system.invalidate_cache()  # others write here, too
-        info = self._system.info(place)
-        if self._local and (info["type"] != "file" or info["islink"]):
-            raise Refused(f"{name} in {self.address} is no plain file")  # a link may lead to what has no end
-        size = info["size"]
+        size = self._system.info(place)["size"]
         if size is None:  # as a web server may have it
             with self._system.open(place, "rb") as file:
                 data: bytes = file.read(most + 1)
@@ -180,10 +181,38 @@ class Files:
         elif size <= most:
             data = self._system.cat_file(place, start=0, end=size) if size else b""
         if size > most:
-            raise TooLarge(f"{name} in {self.address} has {size:,} bytes or more: at most {most:,} are read")
+            raise self._too_large(name, size, most)
         if len(data) != size:
             raise ConnectionError(f"{len(data):,} of {size:,} bytes came")
         return data
+
+    def _read_plain(self, name: str, place: str, most: int) -> bytes:
+        """A file of a folder. What it is follows from what was opened: others may put something else there meanwhile.
+
+        A link may lead to what has no end, a pipe keep its reader waiting.
+        """
+        try:
+            file = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            if error.errno not in (errno.ELOOP, errno.ENXIO):  # a link; a socket
+                raise
+            raise self._not_plain(name) from error
+        found = os.fstat(file)
+        if not stat.S_ISREG(found.st_mode) or found.st_size > most:
+            os.close(file)
+            is_plain = stat.S_ISREG(found.st_mode)
+            raise self._too_large(name, found.st_size, most) if is_plain else self._not_plain(name)
+        with os.fdopen(file, "rb") as opened:
+            data = opened.read(most + 1)
+        if len(data) > most:
+            raise self._too_large(name, len(data), most)
+        return data
+
+    def _not_plain(self, name: str) -> Refused:
+        return Refused(f"{name} in {self.address} is no plain file")
+
+    def _too_large(self, name: str, size: int, most: int) -> TooLarge:
+        return TooLarge(f"{name} in {self.address} has {size:,} bytes or more: at most {most:,} are read")
 
     def _names(self, folder: str, place: str) -> list[str]:
         names = (name for name in self._listed(place) if _NAME.fullmatch(name))

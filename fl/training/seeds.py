@@ -20,19 +20,13 @@ class Stream(IntEnum):
     OWN_TEST = 7
     PILOT = 8
     QUANTISATION = 9
-    NOISE = 10
-    MODULE = 11
+    MODULE = 10
 
 
 def derive_seed(seed: int, stream: Stream, *path: int) -> int:
-    """A 63-bit seed that depends on every number given; of it torch's generators on the CPU use 32 bits."""
-    return int(_sequence(seed, stream, path).generate_state(1, np.uint64)[0]) >> 1
+    """A 63-bit seed that depends on every number given (numpy's SeedSequence, the path as spawn key).
 
-
-def generator_of(seed: int, stream: Stream, *path: int) -> np.random.Generator:
-    """A generator of its own for a part of a run, of whose seed 128 bits count: too many to try them all."""
-    return np.random.default_rng(_sequence(seed, stream, path))
-
-
-def _sequence(seed: int, stream: Stream, path: tuple[int, ...]) -> np.random.SeedSequence:
-    return np.random.SeedSequence(seed, spawn_key=(stream, *path))
+    Of it torch's generators on a CPU use 32 bits, too few for a secret.
+    """
+    sequence = np.random.SeedSequence(seed, spawn_key=(stream, *path))
+    return int(sequence.generate_state(1, np.uint64)[0]) >> 1

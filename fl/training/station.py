@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import hmac
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from time import perf_counter
 
-import numpy as np
 from torch import nn
 
 from fl.training.averaging.combine import combine
@@ -21,7 +21,7 @@ from fl.training.model.parameters import State, put_state, view_state
 from fl.training.model.runtime import use_threads
 from fl.training.model.spec import ModelSpec
 from fl.training.participation import draw_clients
-from fl.training.seeds import Stream, derive_seed, generator_of
+from fl.training.seeds import Stream, derive_seed
 from fl.training.sending.privacy import add_noise, check_hidden, clip
 from fl.training.sending.quantisation import quantise
 from fl.training.strategy import NO_STATES, States, Strategy, asked, tensors_of
@@ -91,7 +91,7 @@ class Station:
         config: κ1, κ2, the clients' SGD, who takes part, and how their models are combined.
         seed: of the run.
         strategy: what it adds to averaging.
-        noise_seed: of what hides clients, which whoever knows it can take off; None: that of the run.
+        noise_secret: that what hides clients follows from, which whoever knows it can take off; None: the seed.
 
     Raises:
         DataError: it has no client, or a client has no sample.
@@ -105,7 +105,7 @@ class Station:
     config: StationConfig
     seed: int
     strategy: Strategy = field(default_factory=Strategy)
-    noise_seed: int | None = None
+    noise_secret: bytes | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if not self.clients:
@@ -189,7 +189,7 @@ class Station:
                     if (privacy := self.config.privacy) is not None and privacy.at == "station":
                         sent = sum(each.outcome is Outcome.RETURNED for each in work)
                         put_state(module, state)
-                        add_noise(module, privacy, self._noise(global_round, aggregation), terms=sent)
+                        add_noise(module, privacy, self._secret_of(global_round, aggregation), terms=sent)
                         state = _copy_of(module)
                     used |= {each.client for each in work if each.outcome is Outcome.RETURNED}
                 except TooFewError as error:
@@ -264,15 +264,16 @@ class Station:
         path = (global_round, aggregation, self.index, client)
         if privacy is not None and privacy.at == "client":
             clip(module, start, privacy.clipping_norm)
-            add_noise(module, privacy, self._noise(global_round, aggregation, client))
+            add_noise(module, privacy, self._secret_of(global_round, aggregation, client))
         if bits is not None:
             quantise(module, start, bits, derive_seed(self.seed, Stream.QUANTISATION, *path))
         if privacy is not None and privacy.at == "station":
             clip(module, start, privacy.clipping_norm)  # of what arrives, which quantisation may have made longer
 
-    def _noise(self, global_round: int, aggregation: int, *client: int) -> np.random.Generator:
-        seed = self.seed if self.noise_seed is None else self.noise_seed
-        return generator_of(seed, Stream.NOISE, global_round, aggregation, self.index, *client)
+    def _secret_of(self, global_round: int, aggregation: int, *client: int) -> bytes:
+        """What the noise of one thing that is sent follows from."""
+        secret = str(self.seed).encode() if self.noise_secret is None else self.noise_secret
+        return hmac.digest(secret, repr((global_round, aggregation, self.index, *client)).encode(), "sha256")
 
     def _correction(self, start: State, broadcast: State, client: State) -> State:
         """What is added to the gradients of a client's steps."""

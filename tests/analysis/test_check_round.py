@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +216,31 @@ def test_check__votes_below_the_claim_and_its_tolerance__are_counted_for_punishm
     assert "punished is False, the reference says True" in check(document)
 
 
+ODD = (None, True, -1, 10**9, 2**70, 10**400, 0.5, float("inf"), float("nan"), "x", "9" * 5000, [], [[]], {})
+
+
+def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, each in inside:
+        yield (*path, key)
+        yield from _places(each, (*path, key))
+
+
+@pytest.mark.parametrize("odd", ODD, ids=lambda odd: repr(odd)[:20])
+def test_check__anything_at_any_place__is_said_in_lines(odd: Any) -> None:
+    """Whoever hands out a document may have written it: no traceback, and no wait."""
+    for path in _places(example()):
+        document = copy.deepcopy(example())
+        place = document
+        for key in path[:-1]:
+            place = place[key]
+        place[path[-1]] = odd
+        found = check(document)
+        assert isinstance(found, list) and all("\n" not in line for line in found), path
+        if path[-1] in ("committed", "revealed") and type(odd) is not bool:
+            assert found, "a truth is true or false"
+
+
 def test_check__key_missing__named() -> None:
     document = example()
     del document["caps"]
@@ -228,6 +254,8 @@ def test_main__good_bad_and_no_document__exit_codes(tmp_path: Path) -> None:
     path.write_text(json.dumps({**example(), "pool": 1}), encoding="utf-8")
     assert main([str(path)]) == 1
     assert main([str(tmp_path / "none.json")]) == 2
+    path.write_text("[" * 100_000, encoding="utf-8")
+    assert main([str(path)]) == 2
 
 
 def test_main__help_or_wrong_call__says_what_it_takes(capsys: pytest.CaptureFixture[str]) -> None:

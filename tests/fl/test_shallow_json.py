@@ -38,6 +38,16 @@ def test_shallow_json__nested_deep__refused(data: str) -> None:
         shallow_json(data.encode())
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16", "utf-32", "utf-8-sig"])
+def test_shallow_json__in_another_encoding__refused(encoding: str) -> None:
+    """A quote that is escaped in one of them ends a text in bytes, and all brackets behind it are in a text."""
+    data = '{"a":"\\"","b":' + "[" * DEEP + "]" * DEEP + "}"
+    with pytest.raises(ValueError):
+        shallow_json(data.encode(encoding))
+    with pytest.raises(ValueError):
+        shallow_json("{}".encode(encoding))
+
+
 @pytest.mark.parametrize("data", [b"", b'"', b'"\\"' * 100_000, b"]" * DEEP + b"[" * 30, b"\xff", b"[1"])
 def test_shallow_json__no_json__refused(data: bytes) -> None:
     with pytest.raises(ValueError):

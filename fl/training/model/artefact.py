@@ -18,6 +18,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
+from fl.shallow_json import shallow_json
 from fl.training.errors import ModelError
 from fl.training.model.parameters import State
 from fl.training.model.spec import ModelSpec, check_state
@@ -69,9 +70,9 @@ def load_metadata(data: bytes) -> dict[str, Any]:
     """
     try:
         length = int.from_bytes(data[:8], "little")
-        header = json.loads(data[8 : 8 + length])
-        return dict(json.loads(header.get("__metadata__", {}).get(_ENTRY, "{}")))
-    except (ValueError, AttributeError, TypeError, RecursionError) as error:
+        header = shallow_json(data[8 : 8 + length])
+        return dict(shallow_json(header.get("__metadata__", {}).get(_ENTRY, "{}").encode()))
+    except (ValueError, AttributeError, TypeError) as error:
         raise ModelError(f"not a safetensors file with metadata of this project: {_cut(error)}") from error
 
 

@@ -3,16 +3,22 @@
 Hidden is whether a client trained on its samples or sent back what it got (user-level privacy, McMahan et al. 2018).
 What a model has moved by is clipped to the norm C. Then a base station adds N(0, (z · C)²) to each parameter of the sum
 of its clients' updates, or every client adds as much to its own. Numbers of samples are not hidden, nor are losses and
-accuracies of clients, where a simulation shows them. The noise is numpy's, from no cryptographic generator, but of a
-seed that nobody finds by trying: of torch's seeds 32 bits count, and the noise that fits leaves the smallest update.
+accuracies of clients, where a simulation shows them.
+
+The noise follows from a secret and from what it hides. So whoever makes the same again sends the same again, and
+nothing else has that noise: a difference of two updates with the same noise would be free of it. It is drawn from
+SHAKE-256: torch's own generator begins from 32 bits, which whoever reads an update can try one by one.
 """
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import math
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from fl.training.config import Privacy
@@ -52,17 +58,31 @@ def clip(module: nn.Module, start: State, norm: float) -> None:
                 parameter.copy_(moved[name].mul_(norm / length).add_(origins[name]))
 
 
-def add_noise(module: nn.Module, privacy: Privacy, random: np.random.Generator, terms: int = 1) -> None:
+def add_noise(module: nn.Module, privacy: Privacy, secret: bytes, terms: int = 1) -> None:
     """Add the noise that hides a client in a mean of so many terms, or in its own update.
 
     Args:
         module: changed in place.
         privacy: C and z.
-        random: what the noise is drawn from.
+        secret: that the noise follows from, beside all of the above.
         terms: of the mean.
     """
     deviation = privacy.noise_multiplier * privacy.clipping_norm / terms
+    trained = [each for each in module.parameters() if each.requires_grad]
     with torch.no_grad():
-        for parameter in (each for each in module.parameters() if each.requires_grad):
-            drawn = torch.from_numpy(random.standard_normal(tuple(parameter.shape), dtype=np.float32))
-            parameter.add_(drawn.to(parameter), alpha=deviation)
+        key = hmac.new(secret, repr((privacy, terms)).encode(), "sha256")
+        for parameter in trained:
+            key.update(parameter.cpu().double().numpy().tobytes())
+        for number, parameter in enumerate(trained):
+            drawn = _normal(key.digest() + number.to_bytes(4), parameter.numel())
+            parameter.add_(torch.from_numpy(drawn).view(parameter.shape).to(parameter), alpha=deviation)
+
+
+def _normal(key: bytes, count: int) -> NDArray[np.float64]:
+    """So many independent standard normal numbers, float64 (Box and Muller 1958)."""
+    pairs = -(-count // 2)
+    drawn = np.frombuffer(hashlib.shake_256(key).digest(16 * pairs), "<u8") >> np.uint64(11)
+    first, second = ((drawn + 1.0) * 2.0**-53).reshape(2, pairs)  # above 0, 1 at most
+    radius, angle = np.sqrt(-2 * np.log(first)), 2 * np.pi * second
+    normal: NDArray[np.float64] = np.concatenate((radius * np.cos(angle), radius * np.sin(angle)))
+    return normal[:count]

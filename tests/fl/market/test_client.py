@@ -121,6 +121,31 @@ def test_at__no_deployment__is_refused_in_a_line(node: Any, address: str, reason
     assert "\n" not in str(refusal.value)
 
 
+def test_read__contract_gone__is_told_in_words_and_no_number(create_round: CreateRound, node: Any) -> None:
+    """As on a development node that was started anew: an answer of no bytes is not 0."""
+    round_ = create_round()
+    market = Market.at(round_.market.address)
+    node.rpc("anvil_setCode", market.address, "0x")
+    for read in (
+        market.round_count,
+        lambda: market.terms(1),
+        lambda: market.sums(1),
+        lambda: market.free_balance(NOBODY),
+    ):
+        with pytest.raises(ByHand, match=r"there is no contract at .* any more"):
+            read()
+
+
+def test_read__any_view__asks_the_node_once(create_round: CreateRound, monkeypatch: pytest.MonkeyPatch) -> None:
+    market = Market.at(create_round().market.address)
+    provider, asked = market.contract.provider.web3.provider, []
+    make = provider.make_request
+    monkeypatch.setattr(provider, "make_request", lambda method, params: asked.append(method) or make(method, params))
+    market.round_count()
+    market.at_block(1).free_balance(NOBODY)
+    assert asked == ["eth_call", "eth_call"]
+
+
 @pytest.mark.parametrize(("which", "kind"), [("safe", ByHand), (7, Again)])
 def test_block__that_the_node_does_not_know__a_setting_to_mend_or_a_node_that_lags(
     which: int | str, kind: type[MarketError]

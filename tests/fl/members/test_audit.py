@@ -1,10 +1,12 @@
 """A winner that forges each of its global models in another way, on a real node: electors find and name all of it."""
 
+import json
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ from fl.members.owner import cut_of
 from fl.members.owner_acts import Owner
 from fl.members.replay import replay
 from fl.members.work import Aggregated, Delivered, Updates, WorkError
+from fl.store import canonical
 from fl.store.artefacts import digest_of, from_chain
 from fl.store.errors import Missing, Unreachable, ViewError
 from fl.store.signed import AggregationStatement, OrderStatement
@@ -310,6 +313,117 @@ def test_aggregation__bytes__read_back_and_damage_is_refused(said: Aggregation) 
             Aggregation.from_bytes(data)
     with pytest.raises(ViewError):
         Aggregation.from_bytes(b'{"block":1,"left_out":{"a":1},"recorded":{}}')
+
+
+# ── what the winner says or leaves, so that electors stumble ──
+
+
+@contextmanager
+def instead_of(place: Path) -> Iterator[None]:
+    """What is written there meanwhile is taken back."""
+    before = place.read_bytes()
+    try:
+        yield
+    finally:
+        place.unlink(missing_ok=True)
+        place.write_bytes(before)
+
+
+def _left(owner: Owner, winner: Owner, name: str) -> Path:
+    return Path(owner.files._place(f"{winner.folder(winner.address)}/{name}"))
+
+
+@pytest.mark.parametrize("change", [{"block": 2**53}, {"block": 10**6}], ids=["of no chain", "of the future"])
+def test_vote__word_names_a_block_that_is_not_there__named_and_no_vote_is_missed(
+    played: Played, elector: Owner, change: dict[str, int]
+) -> None:
+    """The node has no such block: who asks it again and again never votes, and an overclaim goes unpunished."""
+    winner, facts = played.owners[0], played.facts
+    word = replace(winner.aggregation(HONEST, facts), **change)
+    with instead_of(_left(elector, winner, "aggregation-0")):
+        winner._leave_aggregation(HONEST, word.to_bytes(), facts)
+        assert "block" in _found(audit_training(elector, facts), HONEST)
+        assert not elector._upholds(facts)
+
+
+@pytest.mark.parametrize("digest", ["zz", "0x" + "FF" * 32, "0x12", ""])
+def test_vote__word_names_what_is_no_digest__named_and_no_vote_is_missed(
+    played: Played, elector: Owner, digest: str
+) -> None:
+    winner, facts = played.owners[0], played.facts
+    word = json.loads(winner.aggregation(HONEST, facts).to_bytes())
+    word["recorded"][played.base_stations[0].address] = digest
+    with instead_of(_left(elector, winner, "aggregation-0")):
+        winner._leave_aggregation(HONEST, canonical.encode(word), facts)
+        assert "recorded of an aggregation" in _found(audit_training(elector, facts), HONEST)
+        assert not elector._upholds(facts)
+
+
+@pytest.mark.parametrize("reason", ["\x1b[2J", "a\nb", "x" * 301])
+def test_aggregation__reason_that_is_no_short_line__refused(said: Aggregation, reason: str) -> None:
+    """It is shown in the terminals of others."""
+    word = {**json.loads(said.to_bytes()), "left_out": {"a": reason}}
+    with pytest.raises(ViewError, match="left_out of an aggregation"):
+        Aggregation.from_bytes(canonical.encode(word))
+    assert Aggregation.of(1, {}, {"a": reason}).left_out["a"].isprintable(), "an honest winner's own words"
+
+
+@pytest.mark.parametrize("what", ["a link", "not given"])
+@pytest.mark.parametrize("name", ["update", "declaration"])
+def test_collect__winner_leaves_what_nobody_can_read__the_stations_own_counts(
+    played: Played, elector: Owner, name: str, what: str
+) -> None:
+    """Else a winner could leave out an honest station with an excuse that holds, and take its stake by the list."""
+    winner, station, facts = played.owners[0], played.base_stations[0], replace(played.facts, account=elector.address)
+    digest = from_chain(played.record.members[station.address].updates[HONEST])
+    names = {"update": f"artefacts/{digest[2:]}", "declaration": f"declaration-{station.address}"}
+    place, files = _left(elector, winner, names[name]), copy(elector.files)
+    read = files.read
+
+    def never(asked: str, most: int) -> bytes:
+        if asked.startswith(winner.address) and asked.endswith(names[name]):
+            raise Unreachable("its key is not to be had")
+        return read(asked, most)
+
+    with instead_of(place), _without_notes(elector):
+        if what == "a link":
+            place.unlink()
+            place.symlink_to("/dev/zero")
+        else:
+            files.read = never  # type: ignore[method-assign]
+        found = replace(elector, files=files).collect(HONEST, facts, elector.order(facts))
+    assert station.address in found.delivered, found.absent
+
+
+@contextmanager
+def _without_notes(owner: Owner) -> Iterator[None]:
+    """As before it had read anything."""
+    noted = owner.journal.noted
+    owner.journal.noted = lambda *asked: None  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        owner.journal.noted = noted  # type: ignore[method-assign]
+
+
+def test_vote__audit_that_takes_longer_than_there_is_time__is_given_up_for_the_vote(
+    played: Played, elector: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model of so many global rounds that nobody is done with them would never be punished."""
+    facts = replace(played.facts, now=played.facts.deadlines.vote - 300)
+    begun, check = monotonic(), elector._own_work().check
+    asked = []
+
+    def slow(*what: Any) -> int:
+        asked.append(what)
+        return check(*what)
+
+    monkeypatch.setattr("fl.members.owner_acts.monotonic", lambda: begun + 60 * len(asked))
+    monkeypatch.setattr(type(elector._own_work()), "check", lambda self, *what: slow(*what))
+    assert not elector._upholds(facts)
+    assert 3 <= len(asked) <= 6, "of 9 global rounds"
+    monkeypatch.undo()
+    assert len(elector.collect(HONEST, played.facts, elector.order(played.facts)).delivered) == 3, "no limit is left"
 
 
 # ── the whole, as `ape run audit` shows it ──

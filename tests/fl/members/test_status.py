@@ -7,7 +7,9 @@ import pytest
 
 from analysis.devnode.chain import Chain
 from analysis.devnode.rounds import CreateRound, LiveRound, Seat
-from fl.market.client import Market
+from fl.market.client import Block, Market
+from fl.market.events import Event
+from fl.market.refusals import Again
 from fl.market.terms import GWEI, Phase, Status
 from fl.members.facts import Chronicle, Facts
 from fl.members.status import RoundStatus, Who, phase_of
@@ -64,6 +66,50 @@ def walk(round_: LiveRound) -> Iterator[str]:
     yield "settled"
     round_.claim_lot().send()
     yield "claimed"
+
+
+class Behind(Market):
+    """Several nodes behind an address: logs are of one that lacks the newest block, now and then."""
+
+    behind = False
+    without: frozenset[str] = frozenset()
+
+    def events(self, round_id: int | None = None, first: int | None = None, last: int | str = "latest") -> list[Event]:
+        found = super().events(round_id, first, last)
+        return [each for each in found if each.name not in self.without and not (self.behind and each.block == last)]
+
+    def block(self, which: int | str) -> Block:
+        if self.behind and which != "latest":
+            raise Again("block: the node does not answer any more")
+        return super().block(which)
+
+
+def test_facts__logs_of_a_node_that_is_behind__are_read_again(create_round: CreateRound) -> None:
+    """A member that takes them for all there are never sees what was in them, such as the draw."""
+    round_ = create_round()
+    market = Behind.at(round_.market.address)
+    assert isinstance(market, Behind)
+    chronicle = Chronicle(market, round_.id)
+    chronicle.facts(NOBODY)
+    round_.joined()
+    market.behind = True
+    with pytest.raises(Again):
+        chronicle.facts(NOBODY)
+    market.behind = False
+    assert chronicle.facts(NOBODY) == facts_of(round_)
+
+
+def test_facts__logs_that_are_not_all_of_them__are_read_again(create_round: CreateRound) -> None:
+    round_ = create_round().committed()
+    market = Behind.at(round_.market.address)
+    assert isinstance(market, Behind)
+    chronicle = Chronicle(market, round_.id)
+    for lacking in ("RoundCreated", "Joined"):
+        market.without = frozenset({lacking})
+        with pytest.raises(Again, match="does not give all of its logs"):
+            chronicle.facts(NOBODY)
+    market.without = frozenset()
+    assert chronicle.facts(NOBODY) == facts_of(round_)
 
 
 def test_phase__whole_round__is_the_contracts_at_every_step(create_round: CreateRound) -> None:

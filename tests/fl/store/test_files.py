@@ -85,6 +85,7 @@ def test_write__again__replaces(files: Files) -> None:
 def test_read__larger_than_asked_for__refused_unread(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     files.write("alice/card", bytes(11))
     monkeypatch.setattr(files._system, "cat_file", None)
+    monkeypatch.setattr(os, "fdopen", None)
     with pytest.raises(TooLarge, match=r"alice/card in .* has 11 bytes or more: at most 10 are"):
         files.read("alice/card", 10)
 
@@ -275,6 +276,40 @@ def test_read__link_to_what_has_no_end_or_another_size__refused_at_once(
             files.read(name, 100)
     assert files.read("b", 100) == b"x"
     assert pauses == []
+
+
+@pytest.mark.parametrize("to", ["a link", "a pipe"])
+def test_read__something_else_put_there_meanwhile__is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, to: str
+) -> None:
+    """By another member, between a look at the file and its bytes: a pipe would keep its reader past every deadline."""
+    files, path = Files(tmp_path), tmp_path / "a"
+    files.write("a", b"mine")
+    (tmp_path / "b").write_bytes(b"evil")
+    os.mkfifo(tmp_path / "c")
+    waited = os.open(tmp_path / "c", os.O_RDWR)  # so that whoever opens it reads, and this test ends
+    os.write(waited, b"evil")
+    info, opens = files._system.info, os.open
+
+    def swap() -> None:
+        monkeypatch.undo()
+        path.unlink()
+        path.symlink_to("b") if to == "a link" else (tmp_path / "c").rename(path)
+
+    def looked(place: str) -> Any:
+        found = info(place)
+        swap()
+        return found
+
+    def opening(*asked: Any) -> int:
+        swap()
+        return opens(*asked)
+
+    monkeypatch.setattr(files._system, "info", looked)
+    monkeypatch.setattr(os, "open", opening)
+    with suppress(Refused):
+        assert files.read("a", 100) == b"mine"
+    os.close(waited)
 
 
 def test_answers__folder_there_or_not_or_gone_away__as_it_is(tmp_path: Path, breaks: Any) -> None:

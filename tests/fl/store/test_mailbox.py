@@ -86,7 +86,7 @@ def test_read__store_that_does_not_answer__is_not_the_proposers_fault(
     def gone(*_: Any) -> Any:
         raise ConnectionResetError("connection reset")
 
-    monkeypatch.setattr(files._system, "info", gone)
+    monkeypatch.setattr(files, "_read", gone)
     with pytest.raises(Unreachable, match="connection reset"):
         read(files, BOB)
 

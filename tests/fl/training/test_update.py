@@ -108,7 +108,7 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "tensors that overlap": (lambda: tensor(data_offsets=HEADER["0.weight"]["data_offsets"]), "not a safetensors file"),
     "no metadata": (lambda: save_state(UPDATE.state), "does not say which model"),
     "metadata that is no JSON": (lambda: with_fields("{"), "metadata"),
-    "metadata nested deep": (lambda: with_fields("[" * 30_000), "metadata"),
+    "metadata nested deep": (lambda: with_fields("[" * 30_000), "metadata of this project: nested deeper than 20"),
     "metadata a list": (lambda: with_fields("[1, 2]"), "metadata"),
     "no model": (lambda: with_fields("{}"), "does not say which model"),
     "model a list": (lambda: fields(model=[1]), "does not say which model"),

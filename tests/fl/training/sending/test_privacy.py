@@ -27,7 +27,7 @@ from fl.training.errors import CheckpointError, ModelError, TrainingError
 from fl.training.federation import Federation, build_federation
 from fl.training.model.parameters import State, put_state
 from fl.training.model.spec import ModelSpec
-from fl.training.seeds import Stream, derive_seed, generator_of
+from fl.training.seeds import Stream, derive_seed
 from fl.training.sending.epsilon import epsilon_of
 from fl.training.sending.privacy import add_noise, clip
 from fl.training.station import Outcome, Station
@@ -84,16 +84,52 @@ def test_clip__any_move__has_the_norm_at_most_and_its_direction(
 
 
 @pytest.mark.parametrize("terms", [1, 5])
-def test_add_noise__of_a_seed__has_the_deviation_and_is_drawn_again(terms: int) -> None:
+def test_add_noise__of_a_secret__has_the_deviation_and_is_drawn_again(terms: int) -> None:
     privacy = Privacy(clipping_norm=3.0, noise_multiplier=0.5)
-    modules = [Tensors([7.0] * 40_000) for _ in range(3)]
-    for module, seed in zip(modules, (1, 1, 1 + 2**96), strict=True):  # of a seed for torch 32 bits would count
-        add_noise(module, privacy, generator_of(seed, Stream.NOISE), terms)
-    noise = modules[0].own.detach() - 7.0
-    assert float(noise.std()) == pytest.approx(1.5 / terms, rel=0.02)
-    assert abs(float(noise.mean())) < 5 * 1.5 / terms / 200
+    modules = [Tensors([7.0] * 40_001) for _ in range(3)]
+    for module, secret in zip(modules, (b"1", b"1", b"2"), strict=True):
+        add_noise(module, privacy, secret, terms)
+    noise = (modules[0].own.detach() - 7.0).double() * terms / 1.5
+    assert float(noise.std()) == pytest.approx(1, rel=0.02)
+    assert float(noise.pow(4).mean()) == pytest.approx(3, rel=0.1), "of the tails"
+    assert abs(float(noise.mean())) < 5 / 200
     assert torch.equal(modules[0].own, modules[1].own) and not torch.equal(modules[0].own, modules[2].own)
     assert (modules[0].frozen == 7.0).all()
+
+
+@pytest.mark.parametrize("at", [0, 39_999])
+@pytest.mark.parametrize(("by", "privacy", "terms"), [(1e-5, 1.0, 1), (0.0, 2.0, 1), (0.0, 1.0, 2)])
+def test_add_noise__over_anything_else__is_another(at: int, by: float, privacy: float, terms: int) -> None:
+    """Under one secret: the same noise twice, were it scaled, would fall out of a difference."""
+    noises = []
+    for more, multiplier, parts in ((0.0, 1.0, 1), (by, privacy, terms)):
+        numbers = [1.0] * 40_000
+        numbers[at] += more
+        module = Tensors(numbers)
+        add_noise(module, Privacy(1.0, multiplier), b"1", parts)
+        noises.append((module.own.detach() - torch.tensor(numbers)).double())
+    assert abs(float(torch.corrcoef(torch.stack(noises))[0, 1])) < 5 / 200
+
+
+def test_add_noise__of_secrets_alike_in_32_bits__is_not_alike() -> None:
+    """A generator that begins from few bits is one of few, and whoever reads an update can try them all."""
+    modules = [Tensors([0.0] * 9) for _ in range(3)]
+    for module, secret in zip(modules, (5, 5 + 2**32, 5 + 2**64), strict=True):
+        add_noise(module, Privacy(1.0, 1.0), secret.to_bytes(32))
+    assert len({tuple(module.own.tolist()) for module in modules}) == 3
+
+
+class Over:
+    """`add_noise` that adds none, and keeps what it would have been over, and from which secret."""
+
+    def __init__(self, patch: pytest.MonkeyPatch):
+        self.states: list[State] = []
+        self.secrets: list[bytes] = []
+        patch.setattr("fl.training.station.add_noise", self)
+
+    def __call__(self, module: nn.Module, privacy: Privacy, secret: bytes, terms: int = 1) -> None:
+        self.states.append(copy_state(module))
+        self.secrets.append(secret)
 
 
 # A base station's round
@@ -106,7 +142,7 @@ def alone(federation: Federation, **changes: Any) -> Station:
 
 
 def test_play__noise_at_the_base_station__is_that_over_the_mean_of_clipped_updates(
-    create_federation: CreateFederation,
+    create_federation: CreateFederation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     federation = create_federation(clients=3, alpha=1.0)
     station, start = alone(federation, privacy=AT_STATION), federation.initial_state()
@@ -119,20 +155,25 @@ def test_play__noise_at_the_base_station__is_that_over_the_mean_of_clipped_updat
         clip(module, start, 0.02)
         clipped.append(copy_state(module))
     mean = {name: sum(state[name].double() for state in clipped) / 3 for name in start}
-    put_state(module, {name: tensor.float() for name, tensor in mean.items()})
-    add_noise(module, AT_STATION, generator_of(station.seed, Stream.NOISE, 4, 0, 0), terms=3)
     played = station.play(start, 4)
     assert played.update is not None
-    assert distance(played.update.state, copy_state(module)) < 1e-5
+    over = Over(monkeypatch)
+    station.play(start, 4)
+    ((before,), (secret,)) = over.states, over.secrets
+    assert distance(before, mean) < 1e-5
+    put_state(module, before)
+    add_noise(module, AT_STATION, secret, terms=3)
+    assert equal(played.update.state, copy_state(module))
     parameters = sum(tensor.numel() for tensor in start.values())
     assert distance(played.update.state, mean) == pytest.approx(0.1 * 0.02 / 3 * math.sqrt(parameters), rel=0.02)
 
 
 @pytest.mark.parametrize(("privacy", "bits"), [(AT_STATION, None), (AT_STATION, 3), (AT_CLIENT, None)])
 def test_play__one_client_of_another_kind__moves_the_update_by_its_share_and_no_more(
-    create_federation: CreateFederation, privacy: Privacy, bits: int | None
+    create_federation: CreateFederation, privacy: Privacy, bits: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the same noise over both; also where that client diverges, which nobody is to see."""
+    """Before there is noise over it; also where that client diverges, which nobody is to see."""
+    Over(monkeypatch)
     federation = create_federation(clients=4)
     station, start = alone(federation, privacy=privacy, client_bits=bits), federation.initial_state()
     other = federation.stations[1].clients[0]
@@ -146,33 +187,28 @@ def test_play__one_client_of_another_kind__moves_the_update_by_its_share_and_no_
         assert 0 < distance(played.update.state, plain.state) <= 1.001 * norms * privacy.clipping_norm / 4
 
 
-def test_play__noise_seed_of_its_own__is_not_that_of_the_run(create_federation: CreateFederation) -> None:
+def test_play__noise_secret_of_its_own__is_not_that_of_the_run(create_federation: CreateFederation) -> None:
     federation = create_federation()
     start = federation.initial_state()
     for privacy in (AT_STATION, AT_CLIENT):
         station = alone(federation, privacy=privacy)
-        states = [replace(station, noise_seed=seed).train_round(start, 0).state for seed in (None, station.seed, 5, 5)]
-        assert equal(states[0], states[1]) and equal(states[2], states[3]) and not equal(states[0], states[2])
+        states = [replace(station, noise_secret=each).train_round(start, 0).state for each in (None, b"5", b"5", b"6")]
+        assert equal(states[1], states[2])
+        assert not any(equal(states[one], states[other]) for one, other in ((0, 1), (0, 3), (1, 3)))
 
 
 def test_play__every_release__has_noise_of_its_own(create_federation: CreateFederation) -> None:
     """The same noise twice would fall out of a difference, and that of few seeds would be found by trying them all."""
     federation = create_federation(clients=2, edge_aggregations=2)
-    begun: list[int] = []
-
-    def note(module: nn.Module, privacy: Privacy, random: np.random.Generator, terms: int = 1) -> None:
-        begun.append(random.bit_generator.state["state"]["state"])
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fl.training.station.add_noise", note)
+        over = Over(patch)
         for privacy in (AT_STATION, AT_CLIENT):
             for index in (0, 1):
                 for global_round in (0, 1):
                     replace(alone(federation, privacy=privacy), index=index).play(
                         federation.initial_state(), global_round
                     )
-    assert len(begun) == len(set(begun)) == 2 * 2 * 2 * (1 + 2)
-    assert all(sum(each >> bit & 1 for each in begun) for bit in range(128))
+    assert len(over.secrets) == len(set(over.secrets)) == 2 * 2 * 2 * (1 + 2)
 
 
 # ε
