@@ -182,6 +182,9 @@ class Files:
             data = self._system.cat_file(place, start=0, end=size) if size else b""
         if size > most:
             raise self._too_large(name, size, most)
+        return self._whole(data, size)
+
+    def _whole(self, data: bytes, size: int) -> bytes:
         if len(data) != size:
             raise ConnectionError(f"{len(data):,} of {size:,} bytes came")
         return data
@@ -203,10 +206,8 @@ class Files:
             is_plain = stat.S_ISREG(found.st_mode)
             raise self._too_large(name, found.st_size, most) if is_plain else self._not_plain(name)
         with os.fdopen(file, "rb") as opened:
-            data = opened.read(most + 1)
-        if len(data) > most:
-            raise self._too_large(name, len(data), most)
-        return data
+            data = opened.read(found.st_size + 1)  # not `most`: so much memory would be asked for
+        return self._whole(data, found.st_size)
 
     def _not_plain(self, name: str) -> Refused:
         return Refused(f"{name} in {self.address} is no plain file")
