@@ -23,11 +23,12 @@ round: ## a whole round: fund, choose, train, pay (ARGS="--help" shows its optio
 	$(ready)
 	@ape run crowdfund_round $(ARGS)
 
-# A process a core, so each computes with one thread: two that share a core wait for each other.
+# A process a core, so each computes with one thread: two that share a core wait for each other. What the tests start,
+# some hundred processes, finds modules compiled.
 .PHONY: test
 test: ## every test (ARGS="-k settle" picks some)
 	$(ready)
-	@OMP_NUM_THREADS=1 ape test --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
+	@OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= ape test --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 .PHONY: portable
 portable: ## the numeric tests as older CPUs compute them (ARGS=--short for a few)

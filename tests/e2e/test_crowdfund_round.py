@@ -7,7 +7,7 @@ import re
 import sqlite3
 import subprocess
 import termios
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 
 from analysis.check_round import check
+from analysis.devnode.anvil import anvil
+from analysis.devnode.chain import Chain
 from fl.market.merkle import updates_root
 from fl.record.document import from_json, to_json
 from fl.store.artefacts import ArtefactStore
@@ -173,18 +175,41 @@ NAMED = {
 """What a proposal names besides. Each global model of it is worked out again before the command says Checked."""
 
 
-def test_partial_station__range_of_theta__is_paid_for_what_it_recorded(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def node() -> Iterator[Chain]:
+    """A node of somebody's, with ten funded accounts."""
+    with anvil("--accounts", "10", frozen=False) as chain:
+        yield chain
+
+
+@pytest.fixture(scope="module")
+def partial(node: Chain, tmp_path_factory: pytest.TempPathFactory) -> Played:
+    """A round on that node in which a base station works for one global round of three."""
+    folder = tmp_path_factory.mktemp("partial")
     named = (word for name, value in NAMED.items() for word in (f"--{name.replace('_', '-')}", str(value)))
-    document = play(tmp_path / "out", *SMALL, "--rounds", "3", "--theta", "0.1-0.9", "--partial-station", *named)
+    options = (*SMALL, "--rounds", "3", "--theta", "0.1-0.9", "--partial-station", *named)
+    return Played(folder, play(folder, "--network", node.uri, *options), "")
+
+
+def test_partial_station__range_of_theta__is_paid_for_what_it_recorded(partial: Played) -> None:
+    document = partial.document
     assert check(document) == []
     assert {name: document["training"]["text"].get(name) for name in NAMED} == NAMED
-    assert "FedAdam(tau=0.01)" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "FedAdam(tau=0.01)" in (partial.folder / "report.html").read_text(encoding="utf-8")
     assert document["theta_range"] == [1_000, 9_000]
-    *present, partial = document["base_stations"]
-    assert [station["recorded"] for station in (*present, partial)] == [3, 3, 1]
-    due = int(partial["reward"]) + int(partial["forfeited"])
-    assert int(partial["reward"]) == due // 3
-    assert int(partial["slashed"]) == -(-int(document["bond"]) * 2 // 3)
+    *present, late = document["base_stations"]
+    assert [station["recorded"] for station in (*present, late)] == [3, 3, 1]
+    due = int(late["reward"]) + int(late["forfeited"])
+    assert int(late["reward"]) == due // 3
+    assert int(late["slashed"]) == -(-int(document["bond"]) * 2 // 3)
+
+
+def test_contract__of_an_earlier_round__plays_the_next_on_it(partial: Played, node: Chain, tmp_path: Path) -> None:
+    first = partial.document
+    second = play(tmp_path / "second", "--network", node.uri, *SMALL, "--contract", first["contract"])
+    assert (first["round_id"], second["round_id"]) == (1, 2)
+    assert second["contract"] == first["contract"]
+    assert not {tx["hash"] for tx in first["transactions"]} & {tx["hash"] for tx in second["transactions"]}
 
 
 def test_finished_folder__is_not_overwritten(default_round: Played) -> None:

@@ -410,6 +410,7 @@ def test_reorganisation__proposals_in_another_order__the_bid_is_not_sent_for_the
                 expect(page.locator('[data-fill="final"]')).to_contain_text("is not final yet")
                 if not in_time:
                     page.clock.pause_at(page.evaluate("Date.now() + 1000"))  # it does not look until it is clicked
+                    page.wait_for_timeout(500)  # but for a look that is under way
             with chain.snapshot():
                 propose(scene, "carol", "bob")
                 if not in_time:

@@ -11,6 +11,7 @@ import pytest
 from analysis.check_round import check
 from analysis.report.command import report_of_document
 from fl.crowdfunding.command import play_round
+from fl.crowdfunding.network import NEEDED, accounts_on
 from fl.crowdfunding.settings import Misbehaviour, RoundSettings
 from fl.crowdfunding.simulated import with_own_data
 from fl.market.terms import GWEI, Policy
@@ -66,11 +67,14 @@ def test_bad_winner__capability_policy__is_punished(play: Played) -> None:
     assert int(document["kept"]) >= int(document["bond"]), "nobody is paid what is taken from the winner"
 
 
-def test_non_revealer__larger_round__loses_its_bond(play: Played) -> None:
-    """And of more members than the node has accounts for."""
-    many = {"owners": 16, "base_stations": 16, "models": 2, "clients": 1, "train_images": 80, "test_images": 20}
-    document = play(misbehaviour=Misbehaviour.NON_REVEALER, **many)
-    assert len({entry["account"] for side in ("owners", "base_stations") for entry in document[side]}) == 32
+def test_accounts__more_than_the_node_has_ether_for__are_made_and_get_it(chain: Any) -> None:
+    found = [account.address for account in accounts_on(chain.provider, 40)]
+    assert len(set(found)) == 40
+    assert all(chain.provider.get_balance(each) >= NEEDED for each in found)
+
+
+def test_non_revealer__any_round__loses_its_bond(play: Played) -> None:
+    document = play(misbehaviour=Misbehaviour.NON_REVEALER)
     silent = document["owners"][-1]
     assert silent["bids"] is None
     assert int(silent["slashed"]) == int(document["bond"])
