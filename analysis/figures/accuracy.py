@@ -234,7 +234,8 @@ def _curves(axes: Axes, markets: Sequence[Data]) -> None:
         some = f", in {len(there)} of {len(markets)} markets" * (len(there) < len(markets))
         label = f"{names[strategy]} ({width(there, strategy):.1f} labels{some})"
         axes.plot(rounds, 100 * found.mean, label=label, markevery=max(1, len(rounds) // 10), **series)
-        axes.fill_between(rounds, 100 * found.low, 100 * found.high, color=series["color"], alpha=0.18, linewidth=0)
+        if len(there) > 2:  # the interval of two covers the panel
+            axes.fill_between(rounds, 100 * found.low, 100 * found.high, color=series["color"], alpha=0.18, linewidth=0)
     axes.fill_between([], [], [], color="0.5", alpha=0.3, label=NAME.format(count=len(markets)))
 
 
