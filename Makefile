@@ -23,12 +23,13 @@ round: ## a whole round: fund, choose, train, pay (ARGS="--help" shows its optio
 	$(ready)
 	@ape run crowdfund_round $(ARGS)
 
-# A process a core, so each computes with one thread: two that share a core wait for each other. What the tests start,
-# some hundred processes, finds modules compiled.
+# One process more than there are cores, for some tests wait: for blocks, for a browser. Each computes with one thread:
+# two that share a core wait for each other. What they start, some hundred processes, finds modules compiled.
 .PHONY: test
 test: ## every test (ARGS="-k settle" picks some)
 	$(ready)
-	@OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= ape test --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
+	@OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= ape test --dist loadfile \
+		--numprocesses "$$(python -c 'import os; print(min(4, os.cpu_count() + 1))')" $(ARGS)
 
 .PHONY: portable
 portable: ## the numeric tests as older CPUs compute them (ARGS=--short for a few)
