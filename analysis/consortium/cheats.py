@@ -223,7 +223,10 @@ CHEATS: dict[str, tuple[Cheat, str]] = {
     "a shape without end": (naming(image_shape=[float("inf"), 8, 8]), "does not say which model"),
     "metadata that end a reader": (delivered(with_metadata(samples="[" * 30_000)), "metadata"),
     "samples without end": (delivered(with_metadata(samples="Infinity")), "not a base station's update"),
-    "another station's number": (changed(lambda update: replace(update, station=0)), "is of base station 0"),
+    "another station's number": (
+        changed(lambda update: replace(update, station=update.station + 1)),
+        "is of base station",
+    ),
     "a wrong global round": (
         changed(lambda update: replace(update, global_round=1 - update.global_round)),
         "global round",
