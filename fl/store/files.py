@@ -200,13 +200,16 @@ class Files:
             if error.errno not in (errno.ELOOP, errno.ENXIO):  # a link; a socket
                 raise
             raise self._not_plain(name) from error
-        found = os.fstat(file)
-        if not stat.S_ISREG(found.st_mode) or found.st_size > most:
+        try:
+            found = os.fstat(file)
+            if not stat.S_ISREG(found.st_mode):
+                raise self._not_plain(name)
+            if found.st_size > most:
+                raise self._too_large(name, found.st_size, most)
+            with open(file, "rb", closefd=False) as opened:
+                data = opened.read(found.st_size + 1)  # not `most`: so much memory would be asked for
+        finally:
             os.close(file)
-            is_plain = stat.S_ISREG(found.st_mode)
-            raise self._too_large(name, found.st_size, most) if is_plain else self._not_plain(name)
-        with os.fdopen(file, "rb") as opened:
-            data = opened.read(found.st_size + 1)  # not `most`: so much memory would be asked for
         return self._whole(data, found.st_size)
 
     def _not_plain(self, name: str) -> Refused:
