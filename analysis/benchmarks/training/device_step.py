@@ -14,6 +14,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from operator import truediv
 from pathlib import Path
@@ -34,7 +35,7 @@ from analysis.provenance import write_document
 from fl.training.config import StationConfig
 from fl.training.data.dataset import to_input
 from fl.training.errors import TrainingError
-from fl.training.model.runtime import check_graphs, check_precision, pick_device
+from fl.training.model.runtime import check_graphs, check_precision, exactly, pick_device
 from fl.training.model.spec import MODELS, ModelSpec
 from fl.training.model.steps import Batch, RecordedSteps, Recording, Steps, descend, laid_like
 
@@ -161,6 +162,7 @@ class Variant:
         usual: whether the model is as it is usually written, not as the engine has it.
         precision: of the passes.
         graphs: whether it records CUDA graphs.
+        exact: whether it computes `exactly`, as the engine does; otherwise as PyTorch does unless told.
     """
 
     name: str
@@ -168,17 +170,25 @@ class Variant:
     usual: bool = False
     precision: str = "float32"
     graphs: bool = False
+    exact: bool = True
+
+    def exactly(self, device: torch.device) -> AbstractContextManager[None]:
+        """In which its steps are made and taken."""
+        return exactly(device) if self.exact else nullcontext()
 
 
 PLAIN, ENGINE, COMPILED = "plain: as usually written", "the engine's", "compiled"
 VARIANTS = (
-    Variant(PLAIN, plain, usual=True),
+    Variant(PLAIN, plain, usual=True, exact=False),
     Variant(ENGINE, one_by_one),
     Variant("the engine's, bf16", one_by_one, precision="bfloat16"),
-    Variant(COMPILED, compiled, usual=True),
+    Variant("the engine's, not exactly", one_by_one, exact=False),
+    Variant(COMPILED, compiled, usual=True, exact=False),
     Variant("stacked clients", stacked, usual=True),
     Variant("CUDA graphs", one_by_one, graphs=True),
+    Variant("CUDA graphs, not exactly", one_by_one, graphs=True, exact=False),
     Variant("CUDA graphs, bf16", one_by_one, precision="bfloat16", graphs=True),
+    Variant("CUDA graphs, bf16, not exactly", one_by_one, precision="bfloat16", graphs=True, exact=False),
     Variant("stacked clients, CUDA graph", stacked, usual=True, graphs=True),
     Variant("one graph, one stream per client", on_streams, graphs=True),
     Variant("one graph, one stream per client, bf16", on_streams, precision="bfloat16", graphs=True),
@@ -204,28 +214,30 @@ def measure(
     """Seconds per step of a client, by variant and round; and why others could not be measured."""
     random = torch.Generator().manual_seed(0)
     batches = [random_batch(spec, batch, device, random) for _ in range(clients)]
-    ready: dict[str, Take] = {}
+    ready: dict[Variant, Take] = {}
     unable: dict[str, str] = {}
     for variant in variants:
         config = replace(CONFIG, precision=variant.precision, graphs=variant.graphs)
         try:
             check_graphs(variant.graphs, device)
             check_precision(variant.precision, device)
-            take = variant.make(modules_for(variant, spec, clients, device), config)
-            take(batches)
-            _wait(device)
-            ready[variant.name] = take
+            with variant.exactly(device):
+                take = variant.make(modules_for(variant, spec, clients, device), config)
+                take(batches)
+                _wait(device)
+            ready[variant] = take
         except (TrainingError, RuntimeError) as error:  # not everything can be compiled or captured everywhere
             unable[variant.name] = str(error).splitlines()[0]
-    taken: dict[str, list[float]] = {name: [] for name in ready}
+    taken: dict[str, list[float]] = {variant.name: [] for variant in ready}
     for _ in range(rounds):
-        for name, take in ready.items():
-            take(batches)
-            _wait(device)
-            start = time.perf_counter()
-            take(batches)
-            _wait(device)
-            taken[name].append((time.perf_counter() - start) / clients)
+        for variant, take in ready.items():
+            with variant.exactly(device):
+                take(batches)
+                _wait(device)
+                start = time.perf_counter()
+                take(batches)
+                _wait(device)
+                taken[variant.name].append((time.perf_counter() - start) / clients)
     return taken, unable
 
 

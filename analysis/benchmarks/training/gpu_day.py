@@ -128,7 +128,8 @@ def steps(out: Path, data: Path, device: str, tiny: bool) -> Iterator[Step]:
         yield device_step(f"step-{model}", model, batch, quick)
     small, large = (fastest(out / f"step-{sizes[place][0]}.json") for place in (0, -1))
     best = [CONTENDERS[name] for name in small[:2]] or ["ours"]
-    who = " ".join(f"--contender {name}" for name in (*best, "plain", "plain-processes", "pfl", "floor"))
+    others = ("plain", "plain-processes", "floor", "pfl", "flower")  # a library that fails ends what comes after it
+    who = " ".join(f"--contender {name}" for name in (*best, *others))
     size = "--workload digits --rounds 2" if tiny else "--workload 10x10 --rounds 3"
     there = where[:2] if tiny else where  # digits come with a library
     words = _words(f"{ours} compare --installed --passes 1 {size} {who}", *there, "--out", str(out / "compare.json"))
@@ -202,8 +203,9 @@ def _save(pixels: Any, path: Path) -> None:
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder for all files.")
 @click.option("--device", default="cuda", show_default=True, type=click.Choice(["cpu", "cuda"]))
 @click.option("--seconds", default=840.0, show_default=True, help="For all of it.")
+@click.option("--step", "names", multiple=True, help="Its name, as the command says it; default: all.")
 @click.option("--tiny", is_flag=True, help="Try it out: every step in seconds, and of no meaning.")
-def gpu_day(data: Path, out: Path, device: str, seconds: float, tiny: bool) -> None:
+def gpu_day(data: Path, out: Path, device: str, seconds: float, names: tuple[str, ...], tiny: bool) -> None:
     """Measure all that needs a GPU, in the order of its worth, until the time is up."""
     console, began = Console(), time.monotonic()
     out = out.resolve()
@@ -215,6 +217,8 @@ def gpu_day(data: Path, out: Path, device: str, seconds: float, tiny: bool) -> N
         raise click.ClickException(str(error)) from None
     done: list[Ended] = []
     for step in steps(out, folder, device, tiny):
+        if names and step.name not in names:
+            continue
         ended = play(step, seconds - (time.monotonic() - began))
         done.append(ended)
         how = "no time" if ended.status is None else "done" if ended.status == 0 else f"status {ended.status}"

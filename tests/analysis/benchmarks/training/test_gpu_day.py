@@ -162,7 +162,7 @@ def test_steps__after_what_was_found__go_on_with_the_fastest(tmp_path: Path) -> 
     assert fastest(tmp_path / "step-cnn.json") == ["CUDA graphs", "the engine's, bf16", "the engine's"]
     found = {step.name: step.arguments for step in commands(tmp_path, tiny=False)}
     chosen = [value for flag, value in pairwise(found["compare"]) if flag == "--contender"]
-    assert chosen == ["ours-graphs", "ours-bf16", "plain", "plain-processes", "pfl", "floor"]
+    assert chosen == ["ours-graphs", "ours-bf16", "plain", "plain-processes", "floor", "pfl", "flower"]
     assert ("--graphs" in found["paper-run"], "bfloat16" in found["paper-run"]) == (True, True)
 
 
