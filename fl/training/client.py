@@ -54,7 +54,7 @@ def train_client(
     mean = math.nan
     transform = None if config.transform is None else function_of(config.transform, "transform")
     # of another seed than the order's: of the same, a permutation that the transform draws would be that order
-    with reproducible(derive_seed(seed, Stream.MODULE), device):
+    with reproducible(derive_seed(seed, Stream.MODULE), device, config.precision):
         steps = steps_on(module, config, rate, correction)
         for epoch in range(config.local_epochs if epochs is None else epochs):
             steps.total.zero_()

@@ -15,7 +15,7 @@ METHODS = ("none", "margin", "leave-one-out", "shapley")
 """How the contribution of base stations can be measured (see `fl.training.contribution.methods`)."""
 
 
-PRECISIONS = ("float32", "bfloat16")
+PRECISIONS = ("float32", "tf32", "bfloat16")
 """What clients can compute in."""
 
 
@@ -184,9 +184,11 @@ class StationConfig:
         drop_stragglers: leave stragglers out, as FedAvg does, instead of using what they did, as FedProx does.
         rule: how the clients' models are combined.
         precision: of the clients' forward and backward passes, one of `PRECISIONS`; parameters are float32. In
-            "bfloat16" each operation is computed as torch.autocast chooses, which is faster on processors made for it.
+            "bfloat16" each operation is computed as torch.autocast chooses, which is faster on processors made for it;
+            in "tf32" a GPU rounds what convolutions and matrix products multiply to ten bits.
         graphs: record each client's step as a CUDA graph once and replay it, one launch instead of hundreds; the model
-            must compute the same operations for every batch of a size. Experimental: no GPU has run it yet.
+            must compute the same operations for every batch of a size. None: on a GPU, with a model of this library,
+            where the other settings allow it.
         client_bits: of each parameter of the updates that clients send (see `fl.training.sending.quantisation`); None:
             they send their models.
         station_bits: the same of the updates that the base station sends to the cloud.
@@ -214,7 +216,7 @@ class StationConfig:
     drop_stragglers: bool = False
     rule: Rule = Rule()
     precision: str = "float32"
-    graphs: bool = False
+    graphs: bool | None = None
     client_bits: int | None = None
     station_bits: int | None = None
     privacy: Privacy | None = None
@@ -238,7 +240,7 @@ class StationConfig:
                 raise TrainingError(f"{name} must be in [0, {_LARGEST}], not {getattr(self, name)}")
         if self.gradient_clip is not None and not 0 < self.gradient_clip <= _LARGEST:
             raise TrainingError(f"gradient_clip must be in (0, {_LARGEST}], not {self.gradient_clip}")
-        if self.graphs and (self.optimizer, self.schedule) != ("SGD", None):
+        if self.graphs and not self.recordable:
             raise TrainingError("graphs record steps of SGD at one rate: leave optimizer and schedule out, or graphs")
         if not 0 < self.client_fraction <= 1:
             raise TrainingError(f"client_fraction must be in (0, 1], not {self.client_fraction}")
@@ -248,6 +250,11 @@ class StationConfig:
             raise TrainingError(f"stragglers must be in [0, 1], not {self.stragglers}")
         if self.privacy is not None and self.privacy.at == "station" and self.rule.name != "mean":
             raise TrainingError(f"noise at the base station hides a client in a mean, not in a {self.rule.name}")
+
+    @property
+    def recordable(self) -> bool:
+        """Whether steps can be recorded: of SGD, at one rate."""
+        return (self.optimizer, self.schedule) == ("SGD", None)
 
 
 _KINDS["StationConfig"] = (StationConfig, "a StationConfig")

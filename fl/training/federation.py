@@ -21,12 +21,12 @@ from fl.training.model.optimizers import rate_in
 from fl.training.model.parameters import State
 from fl.training.model.runtime import check_graphs, check_precision, pick_device
 from fl.training.model.spec import ModelSpec
-from fl.training.named import asking, function_of, resolve
+from fl.training.named import asking, function_of, is_path, resolve
 from fl.training.participation import count_drawn
 from fl.training.seeds import Stream, derive_seed
 from fl.training.station import Station
 from fl.training.strategies import strategy_of
-from fl.training.strategy import asked
+from fl.training.strategy import Strategy, asked
 
 Partition: TypeAlias = Callable[[Samples, int, int, int], Parts]
 """A way to split training samples, given them, the number of base stations, that of clients of each, and a seed.
@@ -146,11 +146,13 @@ def build_federation(
     known = model.has_images and dataset.train.inputs.dtype == torch.uint8
     objective, device = objective_of(config), pick_device(config.device)
     split = _split(config, dataset.train, partition)  # which says first where there are too few samples
-    settings = [config.per_station.get(index, station) for index in range(config.stations)]
+    settings = [
+        _recorded(config.per_station.get(index, station), model, strategy, device) for index in range(config.stations)
+    ]
     _check_rules(config, settings, [len(clients) for clients in split])
     for each in dict.fromkeys(settings):
         check_precision(each.precision, device)
-        check_graphs(each.graphs, device)
+        check_graphs(bool(each.graphs), device)
         if each.augment and not model.has_images:
             raise TrainingError(f"augment is for images, and inputs of shape {dataset.input_shape} are none")
         rate_in(each, min(config.rounds, _TRIED) - 1)
@@ -172,6 +174,18 @@ def build_federation(
         for index, clients in enumerate(split)
     )
     return Federation(config, replace(dataset, train=train, test=dataset.test.to(device)), model, stations)
+
+
+def _recorded(station: StationConfig, model: ModelSpec, strategy: Strategy, device: torch.device) -> StationConfig:
+    """The settings, with steps that are recorded where that is left open and a GPU gains by it.
+
+    Not where the code is anybody's: what it does besides operations on the GPU would be done once and never again.
+    """
+    own = model.is_own or is_path(station.loss) or station.transform is not None
+    corrected = type(strategy).correction is not Strategy.correction
+    if station.graphs is not None or device.type != "cuda" or not station.recordable or own or corrected:
+        return station
+    return replace(station, graphs=True)
 
 
 def _split(config: TrainingConfig, train: Samples, given: Parts | None) -> Sequence[Sequence[Indices]]:

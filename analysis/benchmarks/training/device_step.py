@@ -174,7 +174,7 @@ class Variant:
 
     def exactly(self, device: torch.device) -> AbstractContextManager[None]:
         """In which its steps are made and taken."""
-        return exactly(device) if self.exact else nullcontext()
+        return exactly(device, self.precision) if self.exact else nullcontext()
 
 
 PLAIN, ENGINE, COMPILED = "plain: as usually written", "the engine's", "compiled"
@@ -182,15 +182,14 @@ VARIANTS = (
     Variant(PLAIN, plain, usual=True, exact=False),
     Variant(ENGINE, one_by_one),
     Variant("the engine's, bf16", one_by_one, precision="bfloat16"),
-    Variant("the engine's, not exactly", one_by_one, exact=False),
     Variant(COMPILED, compiled, usual=True, exact=False),
     Variant("stacked clients", stacked, usual=True),
     Variant("CUDA graphs", one_by_one, graphs=True),
-    Variant("CUDA graphs, not exactly", one_by_one, graphs=True, exact=False),
+    Variant("CUDA graphs, tf32", one_by_one, precision="tf32", graphs=True),
     Variant("CUDA graphs, bf16", one_by_one, precision="bfloat16", graphs=True),
-    Variant("CUDA graphs, bf16, not exactly", one_by_one, precision="bfloat16", graphs=True, exact=False),
     Variant("stacked clients, CUDA graph", stacked, usual=True, graphs=True),
     Variant("one graph, one stream per client", on_streams, graphs=True),
+    Variant("one graph, one stream per client, tf32", on_streams, precision="tf32", graphs=True),
     Variant("one graph, one stream per client, bf16", on_streams, precision="bfloat16", graphs=True),
 )
 

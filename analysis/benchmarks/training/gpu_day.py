@@ -31,7 +31,7 @@ from PIL import Image
 from rich.console import Console
 
 from analysis.benchmarks.training import record
-from analysis.benchmarks.training.device_step import COMPILED, ENGINE, PLAIN, VARIANTS
+from analysis.benchmarks.training.device_step import COMPILED, PLAIN, VARIANTS
 from analysis.benchmarks.training.peers import ROOT
 from analysis.benchmarks.training.processes import end
 from analysis.provenance import write_document
@@ -40,12 +40,14 @@ from fl.training.errors import DataError, TrainingError
 
 TESTS = ("tests/fl/training", "tests/analysis/benchmarks/training/test_device_step.py")
 LAST_SAID = 3_000  # characters
-CONTENDERS = {  # of `lineup.CONTENDERS`, by the variant of `device_step`
-    "the engine's": "ours",
-    "the engine's, bf16": "ours-bf16",
-    "CUDA graphs": "ours-graphs",
-    "CUDA graphs, bf16": "ours-graphs-bf16",
+PRECISIONS = {  # by the variant of `device_step`
+    "CUDA graphs": "float32",
+    "CUDA graphs, tf32": "tf32",
+    "CUDA graphs, bf16": "bfloat16",
 }
+OURS = ("ours-tf32", "ours-bf16", "ours")
+OTHERS = ("plain", "plain-processes", "floor", "pfl", "flower")
+"""Libraries last: one that fails ends the comparison."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,8 @@ def steps(out: Path, data: Path, device: str, tiny: bool) -> Iterator[Step]:
     sizes = [("small-cnn", 4)] if tiny else [("cnn", 50), ("resnet50", 32)]
 
     def device_step(name: str, model: str, batch: int, variants: Sequence[str]) -> Step:
-        size = f"--model {model} --batch {batch}" + " --clients 2 --rounds 1" * tiny
+        few = " --clients 2 --rounds 1" if tiny else " --clients 4" * (model == "resnet50")  # each with all its memory
+        size = f"--model {model} --batch {batch}{few}"
         chosen = [word for variant in variants for word in ("--variant", variant)]
         words = _words(f"{ours}.device_step --device {device} {size}", *chosen, "--out", str(out / f"{name}.json"))
         return Step(name, words, 90)
@@ -126,16 +129,12 @@ def steps(out: Path, data: Path, device: str, tiny: bool) -> Iterator[Step]:
     for model, batch in sizes:
         quick = [variant.name for variant in VARIANTS if variant.name != COMPILED]
         yield device_step(f"step-{model}", model, batch, quick)
-    small, large = (fastest(out / f"step-{sizes[place][0]}.json") for place in (0, -1))
-    best = [CONTENDERS[name] for name in small[:2]] or ["ours"]
-    others = ("plain", "plain-processes", "floor", "pfl", "flower")  # a library that fails ends what comes after it
-    who = " ".join(f"--contender {name}" for name in (*best, *others))
+    who = " ".join(f"--contender {name}" for name in (*OURS, *OTHERS))
     size = "--workload digits --rounds 2" if tiny else "--workload 10x10 --rounds 3"
     there = where[:2] if tiny else where  # digits come with a library
     words = _words(f"{ours} compare --installed --passes 1 {size} {who}", *there, "--out", str(out / "compare.json"))
     yield Step("compare", words, 240)
-    name = large[0] if large else ENGINE
-    setting = " --graphs" * ("graphs" in name) + " --precision bfloat16" * ("bf16" in name)
+    setting = f" --precision {fastest(out / f'step-{sizes[-1][0]}.json')}"
     size = " --model cnn --rounds 1 --stations 2 --train-images 20 --test-images 20" * tiny
     yield Step(
         "paper-run", _words(f"{ours} paper-run{setting}{size}", *where, "--out", str(out / "paper-run.json")), 300
@@ -152,13 +151,14 @@ def _words(command: str, *more: str) -> tuple[str, ...]:
     return (*command.split(), *more)
 
 
-def fastest(path: Path) -> list[str]:
-    """The engine's variants in a file of `device_step`, the fastest first; none where it was not written."""
+def fastest(path: Path) -> str:
+    """The precision in which steps of a file of `device_step` are fastest; float32 where it was not written."""
     try:
         taken = json.loads(path.read_text(encoding="utf-8"))["seconds"]
     except (OSError, ValueError, KeyError):
-        return []
-    return sorted((name for name in CONTENDERS if taken.get(name)), key=lambda name: median(taken[name]))
+        taken = {}
+    measured = [name for name in PRECISIONS if taken.get(name)]
+    return PRECISIONS[min(measured, key=lambda name: median(taken[name]))] if measured else "float32"
 
 
 def unpack(data: Path, folder: Path) -> Path:

@@ -10,11 +10,11 @@ from typing import Any
 import torch
 
 from fl.training.errors import TrainingError
-from fl.training.model.runtime import check_graphs, check_precision
+from fl.training.model.runtime import check_precision
 
 PLAIN, OURS, BF16, FLOWER, FLOOR = "plain", "ours", "ours-bf16", "flower", "floor"
 BOUND = "plain-processes"
-GRAPHS, GRAPHS_BF16 = "ours-graphs", "ours-graphs-bf16"
+TF32 = "ours-tf32"
 THOUSAND = "ours-1000x1"
 
 
@@ -50,10 +50,7 @@ def _by_name(*contenders: Contender) -> Mapping[str, Contender]:
 CONTENDERS = _by_name(
     Contender(OURS, "fl.training", "ours"),
     Contender(BF16, "fl.training, bf16", "ours", options=_everywhere(precision="bfloat16")),
-    Contender(GRAPHS, "fl.training, CUDA graphs", "ours", options=_everywhere(graphs=True)),
-    Contender(
-        GRAPHS_BF16, "fl.training, CUDA graphs, bf16", "ours", options=_everywhere(graphs=True, precision="bfloat16")
-    ),
+    Contender(TF32, "fl.training, TF32", "ours", options=_everywhere(precision="tf32")),
     Contender(
         THOUSAND,
         "fl.training, 1,000 base stations × 1 client",
@@ -95,7 +92,7 @@ IDLE = tuple(name for name in _USUAL if not CONTENDERS[name].busy)
 LINEUPS: Mapping[str, tuple[str, ...]] = {
     "10x1": _USUAL,
     "10x100": (OURS, THOUSAND, PLAIN),
-    "resnet50": (OURS, BF16, GRAPHS, GRAPHS_BF16, PLAIN, FLOOR),
+    "resnet50": (OURS, TF32, BF16, PLAIN, FLOOR),
 }
 """Who takes part in a workload unless told otherwise, if it is not `IDLE`."""
 
@@ -112,7 +109,6 @@ def unable(contender: Contender, device: str, installed: bool = False) -> str | 
         return f"{contender.library} is not installed"
     options, there = contender.options.get(device, {}), torch.device(device)
     try:
-        check_graphs(options.get("graphs", False), there)
         check_precision(options.get("precision", "float32"), there)
     except TrainingError as error:
         return str(error)

@@ -36,7 +36,6 @@ STATION = StationConfig(
 @click.option("--test-images", default=10_000, show_default=True, type=click.IntRange(1))
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
 @click.option("--precision", default="float32", show_default=True, type=click.Choice(PRECISIONS))
-@click.option("--graphs", is_flag=True, help="Experimental: record a client's step as a CUDA graph.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 @click.option(
     "--out",
@@ -53,7 +52,6 @@ def paper_run(
     test_images: int,
     device: str,
     precision: str,
-    graphs: bool,
     seed: int,
     out: Path,
 ) -> None:
@@ -69,7 +67,7 @@ def paper_run(
         clients=1,
         rounds=rounds,
         seed=seed,
-        station=replace(STATION, precision=precision, graphs=graphs),
+        station=replace(STATION, precision=precision),
         contribution="none",
         device=device,
     )

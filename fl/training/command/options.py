@@ -220,12 +220,11 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     add("--precision", choices=PRECISIONS, help="what clients compute in (float32)")
     add(
         "--graphs",
-        action="store_true",
-        default=None,
-        help="experimental: record a client's step as a CUDA graph",
+        action=argparse.BooleanOptionalAction,
+        help="record a client's step as a CUDA graph, or not (on a GPU, if the model is one of these)",
     )
     add("--threads", type=int, metavar="N", help="torch's threads (1)")
-    add("--workers", type=int, metavar="N", help="worker processes, 0 for none (one per core if that is faster)")
+    add("--workers", type=int, metavar="N", help="worker processes, on a GPU streams, 0 for none (what suits)")
 
 
 def _add_robustness(parser: argparse.ArgumentParser) -> None:

@@ -29,6 +29,7 @@ from joblib import cpu_count
 from fl.training.averaging.aggregate import aggregate
 from fl.training.config import Rule
 from fl.training.crews.crew import InProcess, LocalCrew
+from fl.training.crews.lanes import MOST, Lanes, hindrance, on_gpu
 from fl.training.crews.shared_memory import SharedState
 from fl.training.crews.worker import HELD_BACK, Judge, JudgeClients, Play, Reply, Result, Task, Worker
 from fl.training.errors import TrainingError, WorkerError
@@ -249,7 +250,7 @@ def _hindrance(federation: Federation) -> str:
     """Why worker processes cannot play a federation; empty where they can."""
     if sys.platform != "linux":
         return "need Linux"
-    if federation.dataset.test.labels.device.type != "cpu":
+    if on_gpu(federation):
         return "compute on the CPU"
     if any(station.config.threads != 1 for station in federation.stations):
         return "compute with one thread each"
@@ -257,12 +258,14 @@ def _hindrance(federation: Federation) -> str:
 
 
 def count_workers(federation: Federation, first_round: int = 0) -> int:
-    """How many worker processes suit what is left of a run: one for each core that this process may use, or none.
+    """How many workers suit what is left of a run: lanes of a GPU, a process for each core that may be used, or none.
 
     Args:
         federation: what trains.
         first_round: the global round to start with.
     """
+    if on_gpu(federation):
+        return 0 if hindrance(federation) else min(MOST, len(federation.stations))
     count = min(cpu_count(), len(federation.stations))
     if count < 2 or _hindrance(federation):
         return 0
@@ -282,13 +285,15 @@ def open_crew(
 
     Args:
         federation: what trains.
-        workers: number of worker processes; 0 or 1: none, this process plays; None: what suits.
+        workers: number of worker processes, or of streams of a GPU; 0 or 1: none, this process plays; None: what suits.
         first_round: the global round to start with.
 
     Raises:
-        TrainingError: there cannot be so many worker processes, or none at all.
+        TrainingError: there cannot be so many workers, or none at all.
     """
     count = count_workers(federation, first_round) if workers is None else workers
     if count < 0:
         raise TrainingError(f"workers must be at least 0, not {count}")
-    return nullcontext(InProcess(federation)) if count < 2 else Pool(federation, count)
+    if count < 2:
+        return nullcontext(InProcess(federation))
+    return nullcontext(Lanes(federation, count)) if on_gpu(federation) else Pool(federation, count)

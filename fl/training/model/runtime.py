@@ -6,16 +6,32 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from typing import Any
 
 import torch
 
 from fl.training.errors import TrainingError
 
+_HELD: ContextVar[bool] = ContextVar("held", default=False)
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """In a thread beside others: leave these settings alone, as whoever started the threads holds them for all."""
+    token = _HELD.set(True)
+    try:
+        yield
+    finally:
+        _HELD.reset(token)
+
 
 @contextmanager
 def use_threads(count: int) -> Iterator[None]:
     """Compute with this many of torch's threads; put back the number there was."""
+    if _HELD.get():
+        yield
+        return
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:
@@ -25,9 +41,12 @@ def use_threads(count: int) -> Iterator[None]:
 
 
 @contextmanager
-def reproducible(seed: int, device: torch.device) -> Iterator[None]:
+def reproducible(seed: int, device: torch.device, precision: str = "float32") -> Iterator[None]:
     """Seed what a module draws itself (dropout), and compute `exactly`; puts back torch's random state."""
-    with exactly(device), torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+    if _HELD.get():
+        yield
+        return
+    with exactly(device, precision), torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         # torch.manual_seed also tells every kind of GPU that is not there, at 27 % of the time of small clients
         torch.default_generator.manual_seed(seed)
         if device.type == "cuda":
@@ -37,15 +56,15 @@ def reproducible(seed: int, device: torch.device) -> Iterator[None]:
 
 
 @contextmanager
-def exactly(device: torch.device) -> Iterator[None]:
+def exactly(device: torch.device, precision: str = "float32") -> Iterator[None]:
     """Let a GPU compute float32 in float32, and the same bits again, as far as its libraries can; puts all back.
 
-    Convolutions would be rounded to TF32's ten bits by default. Of an operation's algorithms one is chosen that gives
-    the same bits again; where none does, the one that there is runs, without a word: most of those, such as the
-    gradient of a pooling without overlap, add each number once. cuBLAS gives the same bits on one stream, with the
-    workspace that `pick_device` sets.
+    Convolutions would be rounded to TF32's ten bits by default, and are where that is the precision. Of an operation's
+    algorithms one is chosen that gives the same bits again; where none does, the one that there is runs, without a
+    word: most of those, such as the gradient of a pooling without overlap, add each number once. cuBLAS gives the same
+    bits on one stream, with the workspace that `pick_device` sets.
     """
-    if device.type != "cuda":
+    if device.type != "cuda" or _HELD.get():
         yield
         return
     cudnn, algorithms = torch.backends.cudnn, torch.utils.deterministic
@@ -60,7 +79,7 @@ def exactly(device: torch.device) -> Iterator[None]:
             cudnn.deterministic, cudnn.benchmark = True, False
             algorithms.fill_uninitialized_memory = False  # type: ignore[attr-defined]
             for each in precisions:
-                each.fp32_precision = "ieee"
+                each.fp32_precision = "tf32" if precision == "tf32" else "ieee"
             yield
     finally:
         for each, precision in zip(precisions, rounded, strict=True):
@@ -74,7 +93,7 @@ def autocast(precision: str, device: torch.device) -> AbstractContextManager[obj
 
     Weights are cast anew for each operation: a cast that was kept from before would be missing in a recorded step.
     """
-    if precision != "float32":
+    if precision == "bfloat16":
         return torch.autocast(device.type, getattr(torch, precision), cache_enabled=False)
     if torch.amp.is_autocast_available(device.type) and torch.is_autocast_enabled(device.type):
         return torch.autocast(device.type, enabled=False)
@@ -89,7 +108,9 @@ def check_precision(precision: str, device: torch.device) -> None:
     """
     if precision == "float32":
         return
-    if device.type == "cuda":
+    if precision == "tf32":
+        able = device.type == "cuda" and torch.cuda.is_tf32_supported()
+    elif device.type == "cuda":
         able = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
         able = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()

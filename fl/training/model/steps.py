@@ -229,10 +229,17 @@ class RecordedSteps(Steps):
         Raises:
             TrainingError: the step cannot be recorded.
         """
-        size = len(batch.labels)
-        if size not in self._recorded:
-            self._recorded[size] = self._record_on(batch)
-        self._recorded[size].replay(batch.tensors())
+        self.record(batch)
+        self._recorded[len(batch.labels)].replay(batch.tensors())
+
+    def record(self, batch: Batch) -> None:
+        """Record a step on batches of this one's size, if none is yet; nothing that is trained changes.
+
+        Raises:
+            TrainingError: the step cannot be recorded.
+        """
+        if len(batch.labels) not in self._recorded:
+            self._recorded[len(batch.labels)] = self._record_on(batch)
 
     def _record_on(self, batch: Batch) -> Recording:
         buffers = dict(self._module.named_buffers())  # also those beside the state, which are a client's own
@@ -279,10 +286,10 @@ _WARM_UPS = 3
 
 
 class _Place:
-    """Where a device's graphs are captured: a stream, and a pool of memory for what they compute in between.
+    """Where graphs are captured: a stream, and a pool of memory for what they compute in between.
 
-    What a graph leaves lies in tensors from before it, and graphs are replayed one after the other, so all can compute
-    in the same memory. The pool ends with its last graph, and cannot be used again.
+    What a graph leaves lies in tensors from before it, and the graphs of one stream are replayed one after the other,
+    so all of those can compute in the same memory. The pool ends with its last graph, and cannot be used again.
     """
 
     def __init__(self, device: torch.device):
@@ -290,7 +297,8 @@ class _Place:
         self.pool = torch.cuda.graph_pool_handle()
 
 
-_PLACES: WeakValueDictionary[torch.device, _Place] = WeakValueDictionary()
+_PLACES: WeakValueDictionary[torch.cuda.Stream, _Place] = WeakValueDictionary()
+"""By the stream that graphs are replayed on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -305,7 +313,7 @@ class _Graph:
 
 
 def record_graph(compute: Callable[[], None], device: torch.device) -> Callable[[], None]:
-    """Capture as a CUDA graph.
+    """Capture as a CUDA graph, to be replayed on the stream that is current now.
 
     Args:
         compute: what it computes lies in tensors that are there before.
@@ -314,10 +322,11 @@ def record_graph(compute: Callable[[], None], device: torch.device) -> Callable[
     Raises:
         RuntimeError: an operation cannot be captured.
     """
-    if (place := _PLACES.get(device)) is None:
-        place = _PLACES[device] = _Place(device)
+    current = torch.cuda.current_stream(device)
+    if (place := _PLACES.get(current)) is None:
+        place = _PLACES[current] = _Place(device)
     graph = torch.cuda.CUDAGraph()
-    place.stream.wait_stream(torch.cuda.current_stream(device))
+    place.stream.wait_stream(current)
     with torch.cuda.stream(place.stream):
         for _ in range(_WARM_UPS):
             compute()
@@ -331,7 +340,7 @@ def record_graph(compute: Callable[[], None], device: torch.device) -> Callable[
                 graph.capture_end()
             raise
         graph.capture_end()
-    torch.cuda.current_stream(device).wait_stream(place.stream)
+    current.wait_stream(place.stream)
     return _Graph(graph, place)
 
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
+import torch
 
 from fl.training.config import Privacy, StationConfig, TrainingConfig
 from fl.training.data.dataset import Dataset
 from fl.training.errors import TrainingError
-from fl.training.federation import build_federation
+from fl.training.federation import _recorded, build_federation
+from fl.training.model.spec import ModelSpec
 from fl.training.station import Station
+from fl.training.strategies import SCAFFOLD, FedAvg
+from fl.training.strategy import Strategy
 
 
 @pytest.mark.parametrize(
@@ -87,3 +91,28 @@ def test_build__numbers_of_parties_and_samples__are_what_it_has(digits: Dataset)
 def test_build__device_that_is_not_there__is_refused(digits: Dataset) -> None:
     with pytest.raises(TrainingError, match="device cuda:99 is not there"):
         build_federation(TrainingConfig(device="cuda:99"), digits)
+
+
+GPU, CPU = torch.device("cuda"), torch.device("cpu")
+MODEL = ModelSpec("small-cnn", (1, 8, 8), 10)
+
+
+def test_recorded__left_open__is_so_on_a_gpu_and_not_with_code_of_others() -> None:
+    """What that does besides operations would be done once, when a step is recorded, and never again."""
+
+    def found(config: StationConfig, model: ModelSpec = MODEL, strategy: Strategy | None = None) -> bool:
+        return bool(_recorded(config, model, strategy or FedAvg(), GPU).graphs)
+
+    open_ = StationConfig()
+    assert found(open_) and not _recorded(open_, MODEL, FedAvg(), CPU).graphs
+    assert not found(replace(open_, graphs=False))
+    assert found(StationConfig(graphs=True, transform="a.b:c")), "whoever asks for it has it"
+    for config in (
+        StationConfig(optimizer="Adam"),
+        StationConfig(schedule="StepLR(step_size=2)"),
+        StationConfig(loss="a.b:c"),
+        StationConfig(transform="a.b:c"),
+    ):
+        assert not found(config)
+    assert not found(open_, replace(MODEL, name="a.b:c"))
+    assert not found(open_, strategy=SCAFFOLD())

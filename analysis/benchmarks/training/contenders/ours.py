@@ -14,7 +14,7 @@ from fl.training.station import StationRound
 
 
 def run(job: Job) -> None:
-    """Play the job; options: the "precision" of the clients' passes, "graphs", other "stations" and "clients"."""
+    """Play the job; options: the "precision" of the clients' passes, other "stations" and "clients"."""
     workload, dataset = inputs.read_dataset(job.data)
     config = workload.config(job.rounds, job.device)
     assert config.station is not None

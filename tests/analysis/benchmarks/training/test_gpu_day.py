@@ -18,6 +18,7 @@ from PIL import Image
 from analysis.benchmarks.training import device_step, gpu_day
 from analysis.benchmarks.training.__main__ import main
 from analysis.benchmarks.training.gpu_day import Step, fastest, play, steps, unpack
+from analysis.benchmarks.training.lineup import CONTENDERS
 from analysis.figures import accuracy_trainings
 from fl.training.data.dataset import load_dataset
 from fl.training.errors import DataError
@@ -156,21 +157,18 @@ def test_steps__all_limits__fit_into_a_quarter_of_an_hour_but_for_what_is_worth_
 
 
 def test_steps__after_what_was_found__go_on_with_the_fastest(tmp_path: Path) -> None:
-    for model, order in (("cnn", ["CUDA graphs", "the engine's, bf16"]), ("resnet50", ["CUDA graphs, bf16"])):
-        taken = {name: [1.0 + place, 9.0, 1.0 + place] for place, name in enumerate(order)}
-        write(tmp_path / f"step-{model}.json", {**taken, "the engine's": [5.0], "stacked clients": [0.1]})
-    assert fastest(tmp_path / "step-cnn.json") == ["CUDA graphs", "the engine's, bf16", "the engine's"]
+    taken = {"CUDA graphs": [5.0], "CUDA graphs, tf32": [2.0, 9.0, 2.0], "CUDA graphs, bf16": [3.0], "stacked": [0.1]}
+    write(tmp_path / "step-resnet50.json", taken)
+    assert fastest(tmp_path / "step-resnet50.json") == "tf32"
     found = {step.name: step.arguments for step in commands(tmp_path, tiny=False)}
+    assert "tf32" in found["paper-run"]
     chosen = [value for flag, value in pairwise(found["compare"]) if flag == "--contender"]
-    assert chosen == ["ours-graphs", "ours-bf16", "plain", "plain-processes", "floor", "pfl", "flower"]
-    assert ("--graphs" in found["paper-run"], "bfloat16" in found["paper-run"]) == (True, True)
+    assert set(chosen) <= set(CONTENDERS) and chosen[-2:] == ["pfl", "flower"]
 
 
 def test_steps__nothing_found__take_the_engine_as_it_is(tmp_path: Path) -> None:
-    (tmp_path / "step-cnn.json").write_text("{", encoding="utf-8")
-    found = {step.name: step.arguments for step in commands(tmp_path, tiny=False)}
-    assert "ours" in found["compare"]
-    assert "--graphs" not in found["paper-run"]
+    (tmp_path / "step-resnet50.json").write_text("{", encoding="utf-8")
+    assert "float32" in {step.name: step.arguments for step in commands(tmp_path, tiny=False)}["paper-run"]
 
 
 def write(path: Path, seconds: dict[str, Sequence[float]]) -> None:

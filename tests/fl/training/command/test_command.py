@@ -55,7 +55,7 @@ def test_parse__every_setting__can_be_given() -> None:
                     ("partition", "transform", "optimizer", "schedule", "loss", "metric", "strategy"), "a.b:c"
                 ),
             }.get(setting.name, {"client_fraction": 0.5, "alpha": 2.0}.get(setting.name))
-            value = value or (True if setting.type == "bool" else 0.25 if "float" in str(setting.type) else 9)
+            value = value or (True if "bool" in str(setting.type) else 0.25 if "float" in str(setting.type) else 9)
             if setting.name in ("data_dir", "device"):
                 value = Path("x") if setting.name == "data_dir" else "cuda"
             flag = "--" + setting.name.replace("_", "-")

@@ -71,6 +71,11 @@ def test_build__bfloat16__needs_the_instructions(
             build_federation(config, digits)
 
 
+def test_build__tf32__is_for_a_gpu(digits: Dataset) -> None:
+    with pytest.raises(TrainingError, match="this CPU has no instructions for tf32: use float32"):
+        build_federation(TrainingConfig(station=StationConfig(precision="tf32")), digits)
+
+
 def test_station_config__unknown_precision__says_what_there_is() -> None:
-    with pytest.raises(TrainingError, match="unknown precision 'float8': choose one of float32, bfloat16"):
+    with pytest.raises(TrainingError, match="unknown precision 'float8': choose one of float32, tf32, bfloat16"):
         StationConfig(precision="float8")

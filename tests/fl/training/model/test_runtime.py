@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from fl.training.crews.ranks import own_device
-from fl.training.model.runtime import autocast, exactly, pick_device
+from fl.training.model.runtime import autocast, exactly, held, pick_device, reproducible, use_threads
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
@@ -36,6 +36,22 @@ def test_exactly__on_a_gpu__holds_its_settings_and_puts_all_back() -> None:
         raise KeyError
     assert settings() == before
     assert before[0] != "ieee", "this shows nothing"
+
+
+def test_exactly__in_tf32__rounds_as_told_and_gives_the_same_bits() -> None:
+    with exactly(GPU, "tf32"):
+        assert settings() == ["tf32", "tf32", "tf32", True, False, True, True, False]
+
+
+def test_exactly__where_others_hold_the_settings__leaves_them_alone() -> None:
+    """Threads beside each other would put back what another had set."""
+    before, random, threads = settings(), torch.get_rng_state(), torch.get_num_threads()
+    with held(), exactly(GPU), reproducible(3, CPU), use_threads(threads + 1):
+        assert settings() == before
+        assert torch.equal(torch.get_rng_state(), random)
+        assert torch.get_num_threads() == threads
+    with exactly(GPU):
+        assert settings() != before, "held for too long"
 
 
 def test_exactly__on_a_cpu__changes_nothing() -> None:

@@ -10,7 +10,6 @@ import weakref
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -268,16 +267,20 @@ class FakeGraph:
     def replay(self) -> None: ...
 
 
+class FakeStream:
+    def wait_stream(self, other: object) -> None: ...
+
+
 @pytest.fixture
 def without_cuda(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """As much of CUDA as `record_graph` calls; the value is where graphs were captured."""
     handles = iter(range(9))
     monkeypatch.setattr(FakeGraph, "pools", [])
-    stream = SimpleNamespace(wait_stream=lambda other: None)
+    current = FakeStream()
     for name, value in {
         "CUDAGraph": FakeGraph,
-        "Stream": lambda device: stream,
-        "current_stream": lambda device: stream,
+        "Stream": lambda device: FakeStream(),
+        "current_stream": lambda device: current,
         "stream": lambda chosen: nullcontext(),
         "synchronize": lambda device: None,
         "empty_cache": lambda: None,
@@ -287,14 +290,20 @@ def without_cuda(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     return FakeGraph.pools
 
 
-def test_record_graph__all_of_a_device__compute_in_one_pool_while_there_is_one(without_cuda: list[object]) -> None:
+def test_record_graph__all_of_a_stream__compute_in_one_pool_while_there_is_one(
+    without_cuda: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
     kept = [steps.record_graph(lambda: None, CPU) for _ in range(3)]
     assert without_cuda == [0, 0, 0]
     del kept
     gc.collect()
     again = steps.record_graph(lambda: None, CPU)
     assert without_cuda[-1] == 1, "a pool ends with its last graph"
-    del again
+    other = FakeStream()
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: other)
+    beside = steps.record_graph(lambda: None, CPU)
+    assert without_cuda[-1] == 2, "another stream's graphs are replayed at the same time"
+    del again, beside
 
 
 def test_record_graph__operation_that_cannot_be_captured__says_what_it_says(

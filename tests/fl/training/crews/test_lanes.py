@@ -1,0 +1,156 @@
+"""Base stations beside each other on a GPU; on a CPU, where threads can be lanes too, all but the streams."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import torch
+
+from fl.training.config import StationConfig, TrainingConfig
+from fl.training.crews import lanes
+from fl.training.crews.crew import InProcess
+from fl.training.crews.lanes import Lanes, hindrance
+from fl.training.crews.pool import count_workers, open_crew
+from fl.training.data.dataset import Dataset
+from fl.training.errors import DivergedError, TrainingError
+from fl.training.federation import Federation, build_federation
+from fl.training.station import Station
+from tests.fl.training.support import equal, train, with_station, without_numbers
+from tests.support.gpu import needs_gpu
+
+CreateFederation = Callable[..., Federation]
+
+
+def assert_same_rounds(crew: Lanes, federation: Federation) -> None:
+    for found, expected in zip(train(federation, crew), train(federation), strict=True):
+        assert equal(found.state, expected.state)
+        assert found.evaluation == expected.evaluation
+        for update, other in zip(found.updates, expected.updates, strict=True):
+            assert update.samples == other.samples and equal(update.state, other.state)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_lanes__any_number__train_what_one_process_does(create_federation: CreateFederation, count: int) -> None:
+    federation = create_federation(clients=2, stations=4, strategy="FedAvgM(momentum=0.5)")
+    assert_same_rounds(Lanes(federation, count), federation)
+
+
+def test_lanes__while_they_play__are_beside_each_other(
+    create_federation: CreateFederation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each waits until all have begun: one after the other, they would wait for ever."""
+    federation, begun = create_federation(stations=3, rounds=1), threading.Barrier(3, timeout=30)
+    play = Station.play
+
+    def beside(self: Station, *given: object, **named: object) -> object:
+        begun.wait()
+        return play(self, *given, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Station, "play", beside)
+    assert len(list(train(federation, Lanes(federation, 3)))) == 1
+
+
+def test_lanes__after_they_played__torchs_state_is_what_it_was(create_federation: CreateFederation) -> None:
+    federation = create_federation(rounds=1)
+    torch.manual_seed(7)
+    before, threads = torch.get_rng_state(), torch.get_num_threads()
+    crew = Lanes(federation, 3)
+    list(train(federation, crew))
+    stopped = crew.play(federation.initial_state(), 0, range(3))
+    next(stopped)
+    stopped.close()
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.get_num_threads() == threads
+
+
+def test_lanes__base_station_without_numbers__is_reported_and_the_others_go_on(
+    create_federation: CreateFederation,
+) -> None:
+    federation = create_federation(rounds=1)
+    first, *others = federation.stations
+    broken = replace(federation, stations=(without_numbers(first), *others))
+    (done,) = train(broken, Lanes(broken, 2))
+    assert list(done.absent) == [0]
+    everywhere = replace(federation, stations=tuple(map(without_numbers, federation.stations)))
+    with pytest.raises(DivergedError):
+        list(train(everywhere, Lanes(everywhere, 2)))
+
+
+def test_lanes__error_in_one__is_the_callers(
+    create_federation: CreateFederation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    federation = create_federation(rounds=1)
+
+    def fails(self: Station, *_: object) -> object:
+        if self.index == 1:
+            raise TrainingError("nobody can play this")
+        return play(self, *_)  # type: ignore[arg-type]
+
+    play = Station.play
+    monkeypatch.setattr(Station, "play", fails)
+    with pytest.raises(TrainingError, match="nobody can play this"):
+        list(train(federation, Lanes(federation, 2)))
+
+
+def test_hindrance__code_of_others__is_for_one_lane(create_federation: CreateFederation, digits: Dataset) -> None:
+    """What it draws, or keeps, all threads would share."""
+    assert not hindrance(create_federation())
+    seen = with_station(create_federation(), transform="torch.nn.functional:relu")
+    assert "models of this library" in hindrance(seen)
+    with pytest.raises(TrainingError, match=r"streams are for models of this library.*: use --workers 0"):
+        Lanes(seen, 2)
+    own = TrainingConfig(model="fl.training.model.spec:small_cnn", train_images=60)
+    assert "models of this library" in hindrance(build_federation(own, digits))
+
+
+def test_lanes__no_memory_for_another__there_are_fewer(
+    create_federation: CreateFederation, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    made: list[object] = []
+
+    def record(_: object, lane: object) -> None:
+        made.append(lane)
+        if len(made) > 2:
+            raise TrainingError("a step cannot be recorded") from torch.OutOfMemoryError()
+
+    monkeypatch.setattr(lanes, "_record", record)
+    federation = create_federation(stations=4)
+    assert_same_rounds(Lanes(federation, 4), federation)
+    assert len(made) == 3
+    assert "the GPU has memory for 2 streams" in caplog.text
+    made += [None] * 2
+    with pytest.raises(TrainingError, match="cannot be recorded"):
+        Lanes(federation, 2)
+
+
+# ── on a GPU ──
+
+
+def on_gpu(digits: Dataset, **changes: object) -> Federation:
+    station = StationConfig(local_epochs=2, batch_size=16, learning_rate=0.05)
+    config = TrainingConfig(train_images=400, stations=5, clients=2, rounds=3, device="cuda", station=station)
+    return build_federation(replace(config, station=replace(station, **changes)), digits)  # type: ignore[arg-type]
+
+
+@needs_gpu
+@pytest.mark.parametrize("changes", [{}, {"precision": "bfloat16"}, {"augment": True, "proximal": 0.1}])
+def test_lanes__on_a_gpu__train_the_bits_of_one(digits: Dataset, changes: dict[str, object]) -> None:
+    federation = on_gpu(digits, **changes)
+    assert federation.stations[0].config.graphs
+    for _ in range(3):  # a race would show in some of them
+        assert_same_rounds(Lanes(federation, 5), federation)
+
+
+@needs_gpu
+def test_open_crew__on_a_gpu__is_lanes_where_steps_are_recorded(digits: Dataset) -> None:
+    federation = on_gpu(digits)
+    assert count_workers(federation) == 5
+    with open_crew(federation) as crew:
+        assert isinstance(crew, Lanes)
+    with open_crew(on_gpu(digits, graphs=False)) as crew:
+        assert type(crew) is InProcess
+    with pytest.raises(TrainingError, match="streams need recorded steps"):
+        open_crew(on_gpu(digits, graphs=False), 2)
