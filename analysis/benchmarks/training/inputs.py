@@ -16,16 +16,23 @@ from analysis.benchmarks.training.workload import Workload
 from fl.training.data.dataset import Dataset, Samples, load_dataset
 from fl.training.federation import build_federation
 from fl.training.model.artefact import load_metadata, load_state, save_state
+from fl.training.model.normalisation import GroupNorm
 from fl.training.model.parameters import State
 from fl.training.model.spec import MODELS, ModelSpec
 from fl.training.seeds import Stream, derive_seed
 
 
 def as_usual(module: nn.Module) -> nn.Module:
-    """A sequence of layers without what the engine's own does to be fast: each ReLU before its pooling.
+    """A module without what the engine's own does to be fast: each ReLU before its pooling, PyTorch's normalisations.
 
-    Other modules are returned as they are. The parameters keep their names.
+    The parameters are the module's and keep their names; the module itself is no longer to be used.
     """
+    for part in list(module.modules()):
+        for name, child in part.named_children():
+            if isinstance(child, GroupNorm):
+                usual = nn.GroupNorm(child.num_groups, child.num_channels, child.eps)
+                usual.weight, usual.bias = child.weight, child.bias
+                setattr(part, name, usual)
     if not isinstance(module, nn.Sequential):
         return module
     layers = list(module)

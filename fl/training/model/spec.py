@@ -103,8 +103,10 @@ def resnet(depth: int, input_shape: Shape, classes: int) -> nn.Module:
     from torch import nn
     from torchvision.models import resnet18, resnet50
 
+    from fl.training.model.normalisation import GroupNorm
+
     build = {18: resnet18, 50: resnet50}[depth]
-    module: nn.Module = build(num_classes=classes, norm_layer=partial(nn.GroupNorm, _GROUPS))
+    module: nn.Module = build(num_classes=classes, norm_layer=partial(GroupNorm, _GROUPS))
     module.conv1 = nn.Conv2d(input_shape[0], 64, 3, padding=1, bias=False)
     nn.init.kaiming_normal_(module.conv1.weight, mode="fan_out", nonlinearity="relu")
     module.maxpool = nn.Identity()
