@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +18,7 @@ from fl.training.model import parameters
 from fl.training.model.parameters import State
 from fl.training.model.spec import ModelSpec
 from tests.fl.training.support import copy_state, equal
+from tests.support.gpu import needs_gpu
 
 CONFIG = StationConfig(local_epochs=3, batch_size=16, learning_rate=0.05)
 
@@ -121,3 +123,60 @@ def test_is_finite__the_largest_numbers__are(monkeypatch: pytest.MonkeyPatch, ki
     assert parameters.is_finite({"w": torch.tensor([most, -most, most], dtype=kind), "b": torch.ones(1)})
     assert parameters.is_finite({"none": torch.empty(0), "steps": torch.tensor(3)})
     assert parameters.is_finite({})
+
+
+# ── on a GPU ──
+
+
+def to_gpu(state: State) -> State:
+    return {name: tensor.cuda() for name, tensor in state.items()}
+
+
+@needs_gpu
+def test_average__on_a_gpu__is_the_cpus() -> None:
+    expected = average.average(states(4))
+    found = average.average((to_gpu(state), samples) for state, samples in states(4))
+    for name, tensor in expected.items():
+        torch.testing.assert_close(found[name].cpu(), tensor)
+        assert found[name].stride() == tensor.stride()
+
+
+@needs_gpu
+def test_exact_sum__on_a_gpu__is_the_cpus() -> None:
+    given = states(4)
+    highest = exact_mean.highest_of(exact_mean.peaks_of(state) for state, _ in given)
+    assert highest == exact_mean.highest_of(exact_mean.peaks_of(to_gpu(state)) for state, _ in given)
+    total, other = (exact_mean.ExactSum(place(given[0][0]), highest, 99) for place in (dict, to_gpu))
+    for state, samples in given:
+        total.add(state, samples)
+        other.add(to_gpu(state), samples)
+    assert torch.equal(other.sums.cpu(), total.sums)
+
+
+@needs_gpu
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_is_finite__on_a_gpu__finds_one_number_that_is_none(value: float) -> None:
+    for name in ("images", "row", "half", "double"):
+        state = to_gpu(states(1)[0][0])
+        assert parameters.is_finite(state)
+        state[name][(-1,) * state[name].dim()] = value
+        assert not parameters.is_finite(state), name
+
+
+@needs_gpu
+def test_train_client__as_cuda_graphs__reads_once(digits: Dataset) -> None:
+    """Each read waits until the GPU has done all that it was given."""
+    module = ModelSpec("small-cnn", (1, 8, 8), 10).build(seed=1, device="cuda")
+    samples, config = digits.train.take(np.arange(40)).to("cuda"), replace(CONFIG, augment=True, graphs=True)
+    start = copy_state(module)
+    train_client(module, samples, config, seed=5)  # which is recorded
+    torch.cuda.synchronize()
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        torch.cuda.set_sync_debug_mode("warn")
+        try:
+            parameters.put_state(module, start)
+            train_client(module, samples, config, seed=5)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+    assert len([each for each in found if "synchroniz" in str(each.message)]) <= 1, [str(each) for each in found]
