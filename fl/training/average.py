@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import torch
 
 from fl.training.errors import ModelError, TooFewError, TrainingError
-from fl.training.model.parameters import State
+from fl.training.model.parameters import State, on_gpu
 
 
 def average(states: Iterable[tuple[State, int]]) -> State:
@@ -28,6 +28,7 @@ def average(states: Iterable[tuple[State, int]]) -> State:
         ModelError: the states are not of one model.
     """
     sums: State = {}
+    doubles: list[torch.Tensor] = []
     kinds: dict[str, torch.dtype] = {}
     total = alone = 0
     for state, samples in states:
@@ -35,19 +36,32 @@ def average(states: Iterable[tuple[State, int]]) -> State:
             raise TrainingError(f"an average over samples needs at least 1 sample of each model, not {samples}")
         if total == 0:
             kinds = {name: tensor.dtype for name, tensor in state.items()}
-            sums = {name: tensor.to(torch.float64, copy=True) for name, tensor in state.items()}
+            sums = dict(zip(state, wide(state.values()), strict=True))
             alone = samples
         else:
             check_alike(state, sums)
-            for name, tensor in state.items():
-                if alone:  # weighed only now: a single model is its own mean, with nothing to work out
-                    sums[name].mul_(alone)
-                sums[name].add_(tensor, alpha=samples)
+            if alone:  # weighed only now: a single model is its own mean, with nothing to work out
+                torch._foreach_mul_(list(sums.values()), alone)
+            terms = [state[name] for name in sums]
+            if on_gpu(terms[0]):  # which adds in one launch what is of one type; a CPU saves the copy
+                doubles = doubles or [torch.empty_like(each) for each in sums.values()]
+                torch._foreach_copy_(doubles, terms)
+                terms = doubles
+            torch._foreach_add_(list(sums.values()), terms, alpha=samples)
             alone = 0
         total += samples
     if total == 0:
         raise TooFewError("nothing to average: no model was given")
-    return {name: cast(sums[name] if alone else sums[name].div_(total), kind) for name, kind in kinds.items()}
+    if not alone:
+        torch._foreach_div_(list(sums.values()), total)
+    return {name: cast(sums[name], kind) for name, kind in kinds.items()}
+
+
+def wide(tensors: Collection[torch.Tensor]) -> list[torch.Tensor]:
+    """Copies in double precision."""
+    copies = [torch.empty_like(tensor, dtype=torch.float64) for tensor in tensors]
+    torch._foreach_copy_(copies, list(tensors))
+    return copies
 
 
 def check_alike(one: State, other: State) -> None:

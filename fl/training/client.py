@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import torch
 from torch import nn
 
 from fl.training.config import StationConfig
-from fl.training.data.augment import draw_views
+from fl.training.data.augment import Views, draw_views, send
 from fl.training.data.dataset import Samples
 from fl.training.errors import DivergedError, TrainingError
-from fl.training.model.parameters import is_finite, view_state
+from fl.training.model.parameters import floats_of, magnitudes, on_gpu, view_state
 from fl.training.model.runtime import reproducible
 from fl.training.model.steps import Batch, steps_on
 from fl.training.named import asking, function_of
@@ -51,33 +51,64 @@ def train_client(
     device = samples.labels.device
     random = torch.Generator().manual_seed(seed)
     module.train()
-    mean = math.nan
     transform = None if config.transform is None else function_of(config.transform, "transform")
+    epochs = config.local_epochs if epochs is None else epochs
+    totals: list[torch.Tensor] = []
+    mean = math.nan
+
+    def mean_of(epoch: int, total: float) -> float:
+        mean = total / len(samples)
+        if not math.isfinite(mean):
+            raise DivergedError(
+                f"the loss became {mean} in local epoch {epoch + 1}: lower the learning rate ({config.learning_rate})"
+            )
+        return mean
+
     # of another seed than the order's: of the same, a permutation that the transform draws would be that order
     with reproducible(derive_seed(seed, Stream.MODULE), device, config.precision):
         steps = steps_on(module, config, rate, correction)
-        for epoch in range(config.local_epochs if epochs is None else epochs):
+        for epoch, (order, views) in enumerate(_orders(samples, epochs, config.augment, random)):
             steps.total.zero_()
-            order = torch.randperm(len(samples), generator=random).to(device)
-            views = draw_views(len(samples), random, device) if config.augment else None
-            for first in range(0, len(samples), config.batch_size):
-                part = slice(first, first + config.batch_size)
-                chosen = order[part]
-                inputs = samples.inputs[chosen]
+            first = 0
+            for inputs, labels in _batches(samples, order, config.batch_size):
+                part = slice(first, first := first + config.batch_size)
                 if transform is not None:
                     inputs = _transformed(inputs, transform)
-                steps.take(Batch(inputs, samples.labels[chosen], views[part] if views else None))
-            mean = float(steps.total) / len(samples)
-            if not math.isfinite(mean):
-                raise DivergedError(
-                    f"the loss became {mean} in local epoch {epoch + 1}: lower the learning rate "
-                    f"({config.learning_rate})"
-                )
-    if not is_finite(view_state(module)):
+                steps.take(Batch(inputs, labels, views[part] if views else None))
+            if config.graphs:  # a replay cannot fail on a number that is none, and each read waits for the GPU
+                totals.append(steps.total.clone())
+            else:
+                mean = mean_of(epoch, float(steps.total))
+    found = magnitudes(floats_of(view_state(module)))
+    read = (torch.cat((torch.stack(totals), found)) if totals else found).tolist()
+    for epoch, total in enumerate(read[: len(totals)]):
+        mean = mean_of(epoch, total)
+    if not all(map(math.isfinite, read[len(totals) :])):
         raise DivergedError(
             f"a parameter is no finite number after the last step: lower the learning rate ({config.learning_rate})"
         )
     return mean
+
+
+def _orders(
+    samples: Samples, epochs: int, augment: bool, random: torch.Generator
+) -> Iterator[tuple[torch.Tensor, Views | None]]:
+    """The order of samples in each epoch, and how they are seen; drawn one epoch after the other, and sent together."""
+    orders: list[torch.Tensor] = []
+    views: list[Views | None] = []
+    for _ in range(epochs):
+        orders.append(torch.randperm(len(samples), generator=random))
+        views.append(draw_views(len(samples), random, samples.labels.device) if augment else None)
+    if orders and on_gpu(samples.labels):
+        orders = list(send(torch.stack(orders), samples.labels.device))
+    return zip(orders, views, strict=True)
+
+
+def _batches(samples: Samples, order: torch.Tensor, size: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Inputs and labels of each batch of an epoch."""
+    if on_gpu(order):
+        return zip(samples.inputs[order].split(size), samples.labels[order].split(size), strict=True)
+    return ((samples.inputs[chosen], samples.labels[chosen]) for chosen in order.split(size))
 
 
 def _transformed(inputs: torch.Tensor, transform: Callable[[torch.Tensor], object]) -> torch.Tensor:

@@ -98,8 +98,12 @@ class Federation:
 
 
 def objective_of(config: TrainingConfig) -> Objective:
-    """What a run's models are judged by: its metric, and the loss that its base stations minimise."""
-    return Objective((config.station or StationConfig()).loss, config.metric)
+    """What a run's models are judged by: its metric, and the loss that its base stations minimise.
+
+    Where clients compute in less than float32 a GPU judges in TF32: with float32 that would take longer than training.
+    """
+    station = config.station or StationConfig()
+    return Objective(station.loss, config.metric, "float32" if station.precision == "float32" else "tf32")
 
 
 def build_federation(
@@ -162,7 +166,7 @@ def build_federation(
             function_of(each.transform, "transform")
         if model.is_own or not known or (each.optimizer, each.loss) != (_PLAIN.optimizer, _PLAIN.loss):
             model.check(dataset.train, each)
-    if objective != CLASSIFY:
+    if (objective.loss, objective.metric) != (CLASSIFY.loss, CLASSIFY.metric):
         tried = dataset.test.take(np.arange(min(2, len(dataset.test))))
         judge(model.build(), model.initial_state(0), tried, 1, objective)
     # One copy of the samples, client by client, which are views of it.

@@ -38,7 +38,6 @@ from analysis.provenance import write_document
 from fl.training.data.dataset import load_dataset
 from fl.training.errors import DataError, TrainingError
 
-TESTS = ("tests/fl/training", "tests/analysis/benchmarks/training/test_device_step.py")
 LAST_SAID = 3_000  # characters
 PRECISIONS = {  # by the variant of `device_step`
     "CUDA graphs": "float32",
@@ -114,9 +113,8 @@ def steps(out: Path, data: Path, device: str, tiny: bool) -> Iterator[Step]:
     """
     ours = "-m analysis.benchmarks.training"
     where = ("--device", device, "--data-dir", str(data))
-    yield Step(
-        "bits", _words("-m pytest --confcutdir=tests/fl/training -p no:cacheprovider -m gpu -q -rfE", *TESTS), 120
-    )
+    pytest = "-m pytest --confcutdir=tests/fl/training -p no:cacheprovider -m gpu -q -rfE"
+    yield Step("bits", _words(pytest, *gpu_tests()), 120)
     sizes = [("small-cnn", 4)] if tiny else [("cnn", 50), ("resnet50", 32)]
 
     def device_step(name: str, model: str, batch: int, variants: Sequence[str]) -> Step:
@@ -149,6 +147,12 @@ def steps(out: Path, data: Path, device: str, tiny: bool) -> Iterator[Step]:
 
 def _words(command: str, *more: str) -> tuple[str, ...]:
     return (*command.split(), *more)
+
+
+def gpu_tests() -> list[str]:
+    """The files with tests that need a GPU; others may need libraries that are not where the GPU is."""
+    paths = sorted((ROOT / "tests").rglob("test_*.py"))
+    return [str(path.relative_to(ROOT)) for path in paths if "@needs_gpu" in path.read_text(encoding="utf-8")]
 
 
 def fastest(path: Path) -> str:

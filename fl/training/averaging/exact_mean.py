@@ -10,13 +10,14 @@ error of the rest is below m · 2⁻⁶¹ of that value for m models.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import repeat
 from typing import TypeAlias
 
 import torch
 
-from fl.training.average import cast, check_alike
-from fl.training.model.parameters import State
+from fl.training.average import cast, check_alike, wide
+from fl.training.model.parameters import State, magnitudes, on_gpu
 
 Peaks: TypeAlias = Mapping[str, float]
 """The largest magnitude in each tensor, by name."""
@@ -24,17 +25,15 @@ Peaks: TypeAlias = Mapping[str, float]
 _BITS = 62
 _CHUNK = 1 << 16
 """Coordinates worked on at a time, so that what lies between stays in the processor's cache."""
+_GPU_CHUNK = 1 << 25
+"""The same on a GPU, which takes what fits into some memory in one operation: 16 bytes for each."""
 _SMALLEST = -900
 """Exponent of the smallest power of two that terms are rounded to; its reciprocal, times any count, is finite."""
 
 
 def peaks_of(state: State) -> dict[str, float]:
     """The largest magnitude in each tensor; not finite where the tensor is not."""
-    ends = [
-        torch.stack(torch.aminmax(tensor)).double() if tensor.numel() else tensor.new_zeros(2, dtype=torch.float64)
-        for tensor in state.values()
-    ]
-    return dict(zip(state, torch.stack(ends).abs().amax(dim=1).tolist(), strict=True)) if ends else {}
+    return dict(zip(state, magnitudes(state.values()).tolist(), strict=True))
 
 
 def are_finite(peaks: Peaks) -> bool:
@@ -79,11 +78,30 @@ class ExactSum:
             ModelError: the state is of another model.
         """
         check_alike(state, self._like)
+        factors = {name: math.ldexp(samples, -self._exponents[name]) for name in self._parts}
+        for pieces in self._pieces(state):
+            terms = wide([values for _, values, _ in pieces])
+            torch._foreach_mul_(terms, [factors[name] for _, _, name in pieces])
+            torch._foreach_round_(terms)
+            whole = [torch.empty_like(term, dtype=torch.int64) for term in terms]
+            torch._foreach_copy_(whole, terms)
+            torch._foreach_add_([total for total, _, _ in pieces], whole)
+
+    def _pieces(self, state: State) -> Iterator[list[tuple[torch.Tensor, torch.Tensor, str]]]:
+        """Sums, values and the tensor's name, together of so many coordinates as are worked on at a time."""
+        most = _GPU_CHUNK if on_gpu(self.sums) else _CHUNK
+        pieces: list[tuple[torch.Tensor, torch.Tensor, str]] = []
+        left = most
         for name, part in self._parts.items():
-            factor = math.ldexp(samples, -self._exponents[name])
-            pairs = zip(part.split(_CHUNK), state[name].to(part.device).reshape(-1).split(_CHUNK), strict=True)
-            for total, values in pairs:
-                total += values.to(torch.float64, copy=True).mul_(factor).round_().long()
+            values = state[name].to(part.device).reshape(-1)
+            for piece in zip(part.split(most), values.split(most), repeat(name)):
+                if pieces and len(piece[0]) > left:
+                    yield pieces
+                    pieces, left = [], most
+                pieces.append(piece)
+                left -= len(piece[0])
+        if pieces:
+            yield pieces
 
     def mean(self) -> State:
         """The sums over `Σ nᵢ`, as tensors of the model's shapes and types (whole numbers are rounded)."""

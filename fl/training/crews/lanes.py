@@ -21,7 +21,7 @@ from fl.training.data.augment import draw_views
 from fl.training.data.dataset import Samples
 from fl.training.errors import TrainingError
 from fl.training.federation import Federation
-from fl.training.model.parameters import State, put_state
+from fl.training.model.parameters import State, on_gpu, put_state
 from fl.training.model.runtime import held, reproducible, use_threads
 from fl.training.model.steps import Batch, RecordedSteps, steps_on
 from fl.training.station import StationRound
@@ -131,14 +131,9 @@ def hindrance(federation: Federation) -> str:
     """Why lanes cannot play a federation; empty where they can."""
     if federation.model.is_own or any(station.config.transform for station in federation.stations):
         return "are for models of this library, without a transform"
-    if on_gpu(federation) and not all(station.config.graphs for station in federation.stations):
+    if on_gpu(federation.dataset.test.labels) and not all(station.config.graphs for station in federation.stations):
         return "need recorded steps (--graphs)"
     return ""
-
-
-def on_gpu(federation: Federation) -> bool:
-    """Whether its samples lie on one, and so it trains there."""
-    return federation.dataset.test.labels.device.type == "cuda"
 
 
 def _record(federation: Federation, lane: Lane) -> None:

@@ -29,13 +29,13 @@ from joblib import cpu_count
 from fl.training.averaging.aggregate import aggregate
 from fl.training.config import Rule
 from fl.training.crews.crew import InProcess, LocalCrew
-from fl.training.crews.lanes import MOST, Lanes, hindrance, on_gpu
+from fl.training.crews.lanes import MOST, Lanes, hindrance
 from fl.training.crews.shared_memory import SharedState
 from fl.training.crews.worker import HELD_BACK, Judge, JudgeClients, Play, Reply, Result, Task, Worker
 from fl.training.errors import TrainingError, WorkerError
 from fl.training.federation import Federation
 from fl.training.model.evaluation import BATCH, Evaluation, Judged, summarise
-from fl.training.model.parameters import State
+from fl.training.model.parameters import State, on_gpu
 from fl.training.station import StationRound
 from fl.training.strategy import NO_STATES, NOTHING, Carried, States
 from fl.training.update import Update
@@ -250,7 +250,7 @@ def _hindrance(federation: Federation) -> str:
     """Why worker processes cannot play a federation; empty where they can."""
     if sys.platform != "linux":
         return "need Linux"
-    if on_gpu(federation):
+    if on_gpu(federation.dataset.test.labels):
         return "compute on the CPU"
     if any(station.config.threads != 1 for station in federation.stations):
         return "compute with one thread each"
@@ -264,7 +264,7 @@ def count_workers(federation: Federation, first_round: int = 0) -> int:
         federation: what trains.
         first_round: the global round to start with.
     """
-    if on_gpu(federation):
+    if on_gpu(federation.dataset.test.labels):
         return 0 if hindrance(federation) else min(MOST, len(federation.stations))
     count = min(cpu_count(), len(federation.stations))
     if count < 2 or _hindrance(federation):
@@ -296,4 +296,4 @@ def open_crew(
         raise TrainingError(f"workers must be at least 0, not {count}")
     if count < 2:
         return nullcontext(InProcess(federation))
-    return nullcontext(Lanes(federation, count)) if on_gpu(federation) else Pool(federation, count)
+    return nullcontext(Lanes(federation, count)) if on_gpu(federation.dataset.test.labels) else Pool(federation, count)

@@ -31,9 +31,17 @@ class Views:
 
 def draw_views(count: int, random: torch.Generator, device: torch.device) -> Views:
     """Draw views uniformly; on the CPU, so that every device sees the same."""
-    top, left = torch.randint(0, 2 * PADDING + 1, (2, count), generator=random).to(device)
+    top, left = send(torch.randint(0, 2 * PADDING + 1, (2, count), generator=random), device)
     mirrored = torch.rand(count, generator=random) < 0.5
-    return Views(top, left, mirrored.to(device))
+    return Views(top, left, send(mirrored, device))
+
+
+def send(drawn: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """What was drawn on the CPU, on the device.
+
+    PyTorch's blocking copy waits for all that a GPU has to do; CUDA's own has read the memory when it returns.
+    """
+    return drawn.to(device, non_blocking=device.type == "cuda")
 
 
 def augment(images: torch.Tensor, views: Views) -> torch.Tensor:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import repeat
 
 import numpy as np
 import torch
@@ -127,19 +128,28 @@ def judge(
     """
     put_state(module, state)
     module.eval()
-    batches = []
-    with use_threads(threads), exactly(samples.labels.device), torch.inference_mode():
+    names = 0
+    sizes, losses, pairs, scores = [], [], [], []
+    with use_threads(threads), exactly(samples.labels.device, objective.precision), torch.inference_mode():
         for first in range(0, len(samples), BATCH):
             inputs, labels = samples.inputs[first : first + BATCH], samples.labels[first : first + BATCH]
             with asking(f"the model fails on test samples {first} … {first + len(labels) - 1}", ModelError):
                 outputs = module(to_input(inputs))
-            loss, names, pairs = objective.total_loss(outputs, labels), 0, np.empty((2, 0), np.int64)
+            sizes.append(len(labels))
+            losses.append(objective.total_loss(outputs, labels))
             if labels.dim() == 1 and not labels.is_floating_point():
-                names, pairs = outputs.shape[1], torch.stack((labels, outputs.argmax(1))).cpu().numpy()
-            counted = names and objective.metric == CLASSIFY.metric
-            score = int((pairs[0] == pairs[1]).sum()) if counted else objective.total_score(outputs, labels)
-            batches.append(Judged(score, len(labels), loss, names, pairs))
-    return batches
+                names = outputs.shape[1]
+                pairs.append(torch.stack((labels, outputs.argmax(1))))
+            if not pairs or objective.metric != CLASSIFY.metric:
+                scores.append(objective.total_score(outputs, labels))
+        if not sizes:
+            return []
+        # read at the end, as each read waits for the GPU
+        read, parts = torch.stack(losses).tolist(), [np.empty((2, 0), np.int64)] * len(sizes)
+        if pairs:
+            parts = [part.numpy() for part in torch.cat(pairs, dim=1).cpu().split(sizes, dim=1)]
+    scores = scores or [int((part[0] == part[1]).sum()) for part in parts]
+    return [Judged(*each) for each in zip(scores, sizes, read, repeat(names), parts)]
 
 
 def summarise(batches: Sequence[Judged]) -> Evaluation:

@@ -45,20 +45,22 @@ class Objective:
     Attributes:
         loss: as `fl.training.config.StationConfig` names it.
         metric: as `fl.training.config.TrainingConfig` names it.
+        precision: in which a GPU judges, "float32" or "tf32".
     """
 
     loss: str = "cross_entropy"
     metric: str = "accuracy"
+    precision: str = "float32"
 
-    def total_loss(self, outputs: torch.Tensor, labels: torch.Tensor) -> float:
-        """The loss of a batch, added up over its samples.
+    def total_loss(self, outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """The loss of a batch, added up over its samples, in double precision.
 
         Raises:
             TrainingError: see `mean_loss`.
         """
         if self.loss == "cross_entropy":
-            return float(functional.cross_entropy(outputs, labels, reduction="sum"))
-        return float(mean_loss(self.loss, outputs, labels)) * len(labels)
+            return functional.cross_entropy(outputs, labels, reduction="sum").double()
+        return mean_loss(self.loss, outputs, labels).double() * len(labels)
 
     def total_score(self, outputs: torch.Tensor, labels: torch.Tensor) -> int | Fraction:
         """The metric of a batch, added up over its samples; exactly, so that sums of sums are the same in any order.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Collection, Iterator, Mapping
 from typing import TypeAlias
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _NormBase
 
 from fl.training.errors import ModelError
 
@@ -15,10 +17,39 @@ State: TypeAlias = dict[str, torch.Tensor]
 """Tensors by name: a module's state_dict."""
 
 
+def on_gpu(tensor: torch.Tensor) -> bool:
+    """Whether each operation is a launch, which costs more than its numbers; a CPU rather keeps these in its cache."""
+    return tensor.is_cuda
+
+
 def is_finite(state: Mapping[str, torch.Tensor]) -> bool:
     """Whether every parameter is a number."""
-    found = [torch.isfinite(tensor).all() for tensor in state.values()]
-    return not found or bool(torch.stack(found).all())  # one value to read: each read waits for the GPU
+    return all(map(math.isfinite, magnitudes(floats_of(state)).tolist()))
+
+
+def floats_of(state: Mapping[str, torch.Tensor]) -> list[torch.Tensor]:
+    """The tensors that may hold something that is no finite number."""
+    return [tensor for tensor in state.values() if tensor.is_floating_point() and tensor.numel()]
+
+
+def magnitudes(tensors: Collection[torch.Tensor]) -> torch.Tensor:
+    """The largest magnitude in each tensor, 0 in an empty one; not finite where the tensor is not.
+
+    All are worked out where the tensors are, and can be read at once: each read waits for the GPU.
+
+    Args:
+        tensors: of real numbers, on one device.
+
+    Returns:
+        Double precision, [number of tensors].
+    """
+    if tensors and all(on_gpu(each) and each.is_floating_point() and each.numel() for each in tensors):
+        return torch.stack(torch._foreach_norm(list(tensors), math.inf)).double()  # a few launches; on a CPU it is slow
+    ends = [
+        torch.stack(torch.aminmax(tensor)).double() if tensor.numel() else tensor.new_zeros(2, dtype=torch.float64)
+        for tensor in tensors
+    ]
+    return torch.stack(ends).abs().amax(dim=1) if ends else torch.zeros(0, dtype=torch.float64)
 
 
 def size_of(state: Mapping[str, torch.Tensor]) -> int:
@@ -28,6 +59,9 @@ def size_of(state: Mapping[str, torch.Tensor]) -> int:
 
 _FRESH: WeakKeyDictionary[nn.Module, list[tuple[str, str, torch.Tensor | None]]] = WeakKeyDictionary()
 """Of each module what its buffers beside the state held when its first state was put: part, name, value."""
+
+_PLAIN: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
+"""Of each module whether to load a state is to copy its tensors."""
 
 
 def put_state(module: nn.Module, state: Mapping[str, torch.Tensor]) -> None:
@@ -39,7 +73,8 @@ def put_state(module: nn.Module, state: Mapping[str, torch.Tensor]) -> None:
         ModelError: names or shapes are not the module's.
     """
     try:
-        module.load_state_dict(state)
+        if not _copied(module, state):
+            module.load_state_dict(state)
     except RuntimeError as error:
         raise ModelError(f"these parameters are of another model: {error}") from error
     if module not in _FRESH:
@@ -57,6 +92,35 @@ def put_state(module: nn.Module, state: Mapping[str, torch.Tensor]) -> None:
                 there.copy_(fresh)  # in place: a recorded step knows where it lies
 
 
+def _copied(module: nn.Module, state: Mapping[str, torch.Tensor]) -> bool:
+    """Copy the tensors at once, where that is what `load_state_dict` would do one by one; whether it was done."""
+    if module not in _PLAIN:
+        _PLAIN[module] = _loads_plainly(module)
+    if not _PLAIN[module]:
+        return False
+    held = module.state_dict(keep_vars=True)
+    if not held or held.keys() != state.keys() or any(held[name].shape != each.shape for name, each in state.items()):
+        return False
+    # two names of one tensor: the later one's value, as one launch writes in no order
+    pairs = {(each.data_ptr() or id(each), each.shape): (each, state[name]) for name, each in held.items()}
+    with torch.no_grad():
+        torch._foreach_copy_([each for each, _ in pairs.values()], [value for _, value in pairs.values()])
+    return True
+
+
+def _loads_plainly(module: nn.Module) -> bool:
+    """Whether no part of the module has a way of its own to save or load."""
+    methods = ("state_dict", "load_state_dict", "_save_to_state_dict", "get_extra_state", "set_extra_state")
+    hooks = ("_state_dict_hooks", "_state_dict_pre_hooks", "_load_state_dict_pre_hooks", "_load_state_dict_post_hooks")
+    loading = (nn.Module._load_from_state_dict, _NormBase._load_from_state_dict)  # which adds what old states lack
+    return all(
+        getattr(part._load_from_state_dict, "__func__", None) in loading
+        and all(getattr(getattr(part, name), "__func__", None) is getattr(nn.Module, name) for name in methods)
+        and not any(getattr(part, name) for name in hooks)
+        for part in module.modules()
+    )
+
+
 def _beside_state(module: nn.Module) -> Iterator[tuple[str, str, torch.Tensor | None]]:
     """The buffers that are not part of the state (registered with `persistent=False`): part, name, tensor."""
     for path, part in module.named_modules():
@@ -66,4 +130,5 @@ def _beside_state(module: nn.Module) -> Iterator[tuple[str, str, torch.Tensor | 
 
 def view_state(module: nn.Module) -> State:
     """The module's tensors themselves, which later steps change."""
-    return {name: tensor.detach() for name, tensor in module.state_dict().items()}
+    state = module.state_dict()
+    return {name: tensor.detach() if tensor.requires_grad else tensor for name, tensor in state.items()}

@@ -12,8 +12,6 @@ import torch
 from torch import nn
 
 from fl.training import cloud
-from fl.training.command.options import Options
-from fl.training.command.run import run
 from fl.training.crews.crew import Crew, InProcess
 from fl.training.data.dataset import Samples
 from fl.training.federation import Federation
@@ -59,6 +57,10 @@ def train(federation: Federation, crew: Crew | None = None, **options: Any) -> I
 
 def train_in(folder: Path, federation: Federation, **options: Any) -> list[dict[str, Any]]:
     """Train in a run's folder; the lines of its metrics file."""
+    # Here, as a run's folder needs `fl.store` and the libraries that encrypt, which a borrowed GPU may not have.
+    from fl.training.command.options import Options
+    from fl.training.command.run import run
+
     return [dict(record) for record in run(federation, Options(federation.config, folder, **options))]
 
 

@@ -12,7 +12,8 @@ import torch
 from fl.training.config import Privacy, StationConfig, TrainingConfig
 from fl.training.data.dataset import Dataset
 from fl.training.errors import TrainingError
-from fl.training.federation import _recorded, build_federation
+from fl.training.federation import _recorded, build_federation, objective_of
+from fl.training.model.objective import CLASSIFY
 from fl.training.model.spec import ModelSpec
 from fl.training.station import Station
 from fl.training.strategies import SCAFFOLD, FedAvg
@@ -116,3 +117,9 @@ def test_recorded__left_open__is_so_on_a_gpu_and_not_with_code_of_others() -> No
         assert not found(config)
     assert not found(open_, replace(MODEL, name="a.b:c"))
     assert not found(open_, strategy=SCAFFOLD())
+
+
+def test_objective_of__clients_in_less_than_float32__are_judged_in_tf32() -> None:
+    for precision, judged in (("float32", "float32"), ("tf32", "tf32"), ("bfloat16", "tf32")):
+        assert objective_of(TrainingConfig(station=StationConfig(precision=precision))).precision == judged
+    assert objective_of(TrainingConfig()) == CLASSIFY

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from itertools import pairwise
@@ -143,11 +146,43 @@ def test_steps__options__are_those_of_their_commands(tmp_path: Path, tiny: bool)
         flag, module, *options = step.arguments
         assert flag == "-m"
         if module == "pytest":
-            assert all((gpu_day.ROOT / path).exists() for path in gpu_day.TESTS)
             continue
         command: click.Command = alone.get(module.rpartition(".")[2]) or groups[module].commands[options.pop(0)]
         parsed.append(command.make_context(module, options).params["out"])
     assert len(parsed) == len(set(parsed)) == (5 if tiny else 7), "a file of its own for each"
+
+
+REFUSE = """
+import sys
+
+import pytest
+
+CHAIN = ("ape", "coincurve", "Crypto", "ecies", "eth", "ethpm", "pydantic", "web3")
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0].partition("_")[0] in CHAIN:
+            raise ModuleNotFoundError(f"{name} is not here", name=name)
+
+sys.meta_path.insert(0, Refuse())
+sys.exit(pytest.main(sys.argv[1:]))
+"""
+
+
+def test_steps__tests_on_a_gpu__are_found_without_the_libraries_of_the_chain(tmp_path: Path) -> None:
+    """The GPU's machine has PyTorch and what training needs, and no more."""
+    arguments = next(steps(tmp_path, tmp_path, "cuda", False)).arguments[2:]
+    expected = {path for path in arguments if path.startswith("tests/") and path.endswith(".py")}
+    assert "tests/fl/training/model/test_steps.py" in expected
+    done = subprocess.run(
+        [sys.executable, "-c", REFUSE, *arguments, "--collect-only"],
+        cwd=gpu_day.ROOT,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {line.partition("::")[0] for line in done.stdout.splitlines() if "::" in line} == expected
 
 
 def test_steps__all_limits__fit_into_a_quarter_of_an_hour_but_for_what_is_worth_least(tmp_path: Path) -> None:

@@ -131,6 +131,17 @@ def test_train_client__after_one_that_diverged__starts_at_rest(digits: Dataset, 
     assert equal(copy_state(module), expected)
 
 
+def test_train_client__recorded__says_in_which_epoch_it_diverged(digits: Dataset, recorder: Recorder) -> None:
+    """Though it is read after the last one only."""
+    said = []
+    for graphs in (False, True):
+        config = replace(CONFIG, local_epochs=4, batch_size=32, learning_rate=1e30, graphs=graphs)
+        with pytest.raises(DivergedError, match=r"in local epoch [23]:") as error:
+            train_client(dense(), first(digits, 32), config, seed=0)
+        said.append(str(error.value))
+    assert said[0] == said[1]
+
+
 def test_steps_on__recorded__are_kept_as_long_as_their_module(recorder: Recorder) -> None:
     module, config = dense(), replace(CONFIG, graphs=True)
     kept = steps_on(module, config)
