@@ -179,4 +179,5 @@ def test_train_client__as_cuda_graphs__reads_once(digits: Dataset) -> None:
             train_client(module, samples, config, seed=5)
         finally:
             torch.cuda.set_sync_debug_mode("default")
-    assert len([each for each in found if "synchroniz" in str(each.message)]) <= 1, [str(each) for each in found]
+    reads = [str(each) for each in found if "called a synchronizing" in str(each.message)]
+    assert len(reads) == 1, reads
