@@ -20,6 +20,7 @@ from analysis.benchmarks.training.lineup import CONTENDERS, IDLE, LINEUPS, unabl
 from analysis.benchmarks.training.measures import ROUNDS
 from analysis.benchmarks.training.paper_run import paper_run
 from analysis.benchmarks.training.record import Measured, Pass, Record, RecordError
+from analysis.benchmarks.training.streams import streams
 from analysis.benchmarks.training.trial import Trial, TrialError
 from analysis.benchmarks.training.workload import ON_CPU, ON_GPU, WORKLOADS
 from analysis.provenance import write_document
@@ -129,7 +130,7 @@ def _command() -> str:
     return shlex.join(["python", "-m", "analysis.benchmarks.training", *sys.argv[1:]])
 
 
-for _command_of in (paper_run, gpu_day, subset):
+for _command_of in (paper_run, streams, gpu_day, subset):
     main.add_command(_command_of)
 
 if __name__ == "__main__":

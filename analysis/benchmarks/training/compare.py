@@ -7,12 +7,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import click
+
 from analysis.benchmarks.training import fairness, inputs
 from analysis.benchmarks.training.lineup import CONTENDERS, FLOOR
 from analysis.benchmarks.training.record import Measured, Pass
-from analysis.benchmarks.training.trial import Trial, run
+from analysis.benchmarks.training.trial import Trial, TrialError, run
 from analysis.benchmarks.training.workload import Workload
 from fl.training.model.evaluation import evaluate
+from fl.training.model.runtime import pick_device
 
 
 def compare(
@@ -44,7 +47,7 @@ def compare(
 
     Raises:
         DataError: the data set cannot be had.
-        TrialError: a contender failed.
+        TrialError: a contender failed, other than a library that is taken as it is installed.
         UnfairError: contenders did not do the same work.
     """
     with tempfile.TemporaryDirectory(prefix="hcfl-") as folder:
@@ -52,12 +55,19 @@ def compare(
         test = inputs.prepare(workload, data_dir, data)
         setting = inputs.read(data)
         sizes = [len(samples) for samples in setting.clients]
-        module = setting.module()
+        where = pick_device(device)
+        module, test = setting.module().to(where), test.to(where)
         done: list[Pass] = []
         for number in range(passes):
             trials: list[Trial] = []
             for name in in_turn(contenders, number):
-                trial, state = run(CONTENDERS[name], data, rounds, device, installed)
+                try:
+                    trial, state = run(CONTENDERS[name], data, rounds, device, installed)
+                except TrialError as error:
+                    if not (installed and CONTENDERS[name].library):
+                        raise
+                    click.echo(f"Not measured: {error}", err=True)  # of whatever version it is here
+                    continue
                 if CONTENDERS[name].module != FLOOR:
                     trial = replace(trial, accuracy=evaluate(module, state, test).accuracy)
                 trials.append(trial)

@@ -9,11 +9,10 @@ steps, divided by their number. On a CPU it tries the variants out that need no 
 
 from __future__ import annotations
 
-import copy
 import shlex
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from operator import truediv
@@ -25,19 +24,16 @@ import torch
 from rich.console import Console
 from rich.table import Table
 from torch import nn
-from torch.func import functional_call, grad, stack_module_state, vmap
-from torch.nn import functional
 
 from analysis.benchmarks.training import record
 from analysis.benchmarks.training.inputs import as_usual
 from analysis.benchmarks.training.local_step import MOMENTUM, RATE, plain_step
 from analysis.provenance import write_document
 from fl.training.config import StationConfig
-from fl.training.data.dataset import to_input
 from fl.training.errors import TrainingError
 from fl.training.model.runtime import check_graphs, check_precision, exactly, pick_device
 from fl.training.model.spec import MODELS, ModelSpec
-from fl.training.model.steps import Batch, RecordedSteps, Recording, Steps, descend, laid_like
+from fl.training.model.steps import Batch, RecordedSteps, Recording, Steps
 
 CONFIG = StationConfig(learning_rate=RATE, momentum=MOMENTUM)
 
@@ -64,55 +60,6 @@ def plain(modules: Sequence[nn.Module], _config: StationConfig) -> Take:
     def take(batches: Sequence[Batch]) -> None:
         for step, batch in zip(clients, batches, strict=True):
             step(batch.inputs, batch.labels)
-
-    return take
-
-
-class Stacked:
-    """All clients' parameters in one tensor each, and one operation for all of them (`torch.func.vmap`)."""
-
-    def __init__(self, modules: Sequence[nn.Module], config: StationConfig):
-        stacked, self._buffers = stack_module_state(list(modules))
-        self._config = config
-        self.parameters = {name: tensor.detach() for name, tensor in stacked.items()}
-        self._velocities = [torch.zeros_like(each) for each in self.parameters.values()]
-        skeleton = copy.deepcopy(modules[0]).to("meta")
-
-        def loss(
-            parameters: Mapping[str, torch.Tensor],
-            buffers: Mapping[str, torch.Tensor],
-            images: torch.Tensor,
-            labels: torch.Tensor,
-        ) -> torch.Tensor:
-            outputs = functional_call(skeleton, (dict(parameters), dict(buffers)), (to_input(images),))
-            return functional.cross_entropy(outputs, labels)
-
-        self._gradients = vmap(grad(loss))
-
-    def take(self, images: torch.Tensor, labels: torch.Tensor) -> None:
-        """A step of every client.
-
-        Args:
-            images: uint8 [clients, n, channels, height, width].
-            labels: int64 [clients, n].
-        """
-        gradients = self._gradients(self.parameters, self._buffers, images, labels)
-        parameters = list(self.parameters.values())
-        aligned = laid_like(parameters, [gradients[name] for name in self.parameters])
-        descend(parameters, aligned, self._velocities, self._config.learning_rate, self._config.momentum)
-
-
-def stacked(modules: Sequence[nn.Module], config: StationConfig) -> Take:
-    """See `Stacked`; with graphs, the stacked step is recorded."""
-    clients = Stacked(modules, config)
-
-    def step(inputs: Sequence[torch.Tensor]) -> None:
-        clients.take(*inputs)
-
-    chosen = recorded(step) if config.graphs else step
-
-    def take(batches: Sequence[Batch]) -> None:
-        chosen([torch.stack([batch.inputs for batch in batches]), torch.stack([batch.labels for batch in batches])])
 
     return take
 
@@ -183,11 +130,9 @@ VARIANTS = (
     Variant(ENGINE, one_by_one),
     Variant("the engine's, bf16", one_by_one, precision="bfloat16"),
     Variant(COMPILED, compiled, usual=True, exact=False),
-    Variant("stacked clients", stacked, usual=True),
     Variant("CUDA graphs", one_by_one, graphs=True),
     Variant("CUDA graphs, tf32", one_by_one, precision="tf32", graphs=True),
     Variant("CUDA graphs, bf16", one_by_one, precision="bfloat16", graphs=True),
-    Variant("stacked clients, CUDA graph", stacked, usual=True, graphs=True),
     Variant("one graph, one stream per client", on_streams, graphs=True),
     Variant("one graph, one stream per client, tf32", on_streams, precision="tf32", graphs=True),
     Variant("one graph, one stream per client, bf16", on_streams, precision="bfloat16", graphs=True),

@@ -45,8 +45,7 @@ PRECISIONS = {  # by the variant of `device_step`
     "CUDA graphs, bf16": "bfloat16",
 }
 OURS = ("ours-tf32", "ours-bf16", "ours")
-OTHERS = ("plain", "plain-processes", "floor", "pfl", "flower")
-"""Libraries last: one that fails ends the comparison."""
+OTHERS = ("flower", "pfl", "plain", "plain-processes", "floor")
 
 
 @dataclass(frozen=True)
@@ -137,6 +136,8 @@ def steps(out: Path, data: Path, device: str, tiny: bool) -> Iterator[Step]:
     yield Step(
         "paper-run", _words(f"{ours} paper-run{setting}{size}", *where, "--out", str(out / "paper-run.json")), 300
     )
+    words = _words(f"{ours} streams{' --tiny' * tiny}", *where, "--out", str(out / "streams.json"))
+    yield Step("streams", words, 120)
     words = _words(
         f"-m analysis.figures.accuracy_trainings{' --tiny' * tiny}", *where, "--out", str(out / "figure.json")
     )

@@ -6,6 +6,7 @@ enough; steps launched one operation at a time would wait for each other in Pyth
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -24,13 +25,14 @@ from fl.training.federation import Federation
 from fl.training.model.parameters import State, on_gpu, put_state
 from fl.training.model.runtime import held, reproducible, use_threads
 from fl.training.model.steps import Batch, RecordedSteps, steps_on
+from fl.training.named import is_path
 from fl.training.station import StationRound
-from fl.training.strategy import NO_STATES, NOTHING, Carried
+from fl.training.strategy import NO_STATES, NOTHING, Carried, Strategy
 
 log = logging.getLogger(__name__)
 
 MOST = 16
-"""Lanes unless told otherwise: more find no idle part of a GPU."""
+"""Lanes unless told otherwise; each takes the memory of a model that is trained. Ten were tried."""
 
 
 class Lane:
@@ -61,11 +63,11 @@ class Lane:
 class Lanes(InProcess):
     """Base stations in several lanes of this process.
 
-    Whatever is drawn follows from seeds of its own, so a run ends with the digests of one lane. What a module or a
-    transform draws from torch's generators does not, which all threads share: such federations are not for lanes.
+    Whatever is drawn follows from seeds of its own, so a run ends with the digests of one lane. What code of others
+    draws or keeps may not, as all threads share it: such federations are not for lanes.
 
     Args:
-        federation: whose models are this project's, and draw nothing.
+        federation: without `hindrance`.
         count: of lanes. There are fewer where the GPU has no memory for them.
 
     Raises:
@@ -77,10 +79,11 @@ class Lanes(InProcess):
         if reason := hindrance(federation):
             raise TrainingError(f"streams {reason}: use --workers 0")
         self._lanes: list[Lane] = []
+        state = federation.initial_state()
         for _ in range(min(count, len(federation.stations))):
             try:
-                lane = Lane(federation.workspace() if self._lanes else self._workspace)
-                _record(federation, lane)
+                lane = Lane(copy.deepcopy(self._workspace) if self._lanes else self._workspace)
+                _record(federation, lane, state)
             except (torch.OutOfMemoryError, TrainingError) as error:
                 if not self._lanes or not isinstance(error.__cause__ or error, torch.OutOfMemoryError):
                     raise
@@ -129,14 +132,16 @@ class Lanes(InProcess):
 
 def hindrance(federation: Federation) -> str:
     """Why lanes cannot play a federation; empty where they can."""
-    if federation.model.is_own or any(station.config.transform for station in federation.stations):
-        return "are for models of this library, without a transform"
+    for station in federation.stations:
+        carries = type(station.strategy).update_client is not Strategy.update_client
+        if federation.model.is_own or station.config.transform or is_path(station.config.loss) or carries:
+            return "are for what this library computes alone: models, losses and strategies of others may share state"
     if on_gpu(federation.dataset.test.labels) and not all(station.config.graphs for station in federation.stations):
         return "need recorded steps (--graphs)"
     return ""
 
 
-def _record(federation: Federation, lane: Lane) -> None:
+def _record(federation: Federation, lane: Lane, state: State) -> None:
     """Record the steps on batches of all sizes that there are: while one is recorded, no other lane may compute."""
     stations = [station for station in federation.stations if station.config.graphs]
     sizes: dict[tuple[StationConfig, int], Samples] = {}
@@ -148,7 +153,7 @@ def _record(federation: Federation, lane: Lane) -> None:
     for (config, size), samples in sizes.items():
         with reproducible(0, lane.device, config.precision), lane.entered():
             # as before each client: some tensors are made where a state is put first
-            put_state(lane.workspace, federation.initial_state())
+            put_state(lane.workspace, state)
             lane.workspace.train()
             steps = steps_on(lane.workspace, config)
             assert isinstance(steps, RecordedSteps)

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import nn
-from torch.nn import functional
-
-from fl.training.model.parameters import on_gpu
 
 
 class Blocked(nn.Sequential):
@@ -15,8 +12,7 @@ class Blocked(nn.Sequential):
     It computes what `nn.Sequential` does, up to rounding. PyTorch's tensors have to be put into blocks for each
     convolution and back again; these stay so from layer to layer, and the indices of poolings take a byte each instead
     of eight. Under autocast to bfloat16 activations are of that type, where the CPU has the instructions. On another
-    device or with other types it is an `nn.Sequential`; but a GPU gets float32 images of three channels with a fourth
-    of zeros, as its algorithms for three that give the same bits again take ten times as long.
+    device or with other types it is an `nn.Sequential`.
 
     The layers before the `Flatten` must be such that PyTorch has for oneDNN's tensors, with gradients: convolutions
     whose padding is given in numbers, poolings, ReLU.
@@ -31,27 +27,9 @@ class Blocked(nn.Sequential):
                 values = values.to_dense(torch.float32)
             if isinstance(layer, nn.Conv2d) and values.is_mkldnn and values.dtype == torch.bfloat16:
                 values = _convolution(layer, values)
-            elif isinstance(layer, nn.Conv2d) and _is_unaligned(values):
-                values = _aligned_convolution(layer, values)
             else:
                 values = layer(values)
         return values
-
-
-_ALIGNED = 4
-"""Channels that a GPU's fast algorithms take at once."""
-
-
-def _is_unaligned(values: torch.Tensor) -> bool:
-    return on_gpu(values) and values.shape[1] % _ALIGNED != 0 and not torch.is_autocast_enabled(values.device.type)
-
-
-def _aligned_convolution(layer: nn.Conv2d, images: torch.Tensor) -> torch.Tensor:
-    """The convolution, with channels of zeros added to images and weights."""
-    assert layer.groups == 1 and not isinstance(layer.padding, str)
-    missing = (0, 0, 0, 0, 0, -images.shape[1] % _ALIGNED)
-    images, weight = (functional.pad(each, missing) for each in (images, layer.weight))
-    return functional.conv2d(images, weight, layer.bias, layer.stride, layer.padding, layer.dilation)
 
 
 def _kind_for(images: torch.Tensor) -> torch.dtype | None:

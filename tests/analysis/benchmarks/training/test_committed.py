@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
+from statistics import median
+from typing import Any
 
 import pytest
 
@@ -52,3 +55,63 @@ def test_claims__not_recorded__are_found() -> None:
         "1.50 × as fast as Flower",
         "2.0 × as fast as a plain PyTorch loop",
     ]
+
+
+# ── on a GPU ──
+
+H100 = RESULTS / "h100"
+
+
+def read_h100(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((H100 / f"{name}.json").read_text(encoding="utf-8"))
+    return found
+
+
+def row(page: str, start: str, after: str) -> list[str]:
+    """The cells of a table's row, beside its first, in the part of the page that begins so."""
+    line = next(line for line in page.partition(after)[2].splitlines() if line.startswith(f"| {start}"))
+    return [cell.strip() for cell in line.strip("| ").split("|")[1:]]
+
+
+def test_page__of_a_gpu__tells_what_its_files_hold() -> None:
+    page = (peers.ROOT / "fl/training/speed.md").read_text(encoding="utf-8")
+    steps = {
+        "plain": "plain: as usually written",
+        "the engine's, one": "the engine's",
+        "recorded, float32": "CUDA graphs",
+        "recorded, TF32": "CUDA graphs, tf32",
+        "recorded, bfloat16": "CUDA graphs, bf16",
+        "and each client": "one graph, one stream per client, bf16",
+    }
+    files = [read_h100(name)["seconds"] for name in ("step-cnn", "step-resnet50")]
+    for start, variant in steps.items():
+        expected = [f"{median(file[variant]) * 1e3:.2f}" if variant in file else "-" for file in files]
+        assert row(page, start, "Milliseconds of a client") == expected
+    assert f"{median(files[0]['stacked clients, CUDA graph']) * 1e3:.2f} ms a step" in page
+    runs = {(run["workload"], run["precision"], run["streams"]): run for run in read_h100("streams")["runs"]}
+    for start, workload, precision in (
+        ("× 10 clients", "10x10", "tf32"),
+        ("the same, bfloat16", "10x10", "bfloat16"),
+        ("× 1 client", "resnet50", "tf32"),
+    ):
+        found = [runs.get((workload, precision, streams)) for streams in (0, 10)]
+        expected = [f"{run['rounds'][-1]:.2f}" if run else "-" for run in found]
+        assert row(page, start, "Seconds of a global round") == expected
+    for workload in ("10x10", "resnet50"):  # base stations beside each other train the same
+        assert len({run["parameters"] for key, run in runs.items() if key[:2] == (workload, "bfloat16")}) == 1
+    trials = {trial["contender"]: trial for trial in read_h100("compare")["trials"]}
+    trials |= {trial["contender"]: trial for trial in read_h100("compare-streams")["trials"]}
+    words = " ".join(page.split())
+    for contender, said in {
+        "pfl": "pfl-research takes {:.2f} s",
+        "plain": "the plain loop {:.2f} and",
+        "plain-processes": "four processes of it {:.2f}",
+        "ours-bf16": "compare-streams.json), {:.2f} in bfloat16",
+    }.items():
+        ended = trials[contender]["ended"]
+        assert said.format((ended[-1] - ended[0]) / (len(ended) - 1)) in words, contender
+    curve = read_h100("paper-run")["rounds"]
+    assert f"[{curve[-1]['seconds']:.0f} s](" in words
+    assert f"to an accuracy of {curve[-1]['accuracy']:.2f}: {curve[0]['seconds']:.0f} s until the first" in words
+    later = (curve[-1]["seconds"] - curve[0]["seconds"]) / (len(curve) - 1)
+    assert f"and {later:.1f} s for each of the others" in words

@@ -16,12 +16,14 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+from analysis.benchmarks.training import compare as compare_module
 from analysis.benchmarks.training import inputs, peers, processes
 from analysis.benchmarks.training.__main__ import main
 from analysis.benchmarks.training.compare import compare, in_turn
 from analysis.benchmarks.training.contenders.job import Job
-from analysis.benchmarks.training.lineup import BOUND, CONTENDERS, IDLE, unable
+from analysis.benchmarks.training.lineup import BOUND, CONTENDERS, IDLE, Contender, unable
 from analysis.benchmarks.training.record import Measured, Pass
+from analysis.benchmarks.training.trial import TrialError
 from analysis.benchmarks.training.workload import WORKLOADS
 from fl.training.model.artefact import load_state
 from fl.training.model.parameters import State
@@ -111,7 +113,7 @@ def test_one_core_busy__meanwhile__a_process_runs() -> None:
 # ── whole comparisons ──
 
 
-def compared(contenders: tuple[str, ...]) -> Measured:
+def compared(contenders: tuple[str, ...], *, installed: bool = False) -> Measured:
     return compare(
         DIGITS,
         contenders,
@@ -121,6 +123,7 @@ def compared(contenders: tuple[str, ...]) -> Measured:
         rounds=2,
         say=lambda trial: None,
         provenance=lambda trials: Pass("a test", "", False, tuple(trials)),
+        installed=installed,
     )
 
 
@@ -139,6 +142,20 @@ def test_compare__fresh_processes__with_times_memory_and_accuracy(monkeypatch: p
     assert floor.accuracy is None
     assert ours.accuracy is not None
     assert ours.accuracy > 0.5
+
+
+def test_compare__installed_library_that_fails__is_said_and_the_others_go_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(contender: Contender, *_: object) -> None:
+        raise TrialError(f"{contender.title} did not finish: no such thing")
+
+    monkeypatch.setattr(compare_module, "run", fails)
+    assert compared(("flower", "pfl"), installed=True).passes[0].trials == ()
+    assert capsys.readouterr().err.count("Not measured:") == 2
+    for contenders, installed in ((("flower",), False), (("ours",), True)):
+        with pytest.raises(TrialError, match="no such thing"):
+            compared(contenders, installed=installed)
 
 
 @pytest.mark.heavy

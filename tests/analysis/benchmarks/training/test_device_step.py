@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from analysis.benchmarks.training import device_step
-from analysis.benchmarks.training.device_step import CONFIG, VARIANTS, Stacked, Variant, measure, modules_for
+from analysis.benchmarks.training.device_step import CONFIG, VARIANTS, Variant, measure, modules_for
 from fl.training.model import steps
 from fl.training.model.spec import ModelSpec
 from fl.training.model.steps import Batch
@@ -54,17 +54,6 @@ def test_engine__same_batches__is_the_plain_loop(given: list[list[Batch]]) -> No
     assert_same(trained(BY_NAME["the engine's"], given), trained(PLAIN, given))
 
 
-@in_float64()
-def test_stacked__same_batches__is_the_plain_loop(given: list[list[Batch]]) -> None:
-    stacked = Stacked(modules_for(PLAIN, SPEC, 2, CPU), CONFIG)
-    for each in given:
-        stacked.take(torch.stack([batch.inputs for batch in each]), torch.stack([batch.labels for batch in each]))
-    starts = modules_for(PLAIN, SPEC, 2, CPU)
-    for client, module in enumerate(trained(PLAIN, given)):
-        found = {name: parameter[client] for name, parameter in stacked.parameters.items()}
-        assert_trained_alike(found, module.state_dict(), starts[client].state_dict())
-
-
 def replayed(compute: Callable[[], None], _device: torch.device) -> Callable[[], None]:
     compute()
     return compute
@@ -82,7 +71,7 @@ def test_graphs__modules_that_nobody_else_keeps__are_kept(
 
 def test_measure__on_a_cpu__says_what_needs_a_gpu() -> None:
     taken, unable = measure(QUICK, SPEC, 2, 4, CPU, rounds=2)
-    assert {"plain: as usually written", "the engine's", "stacked clients"} <= taken.keys()
+    assert {"plain: as usually written", "the engine's"} <= taken.keys()
     assert all(len(seconds) == 2 and min(seconds) > 0 for seconds in taken.values())
     assert unable.keys() | taken.keys() == {variant.name for variant in QUICK}
     for variant in QUICK:

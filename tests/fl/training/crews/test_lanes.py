@@ -95,15 +95,24 @@ def test_lanes__error_in_one__is_the_callers(
         list(train(federation, Lanes(federation, 2)))
 
 
+def keeps(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    return torch.nn.functional.cross_entropy(outputs, labels)
+
+
 def test_hindrance__code_of_others__is_for_one_lane(create_federation: CreateFederation, digits: Dataset) -> None:
     """What it draws, or keeps, all threads would share."""
     assert not hindrance(create_federation())
-    seen = with_station(create_federation(), transform="torch.nn.functional:relu")
-    assert "models of this library" in hindrance(seen)
-    with pytest.raises(TrainingError, match=r"streams are for models of this library.*: use --workers 0"):
-        Lanes(seen, 2)
-    own = TrainingConfig(model="fl.training.model.spec:small_cnn", train_images=60)
-    assert "models of this library" in hindrance(build_federation(own, digits))
+    assert not hindrance(create_federation(strategy="FedAdam"))
+    others = [
+        with_station(create_federation(), transform="torch.nn.functional:relu"),
+        with_station(create_federation(), loss=f"{__name__}:keeps"),
+        build_federation(TrainingConfig(strategy="SCAFFOLD", station=StationConfig(momentum=0.0)), digits),
+        build_federation(TrainingConfig(model="fl.training.model.spec:small_cnn", train_images=60), digits),
+    ]
+    for each in others:
+        assert "what this library computes alone" in hindrance(each)
+        with pytest.raises(TrainingError, match=r"streams are for what this library.*: use --workers 0"):
+            Lanes(each, 2)
 
 
 def test_lanes__no_memory_for_another__there_are_fewer(
@@ -111,7 +120,7 @@ def test_lanes__no_memory_for_another__there_are_fewer(
 ) -> None:
     made: list[object] = []
 
-    def record(_: object, lane: object) -> None:
+    def record(_: object, lane: object, __: object) -> None:
         made.append(lane)
         if len(made) > 2:
             raise TrainingError("a step cannot be recorded") from torch.OutOfMemoryError()

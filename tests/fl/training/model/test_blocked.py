@@ -15,7 +15,6 @@ from torch import nn
 from fl.training.client import train_client
 from fl.training.config import StationConfig
 from fl.training.data.dataset import Dataset
-from fl.training.model import blocked as blocked_module
 from fl.training.model.blocked import Blocked
 from fl.training.model.spec import cnn
 from tests.fl.training.support import copy_state
@@ -51,31 +50,6 @@ def test_forward_and_backward__any_images__are_those_of_a_sequential(
     of_dense = torch.autograd.grad((expected * weights).sum(), parameters)
     for found, wanted in zip(of_blocked, of_dense, strict=True):
         assert found.layout == torch.strided
-        assert torch.linalg.norm(found - wanted) <= FLIP * torch.linalg.norm(wanted)
-
-
-@pytest.mark.parametrize("channels", [1, 3, 4, 6])
-def test_forward_and_backward__as_on_a_gpu__are_those_of_a_sequential(
-    channels: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Channels of zeros change nothing, and get no gradient."""
-    blocked, dense = twins(channels, 9, 8, seed=1)
-    monkeypatch.setattr(blocked_module, "_kind_for", lambda images: None)
-    monkeypatch.setattr(blocked_module, "on_gpu", lambda tensor: True)
-    images, seen = torch.randn(3, channels, 9, 8), []
-    convolve = nn.functional.conv2d
-    monkeypatch.setattr(
-        nn.functional, "conv2d", lambda given, *others: seen.append(given.shape[1]) or convolve(given, *others)
-    )
-    outputs, expected = blocked(images), dense(images)
-    assert [each for each in seen if each % 4] == [channels] * (channels % 4 > 0), "only in what it is compared with"
-    assert torch.linalg.norm(outputs - expected) <= ROUNDING * torch.linalg.norm(expected)
-    parameters, weights = list(dense.parameters()), torch.randn(3, 5)
-    for found, wanted in zip(
-        torch.autograd.grad((outputs * weights).sum(), parameters),
-        torch.autograd.grad((expected * weights).sum(), parameters),
-        strict=True,
-    ):
         assert torch.linalg.norm(found - wanted) <= FLIP * torch.linalg.norm(wanted)
 
 
