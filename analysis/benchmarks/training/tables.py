@@ -58,19 +58,18 @@ def spread(value: Spread | None, digits: int, prefix: str = "", only_median: boo
 
 
 def goals(measured: Mapping[str, Measured], device: str) -> list[tuple[str, ...]]:
-    """One row per target: where, what, the figure, the verdict."""
+    """One row per target: workload, what, the figure, the verdict."""
     lines: list[tuple[str, ...]] = []
     for target, figure in figures(measured, device):
-        where = f"{'GPU' if target.device == 'cuda' else 'CPU'}, {target.workload}"
         if figure is None:
-            lines.append((where, target.text, NOT_MEASURED, "still to be measured"))
+            lines.append((target.workload, target.text, NOT_MEASURED, "still to be measured"))
         else:
             verdict = "reached" if target.reached(figure) else "missed"
-            lines.append((where, target.text, f"{figure:.2f} {target.unit}", verdict))
+            lines.append((target.workload, target.text, f"{figure:.2f} {target.unit}", verdict))
     return lines
 
 
-GOAL_HEADS = ("where", "target", "measured", "")
+GOAL_HEADS = ("workload", "target", "measured", "")
 
 
 def to_console(console: Console, record: Record) -> None:

@@ -88,10 +88,9 @@ TARGETS = (
 
 
 def figures(measured: Mapping[str, Measured], device: str) -> list[tuple[Target, float | None]]:
-    """Every target, with its figure where this device is what it is about and it was measured."""
+    """The device's targets, each with its figure where it was measured."""
     return [
-        (target, target.figure(measured[target.workload]))
-        if target.device == device and target.workload in measured
-        else (target, None)
+        (target, target.figure(measured[target.workload]) if target.workload in measured else None)
         for target in TARGETS
+        if target.device == device
     ]
