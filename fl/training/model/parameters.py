@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator, Mapping
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
 import torch
@@ -102,10 +102,19 @@ def _copied(module: nn.Module, state: Mapping[str, torch.Tensor]) -> bool:
     if not held or held.keys() != state.keys() or any(held[name].shape != each.shape for name, each in state.items()):
         return False
     # two names of one tensor: the later one's value, as one launch writes in no order
-    pairs = {(each.data_ptr() or id(each), each.shape): (each, state[name]) for name, each in held.items()}
+    pairs = {_place_of(each): (each, state[name]) for name, each in held.items()}
+    if len({memory for memory, *_ in pairs}) < len(pairs):  # tensors that may overlap: in order then
+        return False
     with torch.no_grad():
         torch._foreach_copy_([each for each, _ in pairs.values()], [value for _, value in pairs.values()])
     return True
+
+
+def _place_of(tensor: torch.Tensor) -> tuple[Any, ...]:
+    """Its memory, and where in that and how the tensor lies; of one without memory, the tensor."""
+    if not tensor.numel():
+        return (id(tensor),)
+    return tensor.untyped_storage().data_ptr(), tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype
 
 
 def _loads_plainly(module: nn.Module) -> bool:

@@ -47,6 +47,20 @@ class Tied(nn.Module):
         self.third.bias = nn.Parameter(self.one.bias.data)
 
 
+class Overlapping(nn.Module):
+    """Tensors that share some of their numbers, or all in another order or type."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        row = torch.zeros(6)
+        self.register_buffer("first", row[:2])
+        self.register_buffer("every_other", row[:4:2])
+        self.register_buffer("bits", row[4:].view(torch.int32))
+        self.register_buffer("last", row[4:])
+        self.one, self.other = nn.Linear(3, 3), nn.Linear(3, 3)
+        self.other.weight = nn.Parameter(self.one.weight.data.t())
+
+
 class Doubled(nn.Linear):
     """Loads twice what it is given."""
 
@@ -73,7 +87,7 @@ def random_state(module: nn.Module) -> State:
     }
 
 
-@pytest.mark.parametrize("build", [small_cnn, with_statistics, Tied, lambda: Doubled(2, 3), hooked])
+@pytest.mark.parametrize("build", [small_cnn, with_statistics, Tied, Overlapping, lambda: Doubled(2, 3), hooked])
 def test_put_state__any_module__is_what_loading_it_is(build: Callable[[], nn.Module]) -> None:
     module, expected = build(), build()
     for state in (random_state(module), {name: -tensor.double() for name, tensor in random_state(module).items()}):
@@ -91,6 +105,15 @@ def test_put_state__plain_module__is_one_copy_to_each_tensor(build: Callable[[],
     with Copies() as copies:
         put_state(module, state)
     assert copies.found == [("aten::_foreach_copy_", tensors)]
+
+
+def test_put_state__tensors_that_overlap__are_copied_one_by_one() -> None:
+    """In one launch a GPU would write what they share in any order."""
+    module = Overlapping()
+    state = random_state(module)
+    with Copies() as copies:
+        put_state(module, state)
+    assert {name for name, _ in copies.found} == {"aten::copy_"}
 
 
 @pytest.mark.parametrize(
