@@ -28,7 +28,11 @@ def identity_of(federation: Federation) -> dict[str, Any]:
     config = asdict(federation.config)
     for name in ("rounds", "data_dir", "model", "station", "per_station", "device"):
         del config[name]
-    each = [{**asdict(station.config), "seed": station.seed} for station in federation.stations]
+    each = [
+        # left open is not recorded, as older folders say
+        {**asdict(station.config), "seed": station.seed, "graphs": bool(station.config.graphs)}
+        for station in federation.stations
+    ]
     station = {f"station.{name}": _alike([settings[name] for settings in each]) for name in each[0]}
     test = federation.dataset.test
     model = _model_of(federation.model, test.inputs.dtype)
