@@ -2,7 +2,7 @@
 
 A step of a small model is hundreds of operations of microseconds, and a large GPU waits for Python to launch each.
 A recorded step is one launch: its operations are captured once for each size of batch, on tensors that stay where they
-are, and replayed for every later step of every client. It is experimental: no GPU has run it yet.
+are, and replayed for every later step of every client.
 """
 
 from __future__ import annotations
@@ -254,7 +254,7 @@ class RecordedSteps(Steps):
                     raise ModelError(f"its buffer {name} is replaced, where it should be changed in place")
         except (RuntimeError, ValueError) as error:
             what = str(error).partition("\n")[0] or type(error).__name__  # CUDA's own go on for a page
-            raise TrainingError(f"a step of this model cannot be recorded ({what}): leave --graphs out") from error
+            raise TrainingError(f"a step of this model cannot be recorded ({what}): use --no-graphs") from error
         finally:
             with torch.no_grad():
                 for tensor, value in zip(changed, before, strict=True):

@@ -159,7 +159,9 @@ def test_take__a_step_that_cannot_be_recorded__says_so(digits: Dataset, monkeypa
         raise RuntimeError("operation not permitted when stream is capturing\nand more")
 
     monkeypatch.setattr(steps, "record_graph", fails)
-    with pytest.raises(TrainingError, match=r"cannot be recorded \(operation not permitted .* capturing\): leave"):
+    with pytest.raises(
+        TrainingError, match=r"cannot be recorded \(operation not permitted .* capturing\): use --no-graphs"
+    ):
         train_client(dense(), first(digits, 16), replace(CONFIG, graphs=True), seed=0)
 
 
@@ -242,7 +244,7 @@ def test_take__recorded__counts_in_a_buffer_beside_the_state_as_single_steps_do(
 def test_take__buffer_that_is_replaced__cannot_be_recorded_and_is_put_back(digits: Dataset, recorder: Recorder) -> None:
     module = Counting(in_place=False)
     before = copy_state(module)
-    with pytest.raises(TrainingError, match=r"cannot be recorded \(its buffer seen is replaced, .*\): leave --graphs"):
+    with pytest.raises(TrainingError, match=r"cannot be recorded \(its buffer seen is replaced, .*\): use --no-graphs"):
         train_client(module, first(digits, 16), replace(CONFIG, graphs=True), seed=0)
     assert equal(copy_state(module), before)
 
@@ -259,7 +261,7 @@ def test_take__model_that_fails_in_a_warm_up__is_one_line(
         def forward(self, images: torch.Tensor) -> torch.Tensor:
             raise kind("not these images")
 
-    with pytest.raises(TrainingError, match=r"cannot be recorded \(.*not these images\): leave --graphs out"):
+    with pytest.raises(TrainingError, match=r"cannot be recorded \(.*not these images\): use --no-graphs"):
         train_client(Fails(), first(digits, 16), replace(CONFIG, graphs=True), seed=0)
 
 
@@ -413,7 +415,7 @@ def test_take__module_that_looks_at_a_value__says_that_it_cannot_be_captured() -
             assert float(images.sum()) > -1e9
             return self.dense(images.flatten(1))
 
-    with pytest.raises(TrainingError, match=r"cannot be recorded \(.*captur.*\): leave --graphs out"):
+    with pytest.raises(TrainingError, match=r"cannot be recorded \(.*captur.*\): use --no-graphs"):
         train_client(Looks().cuda(), random_images(16, (1, 8, 8), 0), replace(CONFIG, graphs=True), seed=0)
 
 
