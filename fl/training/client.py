@@ -90,25 +90,34 @@ def train_client(
     return mean
 
 
+_TOGETHER = 64
+"""Batches that a GPU gathers at once: few launches, and no copy of all that a client has."""
+
+
 def _orders(
     samples: Samples, epochs: int, augment: bool, random: torch.Generator
 ) -> Iterator[tuple[torch.Tensor, Views | None]]:
-    """The order of samples in each epoch, and how they are seen; drawn one epoch after the other, and sent together."""
-    orders: list[torch.Tensor] = []
-    views: list[Views | None] = []
-    for _ in range(epochs):
-        orders.append(torch.randperm(len(samples), generator=random))
-        views.append(draw_views(len(samples), random, samples.labels.device) if augment else None)
-    if orders and on_gpu(samples.labels):
-        orders = list(send(torch.stack(orders), samples.labels.device))
-    return zip(orders, views, strict=True)
+    """The order of samples in each epoch, and how they are seen; drawn one after the other, to a GPU sent together."""
+    count, device = len(samples), samples.labels.device
+    drawn = (
+        (torch.randperm(count, generator=random), draw_views(count, random, device) if augment else None)
+        for _ in range(epochs)
+    )
+    if not on_gpu(samples.labels) or epochs == 0:
+        return drawn
+    orders, views = zip(*drawn, strict=True)
+    return zip(send(torch.stack(orders), device), views, strict=True)
 
 
 def _batches(samples: Samples, order: torch.Tensor, size: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Inputs and labels of each batch of an epoch."""
-    if on_gpu(order):
-        return zip(samples.inputs[order].split(size), samples.labels[order].split(size), strict=True)
-    return ((samples.inputs[chosen], samples.labels[chosen]) for chosen in order.split(size))
+    if not on_gpu(order):
+        return ((samples.inputs[chosen], samples.labels[chosen]) for chosen in order.split(size))
+    return (
+        batch
+        for chosen in order.split(_TOGETHER * size)
+        for batch in zip(samples.inputs[chosen].split(size), samples.labels[chosen].split(size), strict=True)
+    )
 
 
 def _transformed(inputs: torch.Tensor, transform: Callable[[torch.Tensor], object]) -> torch.Tensor:

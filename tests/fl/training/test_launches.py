@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from fl.training import average, client
 from fl.training.averaging import exact_mean
@@ -97,6 +100,35 @@ def test_train_client__as_on_a_gpu__trains_the_same(
         found.append((loss, copy_state(module)))
     (loss, state), (other_loss, other) = found
     assert loss == other_loss and equal(state, other)
+
+
+class Largest(TorchDispatchMode):
+    """The most numbers that an operation gave."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.numbers = 0
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = function(*args, **(kwargs or {}))
+        self.numbers = max([self.numbers, *(each.numel() for each in tree_leaves(result) if torch.is_tensor(each))])
+        return result
+
+
+@pytest.mark.parametrize("gpu", [False, True])
+def test_train_client__many_samples_and_epochs__takes_memory_for_some_at_a_time(
+    monkeypatch: pytest.MonkeyPatch, digits: Dataset, gpu: bool
+) -> None:
+    """A GPU has little room beside the samples; a CPU draws an epoch's order when its turn is."""
+    if gpu:
+        as_on_gpu(monkeypatch)
+    samples = digits.train.take(np.arange(300))
+    orders = client._orders(samples, 1 if gpu else 10**9, False, torch.Generator())
+    order, _ = next(orders)
+    with Largest() as largest:
+        sizes = [len(labels) for _, labels in client._batches(samples, order, 2)]
+    assert sizes == [2] * 150
+    assert largest.numbers == (client._TOGETHER if gpu else 1) * 2 * 64
 
 
 @pytest.mark.parametrize("gpu", [False, True])
