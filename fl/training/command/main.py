@@ -198,8 +198,12 @@ def _main() -> int:
         with nullcontext() if says_errors else redirect_stderr(StringIO()):
             options = parse()
         show(options, console)
-    except (Fault, OSError, MemoryError) as error:
+    except (Fault, OSError, MemoryError, RuntimeError) as error:
         text = line_of(error) or "there is not enough memory"
+        if type(error).__name__ == "OutOfMemoryError":  # torch's, which is a RuntimeError and goes on for a page
+            text = "the GPU has not enough memory: fewer --workers or a smaller --batch-size need less"
+        elif not isinstance(error, Fault | OSError | MemoryError):
+            raise
         errors.print(Text.assemble(("error: ", "red"), text), soft_wrap=True)
         return 1
     except KeyboardInterrupt as error:

@@ -76,6 +76,22 @@ def test_command__disk_full__ends_with_one_line(
     assert capsys.readouterr().err == f"error: {tmp_path}/run cannot be used: File too large\n"
 
 
+def test_command__gpu_memory_full__ends_with_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def descend(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("fl.training.model.steps.descend", descend)
+    error: RuntimeError = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nSee documentation")
+    assert run(monkeypatch, *SMALL, "--rounds", "1", "--workers", "0") == 1
+    advice = "fewer --workers or a smaller --batch-size need less"
+    assert capsys.readouterr().err == f"error: the GPU has not enough memory: {advice}\n"
+    error = RuntimeError("of ours")
+    with pytest.raises(RuntimeError, match="of ours"):
+        run(monkeypatch, *SMALL, "--rounds", "1", "--workers", "0")
+
+
 def test_command__output_that_nobody_can_write__ends_without_a_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
