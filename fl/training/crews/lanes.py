@@ -55,9 +55,11 @@ class Lane:
             return
         outside = torch.cuda.current_stream(self.device)
         self._stream.wait_stream(outside)
-        with torch.cuda.device(self.device), torch.cuda.stream(self._stream):
-            yield
-        outside.wait_stream(self._stream)
+        try:
+            with torch.cuda.device(self.device), torch.cuda.stream(self._stream):
+                yield
+        finally:  # after an error too: what the lane still reads may be freed then
+            outside.wait_stream(self._stream)
 
 
 class Lanes(InProcess):
@@ -79,17 +81,24 @@ class Lanes(InProcess):
         if reason := hindrance(federation):
             raise TrainingError(f"streams {reason}: use --workers 0")
         self._lanes: list[Lane] = []
-        state = federation.initial_state()
-        for _ in range(min(count, len(federation.stations))):
-            try:
-                lane = Lane(copy.deepcopy(self._workspace) if self._lanes else self._workspace)
-                _record(federation, lane, state)
-            except (torch.OutOfMemoryError, TrainingError) as error:
-                if not self._lanes or not isinstance(error.__cause__ or error, torch.OutOfMemoryError):
-                    raise
-                log.warning("the GPU has memory for %d streams", len(self._lanes))
-                break
+        state, most = federation.initial_state(), min(count, len(federation.stations))
+        while len(self._lanes) < most and (lane := self._another(state)) is not None:
             self._lanes.append(lane)
+        if len(self._lanes) < most:
+            log.warning("the GPU has memory for %d streams", len(self._lanes))
+
+    def _another(self, state: State) -> Lane | None:
+        """Another lane; None where the GPU has no memory for it. There is a first one, or an error."""
+        if self._lanes and not _has_room(self._lanes[0].device):
+            return None
+        try:
+            lane = Lane(copy.deepcopy(self._workspace) if self._lanes else self._workspace)
+            _record(self._federation, lane, state)
+        except (torch.OutOfMemoryError, TrainingError) as error:
+            if self._lanes and isinstance(error.__cause__ or error, torch.OutOfMemoryError):
+                return None
+            raise
+        return lane
 
     def play(
         self, state: State, global_round: int, stations: Sequence[int], carried: Carried = NOTHING
@@ -141,16 +150,28 @@ def hindrance(federation: Federation) -> str:
     return ""
 
 
-def _record(federation: Federation, lane: Lane, state: State) -> None:
-    """Record the steps on batches of all sizes that there are: while one is recorded, no other lane may compute."""
-    stations = [station for station in federation.stations if station.config.graphs]
+def batches_of(federation: Federation) -> dict[tuple[StationConfig, int], Samples]:
+    """For each step to be recorded, by settings and size of batch, samples of which there are as many."""
     sizes: dict[tuple[StationConfig, int], Samples] = {}
-    for station in stations:
-        for samples in station.clients:
+    for station in federation.stations:
+        for samples in station.clients if station.config.graphs else ():
             whole, rest = divmod(len(samples), station.config.batch_size)
             for size in ((station.config.batch_size,) if whole else ()) + ((rest,) if rest else ()):
                 sizes.setdefault((station.config, size), samples)
-    for (config, size), samples in sizes.items():
+    return sizes
+
+
+def _has_room(device: torch.device) -> bool:
+    """Whether a quarter of a GPU's memory is free, for what is judged, gathered and added up beside recorded steps."""
+    if device.type != "cuda":
+        return True
+    free, total = torch.cuda.mem_get_info(device)
+    return 4 * free >= total
+
+
+def _record(federation: Federation, lane: Lane, state: State) -> None:
+    """Record the steps on batches of all sizes that there are: while one is recorded, no other lane may compute."""
+    for (config, size), samples in batches_of(federation).items():
         with reproducible(0, lane.device, config.precision), lane.entered():
             # as before each client: some tensors are made where a state is put first
             put_state(lane.workspace, state)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -133,6 +134,41 @@ def test_lanes__no_memory_for_another__there_are_fewer(
     made += [None] * 2
     with pytest.raises(TrainingError, match="cannot be recorded"):
         Lanes(federation, 2)
+
+
+def test_lanes__little_memory_left__there_are_fewer(
+    create_federation: CreateFederation, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What recorded steps take is never free again, and models are judged beside them."""
+    free = [30, 25, 24]
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (free.pop(0), 100))
+    has_room = lanes._has_room
+    monkeypatch.setattr(lanes, "_has_room", lambda _: has_room(torch.device("cuda", 0)))
+    federation = create_federation(stations=5)
+    assert_same_rounds(Lanes(federation, 5), federation)
+    assert free == []
+    assert "the GPU has memory for 3 streams" in caplog.text
+
+
+def test_lane__error_inside__is_waited_for_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever catches it may free what the lane still reads."""
+    waits: list[str] = []
+
+    class Stream:
+        def __init__(self, name: str):
+            self.name = name
+
+        def wait_stream(self, other: Stream) -> None:
+            waits.append(f"{self.name} for {other.name}")
+
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda _: Stream("home"))
+    for each in ("device", "stream"):
+        monkeypatch.setattr(torch.cuda, each, lambda _: nullcontext())
+    lane = lanes.Lane(torch.nn.Linear(1, 1))
+    monkeypatch.setattr(lane, "_stream", Stream("lane"))
+    with pytest.raises(KeyError), lane.entered():
+        raise KeyError
+    assert waits == ["lane for home", "home for lane"]
 
 
 # ── on a GPU ──
