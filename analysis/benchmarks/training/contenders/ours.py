@@ -8,6 +8,7 @@ from math import ceil
 from analysis.benchmarks.training import inputs
 from analysis.benchmarks.training.contenders.job import Job
 from fl.training.cloud import train
+from fl.training.crews.lanes import MOST
 from fl.training.crews.pool import open_crew
 from fl.training.federation import build_federation
 from fl.training.station import StationRound
@@ -23,7 +24,8 @@ def run(job: Job) -> None:
     config = replace(config, **spread, station=replace(config.station, **options))
     federation = build_federation(config, dataset)
     job.begins(federation.initial_state())
-    with open_crew(federation) as crew:
+    # the few rounds measured stand for many, for which a GPU would play base stations beside each other
+    with open_crew(federation, MOST if job.device == "cuda" else None) as crew:
         for done in train(federation.config, federation.model, crew):
             job.round_ends(_steps(done.stations, workload.batch_size), done.evaluation.accuracy)
             state = done.state

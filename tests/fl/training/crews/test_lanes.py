@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from fl.training.config import StationConfig, TrainingConfig
-from fl.training.crews import lanes
+from fl.training.crews import lanes, pool
 from fl.training.crews.crew import InProcess
 from fl.training.crews.lanes import Lanes, hindrance
 from fl.training.crews.pool import count_workers, open_crew
@@ -150,6 +150,30 @@ def test_lanes__little_memory_left__there_are_fewer(
     assert "the GPU has memory for 3 streams" in caplog.text
 
 
+def test_count_workers__on_a_gpu__is_lanes_where_what_they_record_is_repaid(
+    create_federation: CreateFederation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for part in (lanes, pool):
+        monkeypatch.setattr(part, "on_gpu", lambda _: True)
+    federation = with_station(create_federation(clients=2, stations=3, alpha=0.5), graphs=True)
+    sizes = {
+        size
+        for station in federation.stations
+        for each in map(len, station.clients)
+        for size in (16 if each > 16 else each, each % 16)
+        if size
+    }
+    assert len(sizes) > 2, "clients differ"
+    steps = sum(-(-len(each) // 16) for station in federation.stations for each in station.clients)
+    enough = -(-500 * 2 * len(sizes) // steps)
+    longer = replace(federation, config=replace(federation.config, rounds=enough))
+    assert count_workers(longer) == 3
+    assert count_workers(longer, first_round=1) == 0
+    assert count_workers(with_station(longer, local_epochs=2), first_round=enough // 2) == 3
+    own = with_station(longer, transform="torch.nn.functional:relu")
+    assert count_workers(own) == 0
+
+
 def test_lane__error_inside__is_waited_for_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever catches it may free what the lane still reads."""
     waits: list[str] = []
@@ -192,6 +216,7 @@ def test_lanes__on_a_gpu__train_the_bits_of_one(digits: Dataset, changes: dict[s
 @needs_gpu
 def test_open_crew__on_a_gpu__is_lanes_where_steps_are_recorded(digits: Dataset) -> None:
     federation = on_gpu(digits)
+    federation = replace(federation, config=replace(federation.config, rounds=1_000))
     assert count_workers(federation) == 5
     with open_crew(federation) as crew:
         assert isinstance(crew, Lanes)
