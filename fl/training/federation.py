@@ -185,11 +185,16 @@ def _recorded(station: StationConfig, model: ModelSpec, strategy: Strategy, devi
 
     Not where the code is anybody's: what it does besides operations on the GPU would be done once and never again.
     """
-    own = model.is_own or is_path(station.loss) or station.transform is not None
     corrected = type(strategy).correction is not Strategy.correction
-    if station.graphs is not None or device.type != "cuda" or not station.recordable or own or corrected:
-        return station
-    return replace(station, graphs=True)
+    open_ = station.graphs is None and device.type == "cuda"
+    if open_ and station.recordable and is_ours(model, station) and not corrected:
+        return replace(station, graphs=True)
+    return station
+
+
+def is_ours(model: ModelSpec, station: StationConfig) -> bool:
+    """Whether a client's steps run no code of others: a model, loss or transform of one's own."""
+    return not (model.is_own or is_path(station.loss) or station.transform is not None)
 
 
 def _split(config: TrainingConfig, train: Samples, given: Parts | None) -> Sequence[Sequence[Indices]]:

@@ -21,11 +21,10 @@ from fl.training.crews.crew import InProcess, play_station
 from fl.training.data.augment import draw_views
 from fl.training.data.dataset import Samples
 from fl.training.errors import TrainingError
-from fl.training.federation import Federation
+from fl.training.federation import Federation, is_ours
 from fl.training.model.parameters import State, on_gpu, put_state
 from fl.training.model.runtime import held, reproducible, use_threads
 from fl.training.model.steps import Batch, RecordedSteps, steps_on
-from fl.training.named import is_path
 from fl.training.station import StationRound
 from fl.training.strategy import NO_STATES, NOTHING, Carried, Strategy
 
@@ -143,7 +142,7 @@ def hindrance(federation: Federation) -> str:
     """Why lanes cannot play a federation; empty where they can."""
     for station in federation.stations:
         carries = type(station.strategy).update_client is not Strategy.update_client
-        if federation.model.is_own or station.config.transform or is_path(station.config.loss) or carries:
+        if carries or not is_ours(federation.model, station.config):
             return "are for what this library computes alone: models, losses and strategies of others may share state"
     if on_gpu(federation.dataset.test.labels) and not all(station.config.graphs for station in federation.stations):
         return "need recorded steps (--graphs)"
