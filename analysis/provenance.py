@@ -35,6 +35,19 @@ def machine(watched: Sequence[str] = ("contracts",)) -> dict[str, Any]:
     }
 
 
+def check_writable(path: Path) -> None:
+    """See that a result can be written, before hours are spent on it; what is there stays.
+
+    Raises:
+        OSError: it cannot.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = not path.exists()
+    path.open("a").close()
+    if new:
+        path.unlink()
+
+
 def write_document(path: Path, document: Any) -> None:
     """Write a result, in a folder that is made where it is missing."""
     path.parent.mkdir(parents=True, exist_ok=True)
