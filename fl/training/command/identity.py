@@ -34,8 +34,12 @@ def identity_of(federation: Federation) -> dict[str, Any]:
     model = _model_of(federation.model, test.inputs.dtype)
     found = {**config, **station, **_data_of(federation), **model, "device": test.labels.device.type}
     found["server_momentum"] = 0.0  # as folders say that are older than the strategy FedAvgM
+    del found[_GRAPHS]
     return {name: value for name, value in found.items() if name not in _LATER or value != _LATER[name]}
 
+
+_GRAPHS = "station.graphs"
+"""Whether steps are recorded, which changes no bit of a run; folders of before name it."""
 
 _LATER = {
     **{name: getattr(TrainingConfig(), name) for name in ("partition", "patience", "metric", "strategy")},
@@ -96,7 +100,7 @@ def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> Sequence[s
     """In what two identities differ, for people."""
     return [
         f"{name} is {there.get(name)} there, {here.get(name)} here"
-        for name in sorted({*there, *here})
+        for name in sorted({*there, *here} - {_GRAPHS})
         if there.get(name) != here.get(name)
         and not (name == _OUTPUTS and _nearly(there.get(name, ()), here.get(name, ())))
     ]
