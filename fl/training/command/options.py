@@ -154,7 +154,10 @@ def _own_settings(station: StationConfig, table: dict[str, Any]) -> StationConfi
             if not isinstance(table[name], dict):
                 raise TrainingError(f"{name} is a table of its own, below [3.{name}] for base station 3")
             made[name] = kind(**table[name])
-    return replace(station, **table | made)
+    own = replace(station, **table | made)
+    if "momentum" in table and own.optimizer != "SGD":
+        raise TrainingError("momentum is of plain SGD: give it to the optimizer, as in 'SGD(momentum=0.9)'")
+    return own
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
