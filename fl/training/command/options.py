@@ -39,7 +39,7 @@ class Options:
         cloud_link: the same between a base station and the cloud.
         seconds_per_image: given computing time; None: what is measured.
         links: CSV file of clients and base stations whose links and speeds differ (see `links_file`).
-        workers: number of worker processes, of streams on a GPU; 0 or 1: none; None: what suits the run and the machine.
+        workers: number of worker processes, of streams on a GPU; 0 or 1: none; None: what suits.
     """
 
     config: TrainingConfig
@@ -220,7 +220,11 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     add("--strategy", metavar="NAME", help="FedAvgM, FedAdam, FedYogi, SCAFFOLD, with arguments, or a path (FedAvg)")
     add("--seed", type=int, metavar="N", help=f"same seed, same digests ({default.seed})")
     add("--device", metavar="NAME", help=f"cpu, cuda, cuda:1 or auto ({default.device})")
-    add("--precision", choices=PRECISIONS, help="what clients compute in; tf32 takes a GPU, bfloat16 a processor made for it (float32)")
+    add(
+        "--precision",
+        choices=PRECISIONS,
+        help="what clients compute in; tf32 takes a GPU, bfloat16 a processor made for it (float32)",
+    )
     add(
         "--graphs",
         action=argparse.BooleanOptionalAction,
