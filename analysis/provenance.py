@@ -49,9 +49,15 @@ def check_writable(path: Path) -> None:
 
 
 def write_document(path: Path, document: Any) -> None:
-    """Write a result, in a folder that is made where it is missing."""
+    """Write a result, in a folder that is made where it is missing; a disk that is full leaves what was there."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(as_json(document), encoding="utf-8")
+    new = path.with_name(f"{path.name}.new")
+    try:
+        new.write_text(as_json(document), encoding="utf-8")
+        new.replace(path)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise
 
 
 def as_json(document: Any) -> str:

@@ -79,7 +79,10 @@ def test_settings__each_thing_that_a_text_names__is_another_training(name: str) 
         ({"schedule": "LambdaLR"}, "the schedule 'LambdaLR' is not offered here"),
         ({"loss": "mse_loss"}, "the loss 'mse_loss' is not offered here"),
         ({"strategy": "SCAFFOLD"}, "signed updates do not bring that"),
-        ({"precision": "tf32"}, r"the precision 'tf32' is not offered here \(it is of GPUs, and members train on CPUs\)"),
+        (
+            {"precision": "tf32"},
+            r"the precision 'tf32' is not offered here \(it is of GPUs, and members train on CPUs\)",
+        ),
         ({"precision": "float16"}, "unknown precision"),
         ({"precision": "x" * 60_000}, "unknown precision"),
         ({"rule": "x" * 60_000}, "unknown aggregation rule"),
