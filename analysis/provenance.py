@@ -35,10 +35,29 @@ def machine(watched: Sequence[str] = ("contracts",)) -> dict[str, Any]:
     }
 
 
-def write_document(path: Path, document: Any) -> None:
-    """Write a result, in a folder that is made where it is missing."""
+def check_writable(path: Path) -> None:
+    """See that a result can be written, before hours are spent on it; what is there stays.
+
+    Raises:
+        OSError: it cannot.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(as_json(document), encoding="utf-8")
+    new = not path.exists()
+    path.open("a").close()
+    if new:
+        path.unlink()
+
+
+def write_document(path: Path, document: Any) -> None:
+    """Write a result, in a folder that is made where it is missing; a disk that is full leaves what was there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(f"{path.name}.new")
+    try:
+        new.write_text(as_json(document), encoding="utf-8")
+        new.replace(path)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise
 
 
 def as_json(document: Any) -> str:

@@ -15,9 +15,9 @@ from eth_utils import is_address
 from fl.market.bids import MAX_BID
 from fl.market.terms import GWEI, ROLES, Role
 from fl.market.terms_file import AMOUNT, wei_of
-from fl.training.config import DEFAULTS, NOISE_AT, PRECISIONS, RULES, Privacy, Rule, StationConfig
+from fl.training.config import DEFAULTS, NOISE_AT, RULES, Privacy, Rule, StationConfig
 from fl.training.errors import TrainingError
-from fl.training.offered import check_named
+from fl.training.offered import OFFERED, check_named
 from fl.yaml_file import Parse, Reason, Section, number, one_of, read_yaml, text, whole
 
 SAFE = "safe"
@@ -350,7 +350,7 @@ _TRAINING: dict[str, tuple[Parse[Any], str]] = {
     **dict.fromkeys(("learning_rate", "momentum", "weight_decay", "gradient_clip", "proximal"), (float, "a number")),
     **{name: (_named(name), _NAME) for name in ("optimizer", "schedule", "loss")},
     "augment": (one_of({"true": True, "false": False}), "true or false"),
-    "precision": (one_of({name: name for name in PRECISIONS}), " or ".join(PRECISIONS)),
+    "precision": (_named("precision"), " or ".join(OFFERED["precision"])),
     "client_bits": (whole(2, _MOST), "a number of bits"),
 }
 """How each of the settings that a text can name (`fl.members.training.NAMED`) stands in member.yaml."""

@@ -125,4 +125,9 @@ def _transformed(inputs: torch.Tensor, transform: Callable[[torch.Tensor], objec
         result = transform(inputs)
     if not isinstance(result, torch.Tensor) or len(result) != len(inputs):
         raise TrainingError(f"the transform gives no tensor of {len(inputs)} inputs")
+    if inputs.dtype == torch.uint8 != result.dtype:
+        raise TrainingError(
+            f"the transform turns bytes into {result.dtype}, which a model gets as they are, while the bytes of test "
+            "samples are scaled to [−1, 1]: let it return bytes"
+        )
     return result

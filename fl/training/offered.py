@@ -106,12 +106,16 @@ OFFERED: Mapping[str, Mapping[str, Arguments]] = {
         "PolynomialLR": {"total_iters": _ROUNDS, "power": _FACTOR},
         "StepLR": {"step_size": Number(1, 10_000, whole=True, required=True), "gamma": _FACTOR},
     },
+    "precision": {"float32": {}, "bfloat16": {}},
     "loss": {"cross_entropy": {"label_smoothing": Number(0, 1)}},
     "strategy": {"FedAvg": {}, "FedAvgM": {"momentum": _FADING}, "FedAdam": _FED_ADAM, "FedYogi": _FED_ADAM},
 }
 """By setting, what it may name, and with which arguments."""
 
-_WHY_NOT = {"SCAFFOLD": "it needs what clients carry, and signed updates do not bring that"}
+_WHY_NOT = {
+    "SCAFFOLD": "it needs what clients carry, and signed updates do not bring that",
+    "tf32": "it is of GPUs, and members train on CPUs",
+}
 
 _MOST = 200
 _NUMBER = r"[0-9]{1,20}(?:\.[0-9]{1,40})?(?:e-?[0-9]{1,2})?"
@@ -160,7 +164,7 @@ def check_offered(config: TrainingConfig) -> None:
     station = config.station
     named = {"model": config.model, "strategy": config.strategy}
     if station is not None:
-        named |= {"optimizer": station.optimizer, "schedule": station.schedule, "loss": station.loss}
+        named |= {name: getattr(station, name) for name in ("optimizer", "schedule", "loss", "precision")}
     for setting, text in named.items():
         if text is not None:
             check_named(setting, text)

@@ -199,6 +199,11 @@ def strategy_of(config: TrainingConfig) -> Strategy:
         strategy = make()
     if not isinstance(strategy, Strategy):
         raise TrainingError(f"{name} is {type(strategy).__name__}, not a fl.training.strategy.Strategy")
+    methods = [method for method in vars(Strategy) if not method.startswith("_")]
+    if not isinstance(strategy, FedAvg) and all(
+        getattr(type(strategy), each) is getattr(Strategy, each) for each in methods
+    ):
+        raise TrainingError(f"the strategy {name} overrides nothing of Strategy: it has {', '.join(methods)}")
     if config.rule != Rule() and type(strategy).combine is not Strategy.combine:
         raise TrainingError(f"the strategy {name} combines models itself, and not by {config.rule}: leave the rule out")
     return strategy

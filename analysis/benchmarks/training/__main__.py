@@ -23,7 +23,8 @@ from analysis.benchmarks.training.record import Measured, Pass, Record, RecordEr
 from analysis.benchmarks.training.streams import streams
 from analysis.benchmarks.training.trial import Trial, TrialError
 from analysis.benchmarks.training.workload import ON_CPU, ON_GPU, WORKLOADS
-from analysis.provenance import write_document
+from analysis.provenance import check_writable, write_document
+from fl.faults import line_of
 from fl.training.errors import TrainingError
 from fl.training.model.runtime import pick_device
 
@@ -66,6 +67,8 @@ def compare_command(
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         kind = pick_device(device).type
+        if out:
+            check_writable(out)
         machine, versions, sources = record.here(kind)
         measured: dict[str, Measured] = {}
         ended: list[Trial] = []
@@ -96,8 +99,8 @@ def compare_command(
         path = record.path_of(result)
         if how == "add":
             result = record.added(result, path)
-    except (TrainingError, TrialError, UnfairError, RecordError) as error:
-        raise click.ClickException(str(error)) from None
+    except (TrainingError, TrialError, UnfairError, RecordError, OSError) as error:
+        raise click.ClickException(line_of(error)) from None
     tables.to_console(console, result)
     if kind == "cpu":
         console.print("No GPU here: what the GPU workloads take is still to be measured.", highlight=False)

@@ -28,10 +28,11 @@ from torch import nn
 from analysis.benchmarks.training import record
 from analysis.benchmarks.training.inputs import as_usual
 from analysis.benchmarks.training.local_step import MOMENTUM, RATE, plain_step
-from analysis.provenance import write_document
+from analysis.provenance import check_writable, write_document
+from fl.faults import line_of
 from fl.training.config import StationConfig
 from fl.training.errors import TrainingError
-from fl.training.model.runtime import check_graphs, check_precision, exactly, pick_device
+from fl.training.model.runtime import check_precision, exactly, pick_device
 from fl.training.model.spec import MODELS, ModelSpec
 from fl.training.model.steps import Batch, RecordedSteps, Recording, Steps
 
@@ -163,7 +164,8 @@ def measure(
     for variant in variants:
         config = replace(CONFIG, precision=variant.precision, graphs=variant.graphs)
         try:
-            check_graphs(variant.graphs, device)
+            if variant.graphs and device.type != "cuda":
+                raise TrainingError("needs a GPU")
             check_precision(variant.precision, device)
             with variant.exactly(device):
                 take = variant.make(modules_for(variant, spec, clients, device), config)
@@ -207,14 +209,18 @@ def main(
     console = Console()
     try:
         where = pick_device(device)
-    except TrainingError as error:
-        raise click.ClickException(str(error)) from None
+        if out:
+            check_writable(out)
+    except (TrainingError, OSError) as error:
+        raise click.ClickException(line_of(error)) from None
     variants = [each for each in VARIANTS if not names or each.name in names]
     taken, unable = measure(variants, ModelSpec(model, (3, 32, 32), 10), clients, batch, where, rounds)
-    base = taken[variants[0].name]
-    table = Table("step", "ms (median)", "× plain (median over the rounds)")
+    first = variants[0].name
+    base = taken.get(first)  # None: the device cannot do it
+    table = Table("step", "ms (median)", f"× {first} (median over the rounds)")
     for name, seconds in taken.items():
-        table.add_row(name, f"{median(seconds) * 1e3:.3f}", f"{median(map(truediv, base, seconds)):.2f}")
+        ratio = f"{median(map(truediv, base, seconds)):.2f}" if base else "-"
+        table.add_row(name, f"{median(seconds) * 1e3:.3f}", ratio)
     for name, reason in unable.items():
         table.add_row(name, "-", reason)
     console.print(table)

@@ -34,9 +34,11 @@ from analysis.benchmarks.training import record
 from analysis.benchmarks.training.device_step import COMPILED, PLAIN, VARIANTS
 from analysis.benchmarks.training.peers import ROOT
 from analysis.benchmarks.training.processes import end
-from analysis.provenance import write_document
+from analysis.provenance import check_writable, write_document
+from fl.faults import line_of
 from fl.training.data.dataset import load_dataset
 from fl.training.errors import DataError, TrainingError
+from fl.training.model.runtime import pick_device
 
 LAST_SAID = 3_000  # characters
 PRECISIONS = {  # by the variant of `device_step`
@@ -214,24 +216,33 @@ def gpu_day(data: Path, out: Path, device: str, seconds: float, names: tuple[str
     """Measure all that needs a GPU, in the order of its worth, until the time is up."""
     console, began = Console(), time.monotonic()
     out = out.resolve()
-    out.mkdir(parents=True, exist_ok=True)
     try:
-        folder = unpack(data.resolve(), out / "images")
-        machine, versions, sources = record.here(device)
-    except (TrainingError, RuntimeError) as error:
-        raise click.ClickException(str(error)) from None
-    done: list[Ended] = []
-    for step in steps(out, folder, device, tiny):
-        if names and step.name not in names:
-            continue
-        ended = play(step, seconds - (time.monotonic() - began))
-        done.append(ended)
-        how = "no time" if ended.status is None else "done" if ended.status == 0 else f"status {ended.status}"
-        console.print(f"{step.name}: {how} after {ended.seconds:.1f} s", highlight=False)
-        document = {**sources, "machine": machine, "versions": versions, "steps": [asdict(each) for each in done]}
-        write_document(out / "gpu-day.json", document)
-    if folder == out / "images" or (out / "images") in folder.parents:
-        shutil.rmtree(out / "images")
+        pick_device(device)
+        out.mkdir(parents=True, exist_ok=True)
+        # a folder of its own, so that none that was there before is removed with it
+        with tempfile.TemporaryDirectory(prefix="images-", dir=out) as unpacked:
+            folder = unpack(data.resolve(), Path(unpacked))
+            there = [step.name for step in steps(out, folder, device, tiny)] if names else []
+            if unknown := [name for name in names if name not in there]:
+                raise TrainingError(f"there is no step {', '.join(unknown)}: choose from {', '.join(there)}")
+            machine, versions, sources = record.here(device)
+            done: list[Ended] = []
+            for step in steps(out, folder, device, tiny):
+                if names and step.name not in names:
+                    continue
+                ended = play(step, seconds - (time.monotonic() - began))
+                done.append(ended)
+                how = "no time" if ended.status is None else "done" if ended.status == 0 else f"status {ended.status}"
+                console.print(f"{step.name}: {how} after {ended.seconds:.1f} s", highlight=False)
+                document = {
+                    **sources,
+                    "machine": machine,
+                    "versions": versions,
+                    "steps": [asdict(each) for each in done],
+                }
+                write_document(out / "gpu-day.json", document)
+    except (TrainingError, OSError) as error:
+        raise click.ClickException(line_of(error)) from None
     if any(ended.status for ended in done):
         sys.exit(1)
 
@@ -244,11 +255,13 @@ def gpu_day(data: Path, out: Path, device: str, seconds: float, names: tuple[str
 def subset(data_dir: Path, train_images: int, test_images: int, out: Path) -> None:
     """Write a part of CIFAR-10 as one file of uint8 arrays, for a machine that can fetch nothing."""
     try:
+        check_writable(out)
         dataset = load_dataset("cifar10", data_dir, train_images=train_images, test_images=test_images)
-    except TrainingError as error:
-        raise click.ClickException(str(error)) from None
+    except (TrainingError, OSError) as error:
+        raise click.ClickException(line_of(error)) from None
     parts = {"train": dataset.train, "test": dataset.test}
     arrays = {f"{part}_images": samples.inputs.numpy() for part, samples in parts.items()}
     arrays |= {f"{part}_labels": samples.labels.numpy() for part, samples in parts.items()}
-    np.savez_compressed(out, label_names=np.array(dataset.label_names), **arrays)
+    with out.open("wb") as file:  # a name without .npz would get it
+        np.savez_compressed(file, label_names=np.array(dataset.label_names), **arrays)
     Console().print(f"Written: {out}, {out.stat().st_size / 1e6:.1f} MB", highlight=False, soft_wrap=True)

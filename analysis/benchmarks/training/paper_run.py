@@ -12,7 +12,8 @@ import click
 from rich.console import Console
 
 from analysis.benchmarks.training import record
-from analysis.provenance import write_document
+from analysis.provenance import check_writable, write_document
+from fl.faults import line_of
 from fl.training.cloud import train
 from fl.training.config import PRECISIONS, StationConfig, TrainingConfig
 from fl.training.crews.pool import open_crew
@@ -75,6 +76,7 @@ def paper_run(
     curve: list[dict[str, float]] = []
     try:
         kind = pick_device(device).type
+        check_writable(out)
         federation = build_federation(config)
         loaded = time.perf_counter() - began
         machine, versions, sources = record.here(kind)
@@ -97,6 +99,6 @@ def paper_run(
                     f"round {done.global_round + 1}: {seconds:.1f} s, accuracy {accuracy:.4f}", highlight=False
                 )
                 write_document(out, document)
-    except TrainingError as error:
-        raise click.ClickException(str(error)) from None
+    except (TrainingError, OSError) as error:
+        raise click.ClickException(line_of(error)) from None
     console.print(f"Written: {out}", highlight=False, soft_wrap=True)

@@ -21,7 +21,8 @@ from rich.table import Table
 
 from analysis.benchmarks.training import record
 from analysis.benchmarks.training.workload import WORKLOADS
-from analysis.provenance import write_document
+from analysis.provenance import check_writable, write_document
+from fl.faults import line_of
 from fl.training.cloud import train
 from fl.training.crews.pool import open_crew
 from fl.training.data.dataset import Dataset, load_dataset
@@ -104,6 +105,9 @@ def streams(data_dir: Path | None, device: str, tiny: bool, out: Path) -> None:
     console = Console()
     try:
         where = pick_device(device)
+        if where.type != "cuda" and not tiny:
+            raise TrainingError("streams are of a GPU, and there is none here: --tiny tries the command out")
+        check_writable(out)
         dataset = (
             load_dataset("digits")
             if tiny
@@ -116,8 +120,8 @@ def streams(data_dir: Path | None, device: str, tiny: bool, out: Path) -> None:
             runs.append(measure(name, precision, count, dataset, where))
             head = {"command": command, **sources, "machine": machine, "versions": versions}
             write_document(out, {**head, "runs": [asdict(run) for run in runs]})
-    except TrainingError as error:
-        raise click.ClickException(str(error)) from None
+    except (TrainingError, OSError) as error:
+        raise click.ClickException(line_of(error)) from None
     table = Table("workload", "precision", "streams", "s a round", "until recorded, s", "GB", "accuracy")
     for run in runs:
         figures = (f"{run.rounds[-1]:.3f}", f"{run.opened:.1f}", f"{run.gigabytes:.1f}", f"{run.accuracy:.4f}")

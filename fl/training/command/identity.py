@@ -28,18 +28,18 @@ def identity_of(federation: Federation) -> dict[str, Any]:
     config = asdict(federation.config)
     for name in ("rounds", "data_dir", "model", "station", "per_station", "device"):
         del config[name]
-    each = [
-        # left open is not recorded, as older folders say
-        {**asdict(station.config), "seed": station.seed, "graphs": bool(station.config.graphs)}
-        for station in federation.stations
-    ]
+    each = [{**asdict(station.config), "seed": station.seed} for station in federation.stations]
     station = {f"station.{name}": _alike([settings[name] for settings in each]) for name in each[0]}
     test = federation.dataset.test
     model = _model_of(federation.model, test.inputs.dtype)
     found = {**config, **station, **_data_of(federation), **model, "device": test.labels.device.type}
     found["server_momentum"] = 0.0  # as folders say that are older than the strategy FedAvgM
+    del found[_GRAPHS]
     return {name: value for name, value in found.items() if name not in _LATER or value != _LATER[name]}
 
+
+_GRAPHS = "station.graphs"
+"""Whether steps are recorded, which changes no bit of a run; folders of before name it."""
 
 _LATER = {
     **{name: getattr(TrainingConfig(), name) for name in ("partition", "patience", "metric", "strategy")},
@@ -100,7 +100,7 @@ def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> Sequence[s
     """In what two identities differ, for people."""
     return [
         f"{name} is {there.get(name)} there, {here.get(name)} here"
-        for name in sorted({*there, *here})
+        for name in sorted({*there, *here} - {_GRAPHS})
         if there.get(name) != here.get(name)
         and not (name == _OUTPUTS and _nearly(there.get(name, ()), here.get(name, ())))
     ]

@@ -39,7 +39,7 @@ class Options:
         cloud_link: the same between a base station and the cloud.
         seconds_per_image: given computing time; None: what is measured.
         links: CSV file of clients and base stations whose links and speeds differ (see `links_file`).
-        workers: number of worker processes; 0 or 1: none; None: what suits the run and the machine.
+        workers: number of worker processes, of streams on a GPU; 0 or 1: none; None: what suits.
     """
 
     config: TrainingConfig
@@ -154,7 +154,10 @@ def _own_settings(station: StationConfig, table: dict[str, Any]) -> StationConfi
             if not isinstance(table[name], dict):
                 raise TrainingError(f"{name} is a table of its own, below [3.{name}] for base station 3")
             made[name] = kind(**table[name])
-    return replace(station, **table | made)
+    own = replace(station, **table | made)
+    if "momentum" in table and own.optimizer != "SGD":
+        raise TrainingError("momentum is of plain SGD: give it to the optimizer, as in 'SGD(momentum=0.9)'")
+    return own
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
@@ -217,11 +220,15 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     add("--strategy", metavar="NAME", help="FedAvgM, FedAdam, FedYogi, SCAFFOLD, with arguments, or a path (FedAvg)")
     add("--seed", type=int, metavar="N", help=f"same seed, same digests ({default.seed})")
     add("--device", metavar="NAME", help=f"cpu, cuda, cuda:1 or auto ({default.device})")
-    add("--precision", choices=PRECISIONS, help="what clients compute in (float32)")
+    add(
+        "--precision",
+        choices=PRECISIONS,
+        help="what clients compute in; tf32 takes a GPU, bfloat16 a processor made for it (float32)",
+    )
     add(
         "--graphs",
         action=argparse.BooleanOptionalAction,
-        help="record a client's step as a CUDA graph, or not (on a GPU, if the model is one of these)",
+        help="record a client's step as a CUDA graph, or not (on a GPU, for plain SGD without code of your own)",
     )
     add("--threads", type=int, metavar="N", help="torch's threads (1)")
     add("--workers", type=int, metavar="N", help="worker processes, on a GPU streams, 0 for none (what suits)")

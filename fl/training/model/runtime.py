@@ -147,7 +147,9 @@ def pick_device(name: str) -> torch.device:
     if device is None or device.type not in ("cpu", "cuda"):
         raise TrainingError(f"unknown device {name!r}: choose cpu, cuda, cuda:<number> or auto")
     if device.type == "cuda" and (device.index or 0) >= count:
-        raise TrainingError(f"device {name} is not there: torch finds {count} GPUs on this machine")
+        raise TrainingError(
+            f"device {name} is not there: torch finds {count} GPUs on this machine: choose cpu, or auto"
+        )
     if device.type == "cpu":
         return torch.device("cpu")
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

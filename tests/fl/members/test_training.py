@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from fl.members.training import NAMED, named_by, settings_of
 from fl.store.errors import ViewError
-from fl.training.config import PRECISIONS, Rule, StationConfig, TrainingConfig
+from fl.training.config import Rule, StationConfig, TrainingConfig
+from fl.training.offered import OFFERED
 from tests.fl.store.test_texts import NAMED as SOME
 from tests.fl.store.test_texts import STATIONS
 from tests.fl.training.test_offered import named
@@ -33,7 +34,7 @@ settings = st.builds(
     loss=named("loss"),
     proximal=st.just(0.0) | numbers,
     augment=st.booleans(),
-    precision=st.sampled_from(PRECISIONS),
+    precision=st.sampled_from(sorted(OFFERED["precision"])),
     client_bits=st.none() | st.integers(2, 16),
     rule=st.sampled_from((Rule(), Rule("median"), Rule("trimmed-mean", 2))),
 )
@@ -78,6 +79,10 @@ def test_settings__each_thing_that_a_text_names__is_another_training(name: str) 
         ({"schedule": "LambdaLR"}, "the schedule 'LambdaLR' is not offered here"),
         ({"loss": "mse_loss"}, "the loss 'mse_loss' is not offered here"),
         ({"strategy": "SCAFFOLD"}, "signed updates do not bring that"),
+        (
+            {"precision": "tf32"},
+            r"the precision 'tf32' is not offered here \(it is of GPUs, and members train on CPUs\)",
+        ),
         ({"precision": "float16"}, "unknown precision"),
         ({"precision": "x" * 60_000}, "unknown precision"),
         ({"rule": "x" * 60_000}, "unknown aggregation rule"),

@@ -380,6 +380,11 @@ class Refusing(Strategy):
         raise LookupError("not with these")
 
 
+class Misspelt(Strategy):
+    def server_update(self, model: State, combined: State, server: State, clients: Any) -> tuple[State, State]:
+        return model, {}
+
+
 class Failing(Strategy):
     """Fails when it is asked for something."""
 
@@ -414,6 +419,10 @@ def test_train__strategy_that_fails__says_so_in_one_line(small: Callable[..., Fe
         ({"strategy": "FedAvgM(momentum='x')"}, "FedAvgM's momentum must be a number, not 'x'"),
         ({"strategy": "SCAFFOLD(learning_rate=True)"}, "SCAFFOLD's learning_rate must be a number, not True"),
         ({"strategy": f"{__name__}:Refusing"}, "the strategy Refusing fails: LookupError: not with these"),
+        (
+            {"strategy": f"{__name__}:Misspelt"},
+            "Misspelt overrides nothing of Strategy: it has check, .*, update_server",
+        ),
         ({"strategy": "os:getcwd"}, "os:getcwd is str, not a fl.training.strategy.Strategy"),
         ({"strategy": "SCAFFOLD", "station": StationConfig()}, "SCAFFOLD's clients take plain steps of SGD: set momen"),
         (

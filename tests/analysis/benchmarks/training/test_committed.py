@@ -88,6 +88,9 @@ def test_page__of_a_gpu__tells_what_its_files_hold() -> None:
         expected = [f"{median(file[variant]) * 1e3:.2f}" if variant in file else "-" for file in files]
         assert row(page, start, "Milliseconds of a client") == expected
     assert f"{median(files[0]['stacked clients, CUDA graph']) * 1e3:.2f} ms a step" in page
+    streams = [median(files[0][f"one graph, one stream per client{how}"]) * 1e3 for how in ("", ", bf16")]
+    words = " ".join(page.split())
+    assert "less than the {:.2f} of streams in float32 and more than their {:.2f} in bfloat16".format(*streams) in words
     runs = {(run["workload"], run["precision"], run["streams"]): run for run in read_h100("streams")["runs"]}
     for start, workload, precision in (
         ("× 10 clients", "10x10", "tf32"),
@@ -101,7 +104,6 @@ def test_page__of_a_gpu__tells_what_its_files_hold() -> None:
         assert len({run["parameters"] for key, run in runs.items() if key[:2] == (workload, "bfloat16")}) == 1
     trials = {trial["contender"]: trial for trial in read_h100("compare")["trials"]}
     trials |= {trial["contender"]: trial for trial in read_h100("compare-streams")["trials"]}
-    words = " ".join(page.split())
     for contender, said in {
         "pfl": "pfl-research takes {:.2f} s",
         "plain": "the plain loop {:.2f} and",

@@ -5,9 +5,12 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
+import click
 import pytest
 import torch
+from click.testing import CliRunner
 from torch import nn
 
 from analysis.benchmarks.training import device_step
@@ -76,7 +79,26 @@ def test_measure__on_a_cpu__says_what_needs_a_gpu() -> None:
     assert unable.keys() | taken.keys() == {variant.name for variant in QUICK}
     for variant in QUICK:
         if variant.graphs:
-            assert "CUDA graphs are for a CUDA device" in unable[variant.name]
+            assert unable[variant.name] == "needs a GPU"
+
+
+def invoke(*options: str) -> click.testing.Result:
+    size = ("--device", "cpu", "--model", "small-cnn", "--batch", "4", "--clients", "1", "--rounds", "1")
+    return CliRunner().invoke(device_step.main, [*size, *options])
+
+
+def test_command__first_variant_not_to_be_had__shows_the_others() -> None:
+    done = invoke("--variant", "the engine's", "--variant", "CUDA graphs")
+    assert done.exit_code == 0 and "× the engine's" in done.output
+    done = invoke("--variant", "CUDA graphs")
+    assert done.exit_code == 0, done.output
+    assert "needs a GPU" in done.output
+
+
+def test_command__file_that_cannot_be_written__is_one_line_before_any_step(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = invoke("--out", str(tmp_path / "file" / "x.json"))
+    assert (done.exit_code, done.output) == (1, f"Error: {tmp_path / 'file'}: File exists\n")
 
 
 @needs_gpu

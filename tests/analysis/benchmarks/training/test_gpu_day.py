@@ -57,10 +57,10 @@ def images(tmp_path: Path) -> Path:
 
 
 def test_subset__unpacked__has_the_pixels_and_labels_of_the_folder(images: Path, tmp_path: Path) -> None:
-    out = tmp_path / "part.npz"
+    out = tmp_path / "part"  # of any name
     done = run("subset", "--data-dir", str(images), "--out", str(out), "--train-images", "6", "--test-images", "8")
     assert done.exit_code == 0, done.output
-    found = load_dataset("cifar10", unpack(out, tmp_path / "again"))
+    found = load_dataset("cifar10", unpack(out.rename(tmp_path / "part.npz"), tmp_path / "again"))
     expected = load_dataset("cifar10", images, train_images=6)
     for mine, theirs in ((found.train, expected.train), (found.test, expected.test)):
         assert sorted(map(bytes_of, mine.inputs)) == sorted(map(bytes_of, theirs.inputs))
@@ -130,6 +130,59 @@ def test_gpu_day__step_that_fails__is_noted_and_the_next_one_runs(
     assert [(step["name"], step["status"]) for step in document["steps"]] == [("bad", 3), ("good", 0)]
     assert document["steps"][1]["said"] == "1"
     assert images.exists(), "the folder that was given is left alone"
+
+
+@pytest.mark.parametrize("name", ["images", "images-0"])
+def test_gpu_day__images_in_its_own_folder__are_left_alone(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gpu_day, "steps", lambda *_: iter([python("good", "")]))
+    images = write_images(tmp_path / "out" / name, ("cat", "dog"), 1)
+    done = run("gpu-day", "--data", str(images), "--out", str(tmp_path / "out"), "--device", "cpu")
+    assert done.exit_code == 0, done.output
+    assert len(list(images.rglob("*.png"))) == 4
+    archive = shutil.make_archive(str(tmp_path / "archive"), "tar", images.parent, images.name)
+    done = run("gpu-day", "--data", archive, "--out", str(tmp_path / "out"), "--device", "cpu")
+    assert done.exit_code == 0, done.output
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {name, "gpu-day.json"}, "what it unpacked is gone"
+    assert len(list(images.rglob("*.png"))) == 4
+
+
+def test_gpu_day__step_that_is_none__is_refused(images: Path, tmp_path: Path) -> None:
+    given = ("--data", str(images), "--out", str(tmp_path / "out"), "--device", "cpu", "--tiny")
+    done = run("gpu-day", *given, "--step", "stream")
+    assert done.exit_code == 1
+    assert "there is no step stream: choose from bits, step-small-cnn, compare, paper-run, streams" in done.output
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+@pytest.mark.parametrize("command", ["gpu-day", "streams"])
+def test_command__for_a_gpu_that_is_not_there__says_what_to_do(command: str, images: Path, tmp_path: Path) -> None:
+    data = "--data" if command == "gpu-day" else "--data-dir"
+    out = tmp_path / "out"
+    done = run(command, data, str(images), "--out", str(out), "--device", "cuda")
+    assert (done.exit_code, done.output) == (
+        1,
+        "Error: device cuda is not there: torch finds 0 GPUs on this machine: choose cpu, or auto\n",
+    )
+    assert not out.exists()
+
+
+def test_streams__on_a_cpu__are_only_tried_out(images: Path, tmp_path: Path) -> None:
+    done = run("streams", "--data-dir", str(images), "--out", str(tmp_path / "out"), "--device", "cpu")
+    assert done.exit_code == 1
+    assert done.output == "Error: streams are of a GPU, and there is none here: --tiny tries the command out\n"
+
+
+@pytest.mark.parametrize(
+    "command", [("paper-run", "--device", "cpu"), ("streams", "--device", "cpu", "--tiny"), ("subset",)]
+)
+def test_command__file_that_cannot_be_written__is_one_line_before_any_work(
+    command: Sequence[str], images: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    done = run(*command, "--data-dir", str(images), "--out", str(tmp_path / "file" / "x.json"))
+    assert (done.exit_code, done.output) == (1, f"Error: {tmp_path / 'file'}: File exists\n")
 
 
 def commands(out: Path, *, tiny: bool) -> list[Step]:

@@ -18,7 +18,7 @@ from torch import nn
 from fl.store.artefacts import ArtefactStore
 from fl.store.files import Files
 from fl.training.command.checkpoint import open_run
-from fl.training.command.identity import differences, identity_of
+from fl.training.command.identity import differences
 from fl.training.command.options import Options
 from fl.training.command.run import run
 from fl.training.data.dataset import Samples
@@ -251,10 +251,6 @@ def join_and_cut(clients: tuple[Samples, ...], first: int) -> tuple[Samples, ...
     """The same images, the first client with so many of them."""
     whole = Samples(*(torch.cat([getattr(each, name) for each in clients]) for name in ("inputs", "labels")))
     return whole.cut([first, len(whole) - first])
-
-
-def test_identity__steps_left_open__are_as_older_folders_say(create_federation: CreateFederation) -> None:
-    assert identity_of(create_federation())["station.graphs"] is False
 
 
 def test_differences__of_outputs__are_more_than_rounding() -> None:

@@ -418,6 +418,22 @@ def test_train__transform_that_loses_inputs__is_refused() -> None:
         list(train(build_federation(config, vectors())))
 
 
+def scaled(images: torch.Tensor) -> torch.Tensor:
+    """As torchvision's users do it, where bytes would be scaled to [−1, 1]."""
+    return images.float() / 255
+
+
+def test_train__transform_that_makes_floats_of_bytes__is_refused() -> None:
+    """It would train on another scale than it is judged on."""
+    images = Samples(torch.arange(8 * 16).reshape(8, 1, 4, 4).byte(), torch.arange(8) % 2)
+    station = replace(PLAIN, transform=f"{__name__}:scaled")
+    federation = build_federation(
+        TrainingConfig(model="linear", stations=1, station=station), Dataset("bytes", ("a", "b"), images, images)
+    )
+    with pytest.raises(TrainingError, match=r"turns bytes into torch\.float32, .*: let it return bytes$"):
+        list(train(federation))
+
+
 # Settings of one base station
 
 
@@ -470,6 +486,7 @@ def test_train__settings_of_one_base_station__change_its_update_alone(tmp_path: 
         ("[1]\nrule = 'median'", r"rule is a table of its own, below \[3.rule\] for base station 3"),
         ("[1.rule]\nkind = 'median'", "holds no settings of base stations: .*'kind'"),
         ("[1.privacy]\nclipping_norm = -1.0\nnoise_multiplier = 1.0", "clipping_norm must be above 0"),
+        ("[1]\nmomentum = 0.5\noptimizer = 'Adam'", "momentum is of plain SGD: give it to the optimizer"),
         ("[1", "holds no settings of base stations"),
     ],
 )
@@ -488,3 +505,12 @@ def test_identity__settings_that_are_younger_than_the_format__are_named_where_th
     station = replace(PLAIN, transform=f"{__name__}:unchanged")
     own = identity_of(build_federation(TrainingConfig(model="linear", station=station), vectors()))
     assert differences(plain, own) == [f"station.transform is None there, {station.transform} here"]
+
+
+@pytest.mark.parametrize("before", [False, None, True])
+def test_identity__folder_that_names_whether_steps_are_recorded__goes_on(before: bool | None) -> None:
+    """The digests are the same."""
+    for graphs in (None, False):
+        station = replace(PLAIN, graphs=graphs)
+        here = identity_of(build_federation(TrainingConfig(model="linear", station=station), vectors()))
+        assert differences({**here, "station.graphs": before}, here) == []
