@@ -106,7 +106,8 @@ def compare_command(
         console.print("No GPU here: what the GPU workloads take is still to be measured.", highlight=False)
     if how:
         record.write(result, path)
-        console.print(f"Written: {path}, {tables.write_page(result, path)}", highlight=False, soft_wrap=True)
+        page = tables.write_page(record.read(path), path)  # of what is recorded, which is rounded
+        console.print(f"Written: {path}, {page}", highlight=False, soft_wrap=True)
     if any(row[-1] == "missed" for row in tables.goals(result.measured, kind)):
         sys.exit(1)
 
