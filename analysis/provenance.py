@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from fl.atomic import write_atomically
+
 ROOT = Path(__file__).resolve().parents[1]
 SHORT = 100  # characters: lists and objects up to that are one line, whatever they hold
 
@@ -51,13 +53,7 @@ def check_writable(path: Path) -> None:
 def write_document(path: Path, document: Any) -> None:
     """Write a result, in a folder that is made where it is missing; a disk that is full leaves what was there."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f"{path.name}.new")
-    try:
-        new.write_text(as_json(document), encoding="utf-8")
-        new.replace(path)
-    except OSError:
-        new.unlink(missing_ok=True)
-        raise
+    write_atomically(path, as_json(document).encode())
 
 
 def as_json(document: Any) -> str:

@@ -61,13 +61,18 @@ class Federation:
         return self.model.initial_state(self.config.seed)
 
     @property
+    def device(self) -> torch.device:
+        """Where its samples lie, and so it trains and judges."""
+        return self.dataset.test.labels.device
+
+    @property
     def objective(self) -> Objective:
         """What models are judged by."""
         return objective_of(self.config)
 
     def workspace(self) -> nn.Module:
         """A module to train and evaluate in, on the run's device: one serves all parties of a process."""
-        return self.model.build(device=self.dataset.test.labels.device)
+        return self.model.build(device=self.device)
 
     def evaluate(
         self, state: State, labels: Sequence[str] | None = None, workspace: nn.Module | None = None

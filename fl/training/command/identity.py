@@ -32,7 +32,7 @@ def identity_of(federation: Federation) -> dict[str, Any]:
     station = {f"station.{name}": _alike([settings[name] for settings in each]) for name in each[0]}
     test = federation.dataset.test
     model = _model_of(federation.model, test.inputs.dtype)
-    found = {**config, **station, **_data_of(federation), **model, "device": test.labels.device.type}
+    found = {**config, **station, **_data_of(federation), **model, "device": federation.device.type}
     found["server_momentum"] = 0.0  # as folders say that are older than the strategy FedAvgM
     del found[_GRAPHS]
     return {name: value for name, value in found.items() if name not in _LATER or value != _LATER[name]}

@@ -22,7 +22,7 @@ from fl.training.data.augment import draw_views
 from fl.training.data.dataset import Samples
 from fl.training.errors import TrainingError
 from fl.training.federation import Federation, is_ours
-from fl.training.model.parameters import State, on_gpu, put_state
+from fl.training.model.parameters import State, put_state
 from fl.training.model.runtime import held, reproducible, use_threads
 from fl.training.model.steps import Batch, RecordedSteps, steps_on
 from fl.training.station import StationRound
@@ -106,7 +106,7 @@ class Lanes(InProcess):
         free: SimpleQueue[Lane] = SimpleQueue()
         for lane in self._lanes:
             free.put(lane)
-        device = self._lanes[0].device
+        device = self._federation.device
         home = torch.cuda.current_stream(device) if device.type == "cuda" else None
 
         def play(index: int) -> StationRound:
@@ -144,7 +144,7 @@ def hindrance(federation: Federation) -> str:
         carries = type(station.strategy).update_client is not Strategy.update_client
         if carries or not is_ours(federation.model, station.config):
             return "are for what this library computes alone: models, losses and strategies of others may share state"
-    if on_gpu(federation.dataset.test.labels) and not all(station.config.graphs for station in federation.stations):
+    if federation.device.type == "cuda" and not all(station.config.graphs for station in federation.stations):
         return "need recorded steps (--graphs)"
     return ""
 

@@ -35,7 +35,7 @@ from fl.training.crews.worker import HELD_BACK, Judge, JudgeClients, Play, Reply
 from fl.training.errors import TrainingError, WorkerError
 from fl.training.federation import Federation
 from fl.training.model.evaluation import BATCH, Evaluation, Judged, summarise
-from fl.training.model.parameters import State, on_gpu
+from fl.training.model.parameters import State
 from fl.training.station import StationRound
 from fl.training.strategy import NO_STATES, NOTHING, Carried, States
 from fl.training.update import Update
@@ -253,7 +253,7 @@ def _hindrance(federation: Federation) -> str:
     """Why worker processes cannot play a federation; empty where they can."""
     if sys.platform != "linux":
         return "need Linux"
-    if on_gpu(federation.dataset.test.labels):
+    if federation.device.type != "cpu":
         return "compute on the CPU"
     if any(station.config.threads != 1 for station in federation.stations):
         return "compute with one thread each"
@@ -268,7 +268,7 @@ def count_workers(federation: Federation, first_round: int = 0) -> int:
         first_round: the global round to start with.
     """
     rounds = federation.config.rounds - first_round
-    if on_gpu(federation.dataset.test.labels):
+    if federation.device.type == "cuda":
         count = 0 if hindrance(federation) else min(MOST, len(federation.stations))
         steps = sum(
             station.config.local_epochs * station.config.edge_aggregations * ceil(len(each) / station.config.batch_size)
@@ -305,4 +305,4 @@ def open_crew(
         raise TrainingError(f"workers must be at least 0, not {count}")
     if count < 2:
         return nullcontext(InProcess(federation))
-    return nullcontext(Lanes(federation, count)) if on_gpu(federation.dataset.test.labels) else Pool(federation, count)
+    return nullcontext(Lanes(federation, count)) if federation.device.type == "cuda" else Pool(federation, count)

@@ -58,7 +58,7 @@ class Spread:
         # whole batches, so that each is computed as in a single process
         first, last = (min(BATCH * (batches * rank // group.size), len(test)) for rank in (group.rank, group.rank + 1))
         self._test = test.cut([first, last - first, len(test) - last])[1]
-        self._device = test.labels.device
+        self._device = federation.device
         self._like: State = {}  # the global model, for the names, shapes and types of its tensors
         self._states: dict[int, State] = {}  # of the updates that this rank holds, by base station
         self._everywhere: set[int] = set()  # base stations whose updates all ranks hold

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from fl.training.config import StationConfig, TrainingConfig
-from fl.training.crews import lanes, pool
+from fl.training.crews import lanes
 from fl.training.crews.crew import InProcess
 from fl.training.crews.lanes import Lanes, hindrance
 from fl.training.crews.pool import count_workers, open_crew
@@ -153,9 +153,8 @@ def test_lanes__little_memory_left__there_are_fewer(
 def test_count_workers__on_a_gpu__is_lanes_where_what_they_record_is_repaid(
     create_federation: CreateFederation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for part in (lanes, pool):
-        monkeypatch.setattr(part, "on_gpu", lambda _: True)
     federation = with_station(create_federation(clients=2, stations=3, alpha=0.5), graphs=True)
+    monkeypatch.setattr(Federation, "device", torch.device("cuda"))
     sizes = {
         size
         for station in federation.stations
