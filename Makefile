@@ -1,6 +1,6 @@
 # Each command sets up first whatever is missing; scripts/_setup.sh does that and says what it cannot find.
 #
-#   make round ARGS="--policy contribution --seed 3"      options go to the command through ARGS
+#   make round ARGS="--policy capability --seed 3"      options go to the command through ARGS
 #   make PYTHON=python3.12 setup                          another Python than python3
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
