@@ -88,6 +88,6 @@ lock: ## pin anew what requirements.in and package.json ask for
 	npm install --package-lock-only --cache .cache/npm
 
 .PHONY: clean
-clean: ## back to a fresh clone, but for ape's key files and the rounds
+clean: ## back to a fresh clone, but for key files, deployments and rounds
 	rm -rf .venv .bench .cache .build node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	rm -rf .ape/packages .ape/processes

@@ -65,7 +65,9 @@ def _named(setting: str, default: str | None = None) -> str:
 @click.option("--loss", metavar="NAME", help='"cross_entropy(label_smoothing=0.1)".  [default: cross_entropy]')
 @click.option("--proximal", type=float, help="μ of FedProx.  [default: 0]")
 @click.option("--augment", is_flag=True, default=None, help="Shift and mirror training images at random.")
-@click.option("--precision", type=click.Choice(list(OFFERED["precision"])), help="What clients compute in.  [default: float32]")
+@click.option(
+    "--precision", type=click.Choice(list(OFFERED["precision"])), help="What clients compute in.  [default: float32]"
+)
 @click.option("--client-bits", type=int, help="Bits of each parameter that clients send.  [default: whole models]")
 @click.option("--strategy", metavar="NAME", default="FedAvg", help=_named("strategy"))
 @click.option("--edge-rule", type=click.Choice(RULES), default="mean", help="How clients' models are combined (mean).")
