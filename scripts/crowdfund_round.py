@@ -49,7 +49,7 @@ def _named(setting: str, default: str | None = None) -> str:
     type=click.Path(file_okay=False),
     help="Folder of images to train on: train/<label>/*.jpg and test/<label>/*.jpg (with --dataset cifar10).",
 )
-@click.option("--model", help="Architecture, by name in fl/training/model/spec.py.  [default: the data set's]")
+@click.option("--model", help=f"{', '.join(OFFERED['model'])}.  [default: the data set's]")
 @click.option("--train-images", type=int, help="Training images of each model's labels.  [default: all]")
 @click.option("--test-images", type=int, help="Test images to judge each model by.  [default: all]")
 @click.option("--rounds", type=int, default=3, show_default=True, help="Global rounds of training.")
