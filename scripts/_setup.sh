@@ -102,7 +102,7 @@ python_packages() {
 
     # The ceiling is numpy's: ape asks for numpy 1, which has no wheels beyond Python 3.12.
     python=$(find_python) || stop "no Python 3.11 or 3.12 (${PYTHON:-python3} is $("${PYTHON:-python3}" -V 2>/dev/null ||
-        echo missing)): install one, or name it as make PYTHON=/path/to/python3.12"
+        echo missing)): install one (uv python install 3.12), or name it as make PYTHON=/path/to/python3.12"
     "$python" -c 'import ensurepip, venv' 2>/dev/null || stop "$python has no venv module: install it (Debian, Ubuntu: apt install python3-venv)"
 
     # Wheels of this size may not fit into /tmp. Pip asks rustc for its version, and a rustup without settings writes some.
