@@ -168,12 +168,12 @@ def gradients_of(loss: torch.Tensor, parameters: list[torch.Tensor]) -> list[tor
 
 
 def laid_like(parameters: Sequence[torch.Tensor], gradients: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-    """The gradients in their parameters' order of memory, which `autograd.grad` does not promise.
+    """The gradients in their parameters' order of memory, which `autograd.grad` does not promise; sparse ones in full.
 
     The fused step takes both as rows of numbers, and would give a parameter the gradient of another without a word.
     """
     return [
-        gradient if gradient.stride() == parameter.stride() else torch.empty_like(parameter).copy_(gradient)
+        gradient if gradient.stride() == parameter.stride() else torch.empty_like(parameter).copy_(gradient.to_dense())
         for gradient, parameter in zip(gradients, parameters, strict=True)
     ]
 

@@ -105,6 +105,34 @@ def test_build__a_single_sample__is_enough() -> None:
     assert done.evaluation.samples == 1
 
 
+class Recurrent(nn.Module):
+    """As PyTorch packs sequences: one of padding alone has no length, and is refused."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding, self.cell = nn.Embedding(4, 6, padding_idx=0, sparse=True), nn.LSTM(6, 2, batch_first=True)
+
+    def forward(self, words: torch.Tensor) -> torch.Tensor:
+        lengths = (words != 0).sum(1).cpu()
+        packed = nn.utils.rnn.pack_padded_sequence(self.embedding(words), lengths, True, enforce_sorted=False)
+        return self.cell(packed)[1][0][-1]
+
+
+def recurrent(input_shape: tuple[int, ...], classes: int) -> nn.Module:
+    return Recurrent()
+
+
+def test_train__padded_sequences_and_a_sparse_embedding__is_trained_and_has_an_identity() -> None:
+    words = Samples(torch.tensor([[1, 2, 0], [3, 0, 0], [2, 1, 3], [3, 1, 0]]), torch.arange(4) % 2)
+    config = TrainingConfig(model=f"{__name__}:recurrent", stations=2, clients=2, rounds=1, station=PLAIN)
+    federation = build_federation(config, Dataset("words", ("a", "b"), words, words))
+    (done,) = train(federation)
+    before = federation.initial_state()["embedding.weight"]
+    moved = (done.state["embedding.weight"] != before).any(1).tolist()
+    assert moved == [False, True, True, True], "padding has no gradient, each word that was read has one"
+    assert len(identity_of(federation)["model.outputs"]) == 4
+
+
 def test_identity__of_words__is_worked_out_on_words() -> None:
     words = Samples(torch.arange(24).reshape(8, 3) % 4, torch.arange(8) % 2)
     config = TrainingConfig(model=f"{__name__}:embedding", stations=2, clients=2, station=PLAIN)
