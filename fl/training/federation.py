@@ -138,6 +138,8 @@ def build_federation(
             test_images=config.test_images,
             seed=config.seed,
         )
+    elif not isinstance(dataset, Dataset):
+        raise DataError(f"dataset is {type(dataset).__name__}, not a Dataset: call the function that returns one")
     else:
         dataset = dataset.restricted_to(config.targets, config.train_images, config.test_images, config.seed)
     defaults = DEFAULTS.get(dataset.name)
@@ -204,6 +206,8 @@ def is_ours(model: ModelSpec, station: StationConfig) -> bool:
 
 def _split(config: TrainingConfig, train: Samples, given: Parts | None) -> Sequence[Sequence[Indices]]:
     seed = derive_seed(config.seed, Stream.SPLIT)
+    if given is not None and (config.alpha, config.shards, config.partition) != (None, None, None):
+        raise TrainingError("there are a partition and one that the configuration asks for: give one of them")
     if given is None and config.partition is None:
         labels = train.labels.cpu().numpy()
         return split_hierarchy(labels, config.stations, config.clients, config.alpha, seed, config.shards)

@@ -63,10 +63,11 @@ class Counting(Strategy):
 def small(digits: Dataset) -> Callable[..., Federation]:
     def create(strategy: str = "FedAvg", model: str = "linear", **given: Any) -> Federation:
         partition = given.pop("partition", None)
+        alpha = 0.3 if partition is None else None
         station = given.pop("station", StationConfig(1, 2, learning_rate=0.05, momentum=0.0))
         config = TrainingConfig(
-            targets=("0", "1", "7"), train_images=96, stations=3, clients=2, alpha=0.3, model=model, strategy=strategy,
-            contribution="none", station=station,
+            targets=("0", "1", "7"), train_images=96, stations=3, clients=2, alpha=alpha, model=model,
+            strategy=strategy, contribution="none", station=station,
         )  # fmt: skip
         return build_federation(replace(config, **given), digits, partition)
 

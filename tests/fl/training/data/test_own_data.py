@@ -177,6 +177,8 @@ def test_dataset__what_is_no_sample_label_or_name__says_what() -> None:
     assert Dataset("own", ["a", "b"], part, part).label_names == ("a", "b")  # type: ignore[arg-type]
     with pytest.raises(DataError, match=r"the training part is tuple, not fl\.training\.data\.dataset\.Samples"):
         Dataset("own", ("a", "b"), (part.inputs, part.labels), part)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="dataset is function, not a Dataset: call the function that returns one"):
+        build_federation(TrainingConfig(model="linear"), vectors)  # type: ignore[arg-type]
     with pytest.raises(DataError, match="a label's name is text, not 0"):
         Dataset("own", (0, 1), part, part)  # type: ignore[arg-type]
     nothing = torch.full((3, 2), float("nan"))
@@ -344,6 +346,8 @@ def by_sign(samples: Samples, stations: int, clients: int, seed: int) -> list[li
 
 def test_build__partition_of_ones_own__is_what_clients_have() -> None:
     config = TrainingConfig(model="linear", stations=2, station=PLAIN, partition=f"{__name__}:by_sign")
+    with pytest.raises(TrainingError, match="a partition and one that the configuration asks for: give one of them"):
+        build_federation(config, vectors(), [[range(30)], [range(30, 60)]])
     stations = build_federation(config, vectors()).stations
     assert [len(station.clients) for station in stations] == [1, 3]
     assert bool((stations[0].clients[0].inputs[:, 0] > 0).all())
@@ -371,6 +375,8 @@ def equal_data(some: Any, others: Any) -> bool:
         ([[[0, 2]], [[1], [2]]], "gives training sample 2 to more than one client"),
         ([[[0]], [[0.5]]], "indices that are no whole numbers"),
         (5, "a partition holds, for each base station, for each of its clients, indices"),
+        ([[0, 1], [2, 3]], "a partition holds, for each base station, for each of its clients, indices"),
+        ("data:by_sign", "for each of its clients, indices; a function that returns one is named in the configuration"),
     ],
 )
 def test_build__partition_that_is_none__says_what(parts: Any, text: str) -> None:
@@ -458,7 +464,7 @@ def test_train__transform_that_makes_floats_of_bytes__is_refused() -> None:
     federation = build_federation(
         TrainingConfig(model="linear", stations=1, station=station), Dataset("bytes", ("a", "b"), images, images)
     )
-    with pytest.raises(TrainingError, match=r"turns bytes into torch\.float32, .*: let it return bytes$"):
+    with pytest.raises(TrainingError, match=r"turns bytes into torch\.float32, .*: let it return bytes, and normalise"):
         list(train(federation))
 
 
