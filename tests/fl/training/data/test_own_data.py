@@ -319,6 +319,7 @@ def test_load__of_torchvision__is_read_where_its_files_are(tmp_path: Path) -> No
         ("sklearn:wines", None, "scikit-learn has no data set 'wines'"),
         ("sklearn:sample_images", None, "scikit-learn's data set sample_images is no table with a target"),
         ("sklearn:wine(return_X_y=True)", None, "scikit-learn's data set wine is no table with a target"),
+        ("sklearn:wine", "empty", "wine comes with scikit-learn: leave the data folder out"),
         ("sklearn:covtype", "empty", "scikit-learn's data set covtype cannot be loaded: .*not found"),
         ("torchvision:MNIST", None, "torchvision's data set MNIST is read from a folder: name it"),
         ("torchvision:MNIST", "empty", "torchvision's data set MNIST in .*empty cannot be loaded: Dataset not found"),
