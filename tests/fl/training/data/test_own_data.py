@@ -469,6 +469,17 @@ def test_train__transform_that_makes_floats_of_bytes__is_refused() -> None:
         list(train(federation))
 
 
+def test_page__normalisation_in_a_model__is_that_of_its_users() -> None:
+    from torchvision.transforms import v2
+
+    (first_layer,) = re.findall(r"first layer is `(Normalize\(.*?\))`", PAGE)
+    mean, std = [0.49, 0.48, 0.45], [0.25, 0.24, 0.26]
+    layer = eval(first_layer, {"Normalize": v2.Normalize, "mean": mean, "std": std})
+    images = torch.arange(2 * 3 * 16).reshape(2, 3, 4, 4).byte()
+    usual = v2.Compose([v2.ToDtype(torch.float32, scale=True), v2.Normalize(mean, std)])
+    torch.testing.assert_close(layer(to_input(images)), usual(images), rtol=0, atol=1e-5)
+
+
 # Settings of one base station
 
 
