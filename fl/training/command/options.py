@@ -62,7 +62,7 @@ def parse(arguments: list[str] | None = None) -> Options:
     """
     parser = argparse.ArgumentParser(
         prog="python -m fl.training",
-        usage="%(prog)s [option …] | plot RUN | export RUN",
+        usage="%(prog)s [option …] | plot RUN … | export RUN",
         description="Hierarchical federated averaging: clients, base stations, global model.",
         epilog="What is not given suits the data set. With --out, the same command started again goes on where it "
         "stopped. plot draws what a run has learnt, export writes its model as a state_dict. "
