@@ -1,4 +1,4 @@
-"""A client: local epochs of SGD on its own samples."""
+"""A client: local epochs on its own samples."""
 
 from __future__ import annotations
 
