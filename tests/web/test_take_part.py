@@ -237,6 +237,23 @@ def test_station__joins_and_commits_at_once__is_drawn_and_takes_its_lot(
         assert seen.said == []
 
 
+def test_proposer__stayed_away__can_be_settled_once_the_draw_has_shown_that_it_owes_its_bond(
+    browser: Browser, scene: Scene
+) -> None:
+    round_ = scene.round.joined()
+    round_.propose(scene.seats["alice"]).send()
+    round_.committed(but=scene.but("alice")).wait_for("commit", 60)
+    with visited(browser, scene) as seen:
+        page = seen.page
+        connect(page)
+        expect(page.locator("#do-draw")).to_be_visible()
+        expect(page.locator("#do-settle")).to_be_hidden()
+        do(page, "draw")
+        do(page, "settle")
+        assert scene.stage("alice") is Stage.NONE
+        assert seen.said == []
+
+
 def test_winner__silent_until_its_deadline_is_past__round_is_aborted_and_settled_from_the_page(
     browser: Browser, scene: Scene
 ) -> None:
