@@ -53,7 +53,7 @@ def utilities(values: list[list[int]], costs: list[list[int]], theta: int, bids:
 
 
 def _of_a_silent_station(values: list[list[int]], costs: list[list[int]], theta: int) -> float:
-    """What the first base station and the claimant have, if the former is silent: no reward and no cost, but its tax."""
+    """What the first base station and the claimant have, if that is silent: no reward and no cost, but its tax."""
     members, silent = len(values), [[0] * len(costs[0]), *costs[1:]]
     result = settle(values, silent, theta, claimant=members - 1, max_owner_bid=CAP)
     claimants = utilities(values, silent, theta, values)[-1]
@@ -106,9 +106,7 @@ def test_station_and_claimant_of_one_party__silence__gains_as_the_page_says(
     _assert_gains([effect.station for effect in effects(members)], gain, amount, above_smallest, above_default)
 
 
-def _assert_gains(
-    party: list[float], gain: float, amount: float, above_smallest: float, above_default: float
-) -> None:
+def _assert_gains(party: list[float], gain: float, amount: float, above_smallest: float, above_default: float) -> None:
     gains = [change for change in party if change > 0]
     parts = [sum(change > bond for change in party) / ROUNDS for bond in (0, SMALLEST_BOND, DEFAULT_BOND)]
     expected = [gain, above_smallest, above_default]
