@@ -6,6 +6,7 @@ from enum import Enum
 from typing import Any
 
 import pytest
+from ape import project
 from hypothesis import settings
 
 from analysis.devnode.actors import FUNDS, actor, seats
@@ -14,6 +15,7 @@ from analysis.devnode.codec import Codec
 from analysis.devnode.market import Market
 from analysis.devnode.rounds import CreateRound, LiveRound, Opening
 from analysis.devnode.rounds import create_round as create_on_chain
+from fl.market.connection import free_port
 from fl.market.deployment import abi_of
 from fl.market.deployment import compiled as compile_sources
 from fl.market.membership import Entry
@@ -39,6 +41,18 @@ PHASE_SECONDS = 100
 def pytest_make_parametrize_id(val: object) -> str | None:
     """Names policies and statuses in the tests' names by word, not by number."""
     return val.name.lower() if isinstance(val, Enum) else None
+
+
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)
+def pytest_collection_finish() -> Iterator[None]:
+    """Has ape start its node where one can listen: it draws a port that may be another's, and then gives up."""
+    foundry = project.config.get_config("foundry")
+    drawn = foundry.host
+    foundry.host = f"http://127.0.0.1:{free_port()}"
+    try:
+        yield
+    finally:
+        foundry.host = drawn
 
 
 @pytest.fixture(scope="module")

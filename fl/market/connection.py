@@ -29,7 +29,7 @@ def connected(provider: ProviderAPI) -> Iterator[ProviderAPI]:
     """
     logger.set_level(LogLevel.ERROR)
     if getattr(provider.settings, "host", None) == "auto":
-        provider.provider_settings["host"] = f"http://127.0.0.1:{_free_port()}"
+        provider.provider_settings["host"] = f"http://127.0.0.1:{free_port()}"
     with ExitStack() as stack:
         try:
             # Where this process has spoken to the node before, ape goes on with that connection.
@@ -47,7 +47,7 @@ def connected(provider: ProviderAPI) -> Iterator[ProviderAPI]:
         yield active
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """One that a node can listen at.
 
     Ape draws among those of outgoing connections, where a node does not start for a minute after one has been closed.

@@ -26,7 +26,7 @@ def test_free_port__one_where_a_node_cannot_listen__is_passed_over(monkeypatch: 
     drawn = [listening, closed, free]
     monkeypatch.setattr("random.sample", lambda ports, count: drawn)
     with socket.create_server(("127.0.0.1", listening)), just_closed(closed):
-        assert connection._free_port() == free
+        assert connection.free_port() == free
         drawn.remove(free)
         with pytest.raises(MarketError, match="no port of this machine is free"):
-            connection._free_port()
+            connection.free_port()
