@@ -20,7 +20,7 @@ from fl.market.refusals import MarketError
 from fl.market.terms import ROLES, Policy, Role
 from fl.shallow_json import shallow_json
 from fl.store import canonical
-from fl.store.errors import StoreError
+from fl.store.errors import StoreError, shown
 from fl.store.keys import MOST_BYTES as MOST_CARD_BYTES
 from fl.store.keys import KeyCard
 from fl.store.signed import Domain, MembershipStatement, Sign, Signed, sign, signature_of
@@ -34,6 +34,7 @@ LEAST = {Role.OWNER: 2, Role.BASE_STATION: 3}
 """Fewer cannot hold a round."""
 
 MOST_POINTS = 2**32 - 1
+MOST_NAME = 100
 _COLUMNS = ("account", "role", "points", "key_card", "name")
 _NEEDED = ("account", "role", "key_card")
 _LIST_FIELDS = {"format", "chain_id", "contract", "root", "maker", "signature", "members"}
@@ -278,7 +279,8 @@ def _line(row: Mapping[str, str], where: str, folder: Path, policy: Policy) -> L
     card = _card(row["key_card"], folder, where)
     if card.account != account:
         raise MembershipError(f"{where}: the key card is that of {card.account}, not of {account}")
-    return Listed(Entry(account, ROLES[words], points), card, row.get("name", ""))
+    _check_name(name := row.get("name", ""), f"{where}: name")
+    return Listed(Entry(account, ROLES[words], points), card, name)
 
 
 def _points(cell: str, role: Role, policy: Policy, where: str) -> int:
@@ -290,6 +292,12 @@ def _points(cell: str, role: Role, policy: Policy, where: str) -> int:
     if not (cell.isascii() and cell.isdecimal()) or not 1 <= int(cell) <= MOST_POINTS:
         raise MembershipError(f"{where}: points is {cell!r} and must be 1 … {MOST_POINTS:,}")
     return int(cell)
+
+
+def _check_name(name: object, what: str) -> None:
+    """It is shown in terminals and on pages in place of its account, so it must not pass for something else."""
+    if not isinstance(name, str) or not name.isprintable() or len(name) > MOST_NAME or is_address(name):
+        raise MembershipError(f"{what} is {shown(name)} and must be a word or a few, at most {MOST_NAME} characters")
 
 
 def _card(cell: str, folder: Path, where: str) -> KeyCard:
@@ -350,8 +358,7 @@ def _listed(line: Mapping[str, Any], what: str) -> Listed:
         raise MembershipError(f"role of {what} is {words!r}")
     if type(points) is not int or not 1 <= points <= (MOST_POINTS if words == "owner" else 1):
         raise MembershipError(f"points of {what} are {points!r}")
-    if not isinstance(name, str):
-        raise MembershipError(f"name of {what} is {name!r}")
+    _check_name(name, f"name of {what}")
     card = KeyCard(account, line["public_key"], line["card_signature"])
     card.verify()
     return Listed(Entry(account, ROLES[words], points), card, name)

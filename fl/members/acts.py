@@ -17,9 +17,10 @@ from fl.market.connection import signing
 from fl.market.membership_file import MembershipList
 from fl.market.refusals import MarketError
 from fl.market.terms import Role
+from fl.market.words import gwei
 from fl.members import steps
 from fl.members.facts import Facts
-from fl.members.journal import Journal
+from fl.members.journal import Journal, JournalError
 from fl.members.order import MOST_BYTES as MOST_ORDER
 from fl.members.order import Order
 from fl.members.rounds import Conduct, bid_name, bid_noted, noted_bid, sealed_bid
@@ -40,6 +41,7 @@ from fl.store.signed import (
     unpack,
 )
 from fl.store.texts import OwnersView, StationsView
+from fl.yaml_file import ConfigurationError
 
 log = logging.getLogger("hcfl")
 
@@ -142,6 +144,7 @@ class Member:
         market, account, round_id = self.market, self.account, self.round_id
         match step:
             case steps.Join():
+                self._check_before_lock(facts)
                 terms, value = facts.terms.hash, self._missing_of_lock(facts)
                 market.join(account, round_id, terms, self.role, self.proof, self.points, value)
                 self._say_lock(facts)
@@ -191,12 +194,33 @@ class Member:
         commitment = sealed.commitment(facts.chain_id, facts.contract, self.round_id, self.address)
         market, account, round_id = self.market, self.account, self.round_id
         if facts.me is None:  # it comes late, when there is no other way in
+            self._check_before_lock(facts)
             terms, value = facts.terms.hash, self._missing_of_lock(facts)
             market.join_and_commit(account, round_id, terms, self.role, self.proof, commitment, self.points, value)
             self._say_lock(facts)
         else:
             market.commit_bid(account, round_id, commitment)
         self.did("sealed its bids")
+
+    def _check_before_lock(self, facts: Facts) -> None:
+        """Refuse what a member would regret that has only just read the terms: anybody can create a round for its list.
+
+        Raises:
+            ConfigurationError: the round locks more than the member is willing to lock.
+            JournalError: nothing that others seal to it could be opened here.
+        """
+        lock, most = facts.terms.lock(self.role, self.points), self.conduct.most_lock
+        if most is not None and lock > most:
+            raise ConfigurationError(
+                f"round {self.round_id} locks {gwei(lock)} gwei, and most_lock in member.yaml is {gwei(most)}: read its "
+                "terms (`status`), and raise most_lock if you agree to them"
+            )
+        found = self.listed.find(self.address)
+        if found is not None and found.card.public_key not in [key.public_key for key in self.keys()]:
+            raise JournalError(
+                f"journal {self.journal.path} does not have the key of this member's card on the membership list: put "
+                "back the journal that the card was made with, or have a new card listed"
+            )
 
     def _missing_of_lock(self, facts: Facts) -> int:
         """Wei to send for the lock, beside what is free."""
@@ -209,7 +233,7 @@ class Member:
     def _estimate(self, model: int, facts: Facts) -> int:
         try:
             return self.planned_bid(model, facts)
-        except StoreError as error:
+        except (StoreError, ConfigurationError) as error:
             self.again_if_there_is_time(error, facts, facts.deadlines.commit)
             blind = self.blind_bid(facts)
             proposer = facts.record.models[model].proposer
@@ -254,17 +278,20 @@ class Member:
     # ── what others have left for it ──
 
     def again_if_there_is_time(self, error: Exception, facts: Facts, deadline: int) -> None:
-        """Raise an error again that time may mend: the store does not give a file. All others are the writer's fault.
+        """Raise an error again that time may mend: the store does not give a file, or the plan fails on what it says.
 
-        Writers can see to that: by a link, an encryption, a class of storage. So it is tried again while there is time,
+        All others are the writer's fault. Writers can see to these two as well: by a link, an encryption, a class of
+        storage; by words that a function of this member's own does not expect. So it is tried again while there is time,
         and where the store gives nothing at all; but no deadline is missed for it.
 
         Raises:
             Unreachable: it is tried again.
+            ConfigurationError: its people can mend the plan.
         """
-        if not isinstance(error, Unreachable):
+        away = isinstance(error, Unreachable)
+        if not away and not isinstance(error, ConfigurationError):
             return
-        if facts.now < deadline - PRESSING * self.conduct.reserve or not self.files.answers():
+        if facts.now < deadline - PRESSING * self.conduct.reserve or (away and not self.files.answers()):
             raise error
 
     def keys(self) -> list[EncryptionKey]:
@@ -317,7 +344,11 @@ class Member:
         Raises:
             StoreError: it cannot be had.
         """
-        return self.store.get(digest, self.keys(), order.most_bytes, self.folder(facts.record.winner or ""))
+        return self.store.get(digest, self.keys(), self._most_bytes(order), self.folder(facts.record.winner or ""))
+
+    def _most_bytes(self, order: Order) -> int:
+        """What is read of a model at most."""
+        return order.most_bytes
 
     def _leave(self, name: str, signed: Signed, data: bytes, readers: Sequence[KeyCard]) -> None:
         """Something of the round, signed."""

@@ -92,10 +92,10 @@ class Desk:
         proof = self.listed.tree.proof(found.entry)
         name = found.name or configuration.account
         rest = (found.entry.points, proof, lambda what: self.say(f"{name} {what}"), self.alert)
-        reserve = configuration.margins.begin
+        how: dict[str, Any] = {"reserve": configuration.margins.begin, "most_lock": configuration.most_lock}
         if configuration.role is Role.OWNER:
             plan = configuration.plan if isinstance(configuration.plan, OwnerPlan) else OwnerPlan()
-            conduct = OwnerConduct(reserve=reserve, proposes=plan.propose is not None)
+            conduct = OwnerConduct(**how, proposes=plan.propose is not None)
             work = _owner_work(configuration, plan)
             return Owner(name, account, *own, conduct, *rest, worth=_worth(plan), work=work)
         costs = configuration.plan if isinstance(configuration.plan, StationPlan) else StationPlan()
@@ -103,7 +103,7 @@ class Desk:
         if self.work is not None and privacy is not None:
             self.work.secret = noise_secret(self.journal, round_id)
         of_side: dict[str, Any] = {"cost": _cost(costs), "work": self.work, "privacy": privacy}
-        return BaseStation(name, account, *own, Conduct(reserve=reserve), *rest, **of_side)
+        return BaseStation(name, account, *own, Conduct(**how), *rest, **of_side)
 
 
 @contextmanager

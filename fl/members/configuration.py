@@ -35,6 +35,7 @@ _KEYS = (
     "confirmations",
     "margins",
     "fee_cap",
+    "most_lock",
     "alert",
     "plan",
     "data",
@@ -147,6 +148,7 @@ class MemberConfiguration:
         confirmations: blocks until what others have done counts as final, or `SAFE`; bids and reveals wait for it.
         margins: what it leaves room for.
         fee_cap: wei a gas that are never exceeded.
+        most_lock: wei that are locked in a round at most; None: what the terms of a round that is there ask for.
         alert: a command that is run with a message when the member cannot act in time.
         plan: the member's own numbers; None: it bids by hand.
     """
@@ -163,6 +165,7 @@ class MemberConfiguration:
     confirmations: int | str = 1
     margins: Margins = Margins()
     fee_cap: int = 500 * GWEI
+    most_lock: int | None = None
     alert: str | None = None
     plan: OwnerPlan | StationPlan | None = None
     data: Data | None = None
@@ -196,6 +199,7 @@ class MemberConfiguration:
             confirmations=_confirmations(top),
             margins=_margins(top),
             fee_cap=top.take_or("fee_cap", wei_of, AMOUNT, 500 * GWEI),
+            most_lock=top.take_or("most_lock", wei_of, AMOUNT, None),
             alert=top.take_or("alert", text, "a command", None),
             plan=(_owner if role is Role.OWNER else _station)(top, data),
             data=data,

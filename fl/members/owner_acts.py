@@ -14,8 +14,8 @@ from fl.market.refusals import MarketError
 from fl.market.terms import Role
 from fl.members import steps
 from fl.members.acts import Member, NotYet
-from fl.members.aggregation import MOST_BYTES as MOST_AGGREGATION
 from fl.members.aggregation import Aggregation
+from fl.members.aggregation import most_bytes as most_of_aggregation
 from fl.members.audit import audit_training, differing_points
 from fl.members.facts import Facts
 from fl.members.order import Order
@@ -219,7 +219,7 @@ class Owner(Member):
             StoreError: it does not say, or it did not sign that.
         """
         winner = facts.record.winner or ""
-        signed, data = self._take(winner, f"aggregation-{number}", MOST_AGGREGATION)
+        signed, data = self._take(winner, f"aggregation-{number}", most_of_aggregation(len(facts.recorders)))
         if signed.statement != AggregationStatement(self.round_id, number, digest_of(data)):
             raise ViewError("what the winner signed is about another global round")
         signed.verify(self.domain, winner)
@@ -263,7 +263,7 @@ class Owner(Member):
             Unreachable: the store does not give one, and there is time to try again.
             WorkError: no time is left to look (`_measured_by`).
         """
-        stations, recorded, most = stations_of(facts), present(facts, number), order.most_bytes
+        stations, recorded = stations_of(facts), present(facts, number)
         found: dict[str, Delivered] = {}
         absent: dict[str, str] = {}
         for each in facts.recorders:
@@ -274,6 +274,7 @@ class Owner(Member):
                 absent[account] = "it recorded no update"
                 continue
             try:
+                most = self._most_bytes(order)
                 data, signed, samples = self._update(account, number, recorded[account], most, facts)
                 if (inside := self._own_work().check(order, stations[account], number, data)) != samples:
                     raise WrongArtefact(f"it signed {samples:,} samples, and its update names {inside:,}")
@@ -331,6 +332,10 @@ class Owner(Member):
         return signed, statement.samples
 
     # ── judging ──
+
+    def _most_bytes(self, order: Order) -> int:
+        """Not what the order says: it says so of gigabytes, and whoever ends an elector's process has no vote of it."""
+        return self._own_work().most_bytes(order)
 
     def order(self, facts: Facts) -> Order:
         """The winner's order, which must be for the labels that owners have bid for."""

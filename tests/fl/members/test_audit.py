@@ -10,9 +10,10 @@ from time import monotonic
 from typing import Any
 
 import pytest
+from eth_account import Account
 
 from fl.crowdfunding.cast import Played
-from fl.members.aggregation import Aggregation, against_chain
+from fl.members.aggregation import MOST_BYTES, Aggregation, against_chain, most_bytes
 from fl.members.audit import UPHOLD_WITHIN, TrainingAudit, audit_training, differing_points
 from fl.members.auditing import audit
 from fl.members.facts import Facts
@@ -44,6 +45,9 @@ SETTINGS = {
     "local_epochs": 1,
     "edge_aggregations": 1,
 }
+
+SOMEBODY = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
+MANY = [Account.from_key(number.to_bytes(32)).address for number in range(1, 41)]
 
 Forged = Callable[[Updates], Updates]
 
@@ -306,13 +310,38 @@ def test_against_chain__what_was_there_in_time__named(said: Aggregation, played:
 
 def test_aggregation__bytes__read_back_and_damage_is_refused(said: Aggregation) -> None:
     assert Aggregation.from_bytes(said.to_bytes()) == said
-    noisy = Aggregation.of(1, {"a": bytes(32)}, {"a": "[{" * 500})
+    noisy = Aggregation.of(1, {SOMEBODY: bytes(32)}, {SOMEBODY: "[{" * 500})
     assert Aggregation.from_bytes(noisy.to_bytes()).refused == 1
     for data in (b"{}", said.to_bytes()[:-1], b'{"block":-1,"left_out":{},"recorded":{}}'):
         with pytest.raises(ViewError):
             Aggregation.from_bytes(data)
     with pytest.raises(ViewError):
-        Aggregation.from_bytes(b'{"block":1,"left_out":{"a":1},"recorded":{}}')
+        Aggregation.from_bytes(canonical.encode({"block": 1, "left_out": {SOMEBODY: 1}, "recorded": {}}))
+    most = Aggregation.of(2**53, {each: bytes(32) for each in MANY}, dict.fromkeys(MANY, "\U0001f3e5" * 300)).to_bytes()
+    assert len(most) <= most_bytes(len(MANY)) < most_bytes(2**20) == MOST_BYTES
+
+
+@pytest.mark.parametrize("part", ["recorded", "left_out"])
+@pytest.mark.parametrize("account", ["\x1b[2J", "a\nb", "x" * 10_000, SOMEBODY.lower(), ""])
+def test_aggregation__account_that_is_none__refused(said: Aggregation, part: str, account: str) -> None:
+    """It is shown in the terminals of others, as the reasons are."""
+    word = json.loads(said.to_bytes())
+    word[part][account] = "0x" + "11" * 32
+    with pytest.raises(ViewError, match=f"{part} of an aggregation names .*, which is no account") as refused:
+        Aggregation.from_bytes(canonical.encode(word))
+    assert str(refused.value).isprintable() and len(str(refused.value)) < 200
+
+
+def test_vote__word_of_thousands_that_do_not_train__not_read(played: Played, elector: Owner) -> None:
+    """Each would be a line in the elector's log: of all global rounds gigabytes."""
+    winner, facts = played.owners[0], played.facts
+    many = {Account.create().address: "0x" + "11" * 32 for _ in range(200)}
+    word = replace(winner.aggregation(HONEST, facts), recorded=many)
+    with instead_of(_left(elector, winner, "aggregation-0")):
+        winner._leave_aggregation(HONEST, word.to_bytes(), facts)
+        found = audit_training(elector, facts).rounds[HONEST]
+    assert found.said is None and len(found.findings) == 1
+    assert "at most" in found.findings[0].what
 
 
 # ── what the winner says or leaves, so that electors stumble ──
@@ -362,10 +391,10 @@ def test_vote__word_names_what_is_no_digest__named_and_no_vote_is_missed(
 @pytest.mark.parametrize("reason", ["\x1b[2J", "a\nb", "x" * 301])
 def test_aggregation__reason_that_is_no_short_line__refused(said: Aggregation, reason: str) -> None:
     """It is shown in the terminals of others."""
-    word = {**json.loads(said.to_bytes()), "left_out": {"a": reason}}
+    word = {**json.loads(said.to_bytes()), "left_out": {SOMEBODY: reason}}
     with pytest.raises(ViewError, match="left_out of an aggregation"):
         Aggregation.from_bytes(canonical.encode(word))
-    assert Aggregation.of(1, {}, {"a": reason}).left_out["a"].isprintable(), "an honest winner's own words"
+    assert Aggregation.of(1, {}, {SOMEBODY: reason}).left_out[SOMEBODY].isprintable(), "an honest winner's own words"
 
 
 @pytest.mark.parametrize("what", ["a link", "not given"])

@@ -11,12 +11,16 @@ from fl.faults import Fault
 from fl.market.terms import GWEI, Deadlines, Role, RoundTerms
 from fl.members.audit import UPHOLD_WITHIN
 from fl.members.facts import Facts
+from fl.members.journal import JournalError
 from fl.members.owner_acts import Owner
 from fl.members.rounds import Conduct
 from fl.members.station_acts import BaseStation
+from fl.members.steps import Commit, Join
 from fl.members.work import WorkError, WrongArtefact
 from fl.record.history import MemberRecord, ModelRecord, RoundRecord
 from fl.store.errors import Unreachable
+from fl.store.keys import EncryptionKey
+from fl.yaml_file import ConfigurationError
 
 TERMS = RoundTerms(max_owner_bid=100, max_station_bid=10, bond=10 * GWEI, deadlines=Deadlines.after(0, 300))
 NOBODY: Any = None
@@ -57,6 +61,71 @@ def test_bid__store_that_does_not_answer__is_put_off_and_not_blind() -> None:
     for kind in (Owner, BaseStation):
         with pytest.raises(Unreachable):
             member(kind, estimate=gone)._estimate(0, facts())
+
+
+@pytest.mark.parametrize(("kind", "blind"), [(Owner, 0), (BaseStation, 10)])
+def test_bid__plan_that_fails_on_a_text__is_told_and_in_the_end_keeps_nobody_from_bidding(
+    kind: Any, blind: int
+) -> None:
+    """A proposer could choose words that another's own function does not expect, and that one would lose its bond."""
+
+    def fails(*_: Any) -> int:
+        raise ConfigurationError("my.plans:value raised KeyError: 'unheard of'")
+
+    told: list[str] = []
+    alice, before = member(kind, estimate=fails, did=told.append), facts()
+    with pytest.raises(ConfigurationError, match="unheard of"):
+        alice._estimate(0, before)
+    assert told == [], "its people can mend the plan"
+    late = replace(before, now=before.deadlines.commit - 4 * Conduct.reserve)
+    assert alice._estimate(0, late) == blind
+    assert told == [f"bids {blind} for model 0 of 0xMallory, because my.plans:value raised KeyError: 'unheard of'"]
+
+
+LISTED_KEY, OTHER_KEY = EncryptionKey.generate(), EncryptionKey.generate()
+
+
+def joining(kind: Any, *keys: EncryptionKey, most_lock: int | None = None) -> tuple[Any, list[str]]:
+    """A member that is about to lock its funds, and what it has sent."""
+    sent: list[str] = []
+    market = SimpleNamespace(
+        join=lambda *_: sent.append("join"), join_and_commit=lambda *_: sent.append("join_and_commit")
+    )
+    card = SimpleNamespace(public_key=LISTED_KEY.public_key)
+    journal = SimpleNamespace(path="alice.sqlite", keys=lambda: [each.secret for each in keys])
+    alice = member(kind, market=market, account=SimpleNamespace(address="0xAlice"), journal=journal, round_id=1)
+    alice.listed = SimpleNamespace(find=lambda account: SimpleNamespace(card=card))
+    alice.conduct = Conduct(most_lock=most_lock)
+    alice.bid = lambda facts: SimpleNamespace(commitment=lambda *_: bytes(32))
+    return alice, sent
+
+
+@pytest.mark.parametrize("step", [Join(), Commit()])
+@pytest.mark.parametrize("kind", [Owner, BaseStation])
+def test_lock__more_than_the_member_agreed_to__refused(kind: Any, step: Any) -> None:
+    """Anybody can create a round for its list, with terms of its own."""
+    lock = TERMS.lock(kind.role, 1)
+    for most in (lock, None):
+        alice, sent = joining(kind, LISTED_KEY, most_lock=most)
+        alice.do(step, facts())
+        assert len(sent) == 1
+    alice, sent = joining(kind, LISTED_KEY, most_lock=lock - GWEI)
+    with pytest.raises(ConfigurationError, match=f"locks {lock // GWEI} gwei, and most_lock .* is {lock // GWEI - 1}:"):
+        alice.do(step, facts())
+    assert sent == []
+
+
+@pytest.mark.parametrize("step", [Join(), Commit()])
+@pytest.mark.parametrize("keys", [(), (OTHER_KEY,)])
+def test_lock__journal_without_the_listed_cards_key__refused(step: Any, keys: tuple[EncryptionKey, ...]) -> None:
+    """It could open no text, not even its own, and would bid blindly for every model."""
+    alice, sent = joining(Owner, *keys)
+    with pytest.raises(JournalError, match="alice.sqlite does not have the key of this member's card"):
+        alice.do(step, facts())
+    assert sent == []
+    alice, sent = joining(Owner, *keys, LISTED_KEY)
+    alice.do(step, facts())
+    assert len(sent) == 1, "an old card may be the one that is listed"
 
 
 @pytest.mark.parametrize(

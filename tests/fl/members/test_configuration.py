@@ -36,6 +36,7 @@ def test_read__example_of_an_owner__everything_that_it_says() -> None:
     read = MemberConfiguration.read(EXAMPLES / "owner.yaml")
     assert (read.role, read.account, read.nodes) == (Role.OWNER, "TEST::1", ("http://127.0.0.1:8545",))
     assert (read.confirmations, read.margins, read.fee_cap, read.alert) == (1, Margins(30), 500 * GWEI, None)
+    assert read.most_lock == 400 * GWEI
     assert (read.journal, read.store) == (EXAMPLES / "alice.sqlite", str(EXAMPLES / "store"))
     assert (read.membership, read.contract) == (
         str(EXAMPLES / "membership.json"),
