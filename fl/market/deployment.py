@@ -250,7 +250,7 @@ class Deploying:
         if not replace_record:
             with asking("read the contract"):
                 there = bool(self._provider.get_code(to_checksum_address(old.address)))
-            known = ", which this chain does not have:" if not there else ": hold it against the sources with --check, or"
+            known = ": hold it against the sources with --check, or" if there else ", which this chain does not have:"
             raise MarketError(
                 f"{self.path} names a deployment on this chain already, at {old.address}{known} deploy anew with "
                 "--replace"

@@ -212,8 +212,8 @@ class Member:
         lock, most = facts.terms.lock(self.role, self.points), self.conduct.most_lock
         if most is not None and lock > most:
             raise ConfigurationError(
-                f"round {self.round_id} locks {gwei(lock)} gwei, and most_lock in member.yaml is {gwei(most)}: read its "
-                "terms (`status`), and raise most_lock if you agree to them"
+                f"round {self.round_id} locks {gwei(lock)} gwei, and most_lock in member.yaml is {gwei(most)}: read "
+                "its terms (`status`), and raise most_lock if you agree to them"
             )
         found = self.listed.find(self.address)
         if found is not None and found.card.public_key not in [key.public_key for key in self.keys()]:
@@ -281,8 +281,8 @@ class Member:
         """Raise an error again that time may mend: the store does not give a file, or the plan fails on what it says.
 
         All others are the writer's fault. Writers can see to these two as well: by a link, an encryption, a class of
-        storage; by words that a function of this member's own does not expect. So it is tried again while there is time,
-        and where the store gives nothing at all; but no deadline is missed for it.
+        storage; by words that a function of this member's own does not expect. So it is tried again while there is
+        time, and where the store gives nothing at all; but no deadline is missed for it.
 
         Raises:
             Unreachable: it is tried again.
@@ -291,8 +291,16 @@ class Member:
         away = isinstance(error, Unreachable)
         if not away and not isinstance(error, ConfigurationError):
             return
-        if facts.now < deadline - PRESSING * self.conduct.reserve or (away and not self.files.answers()):
+        if facts.now < deadline - PRESSING * self.conduct.reserve:
             raise error
+        if away and not self.files.answers() and not self._is_bound(facts):
+            raise error
+
+    def _is_bound(self, facts: Facts) -> bool:
+        """Whether it loses its bond where it does not bid."""
+        me = facts.me
+        proposes = any(model.proposer == self.address for model in facts.record.models)
+        return proposes and me is not None and not me.committed
 
     def keys(self) -> list[EncryptionKey]:
         """Its encryption keys, old ones too: an old key card that somebody put back does not lock it out."""

@@ -192,7 +192,7 @@ class MemberConfiguration:
             contract=_beside(folder, top.take("contract", _contract, "an address, or a path as deployments/1.json")),
             account=top.take("account", text, "the alias of one of ape's accounts"),
             role=role,
-            store=_beside(folder, top.take("store", text, "a folder, or an address such as s3://bucket/path")),
+            store=_beside(folder, top.take("store", _store, "a folder, or an address such as s3://bucket/path")),
             journal=folder / top.take("journal", _path, "the path of a file, as ./alice.sqlite"),
             membership=_beside(folder, top.take("membership", text, "the path or the address of the membership list")),
             store_options=top.plain("store_options"),
@@ -222,6 +222,12 @@ def _path(scalar: str) -> str:
     if not scalar.strip() or "://" in scalar or scalar.endswith("/"):
         raise ValueError
     return scalar
+
+
+def _store(scalar: str) -> str:
+    if "://" not in scalar and re.match(r"[a-z0-9]{2,}:", scalar):  # s3:/bucket would be a folder
+        raise ValueError
+    return text(scalar)
 
 
 def _beside(folder: Path, address: str) -> str:

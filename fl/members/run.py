@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, field
+from math import inf
 
 from fl.faults import Fault
 from fl.market.refusals import ByHand, MarketError, Never
 from fl.members import steps
-from fl.members.acts import Member, NotYet
+from fl.members.acts import PRESSING, Member, NotYet
 from fl.members.facts import Chronicle, Facts
 from fl.members.journal import JournalError
 from fl.members.rounds import Conduct
@@ -171,13 +172,15 @@ class Runner:
     def _watched(self, step: Step, facts: Facts) -> Iterator[None]:
         """Tell people in time of a step that takes long, whatever holds it up: the chain, the node, the training.
 
-        Begun within the margin, it has half of what is left.
+        Begun within the margin, it has half of what is left. For the store it waits until it is pressing, no longer.
         """
-        deadline = deadline_of(step, facts, self.member.conduct)
+        deadline, reserve = deadline_of(step, facts, self.member.conduct), self.member.conduct.reserve
         if deadline is None:
+            self.member.files.until = inf
             yield
             return
         left = deadline - facts.now
+        self.member.files.until = time.monotonic() + max(reserve, left - PRESSING * reserve)
         after = left - self.margin if left > self.margin else max(0, left) / 2
         timer = threading.Timer(after, self._late, (step, left - after, "it is still under way"))
         timer.daemon = True

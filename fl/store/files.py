@@ -9,9 +9,12 @@ import os
 import re
 import secrets
 import stat
+import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from contextlib import suppress
+from math import inf
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,6 +29,9 @@ log = logging.getLogger("hcfl")
 
 PAUSES = (0.5, 1.0, 2.0, 4.0)
 """Seconds before each further try."""
+
+ANSWER_SECONDS = 10
+"""Within which a store that answers does."""
 
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
 
@@ -50,7 +56,10 @@ class Files:
 
     Attributes:
         address: as it may be shown, without a password.
+        until: by `time.monotonic`, when a call is given up however slowly the store goes on; of a folder none is.
     """
+
+    until: float = inf
 
     def __init__(
         self, address: str | Path, options: Mapping[str, Any] | None = None, pauses: tuple[float, ...] = PAUSES
@@ -107,7 +116,7 @@ class Files:
         """Whether the store answers just now: then what it does not give is a matter of that file and of its writer."""
         try:
             self._system.invalidate_cache()
-            self._system.ls(self._root, detail=False)
+            _in_time(lambda: self._system.ls(self._root, detail=False), ANSWER_SECONDS)
         except Exception as error:  # a file system may raise anything
             return isinstance(error, FileNotFoundError) or _is_for_good(error)
         return True
@@ -243,7 +252,7 @@ class Files:
     def _trying(self, failed: str, once: Callable[[], _T]) -> _T:
         for pause in (*self._pauses, None):
             try:
-                return once()
+                return once() if self._local else _in_time(once, self.until - time.monotonic())
             except StoreError:
                 raise
             except FileNotFoundError as error:
@@ -251,7 +260,7 @@ class Files:
             except Exception as error:  # a file system may raise anything
                 if _is_for_good(error):
                     raise Refused(f"{failed}: {_said(error)}") from error
-                if pause is None:
+                if pause is None or time.monotonic() + pause > self.until:
                     raise Unreachable(f"{failed}: {_said(error)}") from error
                 log.warning("%s: %s; trying again in %g s", failed, _said(error), pause)
             time.sleep(pause)
@@ -264,6 +273,29 @@ class Files:
         if not _NAME.fullmatch(name):
             raise StoreError(f"not the name of a file in a store: {name!r}")
         return f"{self._root}/{name}"
+
+
+def _in_time(once: Callable[[], _T], seconds: float) -> _T:
+    """What a call returns, if it does so in time: a store that sends a byte now and then is no break of a connection.
+
+    Raises:
+        TimeoutError: it does not. It goes on in its thread, for nobody.
+    """
+    if seconds == inf:
+        return once()
+    answer: Future[_T] = Future()
+
+    def work() -> None:
+        try:
+            answer.set_result(once())
+        except BaseException as error:  # whoever waits is told
+            answer.set_exception(error)
+
+    threading.Thread(target=work, daemon=True).start()
+    try:
+        return answer.result(max(0.0, seconds))
+    except TimeoutError as error:
+        raise TimeoutError(line_of(error) or "it takes too long") from error
 
 
 def _is_for_good(error: Exception) -> bool:

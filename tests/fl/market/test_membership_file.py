@@ -213,7 +213,7 @@ def test_list__name_that_could_pass_for_something_else__refused(table: Table, na
     members = list(read_csv(table(), Policy.EQUAL))
     members[1] = replace(members[1], name=name)
     signed = MembershipList.made(DOMAIN, members, MAKER.address, signing(MAKER))
-    with pytest.raises(MembershipError, match="name of member 2 is .* and must be a word or a few") as refused:
+    with pytest.raises(MembershipError, match=r"name of member 2 is .* and must be a word or a few") as refused:
         MembershipList.from_bytes(signed.to_bytes())
     assert str(refused.value).isprintable() and len(str(refused.value)) < 200
     with pytest.raises(MembershipError, match=r"members.csv:\d+: name is .* and must be a word or a few"):

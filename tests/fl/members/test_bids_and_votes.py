@@ -20,6 +20,7 @@ from fl.members.work import WorkError, WrongArtefact
 from fl.record.history import MemberRecord, ModelRecord, RoundRecord
 from fl.store.errors import Unreachable
 from fl.store.keys import EncryptionKey
+from fl.store.texts import OwnersView
 from fl.yaml_file import ConfigurationError
 
 TERMS = RoundTerms(max_owner_bid=100, max_station_bid=10, bond=10 * GWEI, deadlines=Deadlines.after(0, 300))
@@ -61,6 +62,38 @@ def test_bid__store_that_does_not_answer__is_put_off_and_not_blind() -> None:
     for kind in (Owner, BaseStation):
         with pytest.raises(Unreachable):
             member(kind, estimate=gone)._estimate(0, facts())
+
+
+def test_bid__store_gone_until_the_deadline__who_would_lose_its_bond_bids() -> None:
+    """Whoever has proposed loses its bond where it seals no bid: who runs the store could take it from all of them."""
+
+    def gone(*_: Any) -> int:
+        raise Unreachable("gone")
+
+    account, away = SimpleNamespace(address="0xMallory"), SimpleNamespace(answers=lambda: False)
+    mallory = member(Owner, estimate=gone, account=account, files=away)
+    alice = member(Owner, estimate=gone, account=SimpleNamespace(address="0xAlice"), files=away)
+    before = facts()
+    before.record.members["0xMallory"] = MemberRecord("0xMallory", Role.OWNER, 1, 0)
+    before = replace(before, account="0xMallory")
+    late = replace(before, now=before.deadlines.commit - 4 * Conduct.reserve)
+    with pytest.raises(Unreachable):
+        mallory._estimate(0, replace(late, now=late.now - 1))
+    assert mallory._estimate(0, late) == 0
+    with pytest.raises(Unreachable):
+        alice._estimate(0, replace(late, account="0xAlice"))
+
+
+def test_view__own_model__needs_no_store() -> None:
+    """Nor the key that it is sealed to."""
+    own, contract = OwnersView(8_000, ("cat",)), "0x" + "11" * 20
+    address = "0x" + "22" * 20
+    journal = SimpleNamespace(noted=lambda *_: {})
+    alice = member(Owner, account=SimpleNamespace(address=address), round_id=1, journal=journal)
+    alice.texts = lambda: (own, None)
+    record = facts().record
+    record.models[0] = ModelRecord(address, 1, owners_digest=own.digest(1, contract, 1, address))
+    assert alice.view(0, replace(facts(), record=record, contract=contract)) == own
 
 
 @pytest.mark.parametrize(("kind", "blind"), [(Owner, 0), (BaseStation, 10)])
@@ -120,7 +153,7 @@ def test_lock__more_than_the_member_agreed_to__refused(kind: Any, step: Any) -> 
 def test_lock__journal_without_the_listed_cards_key__refused(step: Any, keys: tuple[EncryptionKey, ...]) -> None:
     """It could open no text, not even its own, and would bid blindly for every model."""
     alice, sent = joining(Owner, *keys)
-    with pytest.raises(JournalError, match="alice.sqlite does not have the key of this member's card"):
+    with pytest.raises(JournalError, match=r"alice.sqlite does not have the key of this member's card"):
         alice.do(step, facts())
     assert sent == []
     alice, sent = joining(Owner, *keys, LISTED_KEY)

@@ -36,5 +36,5 @@ def test_rounds__one_that_is_not_there_yet__waited_for_within_a_limit_alone(
     if not waits:
         _check_read(ready(None), rounds)
         return
-    with pytest.raises(ConfigurationError, match="member.yaml: most_lock is missing: there is no round 3 yet"):
+    with pytest.raises(ConfigurationError, match=r"member.yaml: most_lock is missing: there is no round 3 yet"):
         _check_read(ready(None), rounds)

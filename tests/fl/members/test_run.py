@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,7 +19,7 @@ from fl.members.facts import Facts
 from fl.members.journal import JournalError
 from fl.members.rounds import Conduct
 from fl.members.run import OFTEN, Runner
-from fl.members.steps import Accept, Attend, Reveal, Step, Stuck, Train, Vote, Wait
+from fl.members.steps import Accept, Attend, Reveal, Settle, Step, Stuck, Train, Vote, Wait
 from fl.record.history import ModelRecord, RoundRecord
 from fl.yaml_file import ConfigurationError
 
@@ -36,7 +37,12 @@ def runner(
     """A runner of a member that has one step to do, at one moment of the chain; and what its people are told."""
     told: list[str] = []
     member: Any = SimpleNamespace(
-        name="alice", address="0x", conduct=Conduct(), next_step=lambda facts: step, do=lambda step, facts: do()
+        name="alice",
+        address="0x",
+        conduct=Conduct(),
+        files=SimpleNamespace(until=inf),
+        next_step=lambda facts: step,
+        do=lambda step, facts: do(),
     )
     chronicle: Any = SimpleNamespace(facts=read or (lambda account: facts_at(now)))
     return Runner(member, chronicle, lambda: None, told.append, margin, sleep=lambda seconds: None), told
@@ -54,6 +60,18 @@ def test_step__not_done_within_the_margin__told_once_with_what_is_left_and_why()
     for _ in range(3):
         assert run.turn() is None
     assert told == ["alice: 40 s are left to reveal, and it is not done: the node is busy"]
+
+
+@pytest.mark.parametrize(("left", "waits"), [(200, 200 - 120), (100, 30), (5, 30)])
+def test_step__with_a_deadline__waits_for_the_store_until_that_is_pressing(left: int, waits: int) -> None:
+    """A store that gives a byte now and then would hold it up for as long as it likes."""
+    run, _ = runner(Reveal(), AT.reveal - left, lambda: waited.append(run.member.files.until - time.monotonic()))
+    waited: list[float] = []
+    run.turn()
+    assert waits - 5 < waited[0] <= waits
+    run.member.next_step = lambda facts: Settle(("0x",))  # type: ignore[method-assign]
+    run.turn()
+    assert waited[1] == inf
 
 
 def test_step__not_done_for_the_same_reason__one_line_until_there_is_another(caplog: pytest.LogCaptureFixture) -> None:

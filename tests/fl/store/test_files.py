@@ -321,6 +321,31 @@ def test_answers__folder_there_or_not_or_gone_away__as_it_is(tmp_path: Path, bre
     assert not away.answers()
 
 
+def test_read__store_that_drips__given_up_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files, end = Files(f"memory://{tmp_path.name}"), threading.Event()
+    files.write("a", b"x")
+    monkeypatch.setattr(files._system, "cat_file", lambda *_, **__: end.wait(20))
+    begun = files.until = time.monotonic()
+    files.until += 0.2
+    with pytest.raises(Unreachable, match=r"a cannot be read from .*: it takes too long"):
+        files.read("a", 10)
+    assert time.monotonic() - begun < 5
+    end.set()
+    monkeypatch.undo()
+    files.until += 20
+    assert files.read("a", 10) == b"x"
+    with pytest.raises(Missing):
+        files.read("b", 10)
+
+
+def test_answers__store_that_drips__no(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files, end = Files(f"memory://{tmp_path.name}"), threading.Event()
+    monkeypatch.setattr("fl.store.files.ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr(files._system, "ls", lambda *_, **__: end.wait(20))
+    assert not files.answers()
+    end.set()
+
+
 def test_write__file_where_a_folder_goes__refused_in_one_line(tmp_path: Path) -> None:
     files = Files(tmp_path)
     files.write("a", b"x")
