@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from fl.faults import Fault, line_of
 from fl.market.bids import SealedBid
 from fl.market.client import Market
 from fl.market.refusals import MarketError
@@ -81,9 +82,13 @@ def run_rounds(
 
 def _run(ready: Desk, round_id: int, pause: float) -> str:
     _wait_for(ready.market, round_id, pause)
-    member, chronicle = ready.member(round_id), ready.chronicle(round_id)
     margin = max(60, ready.configuration.margins.begin)
-    return Runner(member, chronicle, ready.tend, ready.alert, margin, pause).run()
+    try:
+        member, chronicle = ready.member(round_id), ready.chronicle(round_id)
+        return Runner(member, chronicle, ready.tend, ready.alert, margin, pause).run()
+    except Fault as error:
+        ready.alert(f"round {round_id} is given up: {line_of(error)}")
+        raise
 
 
 def _check_read(ready: Desk, rounds: Sequence[int]) -> None:

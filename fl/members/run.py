@@ -27,6 +27,10 @@ OFTEN = 3
 """Refusals of the same step, at different blocks, after which people are told: it may need them."""
 
 
+STILL = 2
+"""Times the margin, after which people are told that there is no new block."""
+
+
 def deadline_of(step: Step, facts: Facts, conduct: Conduct) -> int | None:
     """Unix time by which a step must be done, or be lost; None: it has none."""
     deadlines = facts.deadlines
@@ -79,6 +83,7 @@ class Runner:
     _logged: str = ""
     _read: Facts | None = None
     _read_at: float = field(default_factory=time.monotonic)
+    _moved_at: float = field(default_factory=time.monotonic)
 
     def run(self) -> str:
         """Play the round to its end; says how it ended.
@@ -127,9 +132,21 @@ class Runner:
             self._log(logging.WARNING, f"{self.member.name} cannot read the chain: {error}")
             self._blind(error)
             return None
+        moved = self._read is None or facts.block != self._read.block
         self._read, self._read_at = facts, time.monotonic()
         self._told.discard("blind")
+        self._see_it_move(moved)
         return facts
+
+    def _see_it_move(self, moved: bool) -> None:
+        """A node that answers and shows no new block may be cut off from the others; its clock stands still with it."""
+        if moved:
+            self._moved_at = self._read_at
+            self._told.discard("still")
+        elif (since := self._read_at - self._moved_at) > STILL * self.margin:
+            self._tell(
+                f"{self.member.name}'s node has shown no new block for {since:.0f} s: deadlines may pass", "still"
+            )
 
     def _waiting(self, why: str) -> None:
         self._log(logging.INFO, f"{self.member.name} waits: {why}")

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from fl.members.command import _check_read
+from fl.market.refusals import MarketError
+from fl.members.command import _check_read, _run
+from fl.members.configuration import Margins
 from fl.yaml_file import ConfigurationError
 
 
@@ -38,3 +40,17 @@ def test_rounds__one_that_is_not_there_yet__waited_for_within_a_limit_alone(
         return
     with pytest.raises(ConfigurationError, match=r"member.yaml: most_lock is missing: there is no round 3 yet"):
         _check_read(ready(None), rounds)
+
+
+def test_round__that_cannot_go_on__its_people_are_told() -> None:
+    """Whoever leaves a command running does not read what it ends with: anybody can create a round of that number."""
+    told: list[str] = []
+
+    def member(round_id: int) -> Any:
+        raise MarketError(f"round {round_id} has another membership list")
+
+    market, configuration = SimpleNamespace(round_count=lambda: 2), SimpleNamespace(margins=Margins())
+    ready: Any = SimpleNamespace(market=market, configuration=configuration, member=member, alert=told.append)
+    with pytest.raises(MarketError):
+        _run(ready, 2, 1)
+    assert told == ["round 2 is given up: round 2 has another membership list"]

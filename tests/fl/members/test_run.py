@@ -200,6 +200,28 @@ def script(folder: Path, text: str) -> Path:
     return path
 
 
+def test_chain__without_a_new_block__told_until_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node that has lost its peers answers all the same, and by its clock no deadline ever comes."""
+    now = 0.0
+    monkeypatch.setattr("fl.members.run.time", SimpleNamespace(monotonic=lambda: now))
+    block = 1
+    run, told = runner(Wait(None, "the others"), 1_100, read=lambda account: replace(facts_at(1_100), block=block))
+    run._moved_at = now
+    for seconds, at, expected in (
+        (0, 1, 0),
+        (100, 1, 0),
+        (121, 1, 1),
+        (200, 1, 1),
+        (201, 2, 1),
+        (300, 2, 1),
+        (322, 2, 2),
+    ):
+        now, block = seconds, at
+        run.turn()
+        assert len(told) == expected, (seconds, told)
+    assert told[0] == "alice's node has shown no new block for 121 s: deadlines may pass"
+
+
 def test_alert__with_a_command__gets_its_words_and_the_message_and_is_said_too(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
