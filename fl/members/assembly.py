@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import importlib
+import importlib.util
 import shlex
 import subprocess
 import threading
@@ -89,6 +90,11 @@ class Desk:
         found = self.listed.find(str(account.address))
         if found is None or found.entry.role is not configuration.role:
             raise MarketError(f"{account.address} is not on the membership list as {configuration.role.name.lower()}")
+        if configuration.data is not None and (function := configuration.data.function) and not _is_there(function):
+            self.alert(
+                f"data.function {function} of {configuration.path} cannot be imported here: without it nothing can be "
+                "trained or judged; is its folder in PYTHONPATH?"
+            )
         own = (self.market, round_id, self.journal, self.files, self.listed)
         proof = self.listed.tree.proof(found.entry)
         name = found.name or configuration.account
@@ -167,6 +173,14 @@ def _alert(command: str | None) -> Callable[[str], None]:
             threading.Thread(target=call, args=(text,)).start()
 
     return tell
+
+
+def _is_there(function: str) -> bool:
+    """Whether there is the module of a member's own function; it may take long to import, and is where it is needed."""
+    try:
+        return importlib.util.find_spec(function.partition(":")[0]) is not None
+    except Exception:  # of the packages that it is in
+        return False
 
 
 def _function(path: str, what: str) -> Callable[[Any], Any]:

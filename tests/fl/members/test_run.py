@@ -15,6 +15,7 @@ from fl.market.refusals import Again, ByHand, Never
 from fl.market.terms import GWEI, Deadlines, RoundTerms
 from fl.members.acts import NotYet
 from fl.members.assembly import _alert as alert_of
+from fl.members.assembly import _is_there
 from fl.members.facts import Facts
 from fl.members.journal import JournalError
 from fl.members.rounds import Conduct
@@ -248,6 +249,17 @@ def test_alert__command_that_fails__is_said(tmp_path: Path, capfd: pytest.Captur
         said += capfd.readouterr().err
         time.sleep(0.01)
     assert "the alert command did not work" in said
+
+
+def test_function__of_ones_own__is_looked_for_and_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Told at the start; a training that cannot begin is else first seen when all is locked."""
+    (tmp_path / "broken_company").mkdir()
+    (tmp_path / "broken_company" / "__init__.py").write_text("raise RuntimeError", encoding="utf-8")
+    (tmp_path / "slow_company.py").write_text("raise RuntimeError", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert _is_there("slow_company:images")
+    for function in ("nowhere:images", "nowhere.data:images", "broken_company.data:images", "json.nowhere:images"):
+        assert not _is_there(function), function
 
 
 def test_alert__no_command_at_all__is_refused() -> None:
