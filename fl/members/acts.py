@@ -27,7 +27,7 @@ from fl.members.rounds import Conduct, bid_name, bid_noted, noted_bid, sealed_bi
 from fl.members.steps import Step
 from fl.store import mailbox
 from fl.store.artefacts import ArtefactStore, digest_of, from_chain
-from fl.store.errors import Missing, StoreError, Unreachable, ViewError
+from fl.store.errors import Forbidden, Missing, StoreError, Unreachable, ViewError
 from fl.store.files import Files
 from fl.store.keys import EncryptionKey, KeyCard
 from fl.store.signed import (
@@ -280,16 +280,17 @@ class Member:
     def again_if_there_is_time(self, error: Exception, facts: Facts, deadline: int) -> None:
         """Raise an error again that time may mend: the store does not give a file, or the plan fails on what it says.
 
-        All others are the writer's fault. Writers can see to these two as well: by a link, an encryption, a class of
+        All others are the writer's fault. Writers can see to these as well: by a link, an encryption, a class of
         storage; by words that a function of this member's own does not expect. So it is tried again while there is
         time, and where the store gives nothing at all; but no deadline is missed for it.
 
         Raises:
             Unreachable: it is tried again.
-            ConfigurationError: its people can mend the plan.
+            Forbidden: its people can renew the credentials, or set the clock that they depend on.
+            ConfigurationError: they can mend the plan.
         """
         away = isinstance(error, Unreachable)
-        if not away and not isinstance(error, ConfigurationError):
+        if not away and not isinstance(error, Forbidden | ConfigurationError):
             return
         if facts.now < deadline - PRESSING * self.conduct.reserve:
             raise error

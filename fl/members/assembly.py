@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import click
@@ -138,8 +137,8 @@ def desk(access: Access, say: Callable[[str], None] = click.echo) -> Iterator[De
             outbox = Journaled(journal, plain.contract.provider, Settings(fee_cap=configuration.fee_cap), say=alert)
             market = plain.sending(outbox)
             files = Files(configuration.store, configuration.store_options)
-            if "://" not in configuration.store and not Path(configuration.store).is_dir():
-                click.echo(f"there is no folder {configuration.store} yet, the store: is it the right one?", err=True)
+            if not files.are_there():
+                click.echo(f"there is no store {files.address} yet: is it the right one?", err=True)
             work = None if configuration.data is None else Apart(configuration.data)
             try:
                 yield Desk(configuration, market, journal, files, listed, access, outbox, alert, work, say)

@@ -23,7 +23,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from fl.atomic import UNFINISHED, write_atomically
 from fl.faults import line_of
-from fl.store.errors import Missing, Refused, StoreError, TooLarge, Unreachable
+from fl.store.errors import Forbidden, Missing, Refused, StoreError, TooLarge, Unreachable
 
 log = logging.getLogger("hcfl")
 
@@ -120,6 +120,13 @@ class Files:
         except Exception as error:  # a file system may raise anything
             return isinstance(error, FileNotFoundError) or _is_for_good(error)
         return True
+
+    def are_there(self) -> bool:
+        """Whether there is such a folder or bucket, as far as can be seen; whoever is the first to write makes a folder."""
+        try:
+            return bool(_in_time(lambda: self._system.exists(self._root), ANSWER_SECONDS))
+        except Exception:  # a file system may raise anything
+            return True
 
     def names(self, folder: str = "") -> list[str]:
         """Names of the files directly in a folder, sorted; none where there is no folder. "" is the address itself.
@@ -259,7 +266,8 @@ class Files:
                 raise Missing(f"{failed}: there is no such file or bucket") from error
             except Exception as error:  # a file system may raise anything
                 if _is_for_good(error):
-                    raise Refused(f"{failed}: {_said(error)}") from error
+                    kind = Forbidden if isinstance(error, PermissionError) else Refused
+                    raise kind(f"{failed}: {_said(error)}") from error
                 if pause is None or time.monotonic() + pause > self.until:
                     raise Unreachable(f"{failed}: {_said(error)}") from error
                 log.warning("%s: %s; trying again in %g s", failed, _said(error), pause)

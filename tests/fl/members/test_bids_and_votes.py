@@ -18,7 +18,7 @@ from fl.members.station_acts import BaseStation
 from fl.members.steps import Commit, Join
 from fl.members.work import WorkError, WrongArtefact
 from fl.record.history import MemberRecord, ModelRecord, RoundRecord
-from fl.store.errors import Unreachable
+from fl.store.errors import Forbidden, Unreachable
 from fl.store.keys import EncryptionKey
 from fl.store.texts import OwnersView
 from fl.yaml_file import ConfigurationError
@@ -97,17 +97,21 @@ def test_view__own_model__needs_no_store() -> None:
 
 
 @pytest.mark.parametrize(("kind", "blind"), [(Owner, 0), (BaseStation, 10)])
-def test_bid__plan_that_fails_on_a_text__is_told_and_in_the_end_keeps_nobody_from_bidding(
-    kind: Any, blind: int
+@pytest.mark.parametrize("error", [ConfigurationError, Forbidden])
+def test_bid__what_people_can_mend__is_told_and_in_the_end_keeps_nobody_from_bidding(
+    error: type[Fault], kind: Any, blind: int
 ) -> None:
-    """A proposer could choose words that another's own function does not expect, and that one would lose its bond."""
+    """A plan that fails on a text, credentials of the store that hold no more.
+
+    A proposer could choose words that another's own function does not expect, and that one would lose its bond.
+    """
 
     def fails(*_: Any) -> int:
-        raise ConfigurationError("my.plans:value raised KeyError: 'unheard of'")
+        raise error("my.plans:value raised KeyError: 'unheard of'")
 
     told: list[str] = []
     alice, before = member(kind, estimate=fails, did=told.append), facts()
-    with pytest.raises(ConfigurationError, match="unheard of"):
+    with pytest.raises(error, match="unheard of"):
         alice._estimate(0, before)
     assert told == [], "its people can mend the plan"
     late = replace(before, now=before.deadlines.commit - 4 * Conduct.reserve)
