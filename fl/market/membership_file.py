@@ -295,8 +295,9 @@ def _points(cell: str, role: Role, policy: Policy, where: str) -> int:
 
 
 def _check_name(name: object, what: str) -> None:
-    """It is shown in terminals and on pages in place of its account, so it must not pass for something else."""
-    if not isinstance(name, str) or not name.isprintable() or len(name) > MOST_NAME or is_address(name):
+    """It is shown in terminals in place of its account, and begins what an alert's command is given."""
+    is_one = isinstance(name, str) and name.isprintable() and len(name) <= MOST_NAME and not name.startswith("-")
+    if not is_one or is_address(name):
         raise MembershipError(f"{what} is {shown(name)} and must be a word or a few, at most {MOST_NAME} characters")
 
 

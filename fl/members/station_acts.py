@@ -141,12 +141,17 @@ class BaseStation(Member):
 
     def _trained(self, number: int, facts: Facts) -> str:
         order, station = self.order(facts), stations_of(facts)[self.address]
+        samples = self.journal.noted(self.round_id, "samples")
         try:
             model = self._start_of(number, facts, order)
         except StoreError as error:
             raise NotYet(f"the global model is not there: {error}") from error
         try:
             work, left = self._own_work(), last_call(facts, self.conduct) - facts.now
+            if (has := work.samples(order, station)) != samples:  # such an update counts for nobody
+                raise WorkError(
+                    f"its data have {has:,} images now, and it declared {samples:,}: put back those of then"
+                )
             if (takes := work.seconds(order, station, model)) > IN_VAIN * left:
                 raise WorkError(f"training takes about {takes:,.0f} s here, and {left} s are left for it")
             data = work.train(order, station, model, number)
@@ -157,7 +162,6 @@ class BaseStation(Member):
             self.did(reason)
             self.alert(f"{self.name} {reason}")
             return from_chain(NO_UPDATE)
-        samples = self.journal.noted(self.round_id, "samples")
         signed = self._sign(UpdateStatement(self.round_id, number, digest_of(data), samples))
         return self.store.put(data, self._owners(facts), signed)
 

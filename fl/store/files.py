@@ -122,7 +122,7 @@ class Files:
         return True
 
     def are_there(self) -> bool:
-        """Whether there is such a folder or bucket, as far as can be seen; whoever is the first to write makes a folder."""
+        """Whether there is such a folder or bucket, as far as can be seen; whoever writes first makes a folder."""
         try:
             return bool(_in_time(lambda: self._system.exists(self._root), ANSWER_SECONDS))
         except Exception:  # a file system may raise anything

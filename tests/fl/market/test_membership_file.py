@@ -204,7 +204,7 @@ def test_list__one_thing_altered__refused(table: Table, path: tuple[Any, ...], v
     assert "\n" not in str(refusal.value)
 
 
-NO_NAMES = ["\x1b[2Jalice", "alice\u202e", "a\nb", "x" * 101, "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"]
+NO_NAMES = ["--exec", "\x1b[2Jalice", "alice\u202e", "a\nb", "x" * 101, "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"]
 
 
 @pytest.mark.parametrize("name", NO_NAMES)

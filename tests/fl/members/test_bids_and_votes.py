@@ -12,12 +12,14 @@ from fl.market.terms import GWEI, Deadlines, Role, RoundTerms
 from fl.members.audit import UPHOLD_WITHIN
 from fl.members.facts import Facts
 from fl.members.journal import JournalError
+from fl.members.owner import NO_UPDATE
 from fl.members.owner_acts import Owner
 from fl.members.rounds import Conduct
 from fl.members.station_acts import BaseStation
 from fl.members.steps import Commit, Join
 from fl.members.work import WorkError, WrongArtefact
 from fl.record.history import MemberRecord, ModelRecord, RoundRecord
+from fl.store.artefacts import from_chain
 from fl.store.errors import Forbidden, Unreachable
 from fl.store.keys import EncryptionKey
 from fl.store.texts import OwnersView
@@ -163,6 +165,29 @@ def test_lock__journal_without_the_listed_cards_key__refused(step: Any, keys: tu
     alice, sent = joining(Owner, *keys, LISTED_KEY)
     alice.do(step, facts())
     assert len(sent) == 1, "an old card may be the one that is listed"
+
+
+@pytest.mark.parametrize("has", [30, 31])
+def test_training__data_changed_since_they_were_declared__no_update_and_people_are_told(has: int) -> None:
+    """Of an update with other samples than were declared nobody takes any: a folder may have grown over a restart."""
+    told: list[str] = []
+    work = SimpleNamespace(samples=lambda *_: has, seconds=lambda *_: 0, train=lambda *_: b"update")
+    alice = member(BaseStation, work=work, alert=told.append, round_id=1, account=SimpleNamespace(address="0xAlice"))
+    alice.journal = SimpleNamespace(noted=lambda *_: 30)
+    alice.order, alice._start_of = lambda facts: None, lambda *_: b"model"
+    alice._sign, alice._owners = lambda statement: statement, lambda facts: []
+    alice.files = alice.market = SimpleNamespace(address="0x")
+    before = facts()
+    before.record.members["0xAlice"] = MemberRecord("0xAlice", Role.BASE_STATION, 1, 1, committed=True)
+    stored: list[bytes] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fl.members.acts.ArtefactStore.put", lambda store, data, *_: stored.append(data) or "0x01")
+        recorded = alice._trained(0, before)
+    if has == 30:
+        assert (recorded, stored, told) == ("0x01", [b"update"], [])
+    else:
+        assert (recorded, stored) == (from_chain(NO_UPDATE), [])
+        assert "its data have 31 images now, and it declared 30" in told[0]
 
 
 @pytest.mark.parametrize(
