@@ -179,13 +179,15 @@ class MembershipList:
         """
         document = _object(_json(data), _LIST_FIELDS, "the membership list")
         if document["format"] != FORMAT:
-            raise MembershipError(f"the membership list has format {document['format']!r}, and {FORMAT} is read here")
+            raise MembershipError(
+                f"the membership list has format {shown(document['format'])}, and {FORMAT} is read here"
+            )
         chain_id, contract, maker = document["chain_id"], document["contract"], document["maker"]
         if type(chain_id) is not int or not 0 < chain_id < 2**63:
-            raise MembershipError(f"chain_id of the membership list is {chain_id!r}")
+            raise MembershipError(f"chain_id of the membership list is {shown(chain_id)}")
         for key, value in (("contract", contract), ("maker", maker)):
             if not isinstance(value, str) or not is_checksum_address(value):
-                raise MembershipError(f"{key} of the membership list is {value!r}, no checksummed address")
+                raise MembershipError(f"{key} of the membership list is {shown(value)}, no checksummed address")
         if not isinstance(document["members"], list):
             raise MembershipError("members of the membership list is no list")
         lines = [_object(each, _LINE_FIELDS, f"member {i}") for i, each in enumerate(document["members"], 1)]
@@ -356,9 +358,9 @@ def _object(value: Any, names: set[str], what: str) -> dict[str, Any]:
 def _listed(line: Mapping[str, Any], what: str) -> Listed:
     account, words, points, name = (line[key] for key in ("account", "role", "points", "name"))
     if not isinstance(words, str) or words not in ROLES:
-        raise MembershipError(f"role of {what} is {words!r}")
+        raise MembershipError(f"role of {what} is {shown(words)}")
     if type(points) is not int or not 1 <= points <= (MOST_POINTS if words == "owner" else 1):
-        raise MembershipError(f"points of {what} are {points!r}")
+        raise MembershipError(f"points of {what} are {shown(points)}")
     _check_name(name, f"name of {what}")
     card = KeyCard(account, line["public_key"], line["card_signature"])
     card.verify()
