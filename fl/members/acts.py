@@ -317,6 +317,10 @@ class Member:
         noted = self.journal.noted(self.round_id, "order")
         if noted is not None and "order" in noted:
             return Order.from_bytes(bytes.fromhex(noted["order"]))
+        return self._signed_order(facts)[1]
+
+    def _signed_order(self, facts: Facts) -> tuple[Signed, Order]:
+        """The order as the store has it now, and the winner's signature."""
         winner, selected = facts.record.winner, facts.record.selected
         if winner is None or selected is None:
             raise NotYet("no model is selected")
@@ -335,7 +339,7 @@ class Member:
             raise ViewError(
                 f"the order has {order.text.global_rounds} global rounds, its proposal {model.global_rounds}"
             )
-        return order
+        return signed, order
 
     def global_model(self, number: int, facts: Facts, order: Order) -> bytes:
         """The model that a global round starts from.

@@ -109,7 +109,7 @@ class BaseStation(Member):
         the data, as long as there is time. One that is accepted stays.
         """
         try:
-            order = self.order(facts)
+            signed, order = self._signed_order(facts)
             samples = self._own_work().samples(order, stations_of(facts)[self.address])
         except Unfinished as error:
             raise UnderWay(str(error)) from error
@@ -129,7 +129,10 @@ class BaseStation(Member):
         self.journal.note(self.round_id, "samples", samples)
         declared = self._sign(DeclarationStatement(self.round_id, samples))
         self._leave("declaration", declared, b"", self._owners(facts))
-        self.journal.note(self.round_id, "order", {"order": order.to_bytes().hex()})
+        # With the signature: the winner may leave another one for others, or in its place.
+        self.journal.note(
+            self.round_id, "order", {"order": order.to_bytes().hex(), "signed": signed.to_bytes().decode()}
+        )
 
     def _train(self, number: int, facts: Facts) -> None:
         name = f"update-{number}"

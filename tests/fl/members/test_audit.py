@@ -25,7 +25,7 @@ from fl.members.work import Aggregated, Delivered, Updates, WorkError
 from fl.store import canonical
 from fl.store.artefacts import digest_of, from_chain
 from fl.store.errors import Missing, Unreachable, ViewError
-from fl.store.signed import AggregationStatement, OrderStatement
+from fl.store.signed import AggregationStatement, OrderStatement, Signed
 from fl.training.update import load_update, save_update
 from tests.fl.members.support import Heard, scene
 
@@ -549,6 +549,24 @@ def test_replay__a_station_with_its_own_data__makes_what_it_recorded(played: Pla
 
     first, *_ = replay(elector, Others(), station.address, played.facts)
     assert first.differs and str(first).startswith(f"global round 1: {first.recorded} is recorded, and these data make")
+
+
+def test_replay__ordered_to_train_other_labels_than_are_reported__says_so(
+    played: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A winner that leaves a base station an order of its own spoils its updates, and with them its stake."""
+    station, facts = played.base_stations[0], played.facts
+    order = station.order(facts)
+    noted = station.journal.noted(station.round_id, "order")
+    signed = Signed.from_bytes(noted["signed"].encode())
+    signed.verify(station.domain, played.record.winner or "")
+    assert signed.statement == OrderStatement(station.round_id, digest_of(bytes.fromhex(noted["order"])))
+    other = replace(order, targets=tuple(reversed(order.targets)))
+    monkeypatch.setattr(station, "order", lambda facts: other)
+    assert station.work is not None
+    with pytest.raises(ViewError, match="the winner reported a model of others") as misled:
+        next(replay(station, station.work, station.address, facts))
+    assert (played.record.winner or "") in str(misled.value)
 
 
 def test_replay__nothing_recorded_or_no_data__says_so(played: Played, elector: Owner) -> None:
