@@ -189,15 +189,16 @@ class Runner:
     def _watched(self, step: Step, facts: Facts) -> Iterator[None]:
         """Tell people in time of a step that takes long, whatever holds it up: the chain, the node, the training.
 
-        Begun within the margin, it has half of what is left. For the store it waits until it is pressing, no longer.
+        Begun within the margin, it has half of what is left. It reads from the store until that is pressing, no longer.
         """
-        deadline, reserve = deadline_of(step, facts, self.member.conduct), self.member.conduct.reserve
+        files, reserve = self.member.files, self.member.conduct.reserve
+        deadline = deadline_of(step, facts, self.member.conduct)
         if deadline is None:
-            self.member.files.until = inf
+            files.until = files.write_until = inf
             yield
             return
-        left = deadline - facts.now
-        self.member.files.until = time.monotonic() + max(reserve, left - PRESSING * reserve)
+        left, now = deadline - facts.now, time.monotonic()
+        files.until, files.write_until = now + max(reserve, left - PRESSING * reserve), now + max(reserve, left)
         after = left - self.margin if left > self.margin else max(0, left) / 2
         timer = threading.Timer(after, self._late, (step, left - after, "it is still under way"))
         timer.daemon = True

@@ -57,9 +57,11 @@ class Files:
     Attributes:
         address: as it may be shown, without a password.
         until: by `time.monotonic`, when a call is given up however slowly the store goes on; of a folder none is.
+        write_until: the same for what is written.
     """
 
     until: float = inf
+    write_until: float = inf
 
     def __init__(
         self, address: str | Path, options: Mapping[str, Any] | None = None, pauses: tuple[float, ...] = PAUSES
@@ -92,7 +94,8 @@ class Files:
         """
         place = self._place(name)
         try:
-            self._trying(f"{name} cannot be written to {self.address}", lambda: self._write(place, data))
+            failed = f"{name} cannot be written to {self.address}"
+            self._trying(failed, lambda: self._write(place, data), self.write_until)
         except Missing as error:  # the bucket
             raise Refused(str(error)) from error
 
@@ -256,10 +259,11 @@ class Files:
 
     # ── again and again ──
 
-    def _trying(self, failed: str, once: Callable[[], _T]) -> _T:
+    def _trying(self, failed: str, once: Callable[[], _T], until: float | None = None) -> _T:
+        until = self.until if until is None else until
         for pause in (*self._pauses, None):
             try:
-                return once() if self._local else _in_time(once, self.until - time.monotonic())
+                return once() if self._local else _in_time(once, until - time.monotonic())
             except StoreError:
                 raise
             except FileNotFoundError as error:
@@ -268,7 +272,7 @@ class Files:
                 if _is_for_good(error):
                     kind = Forbidden if isinstance(error, PermissionError) else Refused
                     raise kind(f"{failed}: {_said(error)}") from error
-                if pause is None or time.monotonic() + pause > self.until:
+                if pause is None or time.monotonic() + pause > until:
                     raise Unreachable(f"{failed}: {_said(error)}") from error
                 log.warning("%s: %s; trying again in %g s", failed, _said(error), pause)
             time.sleep(pause)

@@ -330,9 +330,17 @@ def test_read__store_that_drips__given_up_in_time(tmp_path: Path, monkeypatch: p
     with pytest.raises(Unreachable, match=r"a cannot be read from .*: it takes too long"):
         files.read("a", 10)
     assert time.monotonic() - begun < 5
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(Unreachable, match=r"b cannot be written to .*: it takes too long"),
+    ):
+        patch.setattr(files._system, "pipe_file", lambda *_, **__: end.wait(20))
+        files.write_until = time.monotonic() + 0.2
+        files.write("b", b"x")
+    assert time.monotonic() - begun < 10
     end.set()
     monkeypatch.undo()
-    files.until += 20
+    files.until = files.write_until = time.monotonic() + 20
     assert files.read("a", 10) == b"x"
     with pytest.raises(Missing):
         files.read("b", 10)
