@@ -102,15 +102,16 @@ class Owner(Member):
         def digest(view: OwnersView) -> bytes:
             return view.digest(facts.chain_id, facts.contract, self.round_id, proposal.proposer)
 
-        if proposal.proposer == self.address and self.journal.noted(self.round_id, "claim") is not None:
-            own = self.texts()[0]  # whatever becomes of the store
-            if digest(own) == proposal.owners_digest:
-                return own
         of_chain, read = proposal.owners_digest, OwnersView.from_bytes
         return mailbox.read(self.files, self.folder(proposal.proposer), of_chain, self.keys(), read, digest)
 
     def estimate(self, model: int, facts: Facts) -> int:
-        """What the model is worth to it if it is as accurate as it is claimed to be."""
+        """What the model is worth to it if it is as accurate as it is claimed to be; its own needs no store."""
+        proposal = facts.record.models[model]
+        if proposal.proposer == self.address and self.journal.noted(self.round_id, "claim") is not None:
+            own, _ = self.texts()
+            if proposal.owners_digest == own.digest(facts.chain_id, facts.contract, self.round_id, self.address):
+                return self.worth(own)
         return self.worth(self.view(model, facts))
 
     def cap(self, facts: Facts) -> int:
