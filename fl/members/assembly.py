@@ -138,7 +138,7 @@ def desk(access: Access, say: Callable[[str], None] = click.echo) -> Iterator[De
             market = plain.sending(outbox)
             files = Files(configuration.store, configuration.store_options)
             if not files.are_there():
-                click.echo(f"there is no store {files.address} yet: is it the right one?", err=True)
+                click.echo(f"nothing can be seen in the store {files.address} yet: is it the right one?", err=True)
             work = None if configuration.data is None else Apart(configuration.data)
             try:
                 yield Desk(configuration, market, journal, files, listed, access, outbox, alert, work, say)
