@@ -1,6 +1,6 @@
 # Each command sets up first whatever is missing; scripts/_setup.sh does that and says what it cannot find.
 #
-#   make round ARGS="--policy contribution --seed 3"      options go to the command through ARGS
+#   make round ARGS="--policy capability --seed 3"      options go to the command through ARGS
 #   make PYTHON=python3.12 setup                          another Python than python3
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -88,6 +88,6 @@ lock: ## pin anew what requirements.in and package.json ask for
 	npm install --package-lock-only --cache .cache/npm
 
 .PHONY: clean
-clean: ## back to a fresh clone, but for ape's key files and the rounds
+clean: ## back to a fresh clone, but for key files, deployments and rounds
 	rm -rf .venv .bench .cache .build node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	rm -rf .ape/packages .ape/processes

@@ -342,7 +342,7 @@ def main(arguments: Sequence[str]) -> int:
     path = options.path
     try:
         document = shallow_json(path.read_bytes())
-        if options.rpc is None:
+        if options.rpc is None or not isinstance(document, dict):
             checked = Checked(check(document), [])
         else:  # What the chain knows agrees with it or not; and what the chain says is held against the reference.
             checked = check_against_chain(document, asking(options.rpc), options.contract, options.first_block)

@@ -233,7 +233,10 @@ def page_with(part: str, page: str) -> str:
 
 def main(arguments: Sequence[str]) -> None:
     """Take over another round if it is given, and write the page."""
-    document = json.loads((Path(arguments[0]) if arguments else ROUND).read_text(encoding="utf-8"))
+    path = Path(arguments[0]) if arguments else ROUND
+    if not path.is_file():
+        sys.exit(f"{path} is no file: name a round.json, or nothing")
+    document = json.loads(path.read_text(encoding="utf-8"))
     PAGE.write_text(page_with(text(document), PAGE.read_text(encoding="utf-8")), encoding="utf-8")
     write_document(ROUND, document)
 

@@ -96,14 +96,19 @@ find_python() {
     return 1
 }
 
-python_packages() {
-    local python stamp=.venv/.complete
-    is_complete "$stamp" requirements.txt && .venv/bin/python -c '' 2>/dev/null && return
-
+# Which Python to install for, before anything is downloaded; none if that is done.
+choose_python() {
+    python=""
+    is_complete .venv/.complete requirements.txt && .venv/bin/python -c '' 2>/dev/null && return
     # The ceiling is numpy's: ape asks for numpy 1, which has no wheels beyond Python 3.12.
     python=$(find_python) || stop "no Python 3.11 or 3.12 (${PYTHON:-python3} is $("${PYTHON:-python3}" -V 2>/dev/null ||
-        echo missing)): install one, or name it as make PYTHON=/path/to/python3.12"
+        echo missing)): install one (uv python install 3.12), or name it as make PYTHON=/path/to/python3.12"
     "$python" -c 'import ensurepip, venv' 2>/dev/null || stop "$python has no venv module: install it (Debian, Ubuntu: apt install python3-venv)"
+}
+
+python_packages() {
+    local stamp=.venv/.complete
+    [ -n "$python" ] || return 0
 
     # Wheels of this size may not fit into /tmp. Pip asks rustc for its version, and a rustup without settings writes some.
     local -x TMPDIR=$root/.cache/tmp RUSTUP_HOME=$root/.cache/tmp
@@ -181,6 +186,7 @@ END
 
 mkdir -p .cache
 lock
+choose_python
 node_packages
 python_packages
 environment

@@ -11,7 +11,7 @@ import analysis  # noqa: F401
 import fl  # noqa: F401
 from fl.commands.command import Command
 from fl.crowdfunding.settings import CONTRIBUTIONS
-from fl.training.config import PRECISIONS, RULES
+from fl.training.config import RULES
 from fl.training.offered import OFFERED
 
 
@@ -49,7 +49,7 @@ def _named(setting: str, default: str | None = None) -> str:
     type=click.Path(file_okay=False),
     help="Folder of images to train on: train/<label>/*.jpg and test/<label>/*.jpg (with --dataset cifar10).",
 )
-@click.option("--model", help="Architecture, by name in fl/training/model/spec.py.  [default: the data set's]")
+@click.option("--model", help=f"{', '.join(OFFERED['model'])}.  [default: the data set's]")
 @click.option("--train-images", type=int, help="Training images of each model's labels.  [default: all]")
 @click.option("--test-images", type=int, help="Test images to judge each model by.  [default: all]")
 @click.option("--rounds", type=int, default=3, show_default=True, help="Global rounds of training.")
@@ -65,7 +65,9 @@ def _named(setting: str, default: str | None = None) -> str:
 @click.option("--loss", metavar="NAME", help='"cross_entropy(label_smoothing=0.1)".  [default: cross_entropy]')
 @click.option("--proximal", type=float, help="μ of FedProx.  [default: 0]")
 @click.option("--augment", is_flag=True, default=None, help="Shift and mirror training images at random.")
-@click.option("--precision", type=click.Choice(PRECISIONS), help="What clients compute in.  [default: float32]")
+@click.option(
+    "--precision", type=click.Choice(list(OFFERED["precision"])), help="What clients compute in.  [default: float32]"
+)
 @click.option("--client-bits", type=int, help="Bits of each parameter that clients send.  [default: whole models]")
 @click.option("--strategy", metavar="NAME", default="FedAvg", help=_named("strategy"))
 @click.option("--edge-rule", type=click.Choice(RULES), default="mean", help="How clients' models are combined (mean).")

@@ -12,8 +12,8 @@ PAGES = [Page(path) for path in TRACKED if path.suffix == ".md" and path.exists(
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.path.relative_to(ROOT)))
-def test_links__each_page__lead_to_a_file(page: Page) -> None:
-    assert not page.missing_files()
+def test_links__each_page__lead_to_a_file_and_its_heading(page: Page) -> None:
+    assert not page.missing_files() + page.missing_headings()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.path.relative_to(ROOT)))

@@ -14,11 +14,11 @@ from fl.commands.options import access_of, json_option, membership_option, place
 
 _HELP = {
     "join": "Lock what the terms ask for.",
-    "propose": "Send the texts of member.yaml's model to both sides, and propose it.",
+    "propose": "Send member.yaml's model to both sides, and propose it.",
     "draw": "Draw θ and the claimant.",
     "reveal": "Open the sealed bids.",
     "select": "Let the contract select the model.",
-    "record": "Deliver order and models (winner), or train and record updates (base station).",
+    "record": "Deliver order and models (winner), or train and record.",
     "report": "List the contributions and report the trained model (winner).",
     "abort": "End a round whose winner has not reported.",
     "settle": "Settle oneself, for good.",
@@ -105,7 +105,7 @@ def bid(
 @_common
 @click.argument("round_id", metavar="ROUND", type=click.IntRange(1))
 def texts(provider: ProviderAPI | None, round_id: int, as_json: bool, **place: Any) -> None:
-    """Show what one may read of each proposal, and what one would bid by the plan."""
+    """Show what the proposals say, and the bids of one's plan."""
     from fl.members.command import texts as texts_of
 
     show(*texts_of(access_of(provider, **place), round_id), as_json)

@@ -99,6 +99,7 @@ class Member:
     proof: Sequence[bytes] = ()
     did: Callable[[str], None] = field(default=lambda what: None)
     alert: Callable[[str], None] = field(default=lambda what: None)
+    _has_said_lock: bool = field(default=False, init=False)
 
     role = Role.OWNER
 
@@ -145,9 +146,8 @@ class Member:
         match step:
             case steps.Join():
                 self._check_before_lock(facts)
-                terms, value = facts.terms.hash, self._missing_of_lock(facts)
-                market.join(account, round_id, terms, self.role, self.proof, self.points, value)
-                self._say_lock(facts)
+                value = self._say_lock(facts)
+                market.join(account, round_id, facts.terms.hash, self.role, self.proof, self.points, value)
             case steps.Commit():
                 self._commit(facts)
             case steps.Draw():
@@ -195,9 +195,8 @@ class Member:
         market, account, round_id = self.market, self.account, self.round_id
         if facts.me is None:  # it comes late, when there is no other way in
             self._check_before_lock(facts)
-            terms, value = facts.terms.hash, self._missing_of_lock(facts)
+            terms, value = facts.terms.hash, self._say_lock(facts)
             market.join_and_commit(account, round_id, terms, self.role, self.proof, commitment, self.points, value)
-            self._say_lock(facts)
         else:
             market.commit_bid(account, round_id, commitment)
         self.did("sealed its bids")
@@ -222,13 +221,13 @@ class Member:
                 "back the journal that the card was made with, or have a new card listed"
             )
 
-    def _missing_of_lock(self, facts: Facts) -> int:
-        """Wei to send for the lock, beside what is free."""
-        return max(0, facts.terms.lock(self.role, self.points) - facts.free_balance)
-
-    def _say_lock(self, facts: Facts) -> None:
+    def _say_lock(self, facts: Facts) -> int:
+        """Say what is about to be locked and what of it can be lost, once; wei to send for it, beside what is free."""
         lock, loss = (amount(self.role, self.points) for amount in (facts.terms.lock, facts.terms.worst_loss))
-        self.did(f"locks {lock // 10**9} gwei; doing its duties it loses {loss // 10**9} at most")
+        if not self._has_said_lock:
+            self.did(f"locks {lock // 10**9} gwei; doing its duties it loses {loss // 10**9} at most")
+            self._has_said_lock = True
+        return max(0, lock - facts.free_balance)
 
     def _estimate(self, model: int, facts: Facts) -> int:
         try:

@@ -50,7 +50,7 @@ class Margins:
     """What a member leaves room for.
 
     Attributes:
-        begin: seconds before a deadline after which nothing new is begun.
+        begin: seconds before a deadline that are kept for what must be recorded by then.
     """
 
     begin: int = 30

@@ -131,7 +131,7 @@ class StationsView:
         initial_model: digest of the model that training starts from, hex, or "" where the winner delivers it later.
         salt: 32 random bytes, hex.
         batch_size: images in one step of a client's SGD.
-        learning_rate: of the clients' SGD, as `decimal_of` writes it.
+        learning_rate: of the clients' optimizer, as `decimal_of` writes it.
         momentum: of the clients' SGD, the same.
         seed: of every draw; a decimal string in JSON.
         rule: how updates become a global model, by name.

@@ -15,15 +15,15 @@ a global model into an `Update`, `aggregate` turns updates into the next global 
 The parts of the system are files here: `client` (local epochs), `station` (a base station and its clients), `cloud`
 (global rounds), `average`; beside them `update` (what a base station returns), `federation` (puts the parties
 together), `strategy` and `strategies` (what is added to averaging), `participation` (who is missing), `network`
-(traffic and simulated time), `accountant` (ε of clients), `config`, `named` (what a setting names by its
-path), `offered` (what another may name), `seeds`, `errors`.
+(traffic and simulated time), `accountant` (ε of clients), `pilot` (a forecast of the accuracy), `config`, `named` (what
+a setting names by its path), `offered` (what another may name), `seeds`, `errors`.
 
 What they use lies below:
 
     data/           data sets, their sources and splits, augmentation
     model/          which model, its parameters, its bytes as an artefact, steps of SGD, evaluation, torch's settings
     averaging/      rules that combine models, the exact mean, the cloud's aggregation
-    crews/          who plays the base stations: this process, worker processes, ranks
+    crews/          who plays the base stations: this process, worker processes, streams of a GPU, ranks
     sending/        what an update goes through before it is sent
     contribution/   what base stations contributed, and the points for it
     command/        `python -m fl.training`: options, a run, its folder, its metrics, what it shows

@@ -1,4 +1,4 @@
-"""A client: local epochs of SGD on its own samples."""
+"""A client: local epochs on its own samples."""
 
 from __future__ import annotations
 
@@ -128,6 +128,6 @@ def _transformed(inputs: torch.Tensor, transform: Callable[[torch.Tensor], objec
     if inputs.dtype == torch.uint8 != result.dtype:
         raise TrainingError(
             f"the transform turns bytes into {result.dtype}, which a model gets as they are, while the bytes of test "
-            "samples are scaled to [−1, 1]: let it return bytes"
+            "samples are scaled to [−1, 1]: let it return bytes, and normalise in the data set or the model"
         )
     return result

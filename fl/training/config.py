@@ -362,7 +362,7 @@ class TrainingConfig:
             if not isinstance(own, StationConfig):
                 raise TrainingError(f"per_station must hold StationConfigs, not {own!r}")
             if index not in range(self.stations):
-                raise TrainingError(f"per_station names base station {index}; there are 0 … {self.stations - 1}")
+                raise TrainingError(f"per_station names base station {index!r}; there are 0 … {self.stations - 1}")
         if not 0 <= self.station_dropout < 1:
             raise TrainingError(f"station_dropout must be in [0, 1), not {self.station_dropout}")
         if self.contribution not in METHODS:

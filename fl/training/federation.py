@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -27,6 +28,8 @@ from fl.training.seeds import Stream, derive_seed
 from fl.training.station import Station
 from fl.training.strategies import strategy_of
 from fl.training.strategy import Strategy, asked
+
+log = logging.getLogger(__name__)
 
 Partition: TypeAlias = Callable[[Samples, int, int, int], Parts]
 """A way to split training samples, given them, the number of base stations, that of clients of each, and a seed.
@@ -138,6 +141,8 @@ def build_federation(
             test_images=config.test_images,
             seed=config.seed,
         )
+    elif not isinstance(dataset, Dataset):
+        raise DataError(f"dataset is {type(dataset).__name__}, not a Dataset: call the function that returns one")
     else:
         dataset = dataset.restricted_to(config.targets, config.train_images, config.test_images, config.seed)
     defaults = DEFAULTS.get(dataset.name)
@@ -155,9 +160,8 @@ def build_federation(
     known = model.has_images and dataset.train.inputs.dtype == torch.uint8
     objective, device = objective_of(config), pick_device(config.device)
     split = _split(config, dataset.train, partition)  # which says first where there are too few samples
-    settings = [
-        _recorded(config.per_station.get(index, station), model, strategy, device) for index in range(config.stations)
-    ]
+    each_station = [config.per_station.get(index, station) for index in range(config.stations)]
+    settings = _recorded(each_station, model, strategy, device)
     _check_rules(config, settings, [len(clients) for clients in split])
     for each in dict.fromkeys(settings):
         check_precision(each.precision, device)
@@ -185,16 +189,34 @@ def build_federation(
     return Federation(config, replace(dataset, train=train, test=dataset.test.to(device)), model, stations)
 
 
-def _recorded(station: StationConfig, model: ModelSpec, strategy: Strategy, device: torch.device) -> StationConfig:
-    """The settings, with steps that are recorded where that is left open and a GPU gains by it.
+def _recorded(
+    stations: Sequence[StationConfig], model: ModelSpec, strategy: Strategy, device: torch.device
+) -> Sequence[StationConfig]:
+    """The settings, with steps recorded where that is left open and a GPU gains by it; says where they cannot be."""
+    if device.type != "cuda":
+        return stations
+    reasons = [_unrecordable(each, model, strategy) if each.graphs is None else "" for each in stations]
+    for reason in dict.fromkeys(filter(None, reasons)):
+        log.warning(
+            "clients' steps are not recorded (%s): the GPU waits for each operation, and base stations for each other",
+            reason,
+        )
+    return [
+        replace(each, graphs=True) if each.graphs is None and not reason else each
+        for each, reason in zip(stations, reasons, strict=True)
+    ]
+
+
+def _unrecordable(station: StationConfig, model: ModelSpec, strategy: Strategy) -> str:
+    """Why steps are not recorded unless that is asked for; empty where they are.
 
     Not where the code is anybody's: what it does besides operations on the GPU would be done once and never again.
     """
-    corrected = type(strategy).correction is not Strategy.correction
-    open_ = station.graphs is None and device.type == "cuda"
-    if open_ and station.recordable and is_ours(model, station) and not corrected:
-        return replace(station, graphs=True)
-    return station
+    if not station.recordable:
+        return "an optimizer or a schedule is named"
+    if type(strategy).correction is not Strategy.correction:
+        return f"{type(strategy).__name__} corrects them"
+    return "" if is_ours(model, station) else "a model, loss or transform is one's own: --graphs asks for it"
 
 
 def is_ours(model: ModelSpec, station: StationConfig) -> bool:
@@ -204,6 +226,8 @@ def is_ours(model: ModelSpec, station: StationConfig) -> bool:
 
 def _split(config: TrainingConfig, train: Samples, given: Parts | None) -> Sequence[Sequence[Indices]]:
     seed = derive_seed(config.seed, Stream.SPLIT)
+    if given is not None and (config.alpha, config.shards, config.partition) != (None, None, None):
+        raise TrainingError("there are a partition and one that the configuration asks for: give one of them")
     if given is None and config.partition is None:
         labels = train.labels.cpu().numpy()
         return split_hierarchy(labels, config.stations, config.clients, config.alpha, seed, config.shards)

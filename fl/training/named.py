@@ -109,7 +109,7 @@ def _object_of(path: str, what: str) -> Any:
 
 @contextmanager
 def asking(what: str, kind: type[TrainingError] = TrainingError) -> Iterator[None]:
-    """Run code that may be anybody's: what it raises, an exit too, becomes one line.
+    """Run code that may be anybody's: what it raises, an exit too, becomes one line, but for a GPU's lack of memory.
 
     Args:
         what: is said of it then, before its own words.
@@ -125,6 +125,8 @@ def asking(what: str, kind: type[TrainingError] = TrainingError) -> Iterator[Non
     except TrainingError as error:
         raise kind(str(error)) from error
     except (Exception, SystemExit) as error:
+        if type(error).__name__ == "OutOfMemoryError":  # torch's, of a GPU: no fault of the code
+            raise
         raise kind(f"{what}: {said(error)}") from error
 
 

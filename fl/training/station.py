@@ -242,7 +242,9 @@ class Station:
                 correction = self._correction(station_state, broadcast, carried[part.client])
                 loss = train_client(module, samples, self.config, seed, part.epochs, rate, correction)
                 steps = part.epochs * -(-len(samples) // self.config.batch_size)
-                carried[part.client] = self._carry(module, station_state, broadcast, carried[part.client], steps, rate)
+                carried[part.client] = self._carry(
+                    module, station_state, broadcast, carried[part.client], steps, rate, len(samples)
+                )
             except DivergedError as error:
                 what = f"global round {global_round}, base station {self.index}, client {part.client}: {error}"
                 if privacy is None:
@@ -285,7 +287,7 @@ class Station:
             return tensors_of(self.strategy, "correction", correction, parameters, all_of=False)
 
     def _carry(
-        self, module: nn.Module, start: State, broadcast: State, client: State, steps: int, rate: float
+        self, module: nn.Module, start: State, broadcast: State, client: State, steps: int, rate: float, samples: int
     ) -> State:
         """What the strategy carries for a client after an edge aggregation."""
         if type(self.strategy).update_client is Strategy.update_client:
@@ -293,7 +295,7 @@ class Station:
         names, end = self.model.trained(tied=True), view_state(module)
         start, end = ({name: state[name].to(end[name]) for name in names} for state in (start, end))
         with asked(self.strategy):
-            after = self.strategy.update_client(broadcast, client, start, end, steps, rate)
+            after = self.strategy.update_client(broadcast, client, start, end, steps, rate, samples)
             tensors = tensors_of(self.strategy, "update_client", after)
             return {name: tensor.to("cpu", copy=True) for name, tensor in tensors.items()}
 

@@ -155,7 +155,7 @@ class SCAFFOLD(Strategy):
         return {name: each - client[name] if client else each for name, each in broadcast.items()}
 
     def update_client(
-        self, broadcast: State, client: State, start: State, end: State, steps: int, learning_rate: float
+        self, broadcast: State, client: State, start: State, end: State, steps: int, learning_rate: float, samples: int
     ) -> State:
         """See `Strategy`; a client's state is cᵢ."""
         if learning_rate == 0:

@@ -50,7 +50,7 @@ class Strategy:
         return {}
 
     def update_client(
-        self, broadcast: State, client: State, start: State, end: State, steps: int, learning_rate: float
+        self, broadcast: State, client: State, start: State, end: State, steps: int, learning_rate: float, samples: int
     ) -> State:
         """A client's state after an edge aggregation; one that does not return keeps the one that it had.
 
@@ -61,6 +61,7 @@ class Strategy:
             end: its model; later steps change these tensors.
             steps: that it took.
             learning_rate: of these steps.
+            samples: that the client has.
         """
         return {}
 

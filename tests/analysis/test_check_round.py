@@ -256,6 +256,8 @@ def test_main__good_bad_and_no_document__exit_codes(tmp_path: Path) -> None:
     assert main([str(tmp_path / "none.json")]) == 2
     path.write_text("[" * 100_000, encoding="utf-8")
     assert main([str(path)]) == 2
+    path.write_text("[]", encoding="utf-8")
+    assert main([str(path), "--rpc", "http://127.0.0.1:1"]) == 1, "no node is asked about what is no document"
 
 
 def test_main__help_or_wrong_call__says_what_it_takes(capsys: pytest.CaptureFixture[str]) -> None:

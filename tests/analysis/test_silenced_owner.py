@@ -24,17 +24,21 @@ class Effect:
 
     Attributes:
         party: of the first owner's silence, on its party, which has the claimant too.
+        station: of the first base station's, which does not train then, on its party, which has the claimant too.
         other: of that, on another owner.
         hidden: on the first owner, of keeping its model's text from another, which bids 0 for it.
         modest: on the first owner, of claiming so little for its model that others bid a fifth less for it.
         away: on all owners, of an abort: the others owe nothing, nobody has a model. Owner m proposed model m.
+        kept: the same, but all of them have the model: it was trained and never reported.
     """
 
     party: float
+    station: float
     other: float
     hidden: float
     modest: float
     away: float
+    kept: float
 
 
 def utilities(values: list[list[int]], costs: list[list[int]], theta: int, bids: list[list[int]]) -> list[float]:
@@ -46,6 +50,14 @@ def utilities(values: list[list[int]], costs: list[list[int]], theta: int, bids:
     money = [-payment / WEI_PER_GWEI for payment in result.payments]
     money[-1] += sum(result.taxes) / WEI_PER_GWEI
     return [value + amount for value, amount in zip(worth, money, strict=True)]
+
+
+def _of_a_silent_station(values: list[list[int]], costs: list[list[int]], theta: int) -> float:
+    """What the first base station and the claimant have, if that is silent: no reward and no cost, but its tax."""
+    members, silent = len(values), [[0] * len(costs[0]), *costs[1:]]
+    result = settle(values, silent, theta, claimant=members - 1, max_owner_bid=CAP)
+    claimants = utilities(values, silent, theta, values)[-1]
+    return claimants - result.taxes[members] / WEI_PER_GWEI
 
 
 @cache
@@ -65,21 +77,36 @@ def effects(members: int) -> list[Effect]:
                 [values[0], *([round(0.8 * row[0]), *row[1:]] for row in values[1:])],
             )
         )
-        away = 0.0
+        away = kept = 0.0
         if (winner := settle(values, costs, theta, claimant=members - 1, max_owner_bid=CAP).selected) is not None:
             away = told[winner] - sum(told[:members]) - values[winner][winner]
-        found.append(Effect(silenced[0] + silenced[-1], silenced[1], hidden[0], modest[0], away))
+            kept = away + sum(row[winner] for row in values)
+        station = _of_a_silent_station(values, costs, theta) - told[members] - told[-1]
+        found.append(Effect(silenced[0] + silenced[-1], station, silenced[1], hidden[0], modest[0], away, kept))
     return found
 
 
 @pytest.mark.parametrize(
     ("members", "gain", "amount", "above_smallest", "above_default"),
-    [(3, 0.28, 22, 0.03, 0), (5, 0.32, 36, 0.08, 0), (10, 0.36, 72, 0.19, 0.016)],
+    [(3, 0.28, 21, 0.02, 0), (5, 0.32, 36, 0.09, 0), (10, 0.36, 72, 0.19, 0.017)],
 )
 def test_owner_and_claimant_of_one_party__silence__gains_as_the_page_says(
     members: int, gain: float, amount: float, above_smallest: float, above_default: float
 ) -> None:
-    party = [effect.party for effect in effects(members)]
+    _assert_gains([effect.party for effect in effects(members)], gain, amount, above_smallest, above_default)
+
+
+@pytest.mark.parametrize(
+    ("members", "gain", "amount", "above_smallest", "above_default"),
+    [(3, 0.16, 16, 0.01, 0), (5, 0.24, 25, 0.03, 0), (10, 0.30, 48, 0.11, 0.003)],
+)
+def test_station_and_claimant_of_one_party__silence__gains_as_the_page_says(
+    members: int, gain: float, amount: float, above_smallest: float, above_default: float
+) -> None:
+    _assert_gains([effect.station for effect in effects(members)], gain, amount, above_smallest, above_default)
+
+
+def _assert_gains(party: list[float], gain: float, amount: float, above_smallest: float, above_default: float) -> None:
     gains = [change for change in party if change > 0]
     parts = [sum(change > bond for change in party) / ROUNDS for bond in (0, SMALLEST_BOND, DEFAULT_BOND)]
     expected = [gain, above_smallest, above_default]
@@ -99,7 +126,7 @@ def test_another_owner__first_silenced__gains_as_the_page_says(members: int, par
 
 @pytest.mark.parametrize(
     ("members", "hidden", "modest"),
-    [(3, (0.24, 21), (0.29, 11)), (5, (0.15, 19), (0.16, 17)), (10, (0.09, 12), (0.08, 20))],
+    [(3, (0.23, 21), (0.28, 11)), (5, (0.14, 18), (0.15, 16)), (10, (0.07, 14), (0.06, 24))],
 )
 def test_proposer__makes_its_model_look_worse__gains_as_the_page_says(
     members: int, hidden: tuple[float, float], modest: tuple[float, float]
@@ -121,3 +148,19 @@ def test_all_owners__let_the_winner_abort__gain_as_the_page_says(members: int, p
     assert gains[0] > gains[1], "without a bond some would"
     assert abs(gains[1] - part) < 4 * (part * (1 - part) / ROUNDS) ** 0.5 + 0.002
     assert gains[2] == 0
+
+
+@pytest.mark.parametrize(
+    ("members", "amount", "above_smallest", "above_default", "above_halves"),
+    [(3, 88, 0.92, 0, 0.03), (5, 180, 1, 0.30, 0.07), (10, 400, 1, 0.998, 0.12)],
+)
+def test_all_owners__have_the_model_and_let_the_winner_abort__save_as_the_page_says(
+    members: int, amount: float, above_smallest: float, above_default: float, above_halves: float
+) -> None:
+    """Their shares and taxes, for the bond of the winner, which owes its own in an abort too."""
+    kept = [effect.kept for effect in effects(members)]
+    assert mean(kept) == pytest.approx(amount, rel=0.05)
+    bonds = {SMALLEST_BOND: above_smallest, DEFAULT_BOND: above_default, CAP * members / 2: above_halves}
+    for bond, told in bonds.items():
+        part = sum(saved > bond for saved in kept) / ROUNDS
+        assert abs(part - told) < 4 * (told * (1 - told) / ROUNDS) ** 0.5 + 0.007, bond

@@ -10,7 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from analysis.devnode.chain import Chain
-from scripts import create_round, deploy, membership, status
+from fl.crowdfunding.settings import RoundSettings, settings_of
+from scripts import create_round, crowdfund_round, deploy, membership, status
 from tests.support.crowdfund_round import ROOT
 
 COMMANDS: dict[str, click.Command] = {
@@ -50,3 +51,14 @@ def test_first_page__round_with_others__each_line_works(
         done = CliRunner().invoke(COMMANDS[line[2]], words, input="y\n")
         assert done.exit_code == 0, f"{shlex.join(line)}: {done.output}"
     assert "alice, owner\n  would lock 400 gwei" in done.output
+
+
+ROUNDS = re.findall(
+    r'make round ARGS="([^"]+)"', "\n".join((ROOT / name).read_text("utf-8") for name in ("README.md", "Makefile"))
+)
+
+
+@pytest.mark.parametrize("arguments", [each for each in ROUNDS if "--help" not in each])
+def test_make_round__each_example__can_be_played(arguments: str) -> None:
+    given = crowdfund_round.cli.make_context("crowdfund_round", shlex.split(arguments)).params
+    assert settings_of(given) != RoundSettings() or "--network" in arguments

@@ -93,8 +93,22 @@ class Page:
     def missing_files(self) -> list[str]:
         return [target for _, target in self.links if not (self.path.parent / target).exists()]
 
+    def missing_headings(self) -> list[str]:
+        """Links to a part of a page that has no such heading; GitHub names a heading by its words and hyphens."""
+        found = re.findall(r"\]\(([^)#:\s]*)#([^)]+)\)", self.text)
+        return [
+            f"{target}#{part}"
+            for target, part in found
+            if part not in _headings(self.path.parent / target if target else self.path)
+        ]
+
     def missing_code(self) -> list[str]:
         return [f"{name} in {file}" for name, file in self.named_code if not _declares(self.path.parent / file, name)]
+
+
+def _headings(path: Path) -> set[str]:
+    words = re.findall(r"^#+ (.*)", text(path), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in words}
 
 
 def _declares(path: Path, name: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fl.market.bids import word_count
-from fl.members.audit import UPHOLD_WITHIN
+from fl.members.audit import CONTRIBUTION_POINTS, UPHOLD_WITHIN
 from fl.store.keys import EncryptionKey
 from fl.store.sealed import open_sealed
 from fl.store.signed import Signed, Statement
@@ -107,3 +107,5 @@ def test_page__texts_vectors_and_names__all_there() -> None:
     for place in ("texts/<digest>", "artefacts/<SHA-256>", "order", "declaration", "aggregation-<globalRound>"):
         assert f"`<account>/rounds/<contract>/<roundId>/{place}`" in PAGE.text
     assert f"within {UPHOLD_WITHIN:,}" in PAGE.text
+    assert "of more than five stations" in PAGE.text
+    assert CONTRIBUTION_POINTS // (2 * UPHOLD_WITHIN) == 5

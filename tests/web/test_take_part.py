@@ -14,8 +14,10 @@ from analysis.devnode.market import Market as Devnode
 from analysis.devnode.rounds import Step
 from fl.market.membership_file import MembershipList
 from fl.market.terms import GWEI, Role, Stage, Status
+from fl.market.words import gwei
 from fl.members.bid_file import BidFile
 from tests.support.browser import DESKTOP, PHONE
+from tests.support.client import client_of
 from tests.support.take_part import (
     ETHER,
     MALLORY,
@@ -234,6 +236,46 @@ def test_station__joins_and_commits_at_once__is_drawn_and_takes_its_lot(
         assert round_.lot == 0
         assert scene.market.view("freeBalance", north.account) > lot
         expect(page.locator("#do-claim")).to_be_hidden()
+        assert seen.said == []
+
+
+def test_station__works_in_part_and_is_listed_below_an_equal_part__reads_what_it_lost_and_of_what(
+    browser: Browser, scene: Scene
+) -> None:
+    scene.wallet.choose(NORTH)
+    north, south, east = (scene.seats[name] for name in ("north", "south", "east"))
+    round_ = scene.round.trained(recorded={north: 1}).reported({north: 100_000, south: 500_000, east: 400_000}).voted()
+    with visited(browser, scene) as seen:
+        connect(seen.page)
+        do(seen.page, "settle")
+        expect(seen.page.locator("#settled")).to_contain_text("Settled", timeout=20_000)
+        said = seen.page.locator("#settled").text_content() or ""
+        assert seen.said == []
+    assert "lost of the stake 7 gwei" in said, "three stakes of 10, a tenth of them, less its own"
+    (moved,) = [event.values for event in client_of(scene.market).events(round_.id) if event.name == "MemberSettled"]
+    assert moved["slashed"] and moved["reward"] and moved["forfeited"], "or there is nothing to tell apart"
+    parts = (("lost of the bond", "slashed"), ("missed of the reward", "forfeited"), ("earned a reward of", "reward"))
+    for words, name in parts:
+        wei = moved[name]
+        amount = f"{gwei(wei)} gwei" if wei < 10**14 else f"{wei // ETHER}.{wei % ETHER:018}".rstrip("0") + " ETH"
+        assert f"{words} {amount}" in said, name
+    assert "gained" not in said
+
+
+def test_proposer__stayed_away__can_be_settled_once_the_draw_has_shown_that_it_owes_its_bond(
+    browser: Browser, scene: Scene
+) -> None:
+    round_ = scene.round.joined()
+    round_.propose(scene.seats["alice"]).send()
+    round_.committed(but=scene.but("alice")).wait_for("commit", 60)
+    with visited(browser, scene) as seen:
+        page = seen.page
+        connect(page)
+        expect(page.locator("#do-draw")).to_be_visible()
+        expect(page.locator("#do-settle")).to_be_hidden()
+        do(page, "draw")
+        do(page, "settle")
+        assert scene.stage("alice") is Stage.NONE
         assert seen.said == []
 
 

@@ -16,7 +16,7 @@ from analysis.benchmarks.training import peers, record, tables
 from analysis.benchmarks.training.compare import compare
 from analysis.benchmarks.training.fairness import UnfairError
 from analysis.benchmarks.training.gpu_day import gpu_day, subset
-from analysis.benchmarks.training.lineup import CONTENDERS, IDLE, LINEUPS, unable
+from analysis.benchmarks.training.lineup import CONTENDERS, unable, usual
 from analysis.benchmarks.training.measures import ROUNDS
 from analysis.benchmarks.training.paper_run import paper_run
 from analysis.benchmarks.training.record import Measured, Pass, Record, RecordError
@@ -83,7 +83,7 @@ def compare_command(
 
         for name in workloads or (ON_GPU if kind == "cuda" else ON_CPU):
             console.rule(f"{name}: {WORKLOADS[name].title}", align="left")
-            able = _able(console, names or LINEUPS.get(name, IDLE), kind, installed)
+            able = _able(console, names or usual(name, kind), kind, installed)
             measured[name] = compare(
                 WORKLOADS[name],
                 able,

@@ -206,7 +206,12 @@ def _save(pixels: Any, path: Path) -> None:
 
 
 @click.command("gpu-day")
-@click.option("--data", required=True, type=click.Path(path_type=Path, exists=True), help="Of subset, or a folder.")
+@click.option(
+    "--data",
+    required=True,
+    type=click.Path(path_type=Path, exists=True),
+    help="A folder or an archive of CIFAR-10, or what subset writes.",
+)
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder for all files.")
 @click.option("--device", default="cuda", show_default=True, type=click.Choice(["cpu", "cuda"]))
 @click.option("--seconds", default=840.0, show_default=True, help="For all of it.")

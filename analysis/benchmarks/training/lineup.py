@@ -94,7 +94,12 @@ LINEUPS: Mapping[str, tuple[str, ...]] = {
     "10x100": (OURS, THOUSAND, PLAIN),
     "resnet50": (OURS, TF32, BF16, PLAIN, FLOOR),
 }
-"""Who takes part in a workload unless told otherwise, if it is not `IDLE`."""
+"""Who takes part in a workload, if it is not `IDLE`."""
+
+
+def usual(workload: str, device: str) -> tuple[str, ...]:
+    """Who takes part in a workload unless told otherwise: TF32 is of GPUs alone."""
+    return tuple(name for name in LINEUPS.get(workload, IDLE) if name != TF32 or device == "cuda")
 
 
 def unable(contender: Contender, device: str, installed: bool = False) -> str | None:

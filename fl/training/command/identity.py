@@ -31,7 +31,7 @@ def identity_of(federation: Federation) -> dict[str, Any]:
     each = [{**asdict(station.config), "seed": station.seed} for station in federation.stations]
     station = {f"station.{name}": _alike([settings[name] for settings in each]) for name in each[0]}
     test = federation.dataset.test
-    model = _model_of(federation.model, test.inputs.dtype)
+    model = _model_of(federation.model, test.inputs)
     found = {**config, **station, **_data_of(federation), **model, "device": federation.device.type}
     found["server_momentum"] = 0.0  # as folders say that are older than the strategy FedAvgM
     del found[_GRAPHS]
@@ -79,13 +79,13 @@ def _data_of(federation: Federation) -> dict[str, Any]:
     }
 
 
-def _model_of(spec: ModelSpec, kind: torch.dtype) -> dict[str, Any]:
+def _model_of(spec: ModelSpec, like: torch.Tensor) -> dict[str, Any]:
     """What a model is: its name, its layers and tensors, and what it computes, which no layer may show."""
     module = spec.build().eval()
     layers = f"{re.sub('0x[0-9a-f]+', '', repr(module))} {[*spec.tensors().items()]}"
     inputs = torch.linspace(-1, 1, 2 * math.prod(spec.input_shape)).reshape(2, *spec.input_shape)
-    if kind != torch.uint8 and not kind.is_floating_point:  # such as numbers of words: 0 is always one
-        inputs = torch.zeros_like(inputs, dtype=kind)
+    if like.dtype != torch.uint8 and not like.is_floating_point():  # such as numbers of words, which a model must know
+        inputs = like[[0, -1]].cpu()
     with use_threads(1), reproducible(0, inputs.device), torch.inference_mode():
         outputs = module(inputs).double().flatten().tolist()
     digest = hashlib.sha256(layers.encode()).hexdigest()

@@ -62,7 +62,7 @@ def parse(arguments: list[str] | None = None) -> Options:
     """
     parser = argparse.ArgumentParser(
         prog="python -m fl.training",
-        usage="%(prog)s [option …] | plot RUN | export RUN",
+        usage="%(prog)s [option …] | plot RUN … | export RUN",
         description="Hierarchical federated averaging: clients, base stations, global model.",
         epilog="What is not given suits the data set. With --out, the same command started again goes on where it "
         "stopped. plot draws what a run has learnt, export writes its model as a state_dict. "
@@ -252,7 +252,7 @@ def _add_robustness(parser: argparse.ArgumentParser) -> None:
 def _add_sending(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("what is sent").add_argument
     for tier, whose in (("client", "clients"), ("station", "base stations")):
-        add(f"--{tier}-bits", type=int, metavar="N", help=f"{whose} send quantised updates, N bits a parameter (all)")
+        add(f"--{tier}-bits", type=int, metavar="N", help=f"{whose} send updates of N bits a parameter (whole models)")
     add("--clipping-norm", type=float, metavar="C", help="hide clients: their updates have at most this norm")
     add("--noise-multiplier", type=float, metavar="Z", help="and Gaussian noise of Z · C is added; ε is in the metrics")
     add("--noise-at", choices=NOISE_AT, help="where it is added, by whoever sees updates without it (station)")

@@ -25,16 +25,19 @@ def main(arguments: Sequence[str]) -> str:
     commands = parser.add_subparsers(dest="command", required=True)
     plot = commands.add_parser("plot", help="draw what a run has learnt")
     export = commands.add_parser("export", help="write a run's global model as a plain state_dict")
-    for each in (plot, export):
-        each.add_argument("run", type=Path, metavar="RUN", help="the run's folder (--out)")
+    plot.add_argument("run", type=Path, nargs="+", metavar="RUN", help="its folder (--out); of several, their accuracy")
+    export.add_argument("run", type=Path, metavar="RUN", help="the run's folder (--out)")
     plot.add_argument("--out", type=Path, metavar="FILE", help="a picture: .png, .svg or .pdf (RUN/metrics.png)")
     export.add_argument("--out", type=Path, metavar="FILE", help="where to (RUN/model.pt)")
     export.add_argument("--round", type=int, metavar="N", help="the global round that it is after (the last)")
     given = parser.parse_args(arguments)
-    records = read_records(given.run)
     if given.command == "plot":
-        return f"{draw(records, given.out or given.run / 'metrics.png')} is drawn"
-    return f"{write_state(given.run, records, given.round, given.out or given.run / 'model.pt')} is written"
+        if len(given.run) > 1 and given.out is None:
+            plot.error("several runs go with --out, where their picture is to go")
+        records = read_records(given.run[0]) if len(given.run) == 1 else compared(given.run)
+        return f"{draw(records, given.out or given.run[0] / 'metrics.png')} is drawn"
+    records, out = read_records(given.run), given.out or given.run / "model.pt"
+    return f"{write_state(given.run, records, given.round, out)} is written"
 
 
 def read_records(run: Path) -> Records:
@@ -55,6 +58,19 @@ def read_records(run: Path) -> Records:
     if not records:
         raise CheckpointError(f"{run} holds no finished global round yet")
     return records
+
+
+def compared(runs: Sequence[Path]) -> Records:
+    """The accuracies of several runs after each global round, by run.
+
+    Raises:
+        CheckpointError: see `read_records`.
+    """
+    found = {str(run): {record["global_round"]: record["accuracy"] for record in read_records(run)} for run in runs}
+    rounds = range(1 + max(max(each) for each in found.values()))
+    return [
+        {"global_round": number, "runs": {run: each.get(number) for run, each in found.items()}} for number in rounds
+    ]
 
 
 def write_state(run: Path, records: Records, global_round: int | None, out: Path) -> Path:
@@ -142,7 +158,7 @@ def _curves(axes: Any, records: Records, key: str, title: str, unit: str = "accu
         axes.plot(rounds, [float("nan") if value is None else value for value in values], label=name, linewidth=thin)
     axes.set(title=title, xlabel="global round", ylabel=unit, ylim=(0, 1 if unit == "accuracy" else None))
     if len(names) <= _MOST_LINES:
-        axes.legend(fontsize="x-small", ncols=2)
+        axes.legend(fontsize="x-small", ncols=2).set_in_layout(False)  # long names leave the axes their size
 
 
 def _progress(axes: Any, records: Records) -> None:
@@ -185,7 +201,8 @@ def _clients(axes: Any, records: Records) -> None:
 
 
 _PANELS: Sequence[tuple[Callable[[Mapping[str, Any]], bool], Callable[[Any, Records], None]]] = (
-    (lambda last: True, _progress),
+    (lambda last: "accuracy" in last, _progress),
+    (lambda last: "runs" in last, lambda axes, records: _curves(axes, records, "runs", "global models, test samples")),
     (
         lambda last: "label_accuracy" in last,
         lambda axes, records: _curves(axes, records, "label_accuracy", "by label, test samples"),

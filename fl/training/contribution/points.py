@@ -13,7 +13,7 @@ from fractions import Fraction
 from fl.training.errors import TrainingError
 
 TOTAL_POINTS = 1_000_000
-"""What the points of a report add up to (mechanism.md, "Base stations' rewards")."""
+"""What the points of a report add up to (mechanism.md, "Contribution stake")."""
 
 
 def total_margins(rounds: Iterable[Mapping[int, Fraction]]) -> dict[int, Fraction]:

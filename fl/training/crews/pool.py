@@ -29,8 +29,8 @@ from joblib import cpu_count
 from fl.training.averaging.aggregate import aggregate
 from fl.training.config import Rule
 from fl.training.crews.crew import InProcess, LocalCrew
-from fl.training.crews.lanes import MOST, Lanes, batches_of, hindrance
 from fl.training.crews.shared_memory import SharedState
+from fl.training.crews.streams import MOST, Streams, batches_of, hindrance
 from fl.training.crews.worker import HELD_BACK, Judge, JudgeClients, Play, Reply, Result, Task, Worker
 from fl.training.errors import TrainingError, WorkerError
 from fl.training.federation import Federation
@@ -52,7 +52,7 @@ _WORTHWHILE = 10**10
 """Samples trained on times parameters, below which workers would gain less than they cost."""
 
 _REPAID = 500
-"""Steps in which lanes save the time that one more recording took: on an H100 150 to 700 (`streams.json` there)."""
+"""Steps in which streams save the time that one more recording took: on an H100 150 to 700 (`streams.json` there)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -261,7 +261,7 @@ def _hindrance(federation: Federation) -> str:
 
 
 def count_workers(federation: Federation, first_round: int = 0) -> int:
-    """How many workers suit what is left of a run: lanes of a GPU, a process for each core that may be used, or none.
+    """How many workers suit what is left of a run: streams of a GPU, a process for each core that may be used, or none.
 
     Args:
         federation: what trains.
@@ -305,4 +305,4 @@ def open_crew(
         raise TrainingError(f"workers must be at least 0, not {count}")
     if count < 2:
         return nullcontext(InProcess(federation))
-    return nullcontext(Lanes(federation, count)) if federation.device.type == "cuda" else Pool(federation, count)
+    return nullcontext(Streams(federation, count)) if federation.device.type == "cuda" else Pool(federation, count)

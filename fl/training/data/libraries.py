@@ -44,6 +44,8 @@ def _of_sklearn(text: str, folder: Path | None) -> tuple[tuple[str, ...], Part, 
 
     name, arguments = split(text, "data set")
     load = getattr(datasets, f"load_{name}", None)
+    if load is not None and folder is not None:
+        raise DataError(f"{name} comes with scikit-learn: leave the data folder out")
     if load is None and (load := getattr(datasets, f"fetch_{name}", None)) is not None:
         arguments = {"download_if_missing": False, "data_home": folder and str(folder), **arguments}
     if load is None:

@@ -152,8 +152,13 @@ def check_parts(parts: Parts, samples: int, stations: int) -> list[list[Indices]
     """
     try:
         found = [[np.asarray(indices) for indices in clients] for clients in parts]
+        if any(indices.ndim != 1 for clients in found for indices in clients):
+            raise ValueError("no list of indices")
     except (TypeError, ValueError) as error:
-        raise DataError("a partition holds, for each base station, for each of its clients, indices") from error
+        raise DataError(
+            "a partition holds, for each base station, for each of its clients, indices; a function that returns one "
+            "is named in the configuration"
+        ) from error
     if len(found) != stations:
         raise DataError(f"the partition is for {len(found)} base stations, not {stations}")
     for station, clients in enumerate(found):
@@ -161,7 +166,7 @@ def check_parts(parts: Parts, samples: int, stations: int) -> list[list[Indices]
             raise DataError(f"the partition gives base station {station} no client")
         for client, indices in enumerate(clients):
             what = f"the partition gives client {client} of base station {station}"
-            if indices.ndim != 1 or not len(indices):
+            if not len(indices):
                 raise DataError(f"{what} no training sample")
             if not np.issubdtype(indices.dtype, np.integer):
                 raise DataError(f"{what} indices that are no whole numbers")

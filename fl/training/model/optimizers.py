@@ -33,9 +33,12 @@ class Optimizer:
     def __init__(self, config: StationConfig, parameters: Sequence[torch.Tensor], rate: float):
         self._name, self._parameters = config.optimizer, parameters
         make = resolve(config.optimizer, "optimizer", _OPTIMIZERS)
-        if "lr" in split(config.optimizer, "optimizer")[1]:
+        given = split(config.optimizer, "optimizer")[1]
+        if "lr" in given:
             raise TrainingError(f"the rate of {self._name} is learning_rate: give that, and leave lr out")
         decay = {"weight_decay": config.weight_decay} if config.weight_decay else {}
+        if decay.keys() & given.keys():
+            raise TrainingError(f"{self._name} has a weight_decay of its own: give one of the two")
         with asking(f"the optimizer {self._name} cannot be made"):
             self._optimizer = make(list(parameters), lr=rate, **decay)
         if not callable(getattr(self._optimizer, "step", None)):

@@ -251,10 +251,11 @@ class ModelSpec:
         return dict(self.build(derive_seed(seed, Stream.MODEL)).state_dict())
 
     def check(self, like: Samples | None = None, config: StationConfig | None = None) -> None:
-        """Try the model on two blank inputs, judging and training, and on one.
+        """Try the model on two inputs, judging and training, and on one.
 
         Args:
-            like: samples of what it is for, whose values do not matter; None: images of bytes.
+            like: samples of what it is for, at least one, of which the first and the last are tried: a model of words
+                may refuse nothing but padding; None: two black images.
             config: of the steps that train it; None: the default.
 
         Raises:
@@ -270,8 +271,8 @@ class ModelSpec:
         from fl.training.model.steps import Batch, Steps
 
         if like is None:
-            like = Samples(torch.empty(0, *self.input_shape, dtype=torch.uint8), torch.empty(0, dtype=torch.int64))
-        inputs, labels = (torch.zeros(2, *each.shape[1:], dtype=each.dtype) for each in (like.inputs, like.labels))
+            like = Samples(torch.zeros(1, *self.input_shape, dtype=torch.uint8), torch.zeros(1, dtype=torch.int64))
+        inputs, labels = like.inputs[[0, -1]], like.labels[[0, -1]]
         module = self.build().eval()
         what = f"model {self.name} does not take {self._kind} {self.input_shape} of {inputs.dtype}"
         with torch.inference_mode(), asking(what, ModelError):

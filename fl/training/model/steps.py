@@ -116,6 +116,8 @@ class Steps:
         with autocast(self._config.precision, inputs.device), normalised_alone(self._normalisations, len(batch.labels)):
             try:
                 outputs = self._module(to_input(inputs))
+            except torch.OutOfMemoryError:
+                raise
             except (Exception, SystemExit) as error:  # the module may be anybody's
                 raise ModelError(f"the model fails on a batch of {len(batch.labels)} samples: {said(error)}") from error
         loss = mean_loss(self._config.loss, outputs.to(torch.get_default_dtype()), batch.labels)
@@ -168,12 +170,12 @@ def gradients_of(loss: torch.Tensor, parameters: list[torch.Tensor]) -> list[tor
 
 
 def laid_like(parameters: Sequence[torch.Tensor], gradients: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-    """The gradients in their parameters' order of memory, which `autograd.grad` does not promise.
+    """The gradients in their parameters' order of memory, which `autograd.grad` does not promise; sparse ones in full.
 
     The fused step takes both as rows of numbers, and would give a parameter the gradient of another without a word.
     """
     return [
-        gradient if gradient.stride() == parameter.stride() else torch.empty_like(parameter).copy_(gradient)
+        gradient if gradient.stride() == parameter.stride() else torch.empty_like(parameter).copy_(gradient.to_dense())
         for gradient, parameter in zip(gradients, parameters, strict=True)
     ]
 
@@ -252,6 +254,8 @@ class RecordedSteps(Steps):
             for name, buffer in self._module.named_buffers():
                 if buffer is not buffers.get(name):
                     raise ModelError(f"its buffer {name} is replaced, where it should be changed in place")
+        except torch.OutOfMemoryError:
+            raise
         except (RuntimeError, ValueError) as error:
             what = str(error).partition("\n")[0] or type(error).__name__  # CUDA's own go on for a page
             raise TrainingError(f"a step of this model cannot be recorded ({what}): use --no-graphs") from error
@@ -328,9 +332,11 @@ def record_graph(compute: Callable[[], None], device: torch.device) -> Callable[
     graph = torch.cuda.CUDAGraph()
     place.stream.wait_stream(current)
     with torch.cuda.stream(place.stream):
-        for _ in range(_WARM_UPS):
-            compute()
-        torch.cuda.synchronize(device)
+        try:
+            for _ in range(_WARM_UPS):
+                compute()
+        finally:  # after an error too: what the stream still writes to is restored or freed then
+            torch.cuda.synchronize(device)
         torch.cuda.empty_cache()  # of the warm-ups: the graph computes in memory of its own
         graph.capture_begin(pool=place.pool)
         try:

@@ -159,6 +159,26 @@ def test_winner__never_reports__pays_the_stations_out_of_its_bond(create_round: 
     assert_settles_like_reference(round_)
 
 
+def test_all_owners__have_the_model_and_never_report_it__pay_one_bond_for_all_their_shares(
+    create_round: CreateRound,
+) -> None:
+    """Not stopped (contracts/attacks.md): every owner has the global models of a training that was done in full.
+
+    The others' shares of 21.5 and 11.5 and carol's tax of 21.25 are more than the smallest bond there may be, 50. The
+    stations get a third of it at most instead of 22, 16 and 19, and east, the claimant, has no lot of 31.75 any more.
+    """
+    bond = 50 * GWEI
+    told = gains(create_round(bond=bond).trained().reported().voted())
+    round_ = create_round(bond=bond).trained().aborted()
+    kept = gains(round_)
+    assert kept["bob"] - told["bob"] == -bond
+    owners = [seat.name for seat in round_.owners]
+    assert sum(kept[name] - told[name] for name in owners) == 54.25 * GWEI - bond
+    assert [kept[name] for name in ("north", "south", "east")] == [bond // 3, 16 * GWEI, bond // 3]
+    assert [told[name] / GWEI for name in ("north", "south", "east")] == [22 - 10.5, 16, 19 + 31.75]
+    assert_settles_like_reference(round_)
+
+
 def test_winner__silent_and_never_reports__loses_no_less(create_round: CreateRound) -> None:
     """In the first version the bond for silence came back to its own side, and the abort found none to take."""
     round_ = create_round(((1, 0), (30, 80), (12, 60)), proposers=(1, 0)).drawn()

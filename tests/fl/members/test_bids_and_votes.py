@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from fl.faults import Fault
+from fl.market.refusals import MarketError
 from fl.market.terms import GWEI, Deadlines, Role, RoundTerms
 from fl.members.audit import UPHOLD_WITHIN
 from fl.members.facts import Facts
@@ -16,7 +17,7 @@ from fl.members.owner import NO_UPDATE
 from fl.members.owner_acts import Owner
 from fl.members.rounds import Conduct
 from fl.members.station_acts import BaseStation
-from fl.members.steps import Commit, Join
+from fl.members.steps import Commit, Join, Step
 from fl.members.work import WorkError, WrongArtefact
 from fl.record.history import MemberRecord, ModelRecord, RoundRecord
 from fl.store.artefacts import from_chain
@@ -41,10 +42,29 @@ def facts(**listed: int | None) -> Facts:
 
 def member(kind: Any, **changes: Any) -> Any:
     """A member of which nothing but these is used."""
-    made = kind("alice", *[NOBODY] * 5, SimpleNamespace(cards=list), Conduct())
+    made = kind("alice", *[NOBODY] * 5, SimpleNamespace(cards=list, find=lambda account: None), Conduct())
     for name, value in changes.items():
         setattr(made, name, value)
     return made
+
+
+@pytest.mark.parametrize("step", [Join(), Commit()], ids=["in time", "late"])
+@pytest.mark.parametrize(("kind", "lock", "loss"), [(Owner, 210, 200), (BaseStation, 20, 10)])
+def test_join__not_accepted_yet__what_it_locks_and_can_lose_is_said_before_and_once(
+    step: Step, kind: Any, lock: int, loss: int
+) -> None:
+    def refused(*_: Any) -> None:
+        raise MarketError("no funds")
+
+    told: list[str] = []
+    market = SimpleNamespace(join=refused, join_and_commit=refused)
+    bid = SimpleNamespace(commitment=lambda *_: bytes(32))
+    account = SimpleNamespace(address="0xAlice")
+    alice = member(kind, market=market, account=account, bid=lambda facts: bid, did=told.append)
+    for _ in range(2):
+        with pytest.raises(MarketError):
+            alice.do(step, facts())
+    assert told == [f"locks {lock} gwei; doing its duties it loses {loss} at most"]
 
 
 @pytest.mark.parametrize(("kind", "cap"), [(Owner, 100), (BaseStation, 10)])

@@ -98,14 +98,20 @@ GPU, CPU = torch.device("cuda"), torch.device("cpu")
 MODEL = ModelSpec("small-cnn", (1, 8, 8), 10)
 
 
-def test_recorded__left_open__is_so_on_a_gpu_and_not_with_code_of_others() -> None:
+def test_recorded__left_open__is_so_on_a_gpu_and_not_with_code_of_others(caplog: pytest.LogCaptureFixture) -> None:
     """What that does besides operations would be done once, when a step is recorded, and never again."""
 
     def found(config: StationConfig, model: ModelSpec = MODEL, strategy: Strategy | None = None) -> bool:
-        return bool(_recorded(config, model, strategy or FedAvg(), GPU).graphs)
+        caplog.clear()
+        one, other = _recorded([config, config], model, strategy or FedAvg(), GPU)
+        assert one == other
+        told = [record.getMessage() for record in caplog.records]
+        assert len(told) == (config.graphs is None and not one.graphs), "once, and not who has what was asked for"
+        assert all(text.startswith("clients' steps are not recorded (") for text in told)
+        return bool(one.graphs)
 
     open_ = StationConfig()
-    assert found(open_) and not _recorded(open_, MODEL, FedAvg(), CPU).graphs
+    assert found(open_) and not _recorded([open_], MODEL, FedAvg(), CPU)[0].graphs
     assert not found(replace(open_, graphs=False))
     assert found(StationConfig(graphs=True, transform="a.b:c")), "whoever asks for it has it"
     for config in (

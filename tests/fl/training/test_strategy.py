@@ -6,6 +6,7 @@ import pickle
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ class Counting(Strategy):
         return server
 
     def update_client(
-        self, broadcast: State, client: State, start: State, end: State, steps: int, learning_rate: float
+        self, broadcast: State, client: State, start: State, end: State, steps: int, learning_rate: float, samples: int
     ) -> State:
         assert start.keys() == end.keys() and not equal(start, end) and learning_rate == 0.05
         return {
@@ -63,10 +64,11 @@ class Counting(Strategy):
 def small(digits: Dataset) -> Callable[..., Federation]:
     def create(strategy: str = "FedAvg", model: str = "linear", **given: Any) -> Federation:
         partition = given.pop("partition", None)
+        alpha = 0.3 if partition is None else None
         station = given.pop("station", StationConfig(1, 2, learning_rate=0.05, momentum=0.0))
         config = TrainingConfig(
-            targets=("0", "1", "7"), train_images=96, stations=3, clients=2, alpha=0.3, model=model, strategy=strategy,
-            contribution="none", station=station,
+            targets=("0", "1", "7"), train_images=96, stations=3, clients=2, alpha=alpha, model=model,
+            strategy=strategy, contribution="none", station=station,
         )  # fmt: skip
         return build_federation(replace(config, **given), digits, partition)
 
@@ -105,13 +107,13 @@ def test_scaffold__two_clients__is_the_papers() -> None:
     """Algorithm 1 with option II, worked out by hand."""
     strategy = SCAFFOLD()
     assert strategy.correction({}, {}) == {}
-    own = strategy.update_client({}, {}, numbers(1.0), numbers(0.6), steps=2, learning_rate=0.1)
+    own = strategy.update_client({}, {}, numbers(1.0), numbers(0.6), steps=2, learning_rate=0.1, samples=9)
     assert float(own["w"]) == pytest.approx(2.0)  # the mean gradient
     moved, control = strategy.update_server(numbers(1.0), numbers(0.6), {}, {(0, 0): own, (0, 1): {}})
     assert float(moved["w"]) == pytest.approx(0.6) and float(control["w"]) == pytest.approx(1.0)
     assert float(strategy.correction(control, own)["w"]) == pytest.approx(-1.0)
     assert float(strategy.correction(control, {})["w"]) == pytest.approx(1.0)
-    again = strategy.update_client(control, own, numbers(0.6), numbers(0.5), steps=2, learning_rate=0.1)
+    again = strategy.update_client(control, own, numbers(0.6), numbers(0.5), steps=2, learning_rate=0.1, samples=9)
     assert float(again["w"]) == pytest.approx(2.0 - 1.0 + 0.5)
     assert float(SCAFFOLD(0.5).update_server(numbers(1.0), numbers(0.6), {}, {})[0]["w"]) == pytest.approx(0.8)
 
@@ -266,6 +268,48 @@ def test_page__its_strategy__runs_as_it_stands(
     (slow,), (plain,) = train(federation), train(small(rounds=1))
     for name, start in federation.initial_state().items():
         torch.testing.assert_close(slow.state[name], start + 0.25 * (plain.state[name] - start))
+
+
+class FedNova(Strategy):
+    """Each client's mean step, by its samples, times their mean number (Wang et al. 2020, equation 6), with κ2 = 1."""
+
+    def broadcast(self, server: State) -> State:
+        return {"round": server.get("round", torch.zeros(()))}
+
+    def update_client(
+        self, broadcast: State, client: State, start: State, end: State, steps: int, learning_rate: float, samples: int
+    ) -> State:
+        steps_of = {f"step.{name}": (start[name] - end[name]) / steps for name in start}
+        return {**broadcast, **steps_of, "steps": torch.tensor(steps), "samples": torch.tensor(samples)}
+
+    def update_server(
+        self, model: State, combined: State, server: State, clients: Mapping[tuple[int, int], State]
+    ) -> tuple[State, State]:
+        number = server.get("round", torch.zeros(()))
+        heard = [state for state in clients.values() if state and state["round"] == number]  # others keep an older one
+        total = sum(state["samples"] for state in heard)
+        steps = sum(state["steps"] * state["samples"] for state in heard) / total
+        moved = {
+            name: each - steps * sum(state[f"step.{name}"] * state["samples"] for state in heard) / total
+            for name, each in model.items()
+        }
+        return moved, {"round": number + 1}
+
+
+@pytest.mark.parametrize(("batch", "same"), [(96, True), (8, False)])
+def test_train__fednova__is_averaging_where_all_clients_take_as_many_steps(
+    small: Callable[..., Federation], batch: int, same: bool
+) -> None:
+    """Of clients of 5 to 40 samples, and others in each round."""
+    station = StationConfig(2, 1, batch_size=batch, learning_rate=0.05, momentum=0.0, client_fraction=0.5)
+    given = {"station": station, "rounds": 3, "clients": 4, "stations": 1}
+    cuts = [0, 40, 45, 75, 96]
+    partition = [[range(first, end) for first, end in pairwise(cuts)]]
+    (*_, averaged), (*_, nova) = (
+        train(small(strategy, partition=partition, **given)) for strategy in ("FedAvg", f"{__name__}:FedNova")
+    )
+    for name, tensor in averaged.state.items():
+        assert torch.allclose(nova.state[name], tensor, rtol=1e-4, atol=1e-6) == same
 
 
 class Evenly(Strategy):

@@ -226,10 +226,10 @@ function admitted(found, wrong) {
 }
 
 // Of what the server says of a settlement, what was collected before what was paid.
-const SETTLED = {
-  share: "you paid a share of", tax: "a Clarke tax of", slashed: "lost of the bond", forfeited: "lost of the stake",
-  reward: "earned a reward of", bonus: "gained on the stake",
-};
+const SETTLED = [
+  ["share", "you paid a share of"], ["tax", "a Clarke tax of"], ["slashed", "lost of the bond"], ["bonus", "lost of the stake", -1n],
+  ["forfeited", "missed of the reward"], ["reward", "earned a reward of"], ["bonus", "gained on the stake"],
+];
 
 const isDrawFinal = ({ final, of }) => of.drawn_at !== null && of.drawn_at <= final;
 
@@ -274,7 +274,8 @@ function render() {
     ? "The draw is not final yet: if the chain changes its mind, you have shown your bids for another draw, or as its claimant for nothing. Better wait, at most for half of the time that is left."
     : "");
   const { settled } = facts.of;
-  const moved = settled && Object.entries(SETTLED).filter(([name]) => settled[name] !== "0").map(([name, words]) => `${words} ${eth(BigInt(settled[name]))}`);
+  const moved = settled && SETTLED.map(([name, words, sign = 1n]) => [words, sign * BigInt(settled[name])])
+    .filter(([, wei]) => wei > 0n).map(([words, wei]) => `${words} ${eth(wei)}`);
   fill("settled", moved ? `Settled: ${moved.join(", ") || "the whole lock came back"}.` : "");
   show(part("by-command"), facts.stage !== Stage.NONE);
   show(part("as-owner"), facts.role === Role.OWNER);

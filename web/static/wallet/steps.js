@@ -108,8 +108,11 @@ export const STEPS = {
     call: (facts) => ["abortTraining", [facts.roundId]],
   },
   settle: {
+    // Of a proposer that stayed away it is known with the draw whether it owes its bond.
     when: (facts) =>
-      isMember(facts) && (facts.phase === Phase.SETTLE || (facts.stage === Stage.JOINED && facts.now >= facts.deadlines.commit)),
+      isMember(facts) &&
+      (facts.phase === Phase.SETTLE ||
+        (facts.stage === Stage.JOINED && facts.now >= facts.deadlines.commit && (!facts.me.proposer || facts.phase > Phase.DRAW))),
     call(facts) {
       if (facts.stage === Stage.REVEALED && !facts.of.words) throw new Missing("The server has not read yet what you have opened.");
       return ["settle", [facts.roundId, facts.account, facts.of.words ?? pack(Array(facts.models.length).fill(0n))]];

@@ -8,8 +8,8 @@ from math import ceil
 from analysis.benchmarks.training import inputs
 from analysis.benchmarks.training.contenders.job import Job
 from fl.training.cloud import train
-from fl.training.crews.lanes import MOST
 from fl.training.crews.pool import open_crew
+from fl.training.crews.streams import MOST
 from fl.training.federation import build_federation
 from fl.training.station import StationRound
 

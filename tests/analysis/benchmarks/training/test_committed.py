@@ -90,6 +90,10 @@ def test_page__of_a_gpu__tells_what_its_files_hold() -> None:
     assert f"{median(files[0]['stacked clients, CUDA graph']) * 1e3:.2f} ms a step" in page
     streams = [median(files[0][f"one graph, one stream per client{how}"]) * 1e3 for how in ("", ", bf16")]
     words = " ".join(page.split())
+    ways = ("plain", "recorded, TF32", "recorded, bfloat16", "and each client")
+    plain, tf32, *bf16 = (median(files[1][steps[way]]) for way in ways)
+    assert f"{plain / tf32:.1f} times as fast" in words
+    assert "and {:.1f} to {:.1f} times in bfloat16".format(*(plain / each for each in bf16)) in words
     assert "less than the {:.2f} of streams in float32 and more than their {:.2f} in bfloat16".format(*streams) in words
     runs = {(run["workload"], run["precision"], run["streams"]): run for run in read_h100("streams")["runs"]}
     for start, workload, precision in (

@@ -21,7 +21,7 @@ from analysis.benchmarks.training import inputs, peers, processes
 from analysis.benchmarks.training.__main__ import main
 from analysis.benchmarks.training.compare import compare, in_turn
 from analysis.benchmarks.training.contenders.job import Job
-from analysis.benchmarks.training.lineup import BOUND, CONTENDERS, IDLE, Contender, unable
+from analysis.benchmarks.training.lineup import BOUND, CONTENDERS, IDLE, TF32, Contender, unable, usual
 from analysis.benchmarks.training.record import Measured, Pass
 from analysis.benchmarks.training.trial import TrialError
 from analysis.benchmarks.training.workload import WORKLOADS
@@ -156,6 +156,12 @@ def test_compare__installed_library_that_fails__is_said_and_the_others_go_on(
     for contenders, installed in ((("flower",), False), (("ours",), True)):
         with pytest.raises(TrialError, match="no such thing"):
             compared(contenders, installed=installed)
+
+
+@pytest.mark.parametrize("workload", ["10x10", "10x1", "resnet50"])
+def test_usual__on_a_cpu__names_nobody_who_takes_a_gpu(workload: str) -> None:
+    assert TF32 in usual(workload, "cuda")
+    assert usual(workload, "cpu") == tuple(name for name in usual(workload, "cuda") if name != TF32)
 
 
 @pytest.mark.heavy

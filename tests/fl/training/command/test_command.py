@@ -104,7 +104,7 @@ def test_parse__option_that_says_nothing_alone__names_the_other_in_two_lines(
     with pytest.raises(SystemExit, match="2"):
         parse(list(arguments))
     usage, error = capsys.readouterr().err.splitlines()
-    assert usage == "usage: python -m fl.training [option …] | plot RUN | export RUN" and text in error
+    assert usage == "usage: python -m fl.training [option …] | plot RUN … | export RUN" and text in error
 
 
 def test_parse__rules__are_those_of_base_stations_and_of_the_cloud() -> None:

@@ -316,6 +316,7 @@ def test_command__numbers_beyond_all_bounds__ends_with_one_line(
         (lambda: TrainingConfig(stations="4"), "stations must be a whole number, not '4'"),
         (lambda: TrainingConfig(targets="cat"), "targets must be a tuple of labels, not 'cat'"),
         (lambda: TrainingConfig(targets=(1, 2)), "a target label must be text, not 1"),
+        (lambda: TrainingConfig(per_station={"1": StationConfig()}), "names base station '1'; there are 0 … 3"),
         (lambda: TrainingConfig(station={}), "station must be a StationConfig, not {}"),
         (lambda: TrainingConfig(model=nn.Linear), "model must be text, not <class"),
         (lambda: TrainingConfig(data_dir=3), "data_dir must be a path, not 3"),

@@ -18,7 +18,7 @@ from PIL import Image
 from fl.store.artefacts import ArtefactStore
 from fl.store.files import Files
 from fl.training.command.main import main
-from fl.training.command.results import read_records
+from fl.training.command.results import compared, read_records
 from fl.training.federation import Federation
 from fl.training.model import spec
 from fl.training.model.artefact import load_model
@@ -117,6 +117,26 @@ def test_plot__as_svg__has_a_panel_of_each_thing_known_with_its_numbers(
     few = drawn()
     assert [f"{title}<" in few for title in panels.values()] == [True, False, True, False]
     assert ">−2" in few
+
+
+def test_plot__of_several_runs__is_their_accuracy_in_one_picture(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], run: Path
+) -> None:
+    shorter = run.parent / "shorter"
+    shorter.mkdir()
+    records = read_records(run)
+    (shorter / "metrics.jsonl").write_text(json.dumps({**records[0], "accuracy": 0.125}) + "\n")
+    assert [record["runs"] for record in compared([run, shorter])] == [
+        {str(run): records[0]["accuracy"], str(shorter): 0.125},
+        *({str(run): record["accuracy"], str(shorter): None} for record in records[1:]),
+    ]
+    with matplotlib.rc_context({"svg.fonttype": "none"}):
+        assert command(monkeypatch, "plot", run, shorter, "--out", run.parent / "both.svg") == 0
+    drawn = (run.parent / "both.svg").read_text(encoding="utf-8")
+    assert all(f">{text}<" in drawn for text in (run, shorter, "global models, test samples"))
+    with pytest.raises(SystemExit):
+        command(monkeypatch, "plot", run, shorter)
+    assert "several runs go with --out" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,34 @@ def test_build__a_single_sample__is_enough() -> None:
     assert done.evaluation.samples == 1
 
 
+class Recurrent(nn.Module):
+    """As PyTorch packs sequences: one of padding alone has no length, and is refused."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding, self.cell = nn.Embedding(4, 6, padding_idx=0, sparse=True), nn.LSTM(6, 2, batch_first=True)
+
+    def forward(self, words: torch.Tensor) -> torch.Tensor:
+        lengths = (words != 0).sum(1).cpu()
+        packed = nn.utils.rnn.pack_padded_sequence(self.embedding(words), lengths, True, enforce_sorted=False)
+        return self.cell(packed)[1][0][-1]
+
+
+def recurrent(input_shape: tuple[int, ...], classes: int) -> nn.Module:
+    return Recurrent()
+
+
+def test_train__padded_sequences_and_a_sparse_embedding__is_trained_and_has_an_identity() -> None:
+    words = Samples(torch.tensor([[1, 2, 0], [3, 0, 0], [2, 1, 3], [3, 1, 0]]), torch.arange(4) % 2)
+    config = TrainingConfig(model=f"{__name__}:recurrent", stations=2, clients=2, rounds=1, station=PLAIN)
+    federation = build_federation(config, Dataset("words", ("a", "b"), words, words))
+    (done,) = train(federation)
+    before = federation.initial_state()["embedding.weight"]
+    moved = (done.state["embedding.weight"] != before).any(1).tolist()
+    assert moved == [False, True, True, True], "padding has no gradient, each word that was read has one"
+    assert len(identity_of(federation)["model.outputs"]) == 4
+
+
 def test_identity__of_words__is_worked_out_on_words() -> None:
     words = Samples(torch.arange(24).reshape(8, 3) % 4, torch.arange(8) % 2)
     config = TrainingConfig(model=f"{__name__}:embedding", stations=2, clients=2, station=PLAIN)
@@ -149,6 +177,8 @@ def test_dataset__what_is_no_sample_label_or_name__says_what() -> None:
     assert Dataset("own", ["a", "b"], part, part).label_names == ("a", "b")  # type: ignore[arg-type]
     with pytest.raises(DataError, match=r"the training part is tuple, not fl\.training\.data\.dataset\.Samples"):
         Dataset("own", ("a", "b"), (part.inputs, part.labels), part)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="dataset is function, not a Dataset: call the function that returns one"):
+        build_federation(TrainingConfig(model="linear"), vectors)  # type: ignore[arg-type]
     with pytest.raises(DataError, match="a label's name is text, not 0"):
         Dataset("own", (0, 1), part, part)  # type: ignore[arg-type]
     nothing = torch.full((3, 2), float("nan"))
@@ -289,6 +319,7 @@ def test_load__of_torchvision__is_read_where_its_files_are(tmp_path: Path) -> No
         ("sklearn:wines", None, "scikit-learn has no data set 'wines'"),
         ("sklearn:sample_images", None, "scikit-learn's data set sample_images is no table with a target"),
         ("sklearn:wine(return_X_y=True)", None, "scikit-learn's data set wine is no table with a target"),
+        ("sklearn:wine", "empty", "wine comes with scikit-learn: leave the data folder out"),
         ("sklearn:covtype", "empty", "scikit-learn's data set covtype cannot be loaded: .*not found"),
         ("torchvision:MNIST", None, "torchvision's data set MNIST is read from a folder: name it"),
         ("torchvision:MNIST", "empty", "torchvision's data set MNIST in .*empty cannot be loaded: Dataset not found"),
@@ -316,6 +347,8 @@ def by_sign(samples: Samples, stations: int, clients: int, seed: int) -> list[li
 
 def test_build__partition_of_ones_own__is_what_clients_have() -> None:
     config = TrainingConfig(model="linear", stations=2, station=PLAIN, partition=f"{__name__}:by_sign")
+    with pytest.raises(TrainingError, match="a partition and one that the configuration asks for: give one of them"):
+        build_federation(config, vectors(), [[range(30)], [range(30, 60)]])
     stations = build_federation(config, vectors()).stations
     assert [len(station.clients) for station in stations] == [1, 3]
     assert bool((stations[0].clients[0].inputs[:, 0] > 0).all())
@@ -343,6 +376,8 @@ def equal_data(some: Any, others: Any) -> bool:
         ([[[0, 2]], [[1], [2]]], "gives training sample 2 to more than one client"),
         ([[[0]], [[0.5]]], "indices that are no whole numbers"),
         (5, "a partition holds, for each base station, for each of its clients, indices"),
+        ([[0, 1], [2, 3]], "a partition holds, for each base station, for each of its clients, indices"),
+        ("data:by_sign", "for each of its clients, indices; a function that returns one is named in the configuration"),
     ],
 )
 def test_build__partition_that_is_none__says_what(parts: Any, text: str) -> None:
@@ -430,8 +465,19 @@ def test_train__transform_that_makes_floats_of_bytes__is_refused() -> None:
     federation = build_federation(
         TrainingConfig(model="linear", stations=1, station=station), Dataset("bytes", ("a", "b"), images, images)
     )
-    with pytest.raises(TrainingError, match=r"turns bytes into torch\.float32, .*: let it return bytes$"):
+    with pytest.raises(TrainingError, match=r"turns bytes into torch\.float32, .*: let it return bytes, and normalise"):
         list(train(federation))
+
+
+def test_page__normalisation_in_a_model__is_that_of_its_users() -> None:
+    from torchvision.transforms import v2
+
+    (first_layer,) = re.findall(r"first layer is `(Normalize\(.*?\))`", PAGE)
+    mean, std = [0.49, 0.48, 0.45], [0.25, 0.24, 0.26]
+    layer = eval(first_layer, {"Normalize": v2.Normalize, "mean": mean, "std": std})
+    images = torch.arange(2 * 3 * 16).reshape(2, 3, 4, 4).byte()
+    usual = v2.Compose([v2.ToDtype(torch.float32, scale=True), v2.Normalize(mean, std)])
+    torch.testing.assert_close(layer(to_input(images)), usual(images), rtol=0, atol=1e-5)
 
 
 # Settings of one base station

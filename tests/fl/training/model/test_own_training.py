@@ -234,6 +234,10 @@ def test_evaluate__metric_of_fractions__is_added_up_exactly() -> None:
         ({"optimizer": "Adamm"}, r"the optimizer Adamm cannot be imported .*: give one of torch.optim, or package"),
         ({"optimizer": "Adam(beta=1)"}, "the optimizer Adam.beta=1. cannot be made: .*'beta'"),
         ({"optimizer": "Adam(lr=0.5)"}, r"the rate of Adam\(lr=0.5\) is learning_rate: give that, and leave lr out"),
+        (
+            {"optimizer": "Adam(weight_decay=0.1)", "weight_decay": 0.2},
+            r"Adam\(weight_decay=0.1\) has a weight_decay of its own: give one of the two",
+        ),
         ({"optimizer": "LBFGS"}, "the optimizer LBFGS fails: .*closure"),
         ({"optimizer": "os:getcwd"}, "the optimizer os:getcwd cannot be made"),
         ({"schedule": "StepLR"}, "the schedule StepLR fails in global round 0: .*step_size"),

@@ -319,6 +319,35 @@ def test_record_graph__all_of_a_stream__compute_in_one_pool_while_there_is_one(
     del again, beside
 
 
+def test_record_graph__warm_up_that_fails__is_waited_for(
+    without_cuda: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it still writes to is put back, or freed, as soon as the error is there."""
+    waits: list[object] = []
+    monkeypatch.setattr(torch.cuda, "synchronize", waits.append)
+
+    def compute() -> None:
+        raise torch.OutOfMemoryError
+
+    with pytest.raises(torch.OutOfMemoryError):
+        steps.record_graph(compute, CPU)
+    assert waits == [CPU]
+
+
+@pytest.mark.parametrize("graphs", [False, True])
+def test_train_client__model_that_a_gpu_has_no_memory_for__is_not_the_models_fault(
+    graphs: bool, digits: Dataset, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that the command says what needs less memory."""
+
+    def to_input(inputs: torch.Tensor) -> torch.Tensor:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(steps, "to_input", to_input)
+    with pytest.raises(torch.OutOfMemoryError):
+        train_client(dense(), first(digits, 16), replace(CONFIG, graphs=graphs), seed=0)
+
+
 def test_record_graph__operation_that_cannot_be_captured__says_what_it_says(
     without_cuda: list[object], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+import fl.training
 from fl.training.accountant import Accountant
 from fl.training.client import train_client
 from fl.training.command.options import Options, parse
@@ -238,6 +240,15 @@ def test_epsilon__put_into_the_definition__leaves_delta(multiplier: float, relea
     points, step = np.linspace(-40, 40, 2_000_001, retstep=True)
     above = np.exp(-((points - mu) ** 2) / 2) - np.exp(epsilon - points**2 / 2)
     assert np.maximum(above, 0).sum() * step / math.sqrt(2 * math.pi) == pytest.approx(delta, rel=1e-3)
+
+
+def test_page__multiplier_for_a_target__is_what_it_says() -> None:
+    page = Path(fl.training.__file__).with_name("sending.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    known: dict[str, Any] = {}
+    exec(code, known)
+    assert code.endswith(f"# for ε = 8: {known['multiplier']:.2f}\n")
+    assert epsilon_of(known["multiplier"], 8, 1e-5) == pytest.approx(8, rel=1e-5)
 
 
 def test_epsilon__more_releases_or_less_noise__is_larger() -> None:

@@ -1,4 +1,4 @@
-"""Base stations beside each other on one GPU: a lane is a thread with a module, a stream and recorded steps of its own.
+"""Base stations beside each other on one GPU: each in a thread, on a stream, with a module and recorded steps.
 
 A step of one client leaves most of a large GPU idle. A recorded step is one launch, which leaves threads of Python time
 enough; steps launched one operation at a time would wait for each other in Python instead.
@@ -31,14 +31,14 @@ from fl.training.strategy import NO_STATES, NOTHING, Carried, Strategy
 log = logging.getLogger(__name__)
 
 MOST = 16
-"""Lanes unless told otherwise; each takes the memory of a model that is trained. Ten were tried."""
+"""Streams unless told otherwise; each takes the memory of a model that is trained. Ten were tried."""
 
 
-class Lane:
+class ModuleOnStream:
     """A module, and the stream that its steps are recorded and replayed on; on a CPU no stream.
 
     Args:
-        workspace: that this lane's base stations are trained in.
+        workspace: the module, in which base stations are trained.
     """
 
     def __init__(self, workspace: nn.Module):
@@ -48,7 +48,7 @@ class Lane:
 
     @contextmanager
     def entered(self) -> Iterator[None]:
-        """Compute on the lane's stream, after all that the current one was told before, which then waits for it."""
+        """Compute on the stream, after all that the current one was told before, which then waits for it."""
         if self._stream is None:
             yield
             return
@@ -57,89 +57,89 @@ class Lane:
         try:
             with torch.cuda.device(self.device), torch.cuda.stream(self._stream):
                 yield
-        finally:  # after an error too: what the lane still reads may be freed then
+        finally:  # after an error too: what the stream still reads may be freed then
             outside.wait_stream(self._stream)
 
 
-class Lanes(InProcess):
-    """Base stations in several lanes of this process.
+class Streams(InProcess):
+    """Base stations on several streams of a GPU, in threads of this process.
 
-    Whatever is drawn follows from seeds of its own, so a run ends with the digests of one lane. What code of others
-    draws or keeps may not, as all threads share it: such federations are not for lanes.
+    Whatever is drawn follows from seeds of its own, so a run ends with the digests of one stream. What code of others
+    draws or keeps may not, as all threads share it: such federations are not for streams.
 
     Args:
         federation: without `hindrance`.
-        count: of lanes. There are fewer where the GPU has no memory for them.
+        count: of streams. There are fewer where the GPU has no memory for them.
 
     Raises:
-        TrainingError: the federation is not for lanes, or a step cannot be recorded.
+        TrainingError: the federation is not for streams, or a step cannot be recorded.
     """
 
     def __init__(self, federation: Federation, count: int):
         super().__init__(federation)
         if reason := hindrance(federation):
             raise TrainingError(f"streams {reason}: use --workers 0")
-        self._lanes: list[Lane] = []
+        self._streams: list[ModuleOnStream] = []
         state, most = federation.initial_state(), min(count, len(federation.stations))
-        while len(self._lanes) < most and (lane := self._another(state)) is not None:
-            self._lanes.append(lane)
-        if len(self._lanes) < most:
-            log.warning("the GPU has memory for %d streams", len(self._lanes))
+        while len(self._streams) < most and (another := self._another(state)) is not None:
+            self._streams.append(another)
+        if len(self._streams) < most:
+            log.warning("the GPU has memory for %d streams", len(self._streams))
 
-    def _another(self, state: State) -> Lane | None:
-        """Another lane; None where the GPU has no memory for it. There is a first one, or an error."""
-        if self._lanes and not _has_room(self._lanes[0].device):
+    def _another(self, state: State) -> ModuleOnStream | None:
+        """Another stream; None where the GPU has no memory for it. There is a first one, or an error."""
+        if self._streams and not _has_room(self._streams[0].device):
             return None
         try:
-            lane = Lane(copy.deepcopy(self._workspace) if self._lanes else self._workspace)
-            _record(self._federation, lane, state)
-        except (torch.OutOfMemoryError, TrainingError) as error:
-            if self._lanes and isinstance(error.__cause__ or error, torch.OutOfMemoryError):
+            another = ModuleOnStream(copy.deepcopy(self._workspace) if self._streams else self._workspace)
+            _record(self._federation, another, state)
+        except torch.OutOfMemoryError:
+            if self._streams:
                 return None
             raise
-        return lane
+        return another
 
     def play(
         self, state: State, global_round: int, stations: Sequence[int], carried: Carried = NOTHING
     ) -> Iterator[StationRound]:
         """See `Crew`. The largest go first, so that none is left to wait for at the end."""
-        free: SimpleQueue[Lane] = SimpleQueue()
-        for lane in self._lanes:
-            free.put(lane)
+        free: SimpleQueue[ModuleOnStream] = SimpleQueue()
+        for each in self._streams:
+            free.put(each)
         device = self._federation.device
         home = torch.cuda.current_stream(device) if device.type == "cuda" else None
 
         def play(index: int) -> StationRound:
-            lane = free.get()
+            mine = free.get()
             try:
                 with ExitStack() as stack:
                     stack.enter_context(held())
                     if home is not None:
                         stack.enter_context(torch.cuda.stream(home))
-                    stack.enter_context(lane.entered())
+                    stack.enter_context(mine.entered())
                     clients = carried.clients.get(index, NO_STATES)
                     station = self._federation.stations[index]
-                    return play_station(station, state, global_round, lane.workspace, carried.server, clients)
+                    return play_station(station, state, global_round, mine.workspace, carried.server, clients)
             finally:
-                free.put(lane)
+                free.put(mine)
 
         by_size = sorted(stations, key=lambda index: -self._federation.stations[index].samples)
         with ExitStack() as stack:
             # what the threads leave alone: how exactly, and what the next draw from torch's generators is
             stack.enter_context(use_threads(1))
             stack.enter_context(reproducible(0, device))
-            threads = stack.enter_context(ThreadPoolExecutor(len(self._lanes)))
+            threads = stack.enter_context(ThreadPoolExecutor(len(self._streams)))
             stack.callback(threads.shutdown, cancel_futures=True)  # an error, or whoever asks stops early
             for future in as_completed([threads.submit(play, index) for index in by_size]):
                 played = future.result()
                 if home is not None and played.update is not None:
                     for tensor in played.update.state.values():
-                        tensor.record_stream(home)  # whose memory the lane would use again too soon
+                        tensor.record_stream(home)  # whose memory the stream would use again too soon
                 yield played
 
 
 def hindrance(federation: Federation) -> str:
-    """Why lanes cannot play a federation; empty where they can."""
+    """Why streams cannot play a federation; empty where they can."""
     for station in federation.stations:
         carries = type(station.strategy).update_client is not Strategy.update_client
         if carries or not is_ours(federation.model, station.config):
@@ -168,14 +168,14 @@ def _has_room(device: torch.device) -> bool:
     return 4 * free >= total
 
 
-def _record(federation: Federation, lane: Lane, state: State) -> None:
-    """Record the steps on batches of all sizes that there are: while one is recorded, no other lane may compute."""
+def _record(federation: Federation, on: ModuleOnStream, state: State) -> None:
+    """Record the steps on batches of all sizes that there are: while one is recorded, no other stream may compute."""
     for (config, size), samples in batches_of(federation).items():
-        with reproducible(0, lane.device, config.precision), lane.entered():
+        with reproducible(0, on.device, config.precision), on.entered():
             # as before each client: some tensors are made where a state is put first
-            put_state(lane.workspace, state)
-            lane.workspace.train()
-            steps = steps_on(lane.workspace, config)
+            put_state(on.workspace, state)
+            on.workspace.train()
+            steps = steps_on(on.workspace, config)
             assert isinstance(steps, RecordedSteps)
-            views = draw_views(size, torch.Generator().manual_seed(0), lane.device) if config.augment else None
+            views = draw_views(size, torch.Generator().manual_seed(0), on.device) if config.augment else None
             steps.record(Batch(samples.inputs[:size], samples.labels[:size], views))
