@@ -6,8 +6,9 @@ class Fault(Exception):
 
 
 def line_of(error: BaseException) -> str:
-    """An error and its notes as one line."""
+    """An error and its notes as one line, with nothing in it that a terminal obeys: others may have written parts."""
     text = str(error)
     if isinstance(error, OSError) and error.strerror:
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return "; ".join(" ".join(part.split()) for part in (text, *getattr(error, "__notes__", ())))
+    line = "; ".join(" ".join(part.split()) for part in (text, *getattr(error, "__notes__", ())))
+    return line if line.isprintable() else "".join(each if each.isprintable() else "\ufffd" for each in line)

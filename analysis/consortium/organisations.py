@@ -191,6 +191,7 @@ def _configuration(
         "membership": str(root / "membership.json"),
         "confirmations": 1,
         "margins": {"begin": 60},
+        "most_lock": "400 gwei",  # there is no second round yet when it starts
     }
     if organisation.role == "base station":
         data = {"dataset": "digits", "part": [side, len(COSTS)], "clients": 2}

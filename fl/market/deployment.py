@@ -250,10 +250,10 @@ class Deploying:
         if not replace_record:
             with asking("read the contract"):
                 there = bool(self._provider.get_code(to_checksum_address(old.address)))
-            known = "hold it against the sources with --check" if there else "which this chain does not have"
+            known = ": hold it against the sources with --check, or" if there else ", which this chain does not have:"
             raise MarketError(
-                f"{self.path} names a deployment on this chain already, at {old.address}: {known}, or deploy anew "
-                "with --replace"
+                f"{self.path} names a deployment on this chain already, at {old.address}{known} deploy anew with "
+                "--replace"
             )
         kept = self.path.with_name(f"{self.chain_id}.{old.address}.json")
         _write(kept, old.to_json())

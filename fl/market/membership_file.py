@@ -20,7 +20,7 @@ from fl.market.refusals import MarketError
 from fl.market.terms import ROLES, Policy, Role
 from fl.shallow_json import shallow_json
 from fl.store import canonical
-from fl.store.errors import StoreError
+from fl.store.errors import StoreError, shown
 from fl.store.keys import MOST_BYTES as MOST_CARD_BYTES
 from fl.store.keys import KeyCard
 from fl.store.signed import Domain, MembershipStatement, Sign, Signed, sign, signature_of
@@ -34,6 +34,7 @@ LEAST = {Role.OWNER: 2, Role.BASE_STATION: 3}
 """Fewer cannot hold a round."""
 
 MOST_POINTS = 2**32 - 1
+MOST_NAME = 100
 _COLUMNS = ("account", "role", "points", "key_card", "name")
 _NEEDED = ("account", "role", "key_card")
 _LIST_FIELDS = {"format", "chain_id", "contract", "root", "maker", "signature", "members"}
@@ -178,13 +179,15 @@ class MembershipList:
         """
         document = _object(_json(data), _LIST_FIELDS, "the membership list")
         if document["format"] != FORMAT:
-            raise MembershipError(f"the membership list has format {document['format']!r}, and {FORMAT} is read here")
+            raise MembershipError(
+                f"the membership list has format {shown(document['format'])}, and {FORMAT} is read here"
+            )
         chain_id, contract, maker = document["chain_id"], document["contract"], document["maker"]
         if type(chain_id) is not int or not 0 < chain_id < 2**63:
-            raise MembershipError(f"chain_id of the membership list is {chain_id!r}")
+            raise MembershipError(f"chain_id of the membership list is {shown(chain_id)}")
         for key, value in (("contract", contract), ("maker", maker)):
             if not isinstance(value, str) or not is_checksum_address(value):
-                raise MembershipError(f"{key} of the membership list is {value!r}, no checksummed address")
+                raise MembershipError(f"{key} of the membership list is {shown(value)}, no checksummed address")
         if not isinstance(document["members"], list):
             raise MembershipError("members of the membership list is no list")
         lines = [_object(each, _LINE_FIELDS, f"member {i}") for i, each in enumerate(document["members"], 1)]
@@ -278,7 +281,8 @@ def _line(row: Mapping[str, str], where: str, folder: Path, policy: Policy) -> L
     card = _card(row["key_card"], folder, where)
     if card.account != account:
         raise MembershipError(f"{where}: the key card is that of {card.account}, not of {account}")
-    return Listed(Entry(account, ROLES[words], points), card, row.get("name", ""))
+    _check_name(name := row.get("name", ""), f"{where}: name")
+    return Listed(Entry(account, ROLES[words], points), card, name)
 
 
 def _points(cell: str, role: Role, policy: Policy, where: str) -> int:
@@ -290,6 +294,13 @@ def _points(cell: str, role: Role, policy: Policy, where: str) -> int:
     if not (cell.isascii() and cell.isdecimal()) or not 1 <= int(cell) <= MOST_POINTS:
         raise MembershipError(f"{where}: points is {cell!r} and must be 1 … {MOST_POINTS:,}")
     return int(cell)
+
+
+def _check_name(name: object, what: str) -> None:
+    """It is shown in terminals in place of its account, and begins what an alert's command is given."""
+    is_one = isinstance(name, str) and name.isprintable() and len(name) <= MOST_NAME and not name.startswith("-")
+    if not is_one or is_address(name):
+        raise MembershipError(f"{what} is {shown(name)} and must be a word or a few, at most {MOST_NAME} characters")
 
 
 def _card(cell: str, folder: Path, where: str) -> KeyCard:
@@ -347,11 +358,10 @@ def _object(value: Any, names: set[str], what: str) -> dict[str, Any]:
 def _listed(line: Mapping[str, Any], what: str) -> Listed:
     account, words, points, name = (line[key] for key in ("account", "role", "points", "name"))
     if not isinstance(words, str) or words not in ROLES:
-        raise MembershipError(f"role of {what} is {words!r}")
+        raise MembershipError(f"role of {what} is {shown(words)}")
     if type(points) is not int or not 1 <= points <= (MOST_POINTS if words == "owner" else 1):
-        raise MembershipError(f"points of {what} are {points!r}")
-    if not isinstance(name, str):
-        raise MembershipError(f"name of {what} is {name!r}")
+        raise MembershipError(f"points of {what} are {shown(points)}")
+    _check_name(name, f"name of {what}")
     card = KeyCard(account, line["public_key"], line["card_signature"])
     card.verify()
     return Listed(Entry(account, ROLES[words], points), card, name)

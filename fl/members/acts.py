@@ -17,16 +17,17 @@ from fl.market.connection import signing
 from fl.market.membership_file import MembershipList
 from fl.market.refusals import MarketError
 from fl.market.terms import Role
+from fl.market.words import gwei
 from fl.members import steps
 from fl.members.facts import Facts
-from fl.members.journal import Journal
+from fl.members.journal import Journal, JournalError
 from fl.members.order import MOST_BYTES as MOST_ORDER
 from fl.members.order import Order
 from fl.members.rounds import Conduct, bid_name, bid_noted, noted_bid, sealed_bid
 from fl.members.steps import Step
 from fl.store import mailbox
 from fl.store.artefacts import ArtefactStore, digest_of, from_chain
-from fl.store.errors import Missing, StoreError, Unreachable, ViewError
+from fl.store.errors import Forbidden, Missing, StoreError, Unreachable, ViewError
 from fl.store.files import Files
 from fl.store.keys import EncryptionKey, KeyCard
 from fl.store.signed import (
@@ -40,6 +41,7 @@ from fl.store.signed import (
     unpack,
 )
 from fl.store.texts import OwnersView, StationsView
+from fl.yaml_file import ConfigurationError
 
 log = logging.getLogger("hcfl")
 
@@ -143,6 +145,7 @@ class Member:
         market, account, round_id = self.market, self.account, self.round_id
         match step:
             case steps.Join():
+                self._check_before_lock(facts)
                 value = self._say_lock(facts)
                 market.join(account, round_id, facts.terms.hash, self.role, self.proof, self.points, value)
             case steps.Commit():
@@ -191,11 +194,32 @@ class Member:
         commitment = sealed.commitment(facts.chain_id, facts.contract, self.round_id, self.address)
         market, account, round_id = self.market, self.account, self.round_id
         if facts.me is None:  # it comes late, when there is no other way in
+            self._check_before_lock(facts)
             terms, value = facts.terms.hash, self._say_lock(facts)
             market.join_and_commit(account, round_id, terms, self.role, self.proof, commitment, self.points, value)
         else:
             market.commit_bid(account, round_id, commitment)
         self.did("sealed its bids")
+
+    def _check_before_lock(self, facts: Facts) -> None:
+        """Refuse what a member would regret that has only just read the terms: anybody can create a round for its list.
+
+        Raises:
+            ConfigurationError: the round locks more than the member is willing to lock.
+            JournalError: nothing that others seal to it could be opened here.
+        """
+        lock, most = facts.terms.lock(self.role, self.points), self.conduct.most_lock
+        if most is not None and lock > most:
+            raise ConfigurationError(
+                f"round {self.round_id} locks {gwei(lock)} gwei, and most_lock in member.yaml is {gwei(most)}: read "
+                "its terms (`status`), and raise most_lock if you agree to them"
+            )
+        found = self.listed.find(self.address)
+        if found is not None and found.card.public_key not in [key.public_key for key in self.keys()]:
+            raise JournalError(
+                f"journal {self.journal.path} does not have the key of this member's card on the membership list: put "
+                "back the journal that the card was made with, or have a new card listed"
+            )
 
     def _say_lock(self, facts: Facts) -> int:
         """Say what is about to be locked and what of it can be lost, once; wei to send for it, beside what is free."""
@@ -208,7 +232,7 @@ class Member:
     def _estimate(self, model: int, facts: Facts) -> int:
         try:
             return self.planned_bid(model, facts)
-        except StoreError as error:
+        except (StoreError, ConfigurationError) as error:
             self.again_if_there_is_time(error, facts, facts.deadlines.commit)
             blind = self.blind_bid(facts)
             proposer = facts.record.models[model].proposer
@@ -253,18 +277,30 @@ class Member:
     # ── what others have left for it ──
 
     def again_if_there_is_time(self, error: Exception, facts: Facts, deadline: int) -> None:
-        """Raise an error again that time may mend: the store does not give a file. All others are the writer's fault.
+        """Raise an error again that time may mend: the store does not give a file, or the plan fails on what it says.
 
-        Writers can see to that: by a link, an encryption, a class of storage. So it is tried again while there is time,
-        and where the store gives nothing at all; but no deadline is missed for it.
+        All others are the writer's fault. Writers can see to these as well: by a link, an encryption, a class of
+        storage; by words that a function of this member's own does not expect. So it is tried again while there is
+        time, and where the store gives nothing at all; but no deadline is missed for it.
 
         Raises:
             Unreachable: it is tried again.
+            Forbidden: its people can renew the credentials, or set the clock that they depend on.
+            ConfigurationError: they can mend the plan.
         """
-        if not isinstance(error, Unreachable):
+        away = isinstance(error, Unreachable)
+        if not away and not isinstance(error, Forbidden | ConfigurationError):
             return
-        if facts.now < deadline - PRESSING * self.conduct.reserve or not self.files.answers():
+        if facts.now < deadline - PRESSING * self.conduct.reserve:
             raise error
+        if away and not self.files.answers() and not self._is_bound(facts):
+            raise error
+
+    def _is_bound(self, facts: Facts) -> bool:
+        """Whether it loses its bond where it does not bid."""
+        me = facts.me
+        proposes = any(model.proposer == self.address for model in facts.record.models)
+        return proposes and me is not None and not me.committed
 
     def keys(self) -> list[EncryptionKey]:
         """Its encryption keys, old ones too: an old key card that somebody put back does not lock it out."""
@@ -280,6 +316,10 @@ class Member:
         noted = self.journal.noted(self.round_id, "order")
         if noted is not None and "order" in noted:
             return Order.from_bytes(bytes.fromhex(noted["order"]))
+        return self._signed_order(facts)[1]
+
+    def _signed_order(self, facts: Facts) -> tuple[Signed, Order]:
+        """The order as the store has it now, and the winner's signature."""
         winner, selected = facts.record.winner, facts.record.selected
         if winner is None or selected is None:
             raise NotYet("no model is selected")
@@ -298,7 +338,7 @@ class Member:
             raise ViewError(
                 f"the order has {order.text.global_rounds} global rounds, its proposal {model.global_rounds}"
             )
-        return order
+        return signed, order
 
     def global_model(self, number: int, facts: Facts, order: Order) -> bytes:
         """The model that a global round starts from.
@@ -316,7 +356,11 @@ class Member:
         Raises:
             StoreError: it cannot be had.
         """
-        return self.store.get(digest, self.keys(), order.most_bytes, self.folder(facts.record.winner or ""))
+        return self.store.get(digest, self.keys(), self._most_bytes(order), self.folder(facts.record.winner or ""))
+
+    def _most_bytes(self, order: Order) -> int:
+        """What is read of a model at most."""
+        return order.most_bytes
 
     def _leave(self, name: str, signed: Signed, data: bytes, readers: Sequence[KeyCard]) -> None:
         """Something of the round, signed."""

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from eth_utils import is_checksum_address
+
 from fl.members.facts import Facts
 from fl.members.owner import cut_of, present
 from fl.store import canonical
@@ -15,7 +17,10 @@ from fl.store.artefacts import from_chain, is_digest
 from fl.store.errors import ViewError, shown
 
 MOST_BYTES = 2**23
-"""Of such a document: over 10,000 base stations."""
+"""Of such a document, whoever trains."""
+
+_BYTES_EACH = 2048
+"""Of it, for a base station: its account twice, a digest, and a reason of four bytes a character."""
 
 MOST_REASON = 300
 _PLAIN = str.maketrans("[]{}", "()()")
@@ -46,6 +51,8 @@ class Aggregation:
             found: Any = getattr(self, name)
             if not isinstance(found, Mapping) or not all(map(form, found.values())):
                 raise ViewError(f"{name} of an aggregation is {shown(found)}")
+            if strange := [account for account in found if not is_checksum_address(account)]:
+                raise ViewError(f"{name} of an aggregation names {shown(strange[0])}, which is no account")
 
     @classmethod
     def of(cls, block: int, recorded: Mapping[str, bytes], absent: Mapping[str, str]) -> "Aggregation":
@@ -82,6 +89,11 @@ class Aggregation:
             ViewError: it is none.
         """
         return cls(**canonical.decode(data, "aggregation", ("block", "recorded", "left_out"), MOST_BYTES))
+
+
+def most_bytes(stations: int) -> int:
+    """Bytes of the document of a global round in which so many base stations train."""
+    return min(MOST_BYTES, 4096 + _BYTES_EACH * stations)
 
 
 def _is_reason(value: object) -> bool:

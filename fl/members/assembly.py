@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import importlib
+import importlib.util
 import shlex
 import subprocess
 import threading
@@ -88,14 +89,19 @@ class Desk:
         found = self.listed.find(str(account.address))
         if found is None or found.entry.role is not configuration.role:
             raise MarketError(f"{account.address} is not on the membership list as {configuration.role.name.lower()}")
+        if configuration.data is not None and (function := configuration.data.function) and not _is_there(function):
+            self.alert(
+                f"data.function {function} of {configuration.path} cannot be imported here: without it nothing can be "
+                "trained or judged; is its folder in PYTHONPATH?"
+            )
         own = (self.market, round_id, self.journal, self.files, self.listed)
         proof = self.listed.tree.proof(found.entry)
         name = found.name or configuration.account
         rest = (found.entry.points, proof, lambda what: self.say(f"{name} {what}"), self.alert)
-        reserve = configuration.margins.begin
+        how: dict[str, Any] = {"reserve": configuration.margins.begin, "most_lock": configuration.most_lock}
         if configuration.role is Role.OWNER:
             plan = configuration.plan if isinstance(configuration.plan, OwnerPlan) else OwnerPlan()
-            conduct = OwnerConduct(reserve=reserve, proposes=plan.propose is not None)
+            conduct = OwnerConduct(**how, proposes=plan.propose is not None)
             work = _owner_work(configuration, plan)
             return Owner(name, account, *own, conduct, *rest, worth=_worth(plan), work=work)
         costs = configuration.plan if isinstance(configuration.plan, StationPlan) else StationPlan()
@@ -103,7 +109,7 @@ class Desk:
         if self.work is not None and privacy is not None:
             self.work.secret = noise_secret(self.journal, round_id)
         of_side: dict[str, Any] = {"cost": _cost(costs), "work": self.work, "privacy": privacy}
-        return BaseStation(name, account, *own, Conduct(reserve=reserve), *rest, **of_side)
+        return BaseStation(name, account, *own, Conduct(**how), *rest, **of_side)
 
 
 @contextmanager
@@ -131,6 +137,8 @@ def desk(access: Access, say: Callable[[str], None] = click.echo) -> Iterator[De
             outbox = Journaled(journal, plain.contract.provider, Settings(fee_cap=configuration.fee_cap), say=alert)
             market = plain.sending(outbox)
             files = Files(configuration.store, configuration.store_options)
+            if not files.are_there():
+                click.echo(f"nothing can be seen in the store {files.address} yet: is it the right one?", err=True)
             work = None if configuration.data is None else Apart(configuration.data)
             try:
                 yield Desk(configuration, market, journal, files, listed, access, outbox, alert, work, say)
@@ -164,6 +172,14 @@ def _alert(command: str | None) -> Callable[[str], None]:
             threading.Thread(target=call, args=(text,)).start()
 
     return tell
+
+
+def _is_there(function: str) -> bool:
+    """Whether there is the module of a member's own function; it may take long to import, and is where it is needed."""
+    try:
+        return importlib.util.find_spec(function.partition(":")[0]) is not None
+    except Exception:  # of the packages that it is in
+        return False
 
 
 def _function(path: str, what: str) -> Callable[[Any], Any]:

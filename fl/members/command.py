@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from fl.faults import Fault, line_of
 from fl.market.bids import SealedBid
 from fl.market.client import Market
 from fl.market.refusals import MarketError
@@ -28,6 +29,7 @@ from fl.members.steps import Done, Step, Stuck, Wait
 from fl.record.statement import Statement, statement_of
 from fl.store.errors import StoreError, Unreachable, one_line, shown
 from fl.store.texts import OwnersView
+from fl.yaml_file import ConfigurationError
 
 log = logging.getLogger("hcfl")
 
@@ -73,15 +75,33 @@ def run_rounds(
         found = access.configuration.role.name.lower().replace("_", " ")
         raise MarketError(f"{access.configuration.path} is that of a member as {found}: use its command")
     with desk(access, say) as ready:
+        _check_read(ready, rounds)
         ends = [f"round {round_id}: {_run(ready, round_id, pause)}" for round_id in rounds]
         return ends, statement_of(ready.market, str(access.signer().address))
 
 
 def _run(ready: Desk, round_id: int, pause: float) -> str:
     _wait_for(ready.market, round_id, pause)
-    member, chronicle = ready.member(round_id), ready.chronicle(round_id)
     margin = max(60, ready.configuration.margins.begin)
-    return Runner(member, chronicle, ready.tend, ready.alert, margin, pause).run()
+    try:
+        member, chronicle = ready.member(round_id), ready.chronicle(round_id)
+        return Runner(member, chronicle, ready.tend, ready.alert, margin, pause).run()
+    except Fault as error:
+        ready.alert(f"round {round_id} is given up: {line_of(error)}")
+        raise
+
+
+def _check_read(ready: Desk, rounds: Sequence[int]) -> None:
+    """Refuse to wait for a round whose terms nobody can have read, and to lock then whatever they ask for.
+
+    Raises:
+        ConfigurationError: there is no such round yet, and no limit.
+    """
+    if ready.configuration.most_lock is None and (newest := max(rounds)) > ready.market.round_count():
+        raise ConfigurationError(
+            f"{ready.configuration.path}: most_lock is missing: there is no round {newest} yet, and anybody can create "
+            "it, with terms of its own; say how much it may lock at most, as in 400 gwei"
+        )
 
 
 def _wait_for(market: Market, round_id: int, pause: float) -> None:
@@ -263,7 +283,7 @@ def _told(member: Member, model: int, facts: Facts) -> str:
         bid = member.planned_bid(model, facts)
     except Unreachable:
         raise
-    except StoreError as error:
+    except (StoreError, ConfigurationError) as error:
         return f"model {model} of {proposer}: {one_line(error)}; it is bid for blindly: {member.blind_bid(facts)} gwei"
     said = {name: value for name, value in asdict(view).items() if name != "salt"}
     if isinstance(view, OwnersView):

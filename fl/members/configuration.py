@@ -35,6 +35,7 @@ _KEYS = (
     "confirmations",
     "margins",
     "fee_cap",
+    "most_lock",
     "alert",
     "plan",
     "data",
@@ -147,6 +148,7 @@ class MemberConfiguration:
         confirmations: blocks until what others have done counts as final, or `SAFE`; bids and reveals wait for it.
         margins: what it leaves room for.
         fee_cap: wei a gas that are never exceeded.
+        most_lock: wei that are locked in a round at most; None: what the terms of a round that is there ask for.
         alert: a command that is run with a message when the member cannot act in time.
         plan: the member's own numbers; None: it bids by hand.
     """
@@ -163,6 +165,7 @@ class MemberConfiguration:
     confirmations: int | str = 1
     margins: Margins = Margins()
     fee_cap: int = 500 * GWEI
+    most_lock: int | None = None
     alert: str | None = None
     plan: OwnerPlan | StationPlan | None = None
     data: Data | None = None
@@ -189,13 +192,14 @@ class MemberConfiguration:
             contract=_beside(folder, top.take("contract", _contract, "an address, or a path as deployments/1.json")),
             account=top.take("account", text, "the alias of one of ape's accounts"),
             role=role,
-            store=_beside(folder, top.take("store", text, "a folder, or an address such as s3://bucket/path")),
+            store=_beside(folder, top.take("store", _store, "a folder, or an address such as s3://bucket/path")),
             journal=folder / top.take("journal", _path, "the path of a file, as ./alice.sqlite"),
             membership=_beside(folder, top.take("membership", text, "the path or the address of the membership list")),
             store_options=top.plain("store_options"),
             confirmations=_confirmations(top),
             margins=_margins(top),
             fee_cap=top.take_or("fee_cap", wei_of, AMOUNT, 500 * GWEI),
+            most_lock=top.take_or("most_lock", wei_of, AMOUNT, None),
             alert=top.take_or("alert", text, "a command", None),
             plan=(_owner if role is Role.OWNER else _station)(top, data),
             data=data,
@@ -218,6 +222,12 @@ def _path(scalar: str) -> str:
     if not scalar.strip() or "://" in scalar or scalar.endswith("/"):
         raise ValueError
     return scalar
+
+
+def _store(scalar: str) -> str:
+    if "://" not in scalar and re.match(r"[a-z0-9]{2,}:", scalar):  # s3:/bucket would be a folder
+        raise ValueError
+    return text(scalar)
 
 
 def _beside(folder: Path, address: str) -> str:

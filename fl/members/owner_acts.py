@@ -14,8 +14,8 @@ from fl.market.refusals import MarketError
 from fl.market.terms import Role
 from fl.members import steps
 from fl.members.acts import Member, NotYet
-from fl.members.aggregation import MOST_BYTES as MOST_AGGREGATION
 from fl.members.aggregation import Aggregation
+from fl.members.aggregation import most_bytes as most_of_aggregation
 from fl.members.audit import audit_training, differing_points
 from fl.members.facts import Facts
 from fl.members.order import Order
@@ -106,7 +106,12 @@ class Owner(Member):
         return mailbox.read(self.files, self.folder(proposal.proposer), of_chain, self.keys(), read, digest)
 
     def estimate(self, model: int, facts: Facts) -> int:
-        """What the model is worth to it if it is as accurate as it is claimed to be."""
+        """What the model is worth to it if it is as accurate as it is claimed to be; its own needs no store."""
+        proposal = facts.record.models[model]
+        if proposal.proposer == self.address and self.journal.noted(self.round_id, "claim") is not None:
+            own, _ = self.texts()
+            if proposal.owners_digest == own.digest(facts.chain_id, facts.contract, self.round_id, self.address):
+                return self.worth(own)
         return self.worth(self.view(model, facts))
 
     def cap(self, facts: Facts) -> int:
@@ -219,7 +224,7 @@ class Owner(Member):
             StoreError: it does not say, or it did not sign that.
         """
         winner = facts.record.winner or ""
-        signed, data = self._take(winner, f"aggregation-{number}", MOST_AGGREGATION)
+        signed, data = self._take(winner, f"aggregation-{number}", most_of_aggregation(len(facts.recorders)))
         if signed.statement != AggregationStatement(self.round_id, number, digest_of(data)):
             raise ViewError("what the winner signed is about another global round")
         signed.verify(self.domain, winner)
@@ -263,7 +268,7 @@ class Owner(Member):
             Unreachable: the store does not give one, and there is time to try again.
             WorkError: no time is left to look (`_measured_by`).
         """
-        stations, recorded, most = stations_of(facts), present(facts, number), order.most_bytes
+        stations, recorded = stations_of(facts), present(facts, number)
         found: dict[str, Delivered] = {}
         absent: dict[str, str] = {}
         for each in facts.recorders:
@@ -274,6 +279,7 @@ class Owner(Member):
                 absent[account] = "it recorded no update"
                 continue
             try:
+                most = self._most_bytes(order)
                 data, signed, samples = self._update(account, number, recorded[account], most, facts)
                 if (inside := self._own_work().check(order, stations[account], number, data)) != samples:
                     raise WrongArtefact(f"it signed {samples:,} samples, and its update names {inside:,}")
@@ -331,6 +337,10 @@ class Owner(Member):
         return signed, statement.samples
 
     # ── judging ──
+
+    def _most_bytes(self, order: Order) -> int:
+        """Not what the order says: it says so of gigabytes, and whoever ends an elector's process has no vote of it."""
+        return self._own_work().most_bytes(order)
 
     def order(self, facts: Facts) -> Order:
         """The winner's order, which must be for the labels that owners have bid for."""

@@ -9,7 +9,8 @@ from fl.members.owner import NO_UPDATE
 from fl.members.rounds import stations_of
 from fl.members.work import StationWork, WorkError
 from fl.store.artefacts import digest_of, from_chain
-from fl.store.errors import StoreError
+from fl.store.errors import StoreError, ViewError, shown
+from fl.store.texts import targets_digest
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,16 @@ def replay(member: Member, work: StationWork, account: str, facts: Facts) -> Ite
         facts: of the round.
 
     Raises:
+        ViewError: it was ordered to train for other labels than the winner reported.
         StoreError: the order cannot be had.
         NotYet: there is none.
     """
-    order, station = member.order(facts), facts.record.members[account]
+    order, station, reported = member.order(facts), facts.record.members[account], facts.record.targets_digest
+    if reported is not None and targets_digest(order.targets) != reported:
+        raise ViewError(
+            f"the order is for the labels {shown(order.targets, 200)}, and the winner reported a model of others: who "
+            f"has trained by it was misled by {facts.record.winner}, which signed it"
+        )
     for number, digest in sorted(station.updates.items()):
         recorded = None if digest == NO_UPDATE else from_chain(digest)
         try:

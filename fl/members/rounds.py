@@ -44,11 +44,13 @@ class Conduct:
         settles_others: whether it pays the gas of settling whoever does not settle for itself. The claimant does in
             any case, for the taxes that come in are its lot.
         reserve: seconds before a deadline that are kept for what must be recorded by then.
+        most_lock: wei that it locks in the round at most; None: whatever its terms ask for.
     """
 
     joins: bool = True
     settles_others: bool = False
     reserve: int = 30
+    most_lock: int | None = None
 
 
 def until_selected(facts: Facts, notes: Notes, conduct: Conduct) -> Step:

@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, field
+from math import inf
 
 from fl.faults import Fault
 from fl.market.refusals import ByHand, MarketError, Never
 from fl.members import steps
-from fl.members.acts import Member, NotYet
+from fl.members.acts import PRESSING, Member, NotYet
 from fl.members.facts import Chronicle, Facts
 from fl.members.journal import JournalError
 from fl.members.rounds import Conduct
@@ -24,6 +25,10 @@ log = logging.getLogger("hcfl")
 
 OFTEN = 3
 """Refusals of the same step, at different blocks, after which people are told: it may need them."""
+
+
+STILL = 2
+"""Times the margin, after which people are told that there is no new block."""
 
 
 def deadline_of(step: Step, facts: Facts, conduct: Conduct) -> int | None:
@@ -78,6 +83,7 @@ class Runner:
     _logged: str = ""
     _read: Facts | None = None
     _read_at: float = field(default_factory=time.monotonic)
+    _moved_at: float = field(default_factory=time.monotonic)
 
     def run(self) -> str:
         """Play the round to its end; says how it ended.
@@ -126,9 +132,21 @@ class Runner:
             self._log(logging.WARNING, f"{self.member.name} cannot read the chain: {error}")
             self._blind(error)
             return None
+        moved = self._read is None or facts.block != self._read.block
         self._read, self._read_at = facts, time.monotonic()
         self._told.discard("blind")
+        self._see_it_move(moved)
         return facts
+
+    def _see_it_move(self, moved: bool) -> None:
+        """A node that answers and shows no new block may be cut off from the others; its clock stands still with it."""
+        if moved:
+            self._moved_at = self._read_at
+            self._told.discard("still")
+        elif (since := self._read_at - self._moved_at) > STILL * self.margin:
+            self._tell(
+                f"{self.member.name}'s node has shown no new block for {since:.0f} s: deadlines may pass", "still"
+            )
 
     def _waiting(self, why: str) -> None:
         self._log(logging.INFO, f"{self.member.name} waits: {why}")
@@ -171,13 +189,16 @@ class Runner:
     def _watched(self, step: Step, facts: Facts) -> Iterator[None]:
         """Tell people in time of a step that takes long, whatever holds it up: the chain, the node, the training.
 
-        Begun within the margin, it has half of what is left.
+        Begun within the margin, it has half of what is left. It reads from the store until that is pressing, no longer.
         """
+        files, reserve = self.member.files, self.member.conduct.reserve
         deadline = deadline_of(step, facts, self.member.conduct)
         if deadline is None:
+            files.until = files.write_until = inf
             yield
             return
-        left = deadline - facts.now
+        left, now = deadline - facts.now, time.monotonic()
+        files.until, files.write_until = now + max(reserve, left - PRESSING * reserve), now + max(reserve, left)
         after = left - self.margin if left > self.margin else max(0, left) / 2
         timer = threading.Timer(after, self._late, (step, left - after, "it is still under way"))
         timer.daemon = True

@@ -109,7 +109,7 @@ class BaseStation(Member):
         the data, as long as there is time. One that is accepted stays.
         """
         try:
-            order = self.order(facts)
+            signed, order = self._signed_order(facts)
             samples = self._own_work().samples(order, stations_of(facts)[self.address])
         except Unfinished as error:
             raise UnderWay(str(error)) from error
@@ -129,7 +129,10 @@ class BaseStation(Member):
         self.journal.note(self.round_id, "samples", samples)
         declared = self._sign(DeclarationStatement(self.round_id, samples))
         self._leave("declaration", declared, b"", self._owners(facts))
-        self.journal.note(self.round_id, "order", {"order": order.to_bytes().hex()})
+        # With the signature: the winner may leave another one for others, or in its place.
+        self.journal.note(
+            self.round_id, "order", {"order": order.to_bytes().hex(), "signed": signed.to_bytes().decode()}
+        )
 
     def _train(self, number: int, facts: Facts) -> None:
         name = f"update-{number}"
@@ -141,12 +144,17 @@ class BaseStation(Member):
 
     def _trained(self, number: int, facts: Facts) -> str:
         order, station = self.order(facts), stations_of(facts)[self.address]
+        samples = self.journal.noted(self.round_id, "samples")
         try:
             model = self._start_of(number, facts, order)
         except StoreError as error:
             raise NotYet(f"the global model is not there: {error}") from error
         try:
             work, left = self._own_work(), last_call(facts, self.conduct) - facts.now
+            if (has := work.samples(order, station)) != samples:  # such an update counts for nobody
+                raise WorkError(
+                    f"its data have {has:,} images now, and it declared {samples:,}: put back those of then"
+                )
             if (takes := work.seconds(order, station, model)) > IN_VAIN * left:
                 raise WorkError(f"training takes about {takes:,.0f} s here, and {left} s are left for it")
             data = work.train(order, station, model, number)
@@ -157,7 +165,6 @@ class BaseStation(Member):
             self.did(reason)
             self.alert(f"{self.name} {reason}")
             return from_chain(NO_UPDATE)
-        samples = self.journal.noted(self.round_id, "samples")
         signed = self._sign(UpdateStatement(self.round_id, number, digest_of(data), samples))
         return self.store.put(data, self._owners(facts), signed)
 

@@ -24,7 +24,7 @@ from fl.training.contribution.points import TOTAL_POINTS, contribution_points, t
 from fl.training.crews.crew import play_station
 from fl.training.data.dataset import Samples, Shape
 from fl.training.errors import DivergedError, ModelError, TooFewError, TrainingError
-from fl.training.model.artefact import check_magnitudes, load_model, save_model
+from fl.training.model.artefact import check_magnitudes, load_model, most_bytes, save_model
 from fl.training.model.evaluation import UNJUDGED, Evaluation, evaluate
 from fl.training.model.parameters import State
 from fl.training.model.spec import ModelSpec
@@ -230,6 +230,10 @@ class TorchOwner:
     def proposal(self) -> Proposal:
         """See `OwnerWork`."""
         return self._proposal
+
+    def most_bytes(self, order: Order) -> int:
+        """See `OwnerWork`."""
+        return most_bytes(self._spec(order))
 
     def check(self, order: Order, station: int, global_round: int, data: bytes) -> int:
         """See `OwnerWork`."""

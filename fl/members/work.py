@@ -141,6 +141,14 @@ class OwnerWork(Protocol):
         """The model that it proposes; the same each time."""
         ...
 
+    def most_bytes(self, order: Order) -> int:
+        """Bytes that a model or an update of an order has at most, by the model and not by what the order says.
+
+        Raises:
+            WrongArtefact: the order cannot be followed.
+        """
+        ...
+
     def check(self, order: Order, station: int, global_round: int, data: bytes) -> int:
         """The number of samples that an update names; what is none of that base station and global round is refused.
 

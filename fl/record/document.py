@@ -17,7 +17,7 @@ from fl.market.terms import Deadlines, Role, Status
 from fl.record.history import MemberRecord, RoundRecord, Settled
 from fl.shallow_json import shallow_json
 from fl.store import canonical
-from fl.store.errors import StoreError
+from fl.store.errors import StoreError, shown
 from fl.store.texts import OwnersView, StationsView
 
 FORMAT = 2
@@ -376,7 +376,7 @@ def from_json(document: Any) -> RoundDocument:
     """
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         found = document.get("format", 1) if isinstance(document, dict) else None
-        raise DocumentError(f"this is a round.json of format {found}, and format {FORMAT} is read here")
+        raise DocumentError(f"this is a round.json of format {shown(found)}, and format {FORMAT} is read here")
     result: RoundDocument = _read(RoundDocument, document, "the document")
     return result
 
@@ -399,17 +399,19 @@ def _read(kind: Any, value: Any, where: str) -> Any:
             raise DocumentError(f"{where} is no list, or not as long as it should be")
         return tuple(_read(kinds[0], item, f"{where}[{number}]") for number, item in enumerate(value))
     if kind is int and isinstance(value, str) and value.removeprefix("-").isdecimal():
-        return int(value)
+        value = int(value)
+    if isinstance(value, int) and abs(value) >= 2**512:
+        raise DocumentError(f"{where} is {shown(value)}, which no number of a round is")
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise DocumentError(f"{where} is {value!r}, which is no {kind.__name__}")
+        raise DocumentError(f"{where} is {shown(value)}, which is no {kind.__name__}")
     return value
 
 
 def _read_object(kind: type[T], value: Any, where: str) -> T:
     if not isinstance(value, dict):
-        raise DocumentError(f"{where} is {value!r}, which is no object")
+        raise DocumentError(f"{where} is {shown(value)}, which is no object")
     known = {field.name: field.default is MISSING for field in fields(kind)}  # type: ignore[arg-type]
     lacking = sorted(name for name, needed in known.items() if needed and name not in value)
     if lacking or not known.keys() >= value.keys():

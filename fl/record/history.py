@@ -103,6 +103,7 @@ class RoundRecord:
         members: by account, in the order in which they joined.
         global_rounds: (model digest, updates root) by global round.
         result: digest of the reported model, and the claimed accuracy (1/10,000).
+        targets_digest: of the labels that it is reported for, 32 bytes; None: nothing is reported.
         since: Unix time of the block that brought the status.
         drawn_at: Unix time of the block that drew the claimant; 0: none did.
     """
@@ -121,6 +122,7 @@ class RoundRecord:
     votes: list[Vote] = field(default_factory=list)
     since: int = 0
     drawn_at: int = 0
+    targets_digest: bytes | None = None
 
     def status_at(self, now: int) -> Status:
         """The status by a time: a deadline cancels a round before any call stores that (`Rounds._statusOf`).
@@ -260,6 +262,7 @@ def _apply(record: RoundRecord, name: str, v: Mapping[str, Any]) -> None:
         case "ResultReported":
             record.status = Status.REPORTED
             record.result = (bytes(v["modelDigest"]), v["opening"].claimedAccuracyBps)
+            record.targets_digest = bytes(v["opening"].targetsDigest)
         case "TrainingAborted":
             record.status = Status.ABORTED
         case "Voted":

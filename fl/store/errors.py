@@ -23,6 +23,10 @@ class Refused(StoreError):
     """The store did not take or give a file and will not: a full disk, no permission, a wrong address."""
 
 
+class Forbidden(Refused):
+    """The store does not let this member do it: a file that is another's, or credentials that hold no more."""
+
+
 class Unreachable(StoreError):
     """The store did not answer, however often it was tried."""
 

@@ -9,9 +9,12 @@ import os
 import re
 import secrets
 import stat
+import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from contextlib import suppress
+from math import inf
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,12 +23,15 @@ from fsspec.implementations.local import LocalFileSystem
 
 from fl.atomic import UNFINISHED, write_atomically
 from fl.faults import line_of
-from fl.store.errors import Missing, Refused, StoreError, TooLarge, Unreachable
+from fl.store.errors import Forbidden, Missing, Refused, StoreError, TooLarge, Unreachable
 
 log = logging.getLogger("hcfl")
 
 PAUSES = (0.5, 1.0, 2.0, 4.0)
 """Seconds before each further try."""
+
+ANSWER_SECONDS = 10
+"""Within which a store that answers does."""
 
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
 
@@ -50,7 +56,12 @@ class Files:
 
     Attributes:
         address: as it may be shown, without a password.
+        until: by `time.monotonic`, when a call is given up however slowly the store goes on; of a folder none is.
+        write_until: the same for what is written.
     """
+
+    until: float = inf
+    write_until: float = inf
 
     def __init__(
         self, address: str | Path, options: Mapping[str, Any] | None = None, pauses: tuple[float, ...] = PAUSES
@@ -83,7 +94,8 @@ class Files:
         """
         place = self._place(name)
         try:
-            self._trying(f"{name} cannot be written to {self.address}", lambda: self._write(place, data))
+            failed = f"{name} cannot be written to {self.address}"
+            self._trying(failed, lambda: self._write(place, data), self.write_until)
         except Missing as error:  # the bucket
             raise Refused(str(error)) from error
 
@@ -107,10 +119,17 @@ class Files:
         """Whether the store answers just now: then what it does not give is a matter of that file and of its writer."""
         try:
             self._system.invalidate_cache()
-            self._system.ls(self._root, detail=False)
+            _in_time(lambda: self._system.ls(self._root, detail=False), ANSWER_SECONDS)
         except Exception as error:  # a file system may raise anything
             return isinstance(error, FileNotFoundError) or _is_for_good(error)
         return True
+
+    def are_there(self) -> bool:
+        """Whether there is such a folder or bucket, as far as can be seen; whoever writes first makes a folder."""
+        try:
+            return bool(_in_time(lambda: self._system.exists(self._root), ANSWER_SECONDS))
+        except Exception:  # a file system may raise anything
+            return True
 
     def names(self, folder: str = "") -> list[str]:
         """Names of the files directly in a folder, sorted; none where there is no folder. "" is the address itself.
@@ -240,18 +259,20 @@ class Files:
 
     # ── again and again ──
 
-    def _trying(self, failed: str, once: Callable[[], _T]) -> _T:
+    def _trying(self, failed: str, once: Callable[[], _T], until: float | None = None) -> _T:
+        until = self.until if until is None else until
         for pause in (*self._pauses, None):
             try:
-                return once()
+                return once() if self._local else _in_time(once, until - time.monotonic())
             except StoreError:
                 raise
             except FileNotFoundError as error:
                 raise Missing(f"{failed}: there is no such file or bucket") from error
             except Exception as error:  # a file system may raise anything
                 if _is_for_good(error):
-                    raise Refused(f"{failed}: {_said(error)}") from error
-                if pause is None:
+                    kind = Forbidden if isinstance(error, PermissionError) else Refused
+                    raise kind(f"{failed}: {_said(error)}") from error
+                if pause is None or time.monotonic() + pause > until:
                     raise Unreachable(f"{failed}: {_said(error)}") from error
                 log.warning("%s: %s; trying again in %g s", failed, _said(error), pause)
             time.sleep(pause)
@@ -264,6 +285,29 @@ class Files:
         if not _NAME.fullmatch(name):
             raise StoreError(f"not the name of a file in a store: {name!r}")
         return f"{self._root}/{name}"
+
+
+def _in_time(once: Callable[[], _T], seconds: float) -> _T:
+    """What a call returns, if it does so in time: a store that sends a byte now and then is no break of a connection.
+
+    Raises:
+        TimeoutError: it does not. It goes on in its thread, for nobody.
+    """
+    if seconds == inf:
+        return once()
+    answer: Future[_T] = Future()
+
+    def work() -> None:
+        try:
+            answer.set_result(once())
+        except BaseException as error:  # whoever waits is told
+            answer.set_exception(error)
+
+    threading.Thread(target=work, daemon=True).start()
+    try:
+        return answer.result(max(0.0, seconds))
+    except TimeoutError as error:
+        raise TimeoutError(line_of(error) or "it takes too long") from error
 
 
 def _is_for_good(error: Exception) -> bool:

@@ -43,6 +43,11 @@ def decimal_of(number: float) -> str:
     return text
 
 
+def targets_digest(targets: tuple[str, ...]) -> bytes:
+    """keccak256 of target labels as canonical JSON, 32 bytes."""
+    return keccak(canonical.encode({"targets": list(targets)}))
+
+
 def _check_salt(salt: object) -> None:
     if not isinstance(salt, str) or not _SALT.fullmatch(salt):
         raise ViewError(f"the salt is not {SALT_BYTES} bytes in lower-case hex")
@@ -76,7 +81,7 @@ class OwnersView:
     @property
     def targets_digest(self) -> bytes:
         """keccak256 of the labels as canonical JSON, 32 bytes."""
-        return keccak(canonical.encode({"targets": list(self.targets)}))
+        return targets_digest(self.targets)
 
     @property
     def opening(self) -> tuple[int, bytes, bytes]:

@@ -205,6 +205,7 @@ def configure(root: Path, url: str, name: str, number: int) -> None:
         "journal": "./journal.sqlite",
         "membership": "../membership.json",
         "confirmations": 1,
+        "most_lock": "400 gwei",
         "plan": plan,
         "data": data,
     }

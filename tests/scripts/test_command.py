@@ -30,6 +30,7 @@ def end_with(error: BaseException) -> Result:
     [
         *((kind("too few"), "too few") for kind in (SettingsError, MarketError, ViewError, DataError)),
         (Missing("no artefact"), "no artefact"),
+        (ViewError("the label \x1b[2J\u202e"), "the label \ufffd[2J\ufffd"),
         (NodeError("anvil\nis not there"), "anvil is not there"),
         (ApeException("No node found.\nThings you can do:\n\t1. this"), "No node found. Things you can do: 1. this"),
         (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), "No space left on device"),

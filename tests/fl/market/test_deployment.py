@@ -207,7 +207,7 @@ def test_deploy__there_is_a_record__refused_and_nothing_sent(deploying: Deployin
     assert (deploying.path.read_bytes(), accounts[0].nonce) == (kept, sent)
     with node.snapshot():
         node.set_code(first.address, b"")
-        with pytest.raises(MarketError, match="which this chain does not have, or deploy anew with --replace"):
+        with pytest.raises(MarketError, match=", which this chain does not have: deploy anew with --replace"):
             deploying.deploy(accounts[0])
 
 

@@ -204,6 +204,23 @@ def test_list__one_thing_altered__refused(table: Table, path: tuple[Any, ...], v
     assert "\n" not in str(refusal.value)
 
 
+NO_NAMES = ["--exec", "\x1b[2Jalice", "alice\u202e", "a\nb", "x" * 101, "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"]
+
+
+@pytest.mark.parametrize("name", NO_NAMES)
+def test_list__name_that_could_pass_for_something_else__refused(table: Table, name: str) -> None:
+    """It is shown in place of the account: a terminal must not obey it, nor a person take it for another's address."""
+    members = list(read_csv(table(), Policy.EQUAL))
+    members[1] = replace(members[1], name=name)
+    signed = MembershipList.made(DOMAIN, members, MAKER.address, signing(MAKER))
+    with pytest.raises(MembershipError, match=r"name of member 2 is .* and must be a word or a few") as refused:
+        MembershipList.from_bytes(signed.to_bytes())
+    assert str(refused.value).isprintable() and len(str(refused.value)) < 200
+    with pytest.raises(MembershipError, match=r"members.csv:\d+: name is .* and must be a word or a few"):
+        quoted = f'"{name}", {CARDS["bob"].account}, owner, 1, bob.json'
+        read_csv(table({3: quoted}), Policy.EQUAL)
+
+
 def test_list__one_member_listed_twice__refused(table: Table) -> None:
     document = json.loads(made(table).to_bytes())
     document["members"].append(document["members"][0])

@@ -10,9 +10,10 @@ from time import monotonic
 from typing import Any
 
 import pytest
+from eth_account import Account
 
 from fl.crowdfunding.cast import Played
-from fl.members.aggregation import Aggregation, against_chain
+from fl.members.aggregation import MOST_BYTES, Aggregation, against_chain, most_bytes
 from fl.members.audit import UPHOLD_WITHIN, TrainingAudit, audit_training, differing_points
 from fl.members.auditing import audit
 from fl.members.facts import Facts
@@ -24,7 +25,7 @@ from fl.members.work import Aggregated, Delivered, Updates, WorkError
 from fl.store import canonical
 from fl.store.artefacts import digest_of, from_chain
 from fl.store.errors import Missing, Unreachable, ViewError
-from fl.store.signed import AggregationStatement, OrderStatement
+from fl.store.signed import AggregationStatement, OrderStatement, Signed
 from fl.training.update import load_update, save_update
 from tests.fl.members.support import Heard, scene
 
@@ -44,6 +45,9 @@ SETTINGS = {
     "local_epochs": 1,
     "edge_aggregations": 1,
 }
+
+SOMEBODY = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
+MANY = [Account.from_key(number.to_bytes(32)).address for number in range(1, 41)]
 
 Forged = Callable[[Updates], Updates]
 
@@ -306,13 +310,38 @@ def test_against_chain__what_was_there_in_time__named(said: Aggregation, played:
 
 def test_aggregation__bytes__read_back_and_damage_is_refused(said: Aggregation) -> None:
     assert Aggregation.from_bytes(said.to_bytes()) == said
-    noisy = Aggregation.of(1, {"a": bytes(32)}, {"a": "[{" * 500})
+    noisy = Aggregation.of(1, {SOMEBODY: bytes(32)}, {SOMEBODY: "[{" * 500})
     assert Aggregation.from_bytes(noisy.to_bytes()).refused == 1
     for data in (b"{}", said.to_bytes()[:-1], b'{"block":-1,"left_out":{},"recorded":{}}'):
         with pytest.raises(ViewError):
             Aggregation.from_bytes(data)
     with pytest.raises(ViewError):
-        Aggregation.from_bytes(b'{"block":1,"left_out":{"a":1},"recorded":{}}')
+        Aggregation.from_bytes(canonical.encode({"block": 1, "left_out": {SOMEBODY: 1}, "recorded": {}}))
+    most = Aggregation.of(2**53, {each: bytes(32) for each in MANY}, dict.fromkeys(MANY, "\U0001f3e5" * 300)).to_bytes()
+    assert len(most) <= most_bytes(len(MANY)) < most_bytes(2**20) == MOST_BYTES
+
+
+@pytest.mark.parametrize("part", ["recorded", "left_out"])
+@pytest.mark.parametrize("account", ["\x1b[2J", "a\nb", "x" * 10_000, SOMEBODY.lower(), ""])
+def test_aggregation__account_that_is_none__refused(said: Aggregation, part: str, account: str) -> None:
+    """It is shown in the terminals of others, as the reasons are."""
+    word = json.loads(said.to_bytes())
+    word[part][account] = "0x" + "11" * 32
+    with pytest.raises(ViewError, match=f"{part} of an aggregation names .*, which is no account") as refused:
+        Aggregation.from_bytes(canonical.encode(word))
+    assert str(refused.value).isprintable() and len(str(refused.value)) < 200
+
+
+def test_vote__word_of_thousands_that_do_not_train__not_read(played: Played, elector: Owner) -> None:
+    """Each would be a line in the elector's log: of all global rounds gigabytes."""
+    winner, facts = played.owners[0], played.facts
+    many = {Account.create().address: "0x" + "11" * 32 for _ in range(200)}
+    word = replace(winner.aggregation(HONEST, facts), recorded=many)
+    with instead_of(_left(elector, winner, "aggregation-0")):
+        winner._leave_aggregation(HONEST, word.to_bytes(), facts)
+        found = audit_training(elector, facts).rounds[HONEST]
+    assert found.said is None and len(found.findings) == 1
+    assert "at most" in found.findings[0].what
 
 
 # ── what the winner says or leaves, so that electors stumble ──
@@ -362,10 +391,10 @@ def test_vote__word_names_what_is_no_digest__named_and_no_vote_is_missed(
 @pytest.mark.parametrize("reason", ["\x1b[2J", "a\nb", "x" * 301])
 def test_aggregation__reason_that_is_no_short_line__refused(said: Aggregation, reason: str) -> None:
     """It is shown in the terminals of others."""
-    word = {**json.loads(said.to_bytes()), "left_out": {"a": reason}}
+    word = {**json.loads(said.to_bytes()), "left_out": {SOMEBODY: reason}}
     with pytest.raises(ViewError, match="left_out of an aggregation"):
         Aggregation.from_bytes(canonical.encode(word))
-    assert Aggregation.of(1, {}, {"a": reason}).left_out["a"].isprintable(), "an honest winner's own words"
+    assert Aggregation.of(1, {}, {SOMEBODY: reason}).left_out[SOMEBODY].isprintable(), "an honest winner's own words"
 
 
 @pytest.mark.parametrize("what", ["a link", "not given"])
@@ -520,6 +549,24 @@ def test_replay__a_station_with_its_own_data__makes_what_it_recorded(played: Pla
 
     first, *_ = replay(elector, Others(), station.address, played.facts)
     assert first.differs and str(first).startswith(f"global round 1: {first.recorded} is recorded, and these data make")
+
+
+def test_replay__ordered_to_train_other_labels_than_are_reported__says_so(
+    played: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A winner that leaves a base station an order of its own spoils its updates, and with them its stake."""
+    station, facts = played.base_stations[0], played.facts
+    order = station.order(facts)
+    noted = station.journal.noted(station.round_id, "order")
+    signed = Signed.from_bytes(noted["signed"].encode())
+    signed.verify(station.domain, played.record.winner or "")
+    assert signed.statement == OrderStatement(station.round_id, digest_of(bytes.fromhex(noted["order"])))
+    other = replace(order, targets=tuple(reversed(order.targets)))
+    monkeypatch.setattr(station, "order", lambda facts: other)
+    assert station.work is not None
+    with pytest.raises(ViewError, match="the winner reported a model of others") as misled:
+        next(replay(station, station.work, station.address, facts))
+    assert (played.record.winner or "") in str(misled.value)
 
 
 def test_replay__nothing_recorded_or_no_data__says_so(played: Played, elector: Owner) -> None:

@@ -12,13 +12,19 @@ from fl.market.refusals import MarketError
 from fl.market.terms import GWEI, Deadlines, Role, RoundTerms
 from fl.members.audit import UPHOLD_WITHIN
 from fl.members.facts import Facts
+from fl.members.journal import JournalError
+from fl.members.owner import NO_UPDATE
 from fl.members.owner_acts import Owner
 from fl.members.rounds import Conduct
 from fl.members.station_acts import BaseStation
 from fl.members.steps import Commit, Join, Step
 from fl.members.work import WorkError, WrongArtefact
 from fl.record.history import MemberRecord, ModelRecord, RoundRecord
-from fl.store.errors import Unreachable
+from fl.store.artefacts import from_chain
+from fl.store.errors import Forbidden, Unreachable
+from fl.store.keys import EncryptionKey
+from fl.store.texts import OwnersView
+from fl.yaml_file import ConfigurationError
 
 TERMS = RoundTerms(max_owner_bid=100, max_station_bid=10, bond=10 * GWEI, deadlines=Deadlines.after(0, 300))
 NOBODY: Any = None
@@ -36,7 +42,7 @@ def facts(**listed: int | None) -> Facts:
 
 def member(kind: Any, **changes: Any) -> Any:
     """A member of which nothing but these is used."""
-    made = kind("alice", *[NOBODY] * 5, SimpleNamespace(cards=list), Conduct())
+    made = kind("alice", *[NOBODY] * 5, SimpleNamespace(cards=list, find=lambda account: None), Conduct())
     for name, value in changes.items():
         setattr(made, name, value)
     return made
@@ -78,6 +84,131 @@ def test_bid__store_that_does_not_answer__is_put_off_and_not_blind() -> None:
     for kind in (Owner, BaseStation):
         with pytest.raises(Unreachable):
             member(kind, estimate=gone)._estimate(0, facts())
+
+
+def test_bid__store_gone_until_the_deadline__who_would_lose_its_bond_bids() -> None:
+    """Whoever has proposed loses its bond where it seals no bid: who runs the store could take it from all of them."""
+
+    def gone(*_: Any) -> int:
+        raise Unreachable("gone")
+
+    account, away = SimpleNamespace(address="0xMallory"), SimpleNamespace(answers=lambda: False)
+    mallory = member(Owner, estimate=gone, account=account, files=away)
+    alice = member(Owner, estimate=gone, account=SimpleNamespace(address="0xAlice"), files=away)
+    before = facts()
+    before.record.members["0xMallory"] = MemberRecord("0xMallory", Role.OWNER, 1, 0)
+    before = replace(before, account="0xMallory")
+    late = replace(before, now=before.deadlines.commit - 4 * Conduct.reserve)
+    with pytest.raises(Unreachable):
+        mallory._estimate(0, replace(late, now=late.now - 1))
+    assert mallory._estimate(0, late) == 0
+    with pytest.raises(Unreachable):
+        alice._estimate(0, replace(late, account="0xAlice"))
+
+
+def test_bid__own_model__needs_no_store() -> None:
+    """Nor the key that it is sealed to."""
+    own, contract = OwnersView(8_000, ("cat",)), "0x" + "11" * 20
+    address = "0x" + "22" * 20
+    journal = SimpleNamespace(noted=lambda *_: {})
+    alice = member(Owner, account=SimpleNamespace(address=address), round_id=1, journal=journal)
+    alice.texts = lambda: (own, None)
+    record = facts().record
+    record.models[0] = ModelRecord(address, 1, owners_digest=own.digest(1, contract, 1, address))
+    alice.worth = lambda view: 7 if view == own else 0
+    assert alice.estimate(0, replace(facts(), record=record, contract=contract)) == 7
+
+
+@pytest.mark.parametrize(("kind", "blind"), [(Owner, 0), (BaseStation, 10)])
+@pytest.mark.parametrize("error", [ConfigurationError, Forbidden])
+def test_bid__what_people_can_mend__is_told_and_in_the_end_keeps_nobody_from_bidding(
+    error: type[Fault], kind: Any, blind: int
+) -> None:
+    """A plan that fails on a text, credentials of the store that hold no more.
+
+    A proposer could choose words that another's own function does not expect, and that one would lose its bond.
+    """
+
+    def fails(*_: Any) -> int:
+        raise error("my.plans:value raised KeyError: 'unheard of'")
+
+    told: list[str] = []
+    alice, before = member(kind, estimate=fails, did=told.append), facts()
+    with pytest.raises(error, match="unheard of"):
+        alice._estimate(0, before)
+    assert told == [], "its people can mend the plan"
+    late = replace(before, now=before.deadlines.commit - 4 * Conduct.reserve)
+    assert alice._estimate(0, late) == blind
+    assert told == [f"bids {blind} for model 0 of 0xMallory, because my.plans:value raised KeyError: 'unheard of'"]
+
+
+LISTED_KEY, OTHER_KEY = EncryptionKey.generate(), EncryptionKey.generate()
+
+
+def joining(kind: Any, *keys: EncryptionKey, most_lock: int | None = None) -> tuple[Any, list[str]]:
+    """A member that is about to lock its funds, and what it has sent."""
+    sent: list[str] = []
+    market = SimpleNamespace(
+        join=lambda *_: sent.append("join"), join_and_commit=lambda *_: sent.append("join_and_commit")
+    )
+    card = SimpleNamespace(public_key=LISTED_KEY.public_key)
+    journal = SimpleNamespace(path="alice.sqlite", keys=lambda: [each.secret for each in keys])
+    alice = member(kind, market=market, account=SimpleNamespace(address="0xAlice"), journal=journal, round_id=1)
+    alice.listed = SimpleNamespace(find=lambda account: SimpleNamespace(card=card))
+    alice.conduct = Conduct(most_lock=most_lock)
+    alice.bid = lambda facts: SimpleNamespace(commitment=lambda *_: bytes(32))
+    return alice, sent
+
+
+@pytest.mark.parametrize("step", [Join(), Commit()])
+@pytest.mark.parametrize("kind", [Owner, BaseStation])
+def test_lock__more_than_the_member_agreed_to__refused(kind: Any, step: Any) -> None:
+    """Anybody can create a round for its list, with terms of its own."""
+    lock = TERMS.lock(kind.role, 1)
+    for most in (lock, None):
+        alice, sent = joining(kind, LISTED_KEY, most_lock=most)
+        alice.do(step, facts())
+        assert len(sent) == 1
+    alice, sent = joining(kind, LISTED_KEY, most_lock=lock - GWEI)
+    with pytest.raises(ConfigurationError, match=f"locks {lock // GWEI} gwei, and most_lock .* is {lock // GWEI - 1}:"):
+        alice.do(step, facts())
+    assert sent == []
+
+
+@pytest.mark.parametrize("step", [Join(), Commit()])
+@pytest.mark.parametrize("keys", [(), (OTHER_KEY,)])
+def test_lock__journal_without_the_listed_cards_key__refused(step: Any, keys: tuple[EncryptionKey, ...]) -> None:
+    """It could open no text, not even its own, and would bid blindly for every model."""
+    alice, sent = joining(Owner, *keys)
+    with pytest.raises(JournalError, match=r"alice.sqlite does not have the key of this member's card"):
+        alice.do(step, facts())
+    assert sent == []
+    alice, sent = joining(Owner, *keys, LISTED_KEY)
+    alice.do(step, facts())
+    assert len(sent) == 1, "an old card may be the one that is listed"
+
+
+@pytest.mark.parametrize("has", [30, 31])
+def test_training__data_changed_since_they_were_declared__no_update_and_people_are_told(has: int) -> None:
+    """Of an update with other samples than were declared nobody takes any: a folder may have grown over a restart."""
+    told: list[str] = []
+    work = SimpleNamespace(samples=lambda *_: has, seconds=lambda *_: 0, train=lambda *_: b"update")
+    alice = member(BaseStation, work=work, alert=told.append, round_id=1, account=SimpleNamespace(address="0xAlice"))
+    alice.journal = SimpleNamespace(noted=lambda *_: 30)
+    alice.order, alice._start_of = lambda facts: None, lambda *_: b"model"
+    alice._sign, alice._owners = lambda statement: statement, lambda facts: []
+    alice.files = alice.market = SimpleNamespace(address="0x")
+    before = facts()
+    before.record.members["0xAlice"] = MemberRecord("0xAlice", Role.BASE_STATION, 1, 1, committed=True)
+    stored: list[bytes] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fl.members.acts.ArtefactStore.put", lambda store, data, *_: stored.append(data) or "0x01")
+        recorded = alice._trained(0, before)
+    if has == 30:
+        assert (recorded, stored, told) == ("0x01", [b"update"], [])
+    else:
+        assert (recorded, stored) == (from_chain(NO_UPDATE), [])
+        assert "its data have 31 images now, and it declared 30" in told[0]
 
 
 @pytest.mark.parametrize(

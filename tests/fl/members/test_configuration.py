@@ -36,6 +36,7 @@ def test_read__example_of_an_owner__everything_that_it_says() -> None:
     read = MemberConfiguration.read(EXAMPLES / "owner.yaml")
     assert (read.role, read.account, read.nodes) == (Role.OWNER, "TEST::1", ("http://127.0.0.1:8545",))
     assert (read.confirmations, read.margins, read.fee_cap, read.alert) == (1, Margins(30), 500 * GWEI, None)
+    assert read.most_lock == 400 * GWEI
     assert (read.journal, read.store) == (EXAMPLES / "alice.sqlite", str(EXAMPLES / "store"))
     assert (read.membership, read.contract) == (
         str(EXAMPLES / "membership.json"),
@@ -148,6 +149,8 @@ def test_read__privacy_wrong__says_what_it_must_be(changed: Changed, privacy: st
         ("confirmations: 1 ", "confirmations: soon ", 'confirmations is "soon" and must be a number of blocks'),
         ("begin: 30", "begin: -1", 'margins.begin is "-1" and must be seconds before a deadline'),
         ("fee_cap: 500 gwei", "fee_cap: 5 gwie", 'fee_cap is "5 gwie" and must be an amount'),
+        ("store: ./store ", "store: s3:/bucket ", 'store is "s3:/bucket" and must be a folder, or an address such as'),
+        ("most_lock: 400 gwei", "most_lock: 400 gewi", 'most_lock is "400 gewi" and must be an amount'),
         ("journal: ./alice.sqlite", "journal: s3://a/b", 'journal is "s3://a/b" and must be the path of a file'),
         ('values: {"0": 4,', 'values: {"0": 4.5,', 'plan.values.0 is "4.5" and must be whole gwei'),
         ("accuracy_exponent: 1", "accuracy_exponent: nan", 'plan.accuracy_exponent is "nan" and must be a number'),

@@ -33,7 +33,7 @@ from fl.members.station_acts import BaseStation
 from fl.members.steps import Aggregate, List, Report, Step, Wait
 from fl.members.work import Proposal
 from fl.store import canonical
-from fl.store.artefacts import digest_of
+from fl.store.artefacts import digest_of, to_chain
 from fl.store.sealed import seal
 from fl.store.signed import OrderStatement, pack
 from fl.training.model.artefact import load_model, save_model
@@ -363,6 +363,35 @@ def test_winner__another_size_of_its_model_and_no_report__stations_are_paid(chai
         assert any("says that its model has 1,048,576 parameters" in line for line in play.heard.of(station))
         settled = played.record.members[station.address].settled
         assert settled is not None and settled.slashed == 0 < settled.reward
+
+
+def test_winner__text_of_gigabytes__no_elector_reads_them(chain: Any, tmp_path: Path) -> None:
+    """An elector whose process ends for want of memory casts no vote against an invented model."""
+    play = scene(chain, tmp_path)
+    winner, *electors = play.play.owners
+    winner.work = _Proposing(winner.work, naming(parameters=2**28))  # type: ignore[assignment]
+    asked: list[int] = []
+
+    def aggregate(honest: Any, number: int, facts: Facts) -> None:
+        digest = winner.store.put(bytes(2**22), winner._owners(facts))
+        winner.market.record_global_round(winner.account, winner.round_id, number, to_chain(digest), bytes(32))
+
+    def watched(honest: Any, name: str, most: int) -> bytes:
+        if "/artefacts/" in name:
+            asked.append(most)
+        data: bytes = honest(name, most)
+        return data
+
+    instead(winner, "_aggregate", aggregate)
+    instead(winner, "measured_points", lambda honest, facts: {})
+    for elector in electors:
+        elector.files = copy(elector.files)
+        instead(elector.files, "read", watched)  # type: ignore[arg-type]
+    played = play.run()
+    assert max(asked, default=0) < 2**21
+    assert [vote.measured_accuracy_bps for vote in played.record.votes] == [0, 0] and played.record.punished
+    for elector in electors:
+        assert any("says that its model has 268,435,456 parameters" in line for line in play.heard.of(elector))
 
 
 # ── proposers ──

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,11 +15,12 @@ from fl.market.refusals import Again, ByHand, Never
 from fl.market.terms import GWEI, Deadlines, RoundTerms
 from fl.members.acts import NotYet
 from fl.members.assembly import _alert as alert_of
+from fl.members.assembly import _is_there
 from fl.members.facts import Facts
 from fl.members.journal import JournalError
 from fl.members.rounds import Conduct
 from fl.members.run import OFTEN, Runner
-from fl.members.steps import Accept, Attend, Reveal, Step, Stuck, Train, Vote, Wait
+from fl.members.steps import Accept, Attend, Reveal, Settle, Step, Stuck, Train, Vote, Wait
 from fl.record.history import ModelRecord, RoundRecord
 from fl.yaml_file import ConfigurationError
 
@@ -36,7 +38,12 @@ def runner(
     """A runner of a member that has one step to do, at one moment of the chain; and what its people are told."""
     told: list[str] = []
     member: Any = SimpleNamespace(
-        name="alice", address="0x", conduct=Conduct(), next_step=lambda facts: step, do=lambda step, facts: do()
+        name="alice",
+        address="0x",
+        conduct=Conduct(),
+        files=SimpleNamespace(until=inf, write_until=inf),
+        next_step=lambda facts: step,
+        do=lambda step, facts: do(),
     )
     chronicle: Any = SimpleNamespace(facts=read or (lambda account: facts_at(now)))
     return Runner(member, chronicle, lambda: None, told.append, margin, sleep=lambda seconds: None), told
@@ -54,6 +61,25 @@ def test_step__not_done_within_the_margin__told_once_with_what_is_left_and_why()
     for _ in range(3):
         assert run.turn() is None
     assert told == ["alice: 40 s are left to reveal, and it is not done: the node is busy"]
+
+
+@pytest.mark.parametrize(("left", "waits"), [(200, 200 - 120), (100, 30), (5, 30)])
+def test_step__with_a_deadline__waits_for_the_store_until_that_is_pressing(left: int, waits: int) -> None:
+    """A store that gives a byte now and then would hold it up for as long as it likes."""
+    waited: list[tuple[float, float]] = []
+
+    def do() -> None:
+        waited.append((files.until - time.monotonic(), files.write_until - time.monotonic()))
+
+    run, _ = runner(Reveal(), AT.reveal - left, do)
+    files = run.member.files
+    run.turn()
+    reads, writes = waited[0]
+    assert waits - 5 < reads <= waits
+    assert max(30, left) - 5 < writes <= max(30, left), "what is large may take long, and is wanted nowhere else"
+    run.member.next_step = lambda facts: Settle(("0x",))  # type: ignore[method-assign]
+    run.turn()
+    assert waited[1] == (inf, inf)
 
 
 def test_step__not_done_for_the_same_reason__one_line_until_there_is_another(caplog: pytest.LogCaptureFixture) -> None:
@@ -182,6 +208,28 @@ def script(folder: Path, text: str) -> Path:
     return path
 
 
+def test_chain__without_a_new_block__told_until_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node that has lost its peers answers all the same, and by its clock no deadline ever comes."""
+    now = 0.0
+    monkeypatch.setattr("fl.members.run.time", SimpleNamespace(monotonic=lambda: now))
+    block = 1
+    run, told = runner(Wait(None, "the others"), 1_100, read=lambda account: replace(facts_at(1_100), block=block))
+    run._moved_at = now
+    for seconds, at, expected in (
+        (0, 1, 0),
+        (100, 1, 0),
+        (121, 1, 1),
+        (200, 1, 1),
+        (201, 2, 1),
+        (300, 2, 1),
+        (322, 2, 2),
+    ):
+        now, block = seconds, at
+        run.turn()
+        assert len(told) == expected, (seconds, told)
+    assert told[0] == "alice's node has shown no new block for 121 s: deadlines may pass"
+
+
 def test_alert__with_a_command__gets_its_words_and_the_message_and_is_said_too(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -208,6 +256,17 @@ def test_alert__command_that_fails__is_said(tmp_path: Path, capfd: pytest.Captur
         said += capfd.readouterr().err
         time.sleep(0.01)
     assert "the alert command did not work" in said
+
+
+def test_function__of_ones_own__is_looked_for_and_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Told at the start; a training that cannot begin is else first seen when all is locked."""
+    (tmp_path / "broken_company").mkdir()
+    (tmp_path / "broken_company" / "__init__.py").write_text("raise RuntimeError", encoding="utf-8")
+    (tmp_path / "slow_company.py").write_text("raise RuntimeError", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert _is_there("slow_company:images")
+    for function in ("nowhere:images", "nowhere.data:images", "broken_company.data:images", "json.nowhere:images"):
+        assert not _is_there(function), function
 
 
 def test_alert__no_command_at_all__is_refused() -> None:

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from analysis.consortium import bucket as s3
 from fl.store.artefacts import ArtefactStore, digest_of
-from fl.store.errors import Missing, Refused, StoreError, TooLarge, Unreachable
+from fl.store.errors import Forbidden, Missing, Refused, StoreError, TooLarge, Unreachable
 from fl.store.files import Files
 from fl.store.keys import EncryptionKey
 from tests.fl.store.support import ALICE, card_of
@@ -321,6 +321,46 @@ def test_answers__folder_there_or_not_or_gone_away__as_it_is(tmp_path: Path, bre
     assert not away.answers()
 
 
+def test_read__store_that_drips__given_up_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files, end = Files(f"memory://{tmp_path.name}"), threading.Event()
+    files.write("a", b"x")
+    monkeypatch.setattr(files._system, "cat_file", lambda *_, **__: end.wait(20))
+    begun = files.until = time.monotonic()
+    files.until += 0.2
+    with pytest.raises(Unreachable, match=r"a cannot be read from .*: it takes too long"):
+        files.read("a", 10)
+    assert time.monotonic() - begun < 5
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(Unreachable, match=r"b cannot be written to .*: it takes too long"),
+    ):
+        patch.setattr(files._system, "pipe_file", lambda *_, **__: end.wait(20))
+        files.write_until = time.monotonic() + 0.2
+        files.write("b", b"x")
+    assert time.monotonic() - begun < 10
+    end.set()
+    monkeypatch.undo()
+    files.until = files.write_until = time.monotonic() + 20
+    assert files.read("a", 10) == b"x"
+    with pytest.raises(Missing):
+        files.read("b", 10)
+
+
+def test_are_there__until_somebody_writes__no(files: Files) -> None:
+    """A store that is named wrong looks like one in which nobody has left anything: all that is proposed is unsent."""
+    assert not files.are_there()
+    files.write("a", b"x")
+    assert files.are_there()
+
+
+def test_answers__store_that_drips__no(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files, end = Files(f"memory://{tmp_path.name}"), threading.Event()
+    monkeypatch.setattr("fl.store.files.ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr(files._system, "ls", lambda *_, **__: end.wait(20))
+    assert not files.answers()
+    end.set()
+
+
 def test_write__file_where_a_folder_goes__refused_in_one_line(tmp_path: Path) -> None:
     files = Files(tmp_path)
     files.write("a", b"x")
@@ -398,7 +438,7 @@ def test_s3__each_member__writes_under_its_own_prefix_and_reads_everything(serve
     alice, bob = (Files(f"s3://{s3.BUCKET}", server.options(name)) for name in ("alice", "bob"))
     alice.write("alice/card", b"x")
     assert bob.read("alice/card", 10) == b"x"
-    with pytest.raises(Refused, match="alice/card cannot be written to s3://hcfl: Access Denied"):
+    with pytest.raises(Forbidden, match="alice/card cannot be written to s3://hcfl: Access Denied"):
         bob.write("alice/card", b"forged")
     with pytest.raises(Refused):
         bob.remove("alice/card")
