@@ -13,11 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analysis.devnode.market import Market
-from analysis.devnode.rounds import LiveRound
+from analysis.devnode.rounds import CreateRound, LiveRound
 from analysis.figures.search import cap_of, gain_of, members_of, ours, with_conduct
 from analysis.mechanism import WEI_PER_GWEI, settle, theta_numerator
 from analysis.round_facts import Member, Round
 from analysis.settlement import settle_round
+from fl.market.bids import pack_bids
 from fl.market.terms import GWEI, Stage
 from tests.analysis.round_strategies import bids, rounds
 from tests.conftest import HALF, OWNER_BIDS, STATION_BIDS, untouched
@@ -250,3 +251,20 @@ def utility_on_chain(deployment: Market, played: Round, truth: Round, surplus_bp
         live = play(deployment, played, (surplus_bps, surplus_bps), 5_000)
         true = {seat.name: member.bids for seat, member in facts_of(live, truth).items()}
         return utilities(live, truth=true)[live.members[number].name]
+
+
+@pytest.mark.parametrize("best", [2, 3, 7, 8])
+def test_settle__nine_models__like_the_reference_and_the_silent_with_zeros_alone(
+    create_round: CreateRound, best: int
+) -> None:
+    """Three words: whichever the selected model is in, and a bid that was never revealed."""
+    values = tuple(20 if model == best else 19 for model in range(9))
+    round_ = create_round(
+        owner_bids=(values,) + ((0,) * 9,) * 8, station_bids=((1,) * 9,) * 3, proposers=range(9)
+    ).drawn()
+    silent = round_.owners[-1]
+    round_.revealed(but=[silent]).voted()
+    for model in range(9):
+        others = pack_bids([int(m == model) for m in range(9)])
+        round_.settle(silent, bids=others).reverts_with("WrongBids", member=silent.account)
+    assert_settles_like_reference(round_)

@@ -151,23 +151,6 @@ def test_settle__silent_member_with_what_it_committed_to__reverts(create_round: 
     round_.settle(carol, bids=[0]).send()
 
 
-@pytest.mark.parametrize("best", [2, 3, 7, 8])
-def test_settle__nine_models__like_the_reference_and_the_silent_with_zeros_alone(
-    create_round: CreateRound, best: int
-) -> None:
-    """Three words: whichever the selected model is in, and a bid that was never revealed."""
-    values = tuple(20 if model == best else 19 for model in range(9))
-    round_ = create_round(
-        owner_bids=(values,) + ((0,) * 9,) * 8, station_bids=((1,) * 9,) * 3, proposers=range(9)
-    ).drawn()
-    silent = round_.owners[-1]
-    round_.revealed(but=[silent]).voted()
-    for model in range(9):
-        bids = pack_bids([int(m == model) for m in range(9)])
-        round_.settle(silent, bids=bids).reverts_with("WrongBids", member=silent.account)
-    assert_settles_like_reference(round_)
-
-
 @pytest.mark.parametrize("words", [0, 2])
 def test_settle__wrong_number_of_words__reverts(create_round: CreateRound, words: int) -> None:
     """Also for who never committed, whose words nobody looks at."""

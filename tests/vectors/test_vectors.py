@@ -107,5 +107,5 @@ def test_page__texts_vectors_and_names__all_there() -> None:
     for place in ("texts/<digest>", "artefacts/<SHA-256>", "order", "declaration", "aggregation-<globalRound>"):
         assert f"`<account>/rounds/<contract>/<roundId>/{place}`" in PAGE.text
     assert f"within {UPHOLD_WITHIN:,}" in PAGE.text
-    assert "of more than five stations" in PAGE.text
+    assert "of more than five committed stations" in PAGE.text
     assert CONTRIBUTION_POINTS // (2 * UPHOLD_WITHIN) == 5

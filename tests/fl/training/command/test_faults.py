@@ -360,12 +360,9 @@ def started(folder: Path) -> subprocess.Popen[bytes]:
     return process
 
 
-@pytest.mark.parametrize(
-    ("signals", "status"),
-    [((signal.SIGTERM, signal.SIGINT, signal.SIGTERM), 143), ((signal.SIGINT,) * 5, 130)],
-)
+@pytest.mark.parametrize("signals", [(signal.SIGTERM, signal.SIGINT, signal.SIGTERM), (signal.SIGINT,) * 5])
 def test_command__stopped_by_signals__says_how_to_go_on_and_leaves_nobody(
-    tmp_path: Path, signals: tuple[signal.Signals, ...], status: int
+    tmp_path: Path, signals: tuple[signal.Signals, ...]
 ) -> None:
     process = started(tmp_path / "run")
     for place, number in enumerate(signals):
@@ -374,8 +371,8 @@ def test_command__stopped_by_signals__says_how_to_go_on_and_leaves_nobody(
         time.sleep(0.02)
     errors = process.communicate(timeout=60)[1].decode()
     assert errors == "stopped: the same command goes on from the last checkpoint\n"
-    # One that comes when the command has ended, and Python has not yet, ends that.
-    assert process.returncode in (status, *(-number for number in signals))
+    # Of two that wait Python sees the lower first. One that comes when the command has ended, and Python not, ends that.
+    assert process.returncode in {status for number in signals for status in (128 + number, -number)}
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)  # workers too
 
