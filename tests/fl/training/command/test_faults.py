@@ -371,7 +371,7 @@ def test_command__stopped_by_signals__says_how_to_go_on_and_leaves_nobody(
         time.sleep(0.02)
     errors = process.communicate(timeout=60)[1].decode()
     assert errors == "stopped: the same command goes on from the last checkpoint\n"
-    # Of two that wait Python sees the lower first. One that comes when the command has ended, and Python not, ends that.
+    # Of two that wait Python sees the lower first; one that comes after the end of the command ends Python itself.
     assert process.returncode in {status for number in signals for status in (128 + number, -number)}
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)  # workers too
