@@ -1,4 +1,4 @@
-"""`ape run abi`: the contract's interface, for the package, which is installed without the sources."""
+"""`ape run abi`: what the package, which is installed without the sources, knows of the contract."""
 
 import click
 from ape import project
@@ -10,10 +10,13 @@ import fl  # noqa: F401
 
 @click.command()
 def cli() -> None:
-    """Write fl/market/HCFL.abi.json from the sources, after a change of the contract's interface."""
+    """Write fl/market/HCFL.abi.json and HCFL.code-hash.txt from the sources, after a change of the contract."""
     from analysis.provenance import write_document
-    from fl.market.client import ABI
-    from fl.market.deployment import abi_of, compiled
+    from fl.atomic import write_atomically
+    from fl.market.client import ABI, CODE_HASH
+    from fl.market.deployment import abi_of, code_hash_of, compiled
 
-    write_document(ABI, abi_of(compiled(project)))
-    click.echo(f"Written: {ABI}")
+    contract = compiled(project)
+    write_document(ABI, abi_of(contract))
+    write_atomically(CODE_HASH, f"{code_hash_of(contract)}\n".encode())
+    click.echo(f"Written: {ABI} and {CODE_HASH}")

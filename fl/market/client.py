@@ -35,6 +35,9 @@ DIRECT = Direct()
 ABI = Path(__file__).with_name("HCFL.abi.json")
 """The contract's interface, for whoever has no sources; `ape run abi` writes it."""
 
+CODE_HASH = Path(__file__).with_name("HCFL.code-hash.txt")
+"""keccak256 of the contract's code, hex; `ape run abi` writes it."""
+
 
 @cache
 def interface() -> list[dict[str, Any]]:
@@ -188,6 +191,12 @@ class Market:
     def chain_id(self) -> int:
         """The chain it is deployed on."""
         return int(self.contract.provider.chain_id)
+
+    def has_known_code(self) -> bool:
+        """Whether the code at the address is that of the sources which this package was made with."""
+        with asking("read the contract"):
+            code = bytes(self.contract.provider.get_code(self.contract.address))
+        return keccak(code).hex() == CODE_HASH.read_text(encoding="utf-8").strip()
 
     # ── accounts ──
 

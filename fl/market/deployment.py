@@ -82,6 +82,11 @@ def check_address(address: str) -> None:
         raise MarketError(f"{address} is no address: 0x and 40 hexadecimal digits")
 
 
+def code_hash_of(contract: ContractContainer) -> str:
+    """keccak256 of the code that a contract has at its address, hex: HCFL has no immutables, and links no libraries."""
+    return keccak(bytes(contract.contract_type.get_runtime_bytecode())).hex()
+
+
 def attach(project: Any, provider: ProviderAPI, address: str) -> Market:
     """HCFL as it was deployed before.
 
@@ -97,15 +102,12 @@ def attach(project: Any, provider: ProviderAPI, address: str) -> Market:
 
 
 def _other_code(contract: ContractContainer, provider: ProviderAPI, address: str) -> str:
-    """In what the code at an address differs from the sources'; empty where it does not.
-
-    All of it is compared: HCFL has no immutables, and no libraries with an address of their own.
-    """
+    """In what the code at an address differs from the sources'; empty where it does not."""
     with asking("read the contract"):
         code = bytes(provider.get_code(to_checksum_address(address)))
     if not code:
         return f"there is no contract at {address}: name the node that has it with --network"
-    if code != bytes(contract.contract_type.get_runtime_bytecode()):
+    if keccak(code).hex() != code_hash_of(contract):
         return f"the contract at {address} is not HCFL as the sources here stand: deploy it anew"
     return ""
 
@@ -280,7 +282,7 @@ class Deploying:
             block=0,
             constructor_input="0x" + bytes(signed.data)[len(code) :].hex(),
             creation_code_hash="0x" + keccak(code).hex(),
-            runtime_code_hash="0x" + keccak(bytes(contract.contract_type.get_runtime_bytecode())).hex(),
+            runtime_code_hash="0x" + code_hash_of(contract),
             compiler=version,
             settings={name: value for name, value in standard["settings"].items() if name != "outputSelection"},
             standard_input=name,

@@ -15,7 +15,7 @@ from fl.market.bids import SealedBid, word_count
 from fl.market.client import Market
 from fl.market.connection import signing
 from fl.market.membership_file import MembershipList
-from fl.market.refusals import MarketError
+from fl.market.refusals import ByHand, MarketError
 from fl.market.terms import Role
 from fl.market.words import gwei
 from fl.members import steps
@@ -205,9 +205,15 @@ class Member:
         """Refuse what a member would regret that has only just read the terms: anybody can create a round for its list.
 
         Raises:
+            ByHand: the contract is not the one that this client knows.
             ConfigurationError: the round locks more than the member is willing to lock.
             JournalError: nothing that others seal to it could be opened here.
         """
+        if not self.market.has_known_code():
+            raise ByHand(
+                f"the contract at {self.market.address} is not the one that this client was made with, so nothing is "
+                "locked in it: take the version that it was deployed from; if you changed the sources, `ape run abi`"
+            )
         lock, most = facts.terms.lock(self.role, self.points), self.conduct.most_lock
         if most is not None and lock > most:
             raise ConfigurationError(

@@ -23,6 +23,14 @@ def test_abi__committed__is_that_of_the_sources(compiled: Any) -> None:
     assert json.loads(ABI.read_text(encoding="utf-8")) == abi_of(compiled), "write it: `ape run abi`"
 
 
+def test_code__of_another_contract__is_not_known(create_round: CreateRound) -> None:
+    deployed = create_round().market
+    client = Market.at(deployed.address)
+    assert client.has_known_code(), "write it: `ape run abi`"
+    deployed.chain.set_code(deployed.address, deployed.chain.code_of(deployed.address) + b"\0")
+    assert not client.has_known_code()
+
+
 def test_at__a_deployment__reads_its_round(create_round: CreateRound) -> None:
     round_ = create_round().selected()
     market = Market.at(round_.market.address)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fl.faults import Fault
-from fl.market.refusals import MarketError
+from fl.market.refusals import ByHand, MarketError
 from fl.market.terms import GWEI, Deadlines, Role, RoundTerms
 from fl.members.audit import UPHOLD_WITHIN
 from fl.members.facts import Facts
@@ -57,7 +57,7 @@ def test_join__not_accepted_yet__what_it_locks_and_can_lose_is_said_before_and_o
         raise MarketError("no funds")
 
     told: list[str] = []
-    market = SimpleNamespace(join=refused, join_and_commit=refused)
+    market = SimpleNamespace(has_known_code=lambda: True, join=refused, join_and_commit=refused)
     bid = SimpleNamespace(commitment=lambda *_: bytes(32))
     account = SimpleNamespace(address="0xAlice")
     alice = member(kind, market=market, account=account, bid=lambda facts: bid, did=told.append)
@@ -145,11 +145,14 @@ def test_bid__what_people_can_mend__is_told_and_in_the_end_keeps_nobody_from_bid
 LISTED_KEY, OTHER_KEY = EncryptionKey.generate(), EncryptionKey.generate()
 
 
-def joining(kind: Any, *keys: EncryptionKey, most_lock: int | None = None) -> tuple[Any, list[str]]:
+def joining(kind: Any, *keys: EncryptionKey, most_lock: int | None = None, known: bool = True) -> tuple[Any, list[str]]:
     """A member that is about to lock its funds, and what it has sent."""
     sent: list[str] = []
     market = SimpleNamespace(
-        join=lambda *_: sent.append("join"), join_and_commit=lambda *_: sent.append("join_and_commit")
+        address="0xContract",
+        has_known_code=lambda: known,
+        join=lambda *_: sent.append("join"),
+        join_and_commit=lambda *_: sent.append("join_and_commit"),
     )
     card = SimpleNamespace(public_key=LISTED_KEY.public_key)
     journal = SimpleNamespace(path="alice.sqlite", keys=lambda: [each.secret for each in keys])
@@ -171,6 +174,14 @@ def test_lock__more_than_the_member_agreed_to__refused(kind: Any, step: Any) -> 
         assert len(sent) == 1
     alice, sent = joining(kind, LISTED_KEY, most_lock=lock - GWEI)
     with pytest.raises(ConfigurationError, match=f"locks {lock // GWEI} gwei, and most_lock .* is {lock // GWEI - 1}:"):
+        alice.do(step, facts())
+    assert sent == []
+
+
+@pytest.mark.parametrize("step", [Join(), Commit()])
+def test_lock__contract_with_other_code__refused(step: Any) -> None:
+    alice, sent = joining(Owner, LISTED_KEY, known=False)
+    with pytest.raises(ByHand, match="0xContract is not the one that this client was made with"):
         alice.do(step, facts())
     assert sent == []
 
