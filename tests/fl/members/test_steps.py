@@ -254,7 +254,11 @@ class World:
         done = all(self.seats[each].recorded == self.rounds for each in self.recorders)
         self.need(done or self.now >= AT.train)
         self.stored = Status.REPORTED
-        self.log("ResultReported", modelDigest=digest, opening=SimpleNamespace(claimedAccuracyBps=8_500, targetsDigest=bytes(32)))
+        self.log(
+            "ResultReported",
+            modelDigest=digest,
+            opening=SimpleNamespace(claimedAccuracyBps=8_500, targetsDigest=bytes(32)),
+        )
 
     def abort(self) -> None:
         self.need(self.status is Status.TRAINING, self.now >= AT.report)
