@@ -145,9 +145,8 @@ class Member:
         market, account, round_id = self.market, self.account, self.round_id
         match step:
             case steps.Join():
-                self._check_before_lock(facts)
-                value = self._say_lock(facts)
-                market.join(account, round_id, facts.terms.hash, self.role, self.proof, self.points, value)
+                terms, value = facts.terms.hash, self._ready_to_lock(facts)
+                market.join(account, round_id, terms, self.role, self.proof, self.points, value)
             case steps.Commit():
                 self._commit(facts)
             case steps.Draw():
@@ -194,14 +193,22 @@ class Member:
         commitment = sealed.commitment(facts.chain_id, facts.contract, self.round_id, self.address)
         market, account, round_id = self.market, self.account, self.round_id
         if facts.me is None:  # it comes late, when there is no other way in
-            self._check_before_lock(facts)
-            terms, value = facts.terms.hash, self._say_lock(facts)
+            terms, value = facts.terms.hash, self._ready_to_lock(facts)
             market.join_and_commit(account, round_id, terms, self.role, self.proof, commitment, self.points, value)
         else:
             market.commit_bid(account, round_id, commitment)
         self.did("sealed its bids")
 
-    def _check_before_lock(self, facts: Facts) -> None:
+    def _ready_to_lock(self, facts: Facts) -> int:
+        """Check and say, once, what is about to be locked; returns the wei to send for it, beside what is free."""
+        lock, loss = (amount(self.role, self.points) for amount in (facts.terms.lock, facts.terms.worst_loss))
+        self._check_before_lock(lock)
+        if not self._has_said_lock:
+            self.did(f"locks {lock // 10**9} gwei; doing its duties it loses {loss // 10**9} at most")
+            self._has_said_lock = True
+        return max(0, lock - facts.free_balance)
+
+    def _check_before_lock(self, lock: int) -> None:
         """Refuse what a member would regret that has only just read the terms: anybody can create a round for its list.
 
         Raises:
@@ -214,7 +221,7 @@ class Member:
                 f"the contract at {self.market.address} is not the one that this client was made with, so nothing is "
                 "locked in it: take the version that it was deployed from; if you changed the sources, `ape run abi`"
             )
-        lock, most = facts.terms.lock(self.role, self.points), self.conduct.most_lock
+        most = self.conduct.most_lock
         if most is not None and lock > most:
             raise ConfigurationError(
                 f"round {self.round_id} locks {gwei(lock)} gwei, and most_lock in member.yaml is {gwei(most)}: read "
@@ -226,14 +233,6 @@ class Member:
                 f"journal {self.journal.path} does not have the key of this member's card on the membership list: put "
                 "back the journal that the card was made with, or have a new card listed"
             )
-
-    def _say_lock(self, facts: Facts) -> int:
-        """Say what is about to be locked and what of it can be lost, once; wei to send for it, beside what is free."""
-        lock, loss = (amount(self.role, self.points) for amount in (facts.terms.lock, facts.terms.worst_loss))
-        if not self._has_said_lock:
-            self.did(f"locks {lock // 10**9} gwei; doing its duties it loses {loss // 10**9} at most")
-            self._has_said_lock = True
-        return max(0, lock - facts.free_balance)
 
     def _estimate(self, model: int, facts: Facts) -> int:
         try:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from math import inf
 from sys import float_info
 from time import monotonic
@@ -98,19 +99,21 @@ class Owner(Member):
             ViewError: the text is not the one whose digest is on chain.
         """
         proposal = facts.record.models[model]
-
-        def digest(view: OwnersView) -> bytes:
-            return view.digest(facts.chain_id, facts.contract, self.round_id, proposal.proposer)
-
         of_chain, read = proposal.owners_digest, OwnersView.from_bytes
-        return mailbox.read(self.files, self.folder(proposal.proposer), of_chain, self.keys(), read, digest)
+        folder = self.folder(proposal.proposer)
+        digest: Callable[[OwnersView], bytes] = partial(self._digest, facts, proposal.proposer)
+        return mailbox.read(self.files, folder, of_chain, self.keys(), read, digest)
+
+    def _digest(self, facts: Facts, proposer: str, view: OwnersView) -> bytes:
+        """What a proposal of this round has on chain of its text for owners."""
+        return view.digest(facts.chain_id, facts.contract, self.round_id, proposer)
 
     def estimate(self, model: int, facts: Facts) -> int:
         """What the model is worth to it if it is as accurate as it is claimed to be; its own needs no store."""
         proposal = facts.record.models[model]
         if proposal.proposer == self.address and self.journal.noted(self.round_id, "claim") is not None:
             own, _ = self.texts()
-            if proposal.owners_digest == own.digest(facts.chain_id, facts.contract, self.round_id, self.address):
+            if proposal.owners_digest == self._digest(facts, self.address, own):
                 return self.worth(own)
         return self.worth(self.view(model, facts))
 
@@ -137,7 +140,7 @@ class Owner(Member):
             }
             self.journal.note(self.round_id, "claim", noted)
         owners, stations = self.texts()
-        digest = owners.digest(facts.chain_id, facts.contract, self.round_id, self.address)
+        digest = self._digest(facts, self.address, owners)
         folder = self.folder(self.address)
         mailbox.send(self.files, folder, digest, owners.to_bytes(), self.listed.cards(Role.OWNER))
         mailbox.send(self.files, folder, stations.digest, stations.to_bytes(), self.listed.cards(Role.BASE_STATION))

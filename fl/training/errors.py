@@ -38,6 +38,11 @@ class CheckpointError(TrainingError):
     """A run folder that holds another run, is in use, or cannot be read."""
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether it is torch's of a GPU without memory, a RuntimeError; told by its name, so as not to import torch."""
+    return type(error).__name__ == "OutOfMemoryError"
+
+
 @contextmanager
 def on_disk(path: Path) -> Iterator[None]:
     """What the system refuses while a run's files are read or written (a full disk, no permission) as one line.

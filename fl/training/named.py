@@ -20,7 +20,7 @@ from functools import lru_cache, partial
 from typing import Any
 
 from fl.faults import line_of
-from fl.training.errors import TrainingError
+from fl.training.errors import TrainingError, is_out_of_memory
 
 
 def is_path(text: str) -> bool:
@@ -125,7 +125,7 @@ def asking(what: str, kind: type[TrainingError] = TrainingError) -> Iterator[Non
     except TrainingError as error:
         raise kind(str(error)) from error
     except (Exception, SystemExit) as error:
-        if type(error).__name__ == "OutOfMemoryError":  # torch's, of a GPU: no fault of the code
+        if is_out_of_memory(error):  # no fault of the code
             raise
         raise kind(f"{what}: {said(error)}") from error
 

@@ -87,26 +87,20 @@ def effects(members: int) -> list[Effect]:
 
 
 @pytest.mark.parametrize(
-    ("members", "gain", "amount", "above_smallest", "above_default"),
-    [(3, 0.28, 21, 0.02, 0), (5, 0.32, 36, 0.09, 0), (10, 0.36, 72, 0.19, 0.017)],
+    ("silent", "members", "gain", "amount", "above_smallest", "above_default"),
+    [
+        ("party", 3, 0.28, 21, 0.02, 0),
+        ("party", 5, 0.32, 36, 0.09, 0),
+        ("party", 10, 0.36, 72, 0.19, 0.017),
+        ("station", 3, 0.16, 16, 0.01, 0),
+        ("station", 5, 0.24, 25, 0.03, 0),
+        ("station", 10, 0.30, 48, 0.11, 0.003),
+    ],
 )
-def test_owner_and_claimant_of_one_party__silence__gains_as_the_page_says(
-    members: int, gain: float, amount: float, above_smallest: float, above_default: float
+def test_owner_or_station_of_the_claimants_party__silence__gains_as_the_page_says(
+    silent: str, members: int, gain: float, amount: float, above_smallest: float, above_default: float
 ) -> None:
-    _assert_gains([effect.party for effect in effects(members)], gain, amount, above_smallest, above_default)
-
-
-@pytest.mark.parametrize(
-    ("members", "gain", "amount", "above_smallest", "above_default"),
-    [(3, 0.16, 16, 0.01, 0), (5, 0.24, 25, 0.03, 0), (10, 0.30, 48, 0.11, 0.003)],
-)
-def test_station_and_claimant_of_one_party__silence__gains_as_the_page_says(
-    members: int, gain: float, amount: float, above_smallest: float, above_default: float
-) -> None:
-    _assert_gains([effect.station for effect in effects(members)], gain, amount, above_smallest, above_default)
-
-
-def _assert_gains(party: list[float], gain: float, amount: float, above_smallest: float, above_default: float) -> None:
+    party = [getattr(effect, silent) for effect in effects(members)]
     gains = [change for change in party if change > 0]
     parts = [sum(change > bond for change in party) / ROUNDS for bond in (0, SMALLEST_BOND, DEFAULT_BOND)]
     expected = [gain, above_smallest, above_default]

@@ -25,6 +25,7 @@ from fl.faults import Fault, line_of
 from fl.training.command.options import Options, parse
 from fl.training.contribution.points import contribution_points, total_margins
 from fl.training.data.dataset import listed
+from fl.training.errors import is_out_of_memory
 
 if TYPE_CHECKING:
     from fl.training.crews.ranks import Group
@@ -200,7 +201,7 @@ def _main() -> int:
         show(options, console)
     except (Fault, OSError, MemoryError, RuntimeError) as error:
         text = line_of(error) or "there is not enough memory"
-        if type(error).__name__ == "OutOfMemoryError":  # torch's, which is a RuntimeError and goes on for a page
+        if is_out_of_memory(error):  # whose text goes on for a page
             text = "the GPU has not enough memory: fewer --workers or a smaller --batch-size need less"
         elif not isinstance(error, Fault | OSError | MemoryError):
             raise
