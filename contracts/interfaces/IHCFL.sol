@@ -460,7 +460,8 @@ interface IHCFL {
     /// @dev A claim beyond 10,000 is accepted, so that a careless proposal does not end in an abort; no accuracy can reach it.
     function reportResult(uint256 roundId, bytes32 modelDigest, Opening calldata opening) external;
 
-    /// @notice Ends a round whose winner has not reported by the report deadline. Anyone may.
+    /// @notice Ends a round whose winner has not reported by the report deadline: as if it had reported and all had punished it, no
+    /// list upheld. Anyone may.
     function abortTraining(uint256 roundId) external;
 
     // ─────────────────────────────────────────────── vote ──────────────────────────────────────────────
