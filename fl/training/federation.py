@@ -106,12 +106,8 @@ class Federation:
 
 
 def objective_of(config: TrainingConfig) -> Objective:
-    """What a run's models are judged by: its metric, and the loss that its base stations minimise.
-
-    Where clients compute in less than float32 a GPU judges in TF32.
-    """
-    station = config.station or StationConfig()
-    return Objective(station.loss, config.metric, "float32" if station.precision == "float32" else "tf32")
+    """What a run's models are judged by: its metric, and the loss that its base stations minimise."""
+    return Objective.of(config.station or StationConfig(), config.metric)
 
 
 def build_federation(

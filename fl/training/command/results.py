@@ -106,8 +106,8 @@ def write_state(run: Path, records: Records, global_round: int | None, out: Path
         data = ArtefactStore(Files(run / "models")).get(digests[wanted], most=2**40)
     except Missing:
         raise CheckpointError(
-            f"the model after global round {wanted} is not kept in {run}: a run keeps the last two, with --patience the "
-            "best too, with --keep-models all"
+            f"the model after global round {wanted} is not kept in {run}: a run keeps the last two, with --patience "
+            "the best too, with --keep-models all"
         ) from None
     except Corrupt as error:
         raise CheckpointError(f"the model after global round {wanted} cannot be read: {error}") from error

@@ -9,6 +9,7 @@ from fractions import Fraction
 import torch
 from torch.nn import functional
 
+from fl.training.config import StationConfig
 from fl.training.errors import TrainingError
 from fl.training.model.metrics import METRICS
 from fl.training.named import asking, function_of
@@ -44,13 +45,21 @@ class Objective:
 
     Attributes:
         loss: as `fl.training.config.StationConfig` names it.
-        metric: as `fl.training.config.TrainingConfig` names it.
+        metric: as `fl.training.config.TrainingConfig` names it; None: by the loss alone.
         precision: in which a GPU judges, "float32" or "tf32".
     """
 
     loss: str = "cross_entropy"
-    metric: str = "accuracy"
+    metric: str | None = "accuracy"
     precision: str = "float32"
+
+    @classmethod
+    def of(cls, station: StationConfig, metric: str | None) -> Objective:
+        """What a base station's models are judged by.
+
+        Where clients compute in less than float32 a GPU judges in TF32.
+        """
+        return cls(station.loss, metric, "float32" if station.precision == "float32" else "tf32")
 
     def total_loss(self, outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """The loss of a batch, added up over its samples, in double precision.
@@ -68,6 +77,8 @@ class Objective:
         Raises:
             TrainingError: there is no such metric, it fails, or what it returns is not from 0 to 1 for each sample.
         """
+        if self.metric is None:
+            return 0
         function = function_of(self.metric, "metric", METRICS)
         with asking(f"the metric {self.metric} fails on {_what(outputs, labels)}"):
             scores = function(outputs, labels)
