@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import torch
+from torch import nn
 from torch.nn import functional
 
 from fl.training.config import StationConfig
@@ -37,6 +38,28 @@ def mean_loss(loss: str, outputs: torch.Tensor, labels: torch.Tensor) -> torch.T
     if not number or (outputs.requires_grad and not value.requires_grad):
         raise TrainingError(f"the loss {loss} gives no mean of {_what(outputs, labels)}, one number with a gradient")
     return value
+
+
+def check_loss(loss: str, outputs: torch.Tensor, labels: torch.Tensor) -> None:
+    """Refuse what fails nowhere and trains something else: a sum for a mean, and a loss that is to be trained itself.
+
+    Args:
+        loss: as of `mean_loss`.
+        outputs: of a few samples, without a gradient.
+        labels: theirs.
+
+    Raises:
+        TrainingError: it is such a loss, or fails.
+    """
+    one, two = (float(mean_loss(loss, outputs.repeat(times, 1), torch.cat([labels] * times))) for times in (1, 2))
+    if 0 < abs(one) < math.inf and math.isclose(two, 2 * one, rel_tol=1e-3):
+        raise TrainingError(
+            f"the loss {loss} of the same samples twice is twice as large: it adds up, and has to give their mean "
+            "(reduction='mean', or divide by their number)"
+        )
+    function = function_of(loss, "loss", _LOSSES)
+    if isinstance(function, nn.Module) and any(each.requires_grad for each in function.parameters()):
+        raise TrainingError(f"the loss {loss} has parameters, which no client trains: they belong into the model")
 
 
 @dataclass(frozen=True)

@@ -267,6 +267,7 @@ class ModelSpec:
 
         from fl.training.config import StationConfig
         from fl.training.data.dataset import Samples, to_input
+        from fl.training.model.objective import check_loss
         from fl.training.model.runtime import reproducible
         from fl.training.model.steps import Batch, Steps
 
@@ -282,8 +283,10 @@ class ModelSpec:
             raise ModelError(f"model {self.name} gives outputs {shape} for 2 {self._kind}, not (2, {self.classes})")
         if not any(parameter.requires_grad for parameter in module.parameters()):
             raise ModelError(f"model {self.name} has no parameter that is trained")
+        config = config or StationConfig()
         with reproducible(0, torch.device("cpu")), warnings.catch_warnings(action="ignore"):
-            steps = Steps(module.train(), config or StationConfig())
+            check_loss(config.loss, outputs.to(torch.get_default_dtype()), labels)
+            steps = Steps(module.train(), config)
             for count in (2, 1):
                 steps.take(Batch(inputs[:count], labels[:count]))
 

@@ -135,6 +135,21 @@ def nothing(optimizer: torch.optim.Optimizer) -> None:
     """As a schedule that forgot to return itself."""
 
 
+def adds_up(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    return functional.cross_entropy(outputs, labels, reduction="none").sum()
+
+
+class Trainable(nn.Module):
+    """As ArcFace, whose directions of the classes are learnt."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(()))
+
+    def forward(self, outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return functional.cross_entropy(self.scale * outputs, labels)
+
+
 def without_gradient(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     return torch.zeros(())
 
@@ -247,6 +262,9 @@ def test_evaluate__metric_of_fractions__is_added_up_exactly() -> None:
             {"schedule": f"{__name__}:nothing"},
             "nothing fails in global round 1: 'NoneType' .* 'step'",
         ),
+        ({"loss": "cross_entropy(reduction='sum')"}, "twice is twice as large: it adds up, and has to give their mean"),
+        ({"loss": f"{__name__}:adds_up"}, "adds_up of the same samples twice is twice as large"),
+        ({"loss": f"{__name__}:Trainable"}, "Trainable has parameters, which no client trains: they belong into the"),
         ({"loss": f"{__name__}:without_gradient"}, "without_gradient gives no mean .*, one number with a gradient"),
         ({"loss": "torch.nn:HuberLoss(delta=-1.0)"}, "the loss torch.nn:HuberLoss.delta=-1.0. fails on outputs"),
         ({"loss": "torch.nn:HuberLoss(width=1)"}, "the loss torch.nn:HuberLoss.width=1. cannot be made: .*'width'"),
