@@ -250,6 +250,8 @@ def test_page__multiplier_for_a_target__is_what_it_says() -> None:
     exec(code, known)
     assert code.endswith(f"# for ε = 8: {known['multiplier']:.2f}\n")
     assert epsilon_of(known["multiplier"], 8, 1e-5) == pytest.approx(8, rel=1e-5)
+    rows = re.findall(r"^\| ([\d.]+) \| ([\d.]+) \| [\d.]+ % \|$", page, re.MULTILINE)
+    assert [(z, f"{epsilon_of(float(z), 4 * 2, 1e-5):.1f}") for z, _ in rows] == rows and len(rows) == 3
 
 
 def test_epsilon__more_releases_or_less_noise__is_larger() -> None:
