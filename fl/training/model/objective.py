@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 import torch
 from torch import nn
@@ -13,7 +15,7 @@ from torch.nn import functional
 from fl.training.config import StationConfig
 from fl.training.errors import TrainingError
 from fl.training.model.metrics import METRICS
-from fl.training.named import asking, function_of
+from fl.training.named import asking, function_of, is_path, split
 
 _LOSSES = "torch.nn.functional"
 
@@ -33,11 +35,24 @@ def mean_loss(loss: str, outputs: torch.Tensor, labels: torch.Tensor) -> torch.T
         return functional.cross_entropy(outputs, labels)
     function = function_of(loss, "loss", _LOSSES)
     with asking(f"the loss {loss} fails on {_what(outputs, labels)}"):
-        value: torch.Tensor = function(outputs, labels)
+        value: torch.Tensor = function(outputs, labels, **_weights(loss, outputs.dtype, outputs.device))
     number = isinstance(value, torch.Tensor) and value.dim() == 0 and value.is_floating_point()
     if not number or (outputs.requires_grad and not value.requires_grad):
         raise TrainingError(f"the loss {loss} gives no mean of {_what(outputs, labels)}, one number with a gradient")
     return value
+
+
+@lru_cache(maxsize=64)
+def _weights(loss: str, kind: torch.dtype, device: torch.device) -> Mapping[str, torch.Tensor]:
+    """Arguments of a loss of torch.nn.functional that are several numbers, which it takes as a tensor."""
+    if is_path(loss):
+        return {}
+    with torch.inference_mode(False):  # or steps could not use what judging has made
+        return {
+            name: torch.tensor(value, dtype=kind, device=device)
+            for name, value in split(loss, "loss")[1].items()
+            if isinstance(value, tuple)
+        }
 
 
 def check_loss(loss: str, outputs: torch.Tensor, labels: torch.Tensor) -> None:
