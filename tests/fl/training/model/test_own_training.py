@@ -228,6 +228,21 @@ def test_train__regression_and_several_labels__is_learnt_the_same_over_workers(
     assert last.evaluation.accuracy_bps == int(last.evaluation.exact_accuracy * 10_000)
 
 
+@pytest.mark.parametrize("metric", ["exact_match", "label_accuracy"])
+def test_metric__of_probabilities__has_half_as_its_threshold(metric: str) -> None:
+    logits = torch.tensor([[-2.0, 3.0], [1.0, 0.5], [-1.0, -0.5]])
+    labels = torch.tensor([[0.0, 1.0], [1.0, 0.0], [0.0, 0.0]])
+    of_logits, of_probabilities, wrong = (
+        Objective("mse_loss", name).total_score(outputs, labels)
+        for name, outputs in (
+            (metric, logits),
+            (f"{metric}(threshold=0.5)", logits.sigmoid()),
+            (metric, logits.sigmoid()),
+        )
+    )
+    assert of_logits == of_probabilities != wrong
+
+
 def test_evaluate__metric_of_fractions__is_added_up_exactly() -> None:
     module = nn.Linear(FEATURES, 2)
     samples = numbers(2).test
