@@ -239,11 +239,11 @@ def _payments(source: Source, members: Sequence[Reasons]) -> Markup:
 
 def _aborted(source: Source) -> Markup:
     recorders = sum(station.recorded > 0 for station in source.facts.stations)
-    due = "no base station had recorded anything, so nothing else is due"
+    due = "no base station had recorded anything, so no share, reward or tax is due"
     if recorders:
         due = (
-            f"{counted(recorders, 'base station')} had recorded work by then, and all owners have the models of the "
-            "global rounds, so everything else is due as after a report"
+            f"{counted(recorders, 'base station')} had recorded updates or attendance, so everything else is due as "
+            "after a report"
         )
     selected = source.result.selected
     winner = None if selected is None else source.document.models[selected].proposer
