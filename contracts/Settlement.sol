@@ -22,7 +22,7 @@ library Settlement {
     /// @notice A round as its settlement sees it.
     /// @param open whether committed members can be settled
     /// @param selected the selected model of a reported or an aborted round, or NONE
-    /// @param taxed whether everybody's share and tax are due: something was recorded and reported, or nothing is trained
+    /// @param taxed whether everybody's share and tax are due: something was recorded, or nothing is trained
     /// @param punished whether the winner's bond is lost: it never reported, or by vote
     /// @param upheld whether the listed contributions count
     /// @param from where the bids of the member that is settled begin

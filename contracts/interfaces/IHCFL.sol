@@ -85,7 +85,7 @@ interface IHCFL {
     /// @notice What the creator of a round fixes for good, beside the membership list.
     /// @param maxOwnerBid largest bid of an owner for a model, gwei, 1 … 2^44−1
     /// @param maxStationBid largest bid of a base station for a model, gwei, 1 … 2^44−1
-    /// @param bond wei that silence, absence or a verdict costs; whole gwei, `maxStationBid` … 2^54−1 gwei
+    /// @param bond wei that silence, absence, a missing report or a verdict costs; whole gwei, `maxStationBid` … 2^54−1 gwei
     /// @param contributionStake wei that every base station stakes upon its contribution; whole gwei, 0 (none) … 2^44−1 gwei
     /// @param ownerPolicy Equal or Capability
     /// @param surplusMinBps least part of the surplus that goes to the base stations (θ), 1/10,000; 0 under Capability

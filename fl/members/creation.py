@@ -101,16 +101,21 @@ def describe(terms: RoundTerms, members: MembershipList, sender: str) -> list[st
             f"  {who}: {gwei(loss)} as long as it does its duty; silent, absent or found wanting by a vote "
             f"{gwei(lock)}, which is what it locks"
         )
-    unwise = _unwise(terms)
+    unwise = _unwise(terms, len(members.side(Role.OWNER)))
     return lines + [line for each in unwise for line in ("", each)]
 
 
-def _unwise(terms: RoundTerms) -> Iterator[str]:
+def _unwise(terms: RoundTerms, owners: int) -> Iterator[str]:
     """Terms that hold, and under which somebody does better by not doing its duty."""
     if not terms.contribution_stake:
         yield "contribution_stake is 0: a base station that records and does not train loses nothing"
     if terms.bond < (enough := 2 * terms.max_owner_bid) * GWEI:
         yield f"bond is below {enough} gwei, twice max_owner_bid: an owner that claims too much accuracy can gain by it"
+    elif terms.bond < (enough := owners * terms.max_owner_bid // 2) * GWEI:
+        yield (
+            f"bond is below {enough} gwei, half of max_owner_bid for each owner: a winner and all base stations "
+            "together can gain by a training that is none"
+        )
 
 
 def _kinds(members: MembershipList) -> list[tuple[str, Role, int]]:

@@ -8,6 +8,7 @@ import subprocess
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import click
@@ -17,7 +18,8 @@ from click.testing import CliRunner, Result
 from analysis.devnode.chain import Chain
 from fl.market.client import Market
 from fl.market.membership_file import MembershipList
-from fl.market.terms import GWEI, Role
+from fl.market.terms import GWEI, Deadlines, Role, RoundTerms
+from fl.members.creation import describe
 from fl.store.keys import EncryptionKey
 from scripts import create_round, deploy, membership, status
 from tests.support.crowdfund_round import APE, ROOT
@@ -212,6 +214,16 @@ def test_create_round__terms_that_make_idling_and_overclaiming_pay__says_so_befo
     assert done.exit_code == 1
     assert "contribution_stake is 0: a base station that records and does not train loses nothing" in done.stdout
     assert "bond is below 200 gwei, twice max_owner_bid" in done.stdout
+
+
+@pytest.mark.parametrize(("owners", "bond", "said"), [(4, 200, False), (10, 499, True), (10, 500, False)])
+def test_describe__bond_that_a_training_that_is_none_would_repay__is_said(owners: int, bond: int, said: bool) -> None:
+    terms = RoundTerms(100, 50, bond * GWEI, Deadlines.after(0, 300), contribution_stake=1)
+    listed: Any = SimpleNamespace(
+        maker="maker", side=lambda role: [SimpleNamespace(entry=SimpleNamespace(points=1))] * owners
+    )
+    lines = describe(terms, listed, "sender")
+    assert any("bond is below 500 gwei, half of max_owner_bid" in line for line in lines) is said
 
 
 def test_create_round__not_confirmed__nothing_is_sent(
