@@ -42,7 +42,7 @@ _METADATA = 53  # bytes
 
 
 def code_hash_of(code: bytes) -> str:
-    """keccak256 of a contract's code, hex, but for its end, where the compiler puts a digest of sources with comments."""
+    """keccak256 of a contract's code, hex, but for its end, where the compiler has a digest of sources and comments."""
     return keccak(code[:-_METADATA]).hex()
 
 
