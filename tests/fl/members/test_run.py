@@ -227,7 +227,10 @@ def test_chain__without_a_new_block__told_until_there_is_one(monkeypatch: pytest
         now, block = seconds, at
         run.turn()
         assert len(told) == expected, (seconds, told)
-    assert told[0] == "alice's node has shown no new block for 121 s: deadlines may pass"
+    assert told[0] == (
+        "alice's node has shown no new block for 121 s: deadlines may pass; is it cut off, or does its chain mine only "
+        "when asked?"
+    )
 
 
 def test_alert__with_a_command__gets_its_words_and_the_message_and_is_said_too(
