@@ -1,8 +1,9 @@
 """Several nodes of one chain behind one web3 provider: where one cannot be used, the next is asked."""
 
 import logging
+import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
@@ -22,6 +23,7 @@ from web3.types import RPCEndpoint, RPCResponse
 
 from fl.faults import line_of
 from fl.market.refusals import NoNode
+from fl.shallow_json import shallow_json
 
 log = logging.getLogger("hcfl")
 
@@ -32,8 +34,41 @@ LATEST = "eth_getBlockByNumber"
 """The request that shows how far a node is."""
 
 
+def _is_number(found: object) -> bool:
+    return isinstance(found, str) and re.fullmatch("0x[0-9a-fA-F]+", found) is not None
+
+
+def _is_data(found: object) -> bool:
+    return isinstance(found, str) and re.fullmatch("0x([0-9a-fA-F]{2})*", found) is not None
+
+
+def _has(*numbers: str) -> Callable[[object], bool]:
+    """Whether it is an object with these numbers, or null."""
+    return lambda found: found is None or (isinstance(found, dict) and all(_is_number(found.get(n)) for n in numbers))
+
+
+_FORMS: Mapping[str, Callable[[object], bool]] = {
+    **dict.fromkeys(("eth_blockNumber", "eth_chainId", "eth_estimateGas", "eth_gasPrice"), _is_number),
+    **dict.fromkeys(("eth_getBalance", "eth_getTransactionCount", "eth_maxPriorityFeePerGas"), _is_number),
+    **dict.fromkeys(("eth_call", "eth_getCode", "eth_sendRawTransaction"), _is_data),
+    LATEST: _has("number", "timestamp", "gasLimit"),
+    "eth_getTransactionByHash": _has("nonce"),
+    "eth_getTransactionReceipt": _has("status", "blockNumber", "gasUsed"),
+    "eth_getLogs": lambda found: isinstance(found, list) and all(isinstance(each, dict) for each in found),
+}
+"""Of what each method returns: a node, or what stands before it, may send null where it has nothing."""
+
+
 class _Away(Exception):
     """A node cannot be used now, and why."""
+
+
+class _Http(HTTPProvider):
+    """Reads no answer that would end the process (`shallow_json`)."""
+
+    @staticmethod
+    def decode_rpc_response(raw_response: bytes) -> RPCResponse:
+        return cast(RPCResponse, shallow_json(raw_response))
 
 
 @dataclass(frozen=True)
@@ -92,9 +127,7 @@ class Nodes(JSONBaseProvider):
         super().__init__()
         self._patience = patience or Patience()
         limits = {"timeout": (self._patience.connect, self._patience.answer)}
-        self._nodes = [
-            _Node(HTTPProvider(URI(address), limits, exception_retry_configuration=None)) for address in addresses
-        ]
+        self._nodes = [_Node(_Http(URI(address), limits, exception_retry_configuration=None)) for address in addresses]
         self._chain_id = chain_id
         self._current: _Node | None = None
         self.endpoint_uri = URI(addresses[0])  # by which ape knows the connection
@@ -208,7 +241,10 @@ def _answer_of(node: _Node, method: RPCEndpoint, params: Any) -> RPCResponse:
     """
     for last in (not _repeatable(method), True):  # a connection that was kept open may have been closed
         try:
-            return node.http.make_request(method, params)
+            answer = node.http.make_request(method, params)
+            if not _is_answer(method, answer):
+                raise _Away(f"gives no answer to {method}")
+            return answer
         except requests.Timeout as error:
             raise _Away("takes too long") from error
         except requests.HTTPError as error:
@@ -239,6 +275,14 @@ def _error_in(response: requests.Response) -> RPCResponse:
     if not isinstance(body, dict) or "error" not in body:
         raise _Away(said)
     return cast(RPCResponse, body)
+
+
+def _is_answer(method: str, found: object) -> bool:
+    """Whether it is an error, or a result of the form that the method has."""
+    if not isinstance(found, dict) or "error" in found:
+        return isinstance(found, dict) and isinstance(found["error"], dict)
+    form = _FORMS.get(method)
+    return "result" in found and (form is None or form(found["result"]))
 
 
 def _busy(answer: RPCResponse) -> bool:

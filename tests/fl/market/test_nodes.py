@@ -9,7 +9,7 @@ from web3.exceptions import Web3RPCError
 
 from analysis.devnode.anvil import anvil
 from analysis.devnode.chain import Chain
-from fl.market.nodes import Nodes, Patience, connected
+from fl.market.nodes import _FORMS, Nodes, Patience, connected
 from fl.market.refusals import NoNode
 from tests.support.proxy import Fault, LoseAnswer, LoseRequest, Proxy, Reply, Say, Stall, proxied
 
@@ -22,9 +22,16 @@ FAULTS = [
     Reply(503),
     Reply(401),
     Reply(200, b"<html>"),
+    Reply(200, b""),
+    Reply(200, b'{"jsonrpc": "2.0", "id": 1, "resu'),
+    Reply(200, b"null"),
+    Reply(200, b"[" * 100_000),
+    Say({"result": None}),
+    Say({"error": "too busy"}),
     Say({"error": {"code": -32005, "message": "limit exceeded"}}),
 ]
 ALWAYS = 10**6
+MAY_BE_NOTHING = ("eth_getBlockByNumber", "eth_getTransactionByHash", "eth_getTransactionReceipt")
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +56,7 @@ def methods(proxy: Proxy) -> list[str]:
     return [method for method, _ in proxy.requests]
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=str)
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: str(fault)[:60])
 def test_nodes__first_is_away__second_answers_and_is_kept(first: Proxy, second: Proxy, fault: Fault) -> None:
     web3 = Web3(Nodes([first.uri, second.uri], patience=PATIENCE))
     assert web3.eth.chain_id == 31337
@@ -60,6 +67,19 @@ def test_nodes__first_is_away__second_answers_and_is_kept(first: Proxy, second: 
     assert time.monotonic() - asked < 10, "a node that stalls holds everything up"
     assert methods(second) == ["eth_chainId", "eth_blockNumber", "eth_blockNumber"]
     assert methods(first).count("eth_blockNumber") <= 2, "it rests"
+
+
+@pytest.mark.parametrize("odd", [None, {}, "garbage", [1], {"number": None, "status": "0x"}], ids=str)
+@pytest.mark.parametrize("method", _FORMS)
+def test_nodes__result_is_of_another_form__is_no_answer(first: Proxy, method: str, odd: object) -> None:
+    """Else it ends whoever has asked, in the middle of a round; where there may be nothing, null says so."""
+    first.fail(Say({"result": odd}), method, times=ALWAYS)
+    nodes = Nodes([first.uri], 31337, PATIENCE)
+    if odd is None and method in MAY_BE_NOTHING:
+        assert nodes.make_request(method, [1])["result"] is None
+        return
+    with pytest.raises(NoNode, match=f"gives no answer to {method}"):
+        nodes.make_request(method, [1])
 
 
 def test_nodes__first_comes_back__is_preferred_again(first: Proxy, second: Proxy) -> None:
