@@ -45,8 +45,8 @@ class Settings:
 
     Attributes:
         fee_cap: wei a gas that are never exceeded, tip included.
-        patience: seconds that a transaction may be pending, while blocks pass, until its fees are raised; and that
-            one which is not in the journal may be in the way until that is believed.
+        patience: seconds that a transaction may be pending, while blocks pass that it could be in, until its fees are
+            raised; and that one which is not in the journal may be in the way until that is believed.
         silence: seconds that no node may answer until the member is told.
         longest: seconds until the member is told that a transaction is not mined.
         pause: seconds between two looks, at most.
@@ -412,7 +412,8 @@ class Journaled:
                 self._say(f"{error}; an empty transaction takes its nonce")
                 self._fill(nonce, head, account)
                 return
-        if waited and head.number > pending.block and nonce == head.count:
+        too_dear = newest.max_fee < head.base_fee - head.base_fee // 8  # by which a block is cheaper at most
+        if (waited or too_dear) and head.number > pending.block and nonce == head.count:
             self._replace(newest, head, account)
 
     def _bridge(self, head: _Head, account: AccountAPI) -> None:

@@ -312,15 +312,15 @@ def test_stuck__while_no_block_passes__costs_no_more(sender: Sender) -> None:
     assert len(sender.rows()) == 1
 
 
-def test_stuck__gas_dearer_than_offered__is_replaced_for_more(sender: Sender) -> None:
-    """Geth keeps such a transaction, and anvil throws it out."""
+def test_stuck__gas_dearer_than_offered__is_replaced_for_more_at_once(sender: Sender) -> None:
+    """Geth keeps such a transaction, and anvil throws it out; a deadline does not wait until patience is at an end."""
     pending(sender, 5)
     try:
         sender.node.rpc("anvil_setNextBlockBaseFeePerGas", hex(3 * sender.rows()[0].max_fee))
         sender.node.rpc("evm_mine")
         sender.node.rpc("evm_setAutomine", True)
         with once_looked(sender, sender.node.rpc, "evm_mine"):
-            sender.client().deposit(sender.account, 5)
+            sender.client(patience=60).deposit(sender.account, 5)
     finally:
         sender.node.rpc("anvil_setNextBlockBaseFeePerGas", "0x0")
         sender.node.rpc("evm_mine")
