@@ -123,6 +123,10 @@ class _Busy(Again):
     """The node is there, and has no time."""
 
 
+class _Poor(ByHand):
+    """The account has too little ether."""
+
+
 class Answer(Enum):
     """What a node means that refuses a transaction."""
 
@@ -407,7 +411,7 @@ class Journaled:
             try:
                 self._post(newest)
             except ByHand as error:  # refused for good, it would be in the way of all others for good
-                if not waited or newest.call == FILLING:
+                if not waited or newest.call == FILLING or isinstance(error, _Poor):
                     raise
                 self._say(f"{error}; an empty transaction takes its nonce")
                 self._fill(nonce, head, account)
@@ -517,6 +521,12 @@ class Journaled:
             )
             return
         fields = TypedTransaction.from_bytes(HexBytes(row.raw)).as_dict()
+        if int(self._provider.web3.eth.get_balance(account.address)) < fields["value"] + row.gas * new.most:
+            self._say_once(
+                f"{row.call}: stuck at {row.max_fee / GWEI:g} gwei a gas, and {account.address} has too little ether to "
+                "pay more: send ether to it"
+            )
+            return
         transaction = self._provider.network.ecosystem.create_transaction(
             receiver=HexBytes(fields["to"]).to_0x_hex(), value=fields["value"], data=HexBytes(fields["data"])
         )
@@ -538,7 +548,7 @@ class Journaled:
             case Answer.BUSY:
                 return _Busy(said)
             case Answer.NO_FUNDS:
-                return ByHand(f"{said}; send ether to {self._journal.account}")
+                return _Poor(f"{said}; send ether to {self._journal.account}")
             case _:
                 return ByHand(said)
 

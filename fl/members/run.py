@@ -1,6 +1,7 @@
 """A member left running: read, decide, act, from its round's creation to its settlement."""
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -182,7 +183,8 @@ class Runner:
                 self._tell(f"{self.member.name} was refused {OFTEN} times: {error}")
             self._postponed(step, facts, error)
         except (ByHand, WorkError, ConfigurationError, JournalError, Refused) as error:
-            self._tell(f"{self.member.name}: {error}")
+            # Of what is to be done by hand the amounts move with each block, and it is the same for all that.
+            self._tell(f"{self.member.name}: {error}", f"{step} {re.sub('[0-9]', '', str(error))}")
             self._postponed(step, facts, error)
         except Fault as error:  # the node or the store, for the time being
             self._postponed(step, facts, error)

@@ -15,7 +15,7 @@ from fl.market.refusals import Again, ByHand, Never
 from fl.market.terms import GWEI, Deadlines, Policy, RoundTerms
 from fl.members.journal import Recorded, State
 from fl.members.outbox import FILLING
-from tests.fl.members.conftest import RICH, Sender
+from tests.fl.members.conftest import FUNDS, RICH, Sender
 from tests.support.proxy import Fault, LoseAnswer, LoseRequest, Reply, Say, Stall
 
 SEND = "eth_sendRawTransaction"
@@ -336,6 +336,45 @@ def test_stuck__at_the_cap__says_so_and_stays_below_it(sender: Sender) -> None:
         sender.client(patience=0.1, longest=1, fee_cap=cap).deposit(sender.account, 5)
     assert len(sender.rows()) == 1
     assert len(sender.said) == 1 and "stuck at" in sender.said[0] and "raise the cap" in sender.said[0]
+
+
+def test_stuck__too_little_ether_to_pay_more__says_so_once_and_goes_on_when_there_is(sender: Sender) -> None:
+    """A version that nobody can pay for would be in the way of the one that waits."""
+    pending(sender, 5)
+    stuck, account = sender.rows()[0], str(sender.account.address)
+    sender.node.set_balance(account, 5 + stuck.gas * stuck.max_fee)
+    crowd = once_looked(sender, crowded_block, sender, stuck)
+    with crowd, pytest.raises(Again, match="not mined after"):
+        sender.client(patience=0.1, longest=1).deposit(sender.account, 5)
+    assert sender.rows() == (stuck,)
+    assert len(sender.said) == 1 and f"{account} has too little ether to pay more: send ether to it" in sender.said[0]
+    sender.node.set_balance(account, FUNDS)
+    crowd = once_looked(sender, crowded_block, sender, stuck)
+    with crowd, pytest.raises(Again, match="not mined after"):
+        sender.client(patience=0.1, longest=1).deposit(sender.account, 5)
+    assert_raised(sender)
+    sender.node.rpc("evm_mine")
+    assert sender.balance == 5
+
+
+def test_send__ether_is_gone_when_it_leaves__waits_for_more_and_takes_no_nonce_for_nothing(sender: Sender) -> None:
+    """What is left would be spent on an empty transaction, and the call still not be paid for."""
+    client, account = sender.client(), str(sender.account.address)
+
+    def spend(method: str, params: list[Any]) -> bool:
+        sender.node.set_balance(account, 10**12)
+        return False
+
+    sender.proxy.fail(Stall(0), SEND, matches=spend)
+    with pytest.raises(ByHand, match=f"send ether to {account}"):
+        client.deposit(sender.account, 5)
+    sleep(sender.settings.patience)
+    with pytest.raises(ByHand, match=f"send ether to {account}"):
+        client.deposit(sender.account, 5)
+    sender.proxy.mend()
+    sender.node.set_balance(account, FUNDS)
+    client.deposit(sender.account, 5)
+    assert_sent_once(sender, 5)
 
 
 # ── another hand ──

@@ -82,6 +82,18 @@ def test_step__with_a_deadline__waits_for_the_store_until_that_is_pressing(left:
     assert waited[1] == (inf, inf)
 
 
+def test_step__needs_a_hand__told_once_though_the_amounts_move_and_again_of_another_step() -> None:
+    """What gas may take is another amount in each block."""
+    needed = iter(range(10, 20))
+    run, told = runner(Train(0), AT.reveal - 200, lambda: failing(ByHand(f"it may take {next(needed)} wei"))())
+    for _ in range(3):
+        run.turn()
+    assert told == ["alice: it may take 10 wei"]
+    run.member.next_step = lambda facts: Train(1)  # type: ignore[method-assign]
+    run.turn()
+    assert told[1:] == ["alice: it may take 13 wei"]
+
+
 def test_step__not_done_for_the_same_reason__one_line_until_there_is_another(caplog: pytest.LogCaptureFixture) -> None:
     reasons = ["there is no test data"] * 3 + ["the node is busy"]
     run, _ = runner(Vote(), AT.vote - 200, lambda: failing(Again(reasons.pop(0)))())
