@@ -523,8 +523,8 @@ class Journaled:
         fields = TypedTransaction.from_bytes(HexBytes(row.raw)).as_dict()
         if int(self._provider.web3.eth.get_balance(account.address)) < fields["value"] + row.gas * new.most:
             self._say_once(
-                f"{row.call}: stuck at {row.max_fee / GWEI:g} gwei a gas, and {account.address} has too little ether to "
-                "pay more: send ether to it"
+                f"{row.call}: stuck at {row.max_fee / GWEI:g} gwei a gas, and {account.address} has too little ether "
+                "to pay more: send ether to it"
             )
             return
         transaction = self._provider.network.ecosystem.create_transaction(

@@ -146,8 +146,8 @@ class Runner:
             self._told.discard("still")
         elif (since := self._read_at - self._moved_at) > STILL * self.margin:
             self._tell(
-                f"{self.member.name}'s node has shown no new block for {since:.0f} s: deadlines may pass; is it cut off, "
-                "or does its chain mine only when asked?",
+                f"{self.member.name}'s node has shown no new block for {since:.0f} s: deadlines may pass; is it cut "
+                "off, or does its chain mine only when asked?",
                 "still",
             )
 
