@@ -1,6 +1,7 @@
 """Several nodes of one chain behind one web3 provider: where one cannot be used, the next is asked."""
 
 import logging
+import math
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -78,7 +79,8 @@ class Patience:
     Attributes:
         connect: seconds that a node may take to be reached.
         answer: seconds that it may take to answer.
-        rest: seconds that a node is left alone after it could not be used; doubled each time, up to 16 times.
+        rest: seconds that a node is left alone after it could not be used; doubled each time, up to 16 times. So often,
+            too, are all of them asked how far they are.
         behind: blocks that a node may be behind the newest that another has shown.
     """
 
@@ -130,13 +132,16 @@ class Nodes(JSONBaseProvider):
         self._nodes = [_Node(_Http(URI(address), limits, exception_retry_configuration=None)) for address in addresses]
         self._chain_id = chain_id
         self._current: _Node | None = None
+        self._compared_at = -math.inf
         self.endpoint_uri = URI(addresses[0])  # by which ape knows the connection
 
     def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
         """Ask a node, and where that cannot be used, the next."""
+        if method == LATEST and len(self._nodes) > 1 and time.monotonic() - self._compared_at > self._patience.rest:
+            self._compare()
         why: list[str] = []
         refused: RPCResponse | None = None
-        for node in sorted(self._nodes, key=lambda each: each.resting_until > time.monotonic()):
+        for node in sorted(self._nodes, key=_is_resting):
             try:
                 answer = self._ask(node, method, params)
             except _Away as error:
@@ -174,6 +179,16 @@ class Nodes(JSONBaseProvider):
             if behind > self._patience.behind:
                 raise _Away(f"is {behind} blocks behind")
         return answer
+
+    def _compare(self) -> None:
+        """See how far each node is: nothing else shows that the one that is preferred is behind the others."""
+        self._compared_at = time.monotonic()
+        for node in self._nodes:
+            if not _is_resting(node):
+                try:
+                    self._ask(node, RPCEndpoint(LATEST), ["latest", False])
+                except _Away:
+                    self._rest(node)
 
     def _check(self, node: _Node) -> None:
         """See that a node is of the chain."""
@@ -231,6 +246,10 @@ def _provider_over(nodes: Nodes) -> type[EthereumNodeProvider]:
             self._web3 = Web3(nodes)
 
     return Provider
+
+
+def _is_resting(node: _Node) -> bool:
+    return node.resting_until > time.monotonic()
 
 
 def _answer_of(node: _Node, method: RPCEndpoint, params: Any) -> RPCResponse:

@@ -124,6 +124,22 @@ def test_nodes__first_is_behind__is_passed_over(first: Proxy, chain: Chain) -> N
         assert web3.eth.get_block("latest")["number"] == newest - 5
 
 
+def test_nodes__preferred_one_is_behind_another_that_is_not_needed__is_passed_over(first: Proxy, chain: Chain) -> None:
+    """As long as it answers, nobody would ask the other; now and then all are asked."""
+    chain.rpc("anvil_mine", "0x10")
+    with anvil(frozen=False) as late:
+        web3 = Web3(Nodes([late.uri, first.uri], patience=Patience(rest=0.1, behind=5)))
+        newest = int(chain.rpc("eth_blockNumber"), 16)
+        late.rpc("anvil_mine", hex(newest - 5))
+        assert web3.eth.get_block("latest")["number"] == newest - 5
+        chain.rpc("anvil_mine", "0x5")
+        time.sleep(0.15)
+        assert web3.eth.get_block("latest")["number"] == newest + 5
+        late.rpc("anvil_mine", "0x10")
+        time.sleep(0.25)
+        assert web3.eth.get_block("latest")["number"] == newest + 11
+
+
 def test_nodes__chain_goes_back__is_followed(first: Proxy, second: Proxy, chain: Chain) -> None:
     web3 = Web3(Nodes([first.uri, second.uri], patience=Patience(rest=0, behind=5)))
     with chain.snapshot():
