@@ -34,6 +34,14 @@ BUSY = (-32005, 429)
 LATEST = "eth_getBlockByNumber"
 """The request that shows how far a node is."""
 
+RECEIPT = "eth_getTransactionReceipt"
+
+TRIES = 4
+"""Times that nodes are asked for what they lack: of several behind one address, the next may have it."""
+
+_LACKS = re.compile("header not found|unknown block|block not found|out ?of ?range", re.IGNORECASE)
+"""How nodes say that they do not have a block."""
+
 
 def _is_number(found: object) -> bool:
     return isinstance(found, str) and re.fullmatch("0x[0-9a-fA-F]+", found) is not None
@@ -54,7 +62,7 @@ _FORMS: Mapping[str, Callable[[object], bool]] = {
     **dict.fromkeys(("eth_call", "eth_getCode", "eth_sendRawTransaction"), _is_data),
     LATEST: _has("number", "timestamp", "gasLimit"),
     "eth_getTransactionByHash": _has("nonce"),
-    "eth_getTransactionReceipt": _has("status", "blockNumber", "gasUsed"),
+    RECEIPT: _has("status", "blockNumber", "gasUsed"),
     "eth_getLogs": lambda found: isinstance(found, list) and all(isinstance(each, dict) for each in found),
 }
 """Of what each method returns: a node, or what stands before it, may send null where it has nothing."""
@@ -62,6 +70,10 @@ _FORMS: Mapping[str, Callable[[object], bool]] = {
 
 class _Away(Exception):
     """A node cannot be used now, and why."""
+
+
+class _Behind(_Away):
+    """It is older than what another, maybe behind the same address, has shown."""
 
 
 class _Http(HTTPProvider):
@@ -80,7 +92,8 @@ class Patience:
         connect: seconds that a node may take to be reached.
         answer: seconds that it may take to answer.
         rest: seconds that a node is left alone after it could not be used; doubled each time, up to 16 times. So often,
-            too, are all of them asked how far they are.
+            too, are all of them asked how far they are; and so long must a chain be shorter than it was, as a
+            development node that was set back, until that is believed.
         behind: blocks that a node may be behind the newest that another has shown.
     """
 
@@ -133,6 +146,7 @@ class Nodes(JSONBaseProvider):
         self._chain_id = chain_id
         self._current: _Node | None = None
         self._compared_at = -math.inf
+        self._shown, self._shown_at = 0, -math.inf
         self.endpoint_uri = URI(addresses[0])  # by which ape knows the connection
 
     def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
@@ -141,23 +155,29 @@ class Nodes(JSONBaseProvider):
             self._compare()
         why: list[str] = []
         refused: RPCResponse | None = None
-        for node in sorted(self._nodes, key=_is_resting):
+        left = sorted(self._nodes, key=_is_resting) * TRIES
+        while left:
+            node = left.pop(0)
             try:
                 answer = self._ask(node, method, params)
+                self._go_on(answer, method, params)
             except _Away as error:
-                self._rest(node)
                 why.append(f"{node.name} {error}")
+                again = isinstance(error, _Behind)
                 if not _repeatable(method):
-                    break
+                    left = []
             else:
-                if not _busy(answer):
+                again = self._lacks(answer, method, params)
+                if not again and not _busy(answer):
                     self._use(node, why)
                     return answer
-                self._rest(node)
                 refused = answer
+            self._rest(node)
+            if not again:
+                left = [each for each in left if each is not node]
         if refused is not None:
             return refused
-        raise NoNode(f"no node can be used: {'; '.join(why)}")
+        raise NoNode(f"no node can be used: {'; '.join(dict.fromkeys(why))}")
 
     def is_connected(self, show_traceback: bool = False) -> bool:
         """Whether a node can be used."""
@@ -173,12 +193,33 @@ class Nodes(JSONBaseProvider):
         if not node.checked:
             self._check(node)
         answer = _answer_of(node, method, params)
-        if method == LATEST and params[0] == "latest" and isinstance(block := answer.get("result"), dict):
-            node.newest = int(str(block["number"]), 16)
+        if (number := _newest_in(answer, method, params)) is not None:
+            node.newest = number
             behind = max(each.newest for each in self._nodes) - node.newest  # a chain that goes back does so on each
             if behind > self._patience.behind:
                 raise _Away(f"is {behind} blocks behind")
         return answer
+
+    def _go_on(self, answer: RPCResponse, method: str, params: Any) -> None:
+        """See that the newest block is not older than what was shown: of the nodes behind one address, one may lag.
+
+        What has happened would seem undone, and be done again. A reorganised chain is as long as before, or longer.
+        """
+        receipt: Any = answer.get("result")
+        if method == RECEIPT and receipt:
+            self._shown = max(self._shown, int(receipt["blockNumber"], 16))
+        if (number := _newest_in(answer, method, params)) is None:
+            return
+        if number < self._shown and time.monotonic() - self._shown_at <= self._patience.rest:
+            raise _Behind(f"is {self._shown - number} blocks behind")
+        self._shown, self._shown_at = number, time.monotonic()
+
+    def _lacks(self, answer: RPCResponse, method: str, params: Any) -> bool:
+        """Whether a node does not have a block, which another may have shown."""
+        if method == LATEST and "result" in answer:
+            asked = str(params[0])
+            return answer["result"] is None and asked.startswith("0x") and int(asked, 16) <= self._shown
+        return isinstance(error := answer.get("error"), dict) and bool(_LACKS.search(str(error.get("message"))))
 
     def _compare(self) -> None:
         """See how far each node is: nothing else shows that the one that is preferred is behind the others."""
@@ -246,6 +287,12 @@ def _provider_over(nodes: Nodes) -> type[EthereumNodeProvider]:
             self._web3 = Web3(nodes)
 
     return Provider
+
+
+def _newest_in(answer: RPCResponse, method: str, params: Any) -> int | None:
+    """The number of the newest block, where it was asked for."""
+    block: Any = answer.get("result")
+    return int(block["number"], 16) if method == LATEST and params[0] == "latest" and block else None
 
 
 def _is_resting(node: _Node) -> bool:

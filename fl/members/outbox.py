@@ -337,7 +337,7 @@ class Journaled:
         """The chain now; what it does not have any more of the journal's is open again."""
         eth = self._provider.web3.eth
         block = eth.get_block("latest")
-        count = int(eth.get_transaction_count(self._journal.account, "latest"))
+        count = int(eth.get_transaction_count(self._journal.account, block["number"]))  # not one of another moment
         if self._journal.reopen(count):
             self._say("the chain has dropped transactions that it had: they are sent again")
         return _Head(int(block["number"]), int(block.get("baseFeePerGas", 0)), int(block["gasLimit"]), count)
@@ -472,7 +472,8 @@ class Journaled:
             "data": HexBytes(transaction.data),
         }
         try:
-            estimate = int(self._provider.web3.eth.estimate_gas(request))
+            # Not of the newest, which of several nodes may be one before this account's last transaction.
+            estimate = int(self._provider.web3.eth.estimate_gas(request, head.number))
         except ContractLogicError as error:
             raise self._refusal(call, str(transaction.receiver), error) from error
         except Web3RPCError as error:

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 import pytest
 from web3 import Web3
 from web3.exceptions import Web3RPCError
+from web3.types import RPCEndpoint
 
 from analysis.devnode.anvil import anvil
 from analysis.devnode.chain import Chain
-from fl.market.nodes import _FORMS, Nodes, Patience, connected
+from fl.market.nodes import _FORMS, LATEST, Nodes, Patience, connected
 from fl.market.refusals import NoNode
 from tests.support.proxy import Fault, LoseAnswer, LoseRequest, Proxy, Reply, Say, Stall, proxied
 
@@ -138,6 +139,31 @@ def test_nodes__preferred_one_is_behind_another_that_is_not_needed__is_passed_ov
         late.rpc("anvil_mine", "0x10")
         time.sleep(0.25)
         assert web3.eth.get_block("latest")["number"] == newest + 11
+
+
+def test_nodes__several_behind_one_address_and_one_lags__newest_never_goes_back_and_what_is_lacking_is_asked_again(
+    first: Proxy, chain: Chain
+) -> None:
+    """Else what has happened would seem undone: it would be said so to people, and be done again."""
+    web3 = Web3(Nodes([first.uri], patience=PATIENCE))
+    newest = int(chain.rpc("anvil_mine", "0x10") or chain.rpc("eth_blockNumber"), 16)
+    lagging = chain.rpc("eth_getBlockByNumber", hex(newest - 2), False)
+    assert web3.eth.get_block("latest")["number"] == newest
+    first.fail(Say({"result": lagging}), LATEST, times=2)
+    assert web3.eth.get_block("latest")["number"] == newest
+    first.fail(Say({"result": None}), LATEST, times=2)
+    assert web3.eth.get_block(newest)["number"] == newest
+    first.fail(Say({"error": {"code": -32000, "message": "header not found"}}), "eth_getBalance", times=2)
+    assert web3.eth.get_balance("0x" + "11" * 20, newest) == 0
+    first.fail(Say({"result": lagging}), LATEST, times=ALWAYS)
+    with pytest.raises(NoNode, match=f"^no node can be used: {first.uri} is 2 blocks behind$"):
+        web3.eth.get_block("latest")
+    first.mend()
+    mined = {"status": "0x1", "gasUsed": "0x1", "blockNumber": hex(newest + 1)}
+    first.fail(Say({"result": mined}), "eth_getTransactionReceipt")
+    Nodes.make_request(web3.provider, RPCEndpoint("eth_getTransactionReceipt"), ["0x"])  # type: ignore[arg-type]
+    with pytest.raises(NoNode, match=r"is 1 blocks behind$"):
+        web3.eth.get_block("latest")
 
 
 def test_nodes__chain_goes_back__is_followed(first: Proxy, second: Proxy, chain: Chain) -> None:

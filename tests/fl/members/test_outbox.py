@@ -61,6 +61,18 @@ def test_send__twice_the_same__is_two_transactions(sender: Sender) -> None:
         assert row.gas > receipt.gas_used
 
 
+def test_send__one_of_several_nodes_lags__asks_all_about_the_same_block(sender: Sender) -> None:
+    """One before the account's last transaction would have it sent again, to fail."""
+    client = sender.client()
+    client.deposit(sender.account, 5)
+    sender.proxy.requests.clear()
+    client.deposit(sender.account, 6)
+    before = hex(sender.rows()[1].block - 1)  # type: ignore[operator]
+    asked = [params[1] for method, params in sender.proxy.requests if method == "eth_estimateGas"]
+    asked += [params[1] for method, params in sender.proxy.requests if method == "eth_getTransactionCount"][:1]
+    assert asked == [before, before]
+
+
 def test_send__what_the_contract_refuses__never_leaves(sender: Sender) -> None:
     with pytest.raises(Never, match="withdraw: 0 wei are free and 1 are needed") as refused:
         sender.client().withdraw(sender.account, 1, str(sender.account.address))
