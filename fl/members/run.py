@@ -82,6 +82,8 @@ class Runner:
     _told: set[str] = field(default_factory=set)
     _refused: dict[Step, int] = field(default_factory=dict)
     _logged: str = ""
+    _done_at: int | None = None
+    """Unix time from which on nothing was left to do; what has led there may be undone, and a report with it."""
     _read: Facts | None = None
     _read_at: float = field(default_factory=time.monotonic)
     _moved_at: float = field(default_factory=time.monotonic)
@@ -110,9 +112,13 @@ class Runner:
             self.sleep(self.pause)
             return None
         step = self.member.next_step(facts)
+        self._done_at = (self._done_at or facts.now) if isinstance(step, Done) else None
         match step:
             case Done(why):
-                return why
+                if self._done_at is None or facts.final >= self._done_at:
+                    return why
+                self._waiting("the end of the round is not final yet")
+                self.sleep(self.pause)
             case Wait(why=why):
                 self._waiting(why)
                 self.sleep(self.pause)

@@ -20,7 +20,7 @@ from fl.members.facts import Facts
 from fl.members.journal import JournalError
 from fl.members.rounds import Conduct
 from fl.members.run import OFTEN, Runner
-from fl.members.steps import Accept, Attend, Reveal, Settle, Step, Stuck, Train, Vote, Wait
+from fl.members.steps import Accept, Attend, Done, Reveal, Settle, Step, Stuck, Train, Vote, Wait
 from fl.record.history import ModelRecord, RoundRecord
 from fl.yaml_file import ConfigurationError
 
@@ -131,6 +131,22 @@ def test_step__that_takes_long__told_while_it_is_under_way(now: int) -> None:
     finally:
         go_on.set()
         thread.join()
+
+
+def test_round__at_its_end__is_left_once_that_is_final() -> None:
+    """A reorganisation that drops the last blocks takes a report with it, and who has left would lose its bond."""
+    at = facts_at(AT.vote)
+    looks = [
+        (Done("settled"), replace(at, final=at.now - 30)),
+        (Settle(("0x",)), replace(at, now=at.now + 20, final=at.now - 10)),
+        (Done("settled"), replace(at, now=at.now + 30, final=at.now + 29)),
+        (Done("settled"), replace(at, now=at.now + 40, final=at.now + 30)),
+    ]
+    run, _ = runner(Done(""), 0, read=lambda account: looks[0][1])
+    run.member.next_step = lambda facts: looks.pop(0)[0]  # type: ignore[method-assign]
+    assert [run.turn() for _ in range(4)] == [None, None, None, "settled"]
+    run, _ = runner(Done("it did not join"), AT.commit)
+    assert run.turn() == "it did not join", "who counts the newest block as final waits for none"
 
 
 @pytest.mark.parametrize("step", [Accept(), Train(0)], ids=["an order", "training"])
