@@ -10,7 +10,7 @@ from dataclasses import astuple, dataclass, field
 from math import inf
 
 from fl.faults import Fault
-from fl.market.refusals import ByHand, MarketError, Never
+from fl.market.refusals import Again, ByHand, MarketError, Never
 from fl.members import steps
 from fl.members.acts import PRESSING, Member, NotYet
 from fl.members.facts import Chronicle, Facts
@@ -130,9 +130,12 @@ class Runner:
         return None
 
     def _look(self) -> Facts | None:
+        left = _left_of_phase(self._read, time.monotonic() - self._read_at)
+        after = min(self.margin, inf if left is None else left - self.margin if left > self.margin else left / 2)
         try:
-            self.tend()  # first, so that what it finds done is in the facts
-            facts = self.chronicle.facts(self.member.address)
+            with _after(after, self._blind, Again("an answer of the node is still under way")):
+                self.tend()  # first, so that what it finds done is in the facts
+                facts = self.chronicle.facts(self.member.address)
         except Never:
             raise
         except MarketError as error:
@@ -210,13 +213,8 @@ class Runner:
         left, now = deadline - facts.now, time.monotonic()
         files.until, files.write_until = now + max(reserve, left - PRESSING * reserve), now + max(reserve, left)
         after = left - self.margin if left > self.margin else max(0, left) / 2
-        timer = threading.Timer(after, self._late, (step, left - after, "it is still under way"))
-        timer.daemon = True
-        timer.start()
-        try:
+        with _after(after, self._late, step, left - after, "it is still under way"):
             yield
-        finally:
-            timer.cancel()
 
     def _postponed(self, step: Step, facts: Facts, why: Fault) -> None:
         self._log(logging.WARNING, f"{self.member.name}: {type(step).__name__} is not done yet: {why}")
@@ -238,6 +236,18 @@ class Runner:
             return
         self._told.add(about or text)
         self.alert(text)
+
+
+@contextmanager
+def _after(seconds: float, do: Callable[..., None], *values: object) -> Iterator[None]:
+    """Have something done, in another thread, if what is inside takes longer than so many seconds."""
+    timer = threading.Timer(seconds, do, values)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _left_of_phase(facts: Facts | None, since: float) -> float | None:

@@ -226,6 +226,31 @@ def test_chain__not_read_for_longer_than_the_margin__told_though_no_phase_ends()
     assert len(told) == 1
 
 
+@pytest.mark.parametrize("left", [200, 0.6], ids=["of a long phase", "of one that ends"])
+def test_chain__node_that_never_ends_its_answer__told_while_it_is_waited_for(left: float) -> None:
+    """One that sends a byte now and then is no break of a connection."""
+    go_on, looks = threading.Event(), iter(range(2))
+
+    def read(account: str) -> Facts:
+        if next(looks):
+            assert go_on.wait(30)
+        return replace(facts_at(AT.reveal), now=AT.reveal - left)  # type: ignore[arg-type]
+
+    run, told = runner(Wait(None, "the others"), 0, margin=0.4, read=read)
+    run.turn()
+    thread = threading.Thread(target=run.turn)
+    thread.start()
+    try:
+        end = time.monotonic() + 10
+        while not told and time.monotonic() < end:
+            time.sleep(0.01)
+        assert len(told) == 1 and "alice has not been able to read the chain" in told[0]
+        assert "an answer of the node is still under way" in told[0]
+    finally:
+        go_on.set()
+        thread.join()
+
+
 # ── the command ──
 
 
