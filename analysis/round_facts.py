@@ -180,8 +180,7 @@ class Dues:
 
     Attributes:
         lock: What it had locked, the stake included.
-        share: Signed: what an owner paid of its share; minus what a base station was due for all global rounds, or its
-            part of an abort.
+        share: Signed: what an owner paid of its share; minus what a base station was due for all global rounds.
         tax: The tax that was collected.
         reward: What a base station was paid.
         slashed: The part of the bond that was collected.

@@ -9,7 +9,6 @@ Readings fixed here where `mechanism.md` can be read in more than one way:
 - The stake is apart from the rest of the lock: no bond or tax is collected from it, and upheld points move it even if
   nobody recorded anything.
 - A base station that misses records and is listed with an upheld 0 loses its bond once, all of it.
-- An abort takes no bond for missing records.
 """
 
 from __future__ import annotations
@@ -25,11 +24,11 @@ from analysis.round_facts import Dues, Member, Round, RoundResult, Slash, Status
 class _Owed:
     """What a member is to pay and to get, before what its lock holds is looked at; `bond` is the part that is owed."""
 
-    share: int = 0
-    tax: int = 0
-    reward: int = 0
-    bond: int = 0
-    slash: Slash | None = None
+    share: int
+    tax: int
+    reward: int
+    bond: int
+    slash: Slash | None
 
 
 def settle_round(round_: Round) -> RoundResult:
@@ -37,13 +36,11 @@ def settle_round(round_: Round) -> RoundResult:
     settlement = _mechanism(round_) if _was_selected_from(round_) else None
     status = _status(round_, settlement)
     upheld = status == "settled" and _is_upheld(round_)
-    owners = [
-        _collect(round_.owner_lock(owner), 0, owed)
-        for owner, owed in zip(round_.owners, _owners_owe(round_, status, settlement), strict=True)
-    ]
+    owed = _owed(round_, status, settlement, upheld)
+    owners = [_collect(round_.owner_lock(owner), 0, owes) for owner, owes in zip(round_.owners, owed, strict=False)]
     stations = [
-        _collect(round_.station_lock, round_.stake, owed, bonus)
-        for owed, bonus in zip(_stations_owe(round_, status, settlement, upheld), _bonuses(round_, upheld), strict=True)
+        _collect(round_.station_lock, round_.stake, owes, bonus)
+        for owes, bonus in zip(owed[len(owners) :], _bonuses(round_, upheld), strict=True)
     ]
     lot = sum(dues.tax for dues in owners + stations)
     return RoundResult(
@@ -102,64 +99,34 @@ def _is_upheld(round_: Round) -> bool:
     return round_.upheld and total == CONTRIBUTION_ONE
 
 
-def _recorders(round_: Round) -> int:
-    return sum(station.recorded > 0 for station in round_.stations)
+def _owed(round_: Round, status: Status, settlement: Settlement | None, upheld: bool) -> list[_Owed]:
+    """What all members owe and are owed, owners first."""
+    selected = None if settlement is None else settlement.selected
+    owners = [_owner_slash(round_, status, number, selected) for number in range(len(round_.owners))]
+    slashes = [(round_.bond if slash else 0, slash) for slash in owners]
+    slashes += [_station_slash(round_, status, number, upheld) for number in range(len(round_.stations))]
+    # Where a model was selected that nobody trained, no share, tax or reward is due.
+    due = settlement if selected is None or any(station.recorded for station in round_.stations) else None
+    members = (*round_.owners, *round_.stations)
+    shares, taxes = _spread(members, due.shares if due else None), _spread(members, due.taxes if due else None)
+    return [
+        _Owed(share=share, tax=tax, reward=-share * member.recorded // round_.global_rounds, bond=bond, slash=slash)
+        for member, share, tax, (bond, slash) in zip(members, shares, taxes, slashes, strict=True)
+    ]
 
 
-def _owners_owe(round_: Round, status: Status, settlement: Settlement | None) -> list[_Owed]:
-    committed = sum(owner.committed for owner in round_.owners)
-    shares = _spread(round_.owners, settlement.shares[:committed] if settlement else None)
-    taxes = _spread(round_.owners, settlement.taxes[:committed] if settlement else None)
-    winner = round_.proposers[settlement.selected] if settlement and settlement.selected is not None else None
-    trained = _recorders(round_) > 0
-    owed = []
-    for number, (share, tax) in enumerate(zip(shares, taxes, strict=True)):
-        # An abort is the winner's alone; and where a model was selected that nobody trained, no tax is due.
-        pays = number == winner if status == "aborted" else status == "nothing trained" or trained
-        slash = _owner_slash(round_, status, number, winner)
-        owed.append(
-            _Owed(
-                share=share if pays and trained else 0,
-                tax=tax if pays else 0,
-                bond=round_.bond if slash else 0,
-                slash=slash,
-            )
-        )
-    return owed
-
-
-def _owner_slash(round_: Round, status: Status, number: int, winner: int | None) -> Slash | None:
+def _owner_slash(round_: Round, status: Status, number: int, selected: int | None) -> Slash | None:
     """Why an owner's bond is taken: abort first, then silence, then vote."""
-    owner = round_.owners[number]
+    owner, won = round_.owners[number], selected is not None and round_.proposers[selected] == number
     if round_.claimant is None:
         return None
     if not owner.committed:
         return "proposal" if number in round_.proposers else None
-    if number == winner and status == "aborted":
+    if won and status == "aborted":
         return "abort"
     if not owner.revealed:
         return "silence"
-    return "vote" if number == winner and status == "settled" and round_.punished else None
-
-
-def _stations_owe(round_: Round, status: Status, settlement: Settlement | None, upheld: bool) -> list[_Owed]:
-    committed = sum(station.committed for station in round_.stations)
-    shares = _spread(round_.stations, settlement.shares[-committed:] if settlement else None)
-    taxes = _spread(round_.stations, settlement.taxes[-committed:] if settlement else None)
-    total, trained = round_.global_rounds, _recorders(round_) > 0
-    owed = []
-    for number, (share, tax) in enumerate(zip(shares, taxes, strict=True)):
-        station = round_.stations[number]
-        bond, slash = _station_slash(round_, status, number, upheld)
-        earned = -share * station.recorded // total
-        if status == "aborted":
-            part = min(round_.bond // committed, earned)
-            owed.append(_Owed(share=-part, reward=part, bond=bond, slash=slash))
-        elif status == "settled" and trained:
-            owed.append(_Owed(share=share, tax=tax, reward=earned, bond=bond, slash=slash))
-        else:
-            owed.append(_Owed(tax=tax if status == "nothing trained" else 0, bond=bond, slash=slash))
-    return owed
+    return "vote" if won and round_.punished else None
 
 
 def _station_slash(round_: Round, status: Status, number: int, upheld: bool) -> tuple[int, Slash | None]:
@@ -169,7 +136,7 @@ def _station_slash(round_: Round, status: Status, number: int, upheld: bool) -> 
         return 0, None
     if not station.revealed and number != round_.claimant:
         return bond, "silence"
-    if status != "settled":
+    if status in ("cancelled", "nothing trained"):
         return 0, None
     if upheld and round_.contributions[number] == 0:
         return bond, "zero"

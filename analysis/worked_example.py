@@ -102,8 +102,7 @@ def _gains(document: Document) -> list[str]:
             f"({caps['base_station']}), and its stake where a round asks for one. Whoever withholds its bids, stays "
             "away from the training, never reports, or has the electors' verdict against it (a winner that claimed too "
             "much, a base station that gave nothing) loses its bond "
-            f"({int(document['bond']) // WEI_PER_GWEI}) as well. Nobody is paid what is taken from another, but base "
-            "stations that trained for a winner that never reports."
+            f"({int(document['bond']) // WEI_PER_GWEI}) as well. Nobody is paid what is taken from another."
         ),
     ]
 

@@ -22,9 +22,8 @@ library Settlement {
     /// @notice A round as its settlement sees it.
     /// @param open whether committed members can be settled
     /// @param selected the selected model of a reported or an aborted round, or NONE
-    /// @param taxed whether everybody's share and tax are due: something was recorded and reported, or nothing is trained
-    /// @param aborted whether the winner never reported
-    /// @param punished whether the winner's bond is lost by vote
+    /// @param taxed whether everybody's share and tax are due: something was recorded, or nothing is trained
+    /// @param punished whether the winner's bond is lost: it never reported, or by vote
     /// @param upheld whether the listed contributions count
     /// @param from where the bids of the member that is settled begin
     /// @param lot taxes collected so far, wei: the caller enters them
@@ -37,7 +36,6 @@ library Settlement {
         bool open;
         uint256 selected;
         bool taxed;
-        bool aborted;
         bool punished;
         bool upheld;
         uint256 from;
@@ -71,15 +69,16 @@ library Settlement {
     /// @dev Works out from the words of a round and its status what follows for all members. A verdict needs more than the threshold of
     /// all electors, who are the committed owners but the winner.
     function judge(Statement memory s, Status status) internal pure {
-        (s.aborted, s.taxed) = (status == Status.Aborted, status == Status.NothingTrained);
-        bool reported = status == Status.Reported;
-        s.selected = s.aborted || reported ? s.conduct.selected() : ClarkeTax.NONE;
-        if (!reported) return;
+        bool aborted = status == Status.Aborted;
+        bool trained = aborted || status == Status.Reported;
+        s.taxed = status == Status.NothingTrained;
+        s.selected = trained ? s.conduct.selected() : ClarkeTax.NONE;
+        if (!trained) return;
         s.taxed = s.conduct.recorders() != 0;
         unchecked {
             uint256 needed = s.draw.thresholdBps() * (s.ledger.committed(OWNERS) - 1);
             (uint256 punish, uint256 uphold) = s.conduct.verdicts();
-            s.punished = punish * 10_000 > needed;
+            s.punished = aborted || punish * 10_000 > needed;
             s.upheld = uphold * 10_000 > needed && s.draw.listed() == ClarkeTax.CONTRIBUTION_POINTS;
         }
     }
@@ -144,8 +143,7 @@ library Settlement {
             dues.claimant = s.terms.isClaimant(member);
             if (drawn && !dues.claimant && member.isAt(Stage.Committed)) dues.slashed = bond;
             uint256 share;
-            // In an aborted round it is the winner's, and those of base stations that recorded.
-            if (s.taxed || (s.aborted && (member.recorded() != 0 || member.proposed(s.selected)))) {
+            if (s.taxed) {
                 if (dues.claimant) {
                     share = claimantShareOf(s, round);
                 } else {
@@ -166,8 +164,8 @@ library Settlement {
 
     /// @dev A bad winner's bond is taken once, if it was silent as well.
     function ownersDues(Dues memory dues, Statement memory s, Member member, uint256 share, uint256 bond) private pure {
-        if (s.conduct.recorders() != 0) dues.share = share;
-        if (member.proposed(s.selected) && (s.punished || s.aborted)) dues.slashed = bond;
+        dues.share = share;
+        if (member.proposed(s.selected) && s.punished) dues.slashed = bond;
     }
 
     /// @dev Where nothing is selected it is 0.
@@ -190,13 +188,6 @@ library Settlement {
             uint256 all = s.conduct.globalRounds();
             uint256 recorded = member.recorded();
             dues.reward = share * recorded / all;
-            if (s.aborted) {
-                // Out of the winner's bond, at most an equal part of it, however few have recorded: nobody gains if another fails to.
-                dues.tax = 0;
-                uint256 part = bond / s.ledger.committed(STATIONS);
-                if (dues.reward > part) dues.reward = part;
-                return;
-            }
             if (recorded != all) {
                 dues.forfeited = share - dues.reward;
                 dues.slashed = (bond * (all - recorded) + all - 1) / all;

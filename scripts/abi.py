@@ -13,10 +13,10 @@ def cli() -> None:
     """Write fl/market/HCFL.abi.json and HCFL.code-hash.txt from the sources, after a change of the contract."""
     from analysis.provenance import write_document
     from fl.atomic import write_atomically
-    from fl.market.client import ABI, CODE_HASH
-    from fl.market.deployment import abi_of, code_hash_of, compiled
+    from fl.market.client import ABI, CODE_HASH, code_hash_of
+    from fl.market.deployment import abi_of, compiled, runtime_code_of
 
     contract = compiled(project)
     write_document(ABI, abi_of(contract))
-    write_atomically(CODE_HASH, f"{code_hash_of(contract)}\n".encode())
+    write_atomically(CODE_HASH, f"{code_hash_of(runtime_code_of(contract))}\n".encode())
     click.echo(f"Written: {ABI} and {CODE_HASH}")

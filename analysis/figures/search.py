@@ -53,8 +53,7 @@ def ours(round_: Round) -> Outcome:
     payments = [dues.payment for dues in result.owners + result.stations]
     if round_.claimant is not None:
         payments[len(round_.owners) + round_.claimant] -= result.lot
-    works = result.status == "settled" and any(station.recorded for station in round_.stations)
-    return Outcome(result.selected if works else None, payments)
+    return Outcome(result.selected if any(station.recorded for station in round_.stations) else None, payments)
 
 
 def first(round_: Round) -> Outcome:

@@ -75,15 +75,14 @@ def flows_of(source: Source, members: Iterable[Reasons]) -> tuple[Flow, ...]:
         move(BONUSES, back, max(0, entry.bonus))
         move(lock, back, member.lock - share - entry.slashed - stake - of_lock)
         rewards, bonuses = rewards + entry.reward, bonuses + max(0, entry.bonus)
-    # Rewards come out of the shares, in an abort out of the winner's bond as well; bonuses out of the stakes.
-    of_shares = min(rewards, collected[SHARES])
-    of_bonds = min(rewards - of_shares, collected[BONDS]) if source.result.status == "aborted" else 0
-    of_stakes = min(bonuses, collected[STAKES])
+    # Rewards come out of the shares, bonuses out of the stakes.
+    of_shares, of_stakes = min(rewards, collected[SHARES]), min(bonuses, collected[STAKES])
     left = HELD if source.unsettled else KEPT
-    for place, end, wei in ((SHARES, REWARDS, of_shares), (BONDS, REWARDS, of_bonds), (STAKES, BONUSES, of_stakes)):
+    for place, end, wei in ((SHARES, REWARDS, of_shares), (STAKES, BONUSES, of_stakes)):
         move(place, end, wei)
-        move(place, KEPT if place == BONDS else left, collected[place] - wei)
-    for lock, end, wei in ((OWNERS, REWARDS, rewards - of_shares - of_bonds), (STATIONS, BONUSES, bonuses - of_stakes)):
+        move(place, left, collected[place] - wei)
+    move(BONDS, KEPT, collected[BONDS])
+    for lock, end, wei in ((OWNERS, REWARDS, rewards - of_shares), (STATIONS, BONUSES, bonuses - of_stakes)):
         move(lock, AHEAD, wei)
         move(AHEAD, end, wei)
         move(lock, HELD, held[lock] - wei)

@@ -307,36 +307,24 @@ class _Reasoner:
         """Where other than the plain share and tax was moved."""
         said, status = [], self.result.status
         due_tax, due_share = settlement.taxes[place], settlement.shares[place]
-        if status == "settled" and not self.recorders:
+        trained = status in ("settled", "aborted")
+        if trained and not self.recorders:
             return ["No base station recorded anything, so no share, reward or tax was collected."]
-        if status == "aborted":
-            said.append("The winner never reported, so the training was aborted.")
-            if is_owner and dues.slash != "abort":
-                said.append("An abort is the winner's to pay: this member owes nothing for it.")
-            elif not is_owner:
-                said.append(
-                    f"Who recorded gets the smaller of its part of the winner's bond and its reward so far: "
-                    f"{gwei(dues.reward)} gwei."
-                )
-            return said
-        if not is_owner and status == "settled" and member.recorded < self.facts.global_rounds:
+        if not is_owner and trained and member.recorded < self.facts.global_rounds:
             said.append(
                 f"It recorded {member.recorded} of {counted(self.facts.global_rounds, 'global round')}, so it earned "
                 f"{gwei(dues.reward)} of its reward and missed {gwei(dues.forfeited)} gwei, which are kept."
             )
         if dues.tax < due_tax:
             said.append(f"Of the tax of {gwei(due_tax)} gwei its lock held {gwei(dues.tax)}: never more is taken.")
-        if is_owner and status == "settled" and dues.share < due_share:
+        if is_owner and trained and dues.share < due_share:
             said.append(f"Of the share of {gwei(due_share)} gwei its lock held {gwei(dues.share)}.")
         return said
 
     def _bond(self, dues: Dues, misconduct: str) -> list[str]:
         if not misconduct:
             return []
-        where = "that is kept, and paid to nobody"
-        if dues.slash == "abort" and self.recorders:
-            where = "what the base stations that had recorded do not get of it is kept"
-        return [f"It {misconduct}, and lost {gwei(dues.slashed)} gwei of its bond: {where}."]
+        return [f"It {misconduct}, and lost {gwei(dues.slashed)} gwei of its bond: that is kept, and paid to nobody."]
 
     def _stake(self, entry: MemberEntry, is_owner: bool) -> list[str]:
         stake = self.facts.stake

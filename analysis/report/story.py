@@ -27,7 +27,12 @@ def story_of(source: Source, members: Sequence[Reasons]) -> list[Markup]:
             _payments(source, members),
         ],
         "nothing trained": lambda: [_nothing(source), _pivotal(source, members)],
-        "aborted": lambda: [_selected(source), _aborted(source)],
+        "aborted": lambda: [
+            _selected(source),
+            _pivotal(source, members),
+            _aborted(source),
+            _payments(source, members),
+        ],
         "cancelled": lambda: [_cancelled(source)],
     }[source.result.status]()
     parts += [_misconduct(source, members), _stakes(source, members), _end(source, members)]
@@ -234,17 +239,16 @@ def _payments(source: Source, members: Sequence[Reasons]) -> Markup:
 
 def _aborted(source: Source) -> Markup:
     recorders = sum(station.recorded > 0 for station in source.facts.stations)
+    due = "no base station had recorded anything, so no share, reward or tax is due"
     if recorders:
-        owes = (
-            "its bond, its tax and, as somebody recorded, its share; "
-            f"{counted(recorders, 'base station')} that had recorded got a part of that"
+        due = (
+            f"{counted(recorders, 'base station')} had recorded updates or attendance, so everything else is due as "
+            "after a report"
         )
-    else:
-        owes = "its bond and its tax; no base station had recorded anything"
     selected = source.result.selected
     winner = None if selected is None else source.document.models[selected].proposer
     return _with(
-        f"The winner never reported, and the training was aborted. It owes {owes}. Nobody else owes anything for it.",
+        f"The winner never reported, and the training was aborted: it loses its bond; {due}.",
         source.link("TrainingAborted", winner),
     )
 
@@ -278,9 +282,7 @@ def _misconduct(source: Source, members: Sequence[Reasons]) -> Markup:
     if not told:
         return Markup()
     text = _capital("; ".join(told)) + (" of its bond" if len(guilty) == 1 else "")
-    paid = source.result.status == "aborted" and any(member.entry.reward for member in members)
-    nobody = "nobody, but for the part of the winner's bond that goes to those that had recorded" if paid else "nobody"
-    return _with(f"{text}. What is taken of a bond is kept, and paid to {nobody}.", *_settled(source, guilty))
+    return _with(f"{text}. What is taken of a bond is kept, and paid to nobody.", *_settled(source, guilty))
 
 
 def _stakes(source: Source, members: Sequence[Reasons]) -> Markup:

@@ -85,7 +85,7 @@ interface IHCFL {
     /// @notice What the creator of a round fixes for good, beside the membership list.
     /// @param maxOwnerBid largest bid of an owner for a model, gwei, 1 … 2^44−1
     /// @param maxStationBid largest bid of a base station for a model, gwei, 1 … 2^44−1
-    /// @param bond wei that silence, absence or a verdict costs; whole gwei, `maxStationBid` … 2^54−1 gwei
+    /// @param bond wei that silence, absence, a missing report or a verdict costs; whole gwei, `maxStationBid` … 2^54−1 gwei
     /// @param contributionStake wei that every base station stakes upon its contribution; whole gwei, 0 (none) … 2^44−1 gwei
     /// @param ownerPolicy Equal or Capability
     /// @param surplusMinBps least part of the surplus that goes to the base stations (θ), 1/10,000; 0 under Capability
@@ -460,7 +460,8 @@ interface IHCFL {
     /// @dev A claim beyond 10,000 is accepted, so that a careless proposal does not end in an abort; no accuracy can reach it.
     function reportResult(uint256 roundId, bytes32 modelDigest, Opening calldata opening) external;
 
-    /// @notice Ends a round whose winner has not reported by the report deadline. Anyone may.
+    /// @notice Ends a round whose winner has not reported by the report deadline: as if it had reported and all had punished it, no
+    /// list upheld. Anyone may.
     function abortTraining(uint256 roundId) external;
 
     // ─────────────────────────────────────────────── vote ──────────────────────────────────────────────

@@ -145,8 +145,8 @@ def _worth(entry: MemberEntry, bid: int, document: RoundDocument) -> tuple[int, 
     """
     training = document.training
     if entry not in document.owners:
-        rounds = 1 if training is None else len(training.global_rounds)
-        cost = bid * GWEI * entry.recorded // rounds
+        selected = document.selected
+        cost = 0 if selected is None else bid * GWEI * entry.recorded // document.models[selected].global_rounds
         return -cost, f"training cost {short_gwei(cost)}" if cost else "trained nothing"
     if training is None or document.status != "settled":
         return 0, "no model"

@@ -36,7 +36,14 @@ ABI = Path(__file__).with_name("HCFL.abi.json")
 """The contract's interface, for whoever has no sources; `ape run abi` writes it."""
 
 CODE_HASH = Path(__file__).with_name("HCFL.code-hash.txt")
-"""keccak256 of the contract's code, hex; `ape run abi` writes it."""
+"""`code_hash_of` the contract; `ape run abi` writes it."""
+
+_METADATA = 53  # bytes
+
+
+def code_hash_of(code: bytes) -> str:
+    """keccak256 of a contract's code, hex, but for its end, where the compiler has a digest of sources and comments."""
+    return keccak(code[:-_METADATA]).hex()
 
 
 @cache
@@ -196,7 +203,7 @@ class Market:
         """Whether the code at the address is that of the sources which this package was made with."""
         with asking("read the contract"):
             code = bytes(self.contract.provider.get_code(self.contract.address))
-        return keccak(code).hex() == CODE_HASH.read_text(encoding="utf-8").strip()
+        return code_hash_of(code) == CODE_HASH.read_text(encoding="utf-8").strip()
 
     # ── accounts ──
 

@@ -20,7 +20,7 @@ from filelock import FileLock
 from web3.exceptions import TimeExhausted, TransactionNotFound, Web3RPCError
 
 from fl.atomic import write_atomically
-from fl.market.client import Market, asking
+from fl.market.client import Market, asking, code_hash_of
 from fl.market.refusals import MarketError
 from fl.shallow_json import shallow_json
 
@@ -82,9 +82,9 @@ def check_address(address: str) -> None:
         raise MarketError(f"{address} is no address: 0x and 40 hexadecimal digits")
 
 
-def code_hash_of(contract: ContractContainer) -> str:
-    """keccak256 of the code that a contract has at its address, hex: HCFL has no immutables, and links no libraries."""
-    return keccak(bytes(contract.contract_type.get_runtime_bytecode())).hex()
+def runtime_code_of(contract: ContractContainer) -> bytes:
+    """The code that a contract has at its address: HCFL has no immutables, and links no libraries."""
+    return bytes(contract.contract_type.get_runtime_bytecode())
 
 
 def attach(project: Any, provider: ProviderAPI, address: str) -> Market:
@@ -107,7 +107,7 @@ def _other_code(contract: ContractContainer, provider: ProviderAPI, address: str
         code = bytes(provider.get_code(to_checksum_address(address)))
     if not code:
         return f"there is no contract at {address}: name the node that has it with --network"
-    if keccak(code).hex() != code_hash_of(contract):
+    if code_hash_of(code) != code_hash_of(runtime_code_of(contract)):
         return f"the contract at {address} is not HCFL as the sources here stand: deploy it anew"
     return ""
 
@@ -282,7 +282,7 @@ class Deploying:
             block=0,
             constructor_input="0x" + bytes(signed.data)[len(code) :].hex(),
             creation_code_hash="0x" + keccak(code).hex(),
-            runtime_code_hash="0x" + code_hash_of(contract),
+            runtime_code_hash="0x" + keccak(runtime_code_of(contract)).hex(),
             compiler=version,
             settings={name: value for name, value in standard["settings"].items() if name != "outputSelection"},
             standard_input=name,

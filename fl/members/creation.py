@@ -113,8 +113,8 @@ def _unwise(terms: RoundTerms, owners: int) -> Iterator[str]:
         yield f"bond is below {enough} gwei, twice max_owner_bid: an owner that claims too much accuracy can gain by it"
     elif terms.bond < (enough := owners * terms.max_owner_bid // 2) * GWEI:
         yield (
-            f"bond is below {enough} gwei, half of max_owner_bid for each owner: all of them together can gain by a "
-            "model that is trained and never reported"
+            f"bond is below {enough} gwei, half of max_owner_bid for each owner: a winner and all base stations "
+            "together can gain by a training that is none"
         )
 
 

@@ -106,12 +106,8 @@ class Federation:
 
 
 def objective_of(config: TrainingConfig) -> Objective:
-    """What a run's models are judged by: its metric, and the loss that its base stations minimise.
-
-    Where clients compute in less than float32 a GPU judges in TF32.
-    """
-    station = config.station or StationConfig()
-    return Objective(station.loss, config.metric, "float32" if station.precision == "float32" else "tf32")
+    """What a run's models are judged by: its metric, and the loss that its base stations minimise."""
+    return Objective.of(config.station or StationConfig(), config.metric)
 
 
 def build_federation(
@@ -146,7 +142,8 @@ def build_federation(
     else:
         dataset = dataset.restricted_to(config.targets, config.train_images, config.test_images, config.seed)
     defaults = DEFAULTS.get(dataset.name)
-    station = config.station or (_PLAIN if defaults is None else defaults.station)
+    suited = _PLAIN if defaults is None else defaults.station
+    station = config.station or suited
     name = config.model if config.model or defaults is None else defaults.model
     if name is None:
         raise TrainingError(f"no model is known to suit the data set {dataset.name!r}: give one (model, --model)")
@@ -168,6 +165,12 @@ def build_federation(
         check_graphs(bool(each.graphs), device)
         if each.augment and not model.has_images:
             raise TrainingError(f"augment is for images, and inputs of shape {dataset.input_shape} are none")
+        if each.optimizer != "SGD" and each.momentum not in (0, _PLAIN.momentum, suited.momentum):
+            log.warning(
+                "momentum %g is of plain SGD, and %s does not get it: give it as in 'SGD(momentum=0.9)'",
+                each.momentum,
+                each.optimizer,
+            )
         rate_in(each, min(config.rounds, _TRIED) - 1)
         with asked(strategy):
             strategy.check(each)

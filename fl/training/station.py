@@ -16,6 +16,8 @@ from fl.training.client import train_client
 from fl.training.config import StationConfig
 from fl.training.data.dataset import Samples
 from fl.training.errors import DataError, DivergedError, TooFewError, TrainingError
+from fl.training.model.evaluation import evaluate
+from fl.training.model.objective import Objective
 from fl.training.model.optimizers import rate_in
 from fl.training.model.parameters import State, put_state, view_state
 from fl.training.model.runtime import use_threads
@@ -24,7 +26,7 @@ from fl.training.participation import draw_clients
 from fl.training.seeds import Stream, derive_seed
 from fl.training.sending.privacy import add_noise, check_hidden, clip
 from fl.training.sending.quantisation import quantise
-from fl.training.strategy import NO_STATES, States, Strategy, asked, tensors_of
+from fl.training.strategy import NO_STATES, States, Strategy, asked, carries_for_clients, tensors_of
 from fl.training.update import Update
 
 log = logging.getLogger(__name__)
@@ -118,7 +120,7 @@ class Station:
             raise TrainingError(f"{what} corrects the clients' steps, which cannot be recorded: leave graphs out")
         if self.config.privacy is not None:
             check_hidden(self.model)
-            if type(self.strategy).update_client is not Strategy.update_client:
+            if carries_for_clients(self.strategy):
                 what = type(self.strategy).__name__
                 raise TrainingError(f"no noise hides what {what} carries for clients: choose another strategy")
 
@@ -239,12 +241,11 @@ class Station:
             start = perf_counter()
             loss, outcome = None, Outcome.RETURNED
             try:
-                correction = self._correction(station_state, broadcast, carried[part.client])
+                client = self._started(module, station_state, samples, broadcast, carried[part.client])
+                correction = self._correction(station_state, broadcast, client)
                 loss = train_client(module, samples, self.config, seed, part.epochs, rate, correction)
                 steps = part.epochs * -(-len(samples) // self.config.batch_size)
-                carried[part.client] = self._carry(
-                    module, station_state, broadcast, carried[part.client], steps, rate, len(samples)
-                )
+                carried[part.client] = self._carry(module, station_state, broadcast, client, steps, rate, len(samples))
             except DivergedError as error:
                 what = f"global round {global_round}, base station {self.index}, client {part.client}: {error}"
                 if privacy is None:
@@ -277,6 +278,15 @@ class Station:
         secret = str(self.seed).encode() if self.noise_secret is None else self.noise_secret
         return hmac.digest(secret, repr((global_round, aggregation, self.index, *client)).encode(), "sha256")
 
+    def _started(self, module: nn.Module, start: State, samples: Samples, broadcast: State, client: State) -> State:
+        """A client's state once it has received a model, which is judged only for a strategy that asks."""
+        if type(self.strategy).start_client is Strategy.start_client:
+            return client
+        objective = Objective.of(self.config, metric=None)
+        loss = evaluate(module, start, samples, self.config.threads, objective).loss
+        with asked(self.strategy):
+            return tensors_of(self.strategy, "start_client", self.strategy.start_client(broadcast, client, loss))
+
     def _correction(self, start: State, broadcast: State, client: State) -> State:
         """What is added to the gradients of a client's steps."""
         if type(self.strategy).correction is Strategy.correction:
@@ -290,14 +300,13 @@ class Station:
         self, module: nn.Module, start: State, broadcast: State, client: State, steps: int, rate: float, samples: int
     ) -> State:
         """What the strategy carries for a client after an edge aggregation."""
-        if type(self.strategy).update_client is Strategy.update_client:
-            return client
-        names, end = self.model.trained(tied=True), view_state(module)
-        start, end = ({name: state[name].to(end[name]) for name in names} for state in (start, end))
-        with asked(self.strategy):
-            after = self.strategy.update_client(broadcast, client, start, end, steps, rate, samples)
-            tensors = tensors_of(self.strategy, "update_client", after)
-            return {name: tensor.to("cpu", copy=True) for name, tensor in tensors.items()}
+        if type(self.strategy).update_client is not Strategy.update_client:
+            names, end = self.model.trained(tied=True), view_state(module)
+            start, end = ({name: state[name].to(end[name]) for name in names} for state in (start, end))
+            with asked(self.strategy):
+                after = self.strategy.update_client(broadcast, client, start, end, steps, rate, samples)
+                client = tensors_of(self.strategy, "update_client", after)
+        return {name: tensor.to("cpu", copy=True) for name, tensor in client.items()}
 
 
 def _copy_of(module: nn.Module) -> State:

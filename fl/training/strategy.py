@@ -40,6 +40,18 @@ class Strategy:
         """What of the server's state goes to the clients with the global model."""
         return {}
 
+    def start_client(self, broadcast: State, client: State, loss: float) -> State:
+        """A client's state as it receives a model; what it has at the end of the edge aggregation follows from this.
+
+        A strategy that overrides this has each client judge the model that it receives, one more pass over its samples.
+
+        Args:
+            broadcast: what the server sent.
+            client: its state before.
+            loss: mean loss of the model that it received on its samples, without augmentation and transform.
+        """
+        return client
+
     def correction(self, broadcast: State, client: State) -> State:
         """What is added to the gradient of each of a client's steps in an edge aggregation, by parameter; {}: nothing.
 
@@ -56,14 +68,14 @@ class Strategy:
 
         Args:
             broadcast: what the server sent.
-            client: its state before.
+            client: its state before, as of `start_client`.
             start: the model that it received.
             end: its model; later steps change these tensors.
             steps: that it took.
             learning_rate: of these steps.
             samples: that the client has.
         """
-        return {}
+        return client
 
     def combine(self, models: Sequence[State], samples: Sequence[int]) -> State:
         """The base stations' models as one, where the strategy does so itself instead of by the run's rule.
@@ -86,6 +98,12 @@ class Strategy:
             clients: state of each client, by base station and number there, of the base stations that have trained.
         """
         return combined, {}
+
+
+def carries_for_clients(strategy: Strategy) -> bool:
+    """Whether it has a state of each client."""
+    methods = ("start_client", "update_client")
+    return any(getattr(type(strategy), each) is not getattr(Strategy, each) for each in methods)
 
 
 def asked(strategy: Strategy) -> AbstractContextManager[None]:

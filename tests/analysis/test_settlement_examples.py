@@ -224,39 +224,31 @@ def test_settle_round__upheld_points_of_a_silent_station__stake_moves_bond_is_ta
 # ── abort ──
 
 
-def test_settle_round__aborted__the_recorders_get_of_the_bond_what_they_earned_at_most() -> None:
-    # Bond/3 = 5.33: 5.5 is cut to it, 4.5 * 3/4 = 3.375 and 5 are not. The rest of bond and share is kept.
-    result = settle_round(replace(with_station(1, records(1, 3)), reported=False))
+def test_settle_round__aborted__a_report_but_for_the_winners_bond() -> None:
+    worked = with_station(1, records(1, 3))
+    told, result = settle_round(worked), settle_round(replace(worked, reported=False))
     assert result.status == "aborted"
-    third = BOND // 3
-    assert payments(result) == [*gwei(16 + 4.5, 0, 0), -third, -3_375_000_000, -5 * GWEI]
-    assert result.kept == 20_500_000_000 - third - 8_375_000_000
-    # Nobody pays for the round that is missing.
-    assert result.stations[1].slash is None
-    # A lone recorder gets its reward, not all of the bond, and no more of it than if the others had recorded.
-    alone = replace(ROUND, reported=False, stations=(records(0, 0), records(1, 0), STATIONS[2]))
-    assert payments(settle_round(alone))[3:] == gwei(0, 0, -5)
-    lone = replace(ROUND, reported=False, stations=(STATIONS[0], records(1, 0), records(2, 0)))
-    assert payments(settle_round(lone))[3:] == [-third, 0, 0]
+    assert payments(result) == [payments(told)[0] + BOND, *payments(told)[1:]]
+    assert (result.lot, result.kept) == (told.lot, told.kept + BOND)
+    assert [dues.slash for dues in result.owners + result.stations] == ["abort", None, None, None, "absence", None]
 
 
-def test_settle_round__aborted_by_a_silent_winner__the_same_bond() -> None:
-    # v = (0, 6, 6), V = 12: c_0 = 4.5, r = (6 - k)/2 + 2 = 4, 3, the claimant's 3.5; all below 16/3.
-    result = settle_round(replace(with_owner(0, SILENT), reported=False))
-    assert payments(result) == gwei(16 + 4.5, 0, 0, -4, -3, -3.5)
-    assert (result.owners[0].slash, result.kept) == ("abort", 10 * GWEI)
+def test_settle_round__aborted_by_a_silent_winner__one_bond() -> None:
+    silent = with_owner(0, SILENT)
+    told, result = settle_round(silent), settle_round(replace(silent, reported=False))
+    assert payments(result) == payments(told), "for silence"
+    assert (told.owners[0].slash, result.owners[0].slash) == ("silence", "abort")
 
 
-def test_settle_round__aborted_without_recorder__no_share_but_bond_and_tax() -> None:
-    # Owner 0 alone wants model 0: V = (10, 6 + 6), K = (1, 3), theta = 0: E = (17, 15), c = (0.5, 1.5).
-    # A_0 = (17 - 2 * 9.5, 15 + 3) = (-2, 18): tax 10.
+def test_settle_round__aborted_without_recorder__bonds_alone() -> None:
+    # Owner 0 alone wants model 0, and would owe a tax of 10.
     owners = (Member(bids=(10, 0)), Member(bids=(0, 6)), Member(bids=(0, 6)))
     stations = (Member(bids=(1, 3)), Member(bids=(0, 0)), Member(revealed=False))
     round_ = replace(ROUND, owners=owners, stations=stations, proposers=(0, 1), theta_numerator=0, reported=False)
     result = settle_round(round_)
-    assert payments(result) == gwei(16 + 10, 0, 0, 0, 0, 0)
-    assert (result.lot, result.kept) == (10 * GWEI, BOND)
-    # Others' bonds for silence and of absent proposers stay taken; their taxes are not collected.
+    assert payments(result) == [BOND, 0, 0, BOND, BOND, BOND]
+    assert (result.lot, result.kept) == (0, 4 * BOND)
+    # Others' bonds for silence and of absent proposers stay taken.
     both = with_owner(1, NEVER_COMMITTED, with_owner(2, SILENT, round_))
     assert [dues.slash for dues in settle_round(both).owners] == ["abort", "proposal", "silence"]
     assert payments(settle_round(both))[1:3] == [BOND, BOND]

@@ -1,4 +1,4 @@
-"""What bids that others lower, and walking away, bring: figures of `contracts/attacks.md`, "Not stopped", drawn again.
+"""What bids that others lower, and no work, bring: figures of `contracts/attacks.md`, "Not stopped", drawn again.
 
 Values of 0 ... 100, costs of 0 ... 50, theta of 0.2 ... 0.6, as many models as members a side; the last base station is
 the claimant, the first owner proposed the first model. Utilities are gwei, net of every flow but the bond for silence.
@@ -28,8 +28,8 @@ class Effect:
         other: of that, on another owner.
         hidden: on the first owner, of keeping its model's text from another, which bids 0 for it.
         modest: on the first owner, of claiming so little for its model that others bid a fifth less for it.
-        away: on all owners, of an abort: the others owe nothing, nobody has a model. Owner m proposed model m.
-        kept: the same, but all of them have the model: it was trained and never reported.
+        idle: on the winner, owner m of model m, and all base stations, of no training: no costs, no model.
+        taken: what the other owners pay them.
     """
 
     party: float
@@ -37,8 +37,8 @@ class Effect:
     other: float
     hidden: float
     modest: float
-    away: float
-    kept: float
+    idle: float
+    taken: float
 
 
 def utilities(values: list[list[int]], costs: list[list[int]], theta: int, bids: list[list[int]]) -> list[float]:
@@ -77,12 +77,13 @@ def effects(members: int) -> list[Effect]:
                 [values[0], *([round(0.8 * row[0]), *row[1:]] for row in values[1:])],
             )
         )
-        away = kept = 0.0
-        if (winner := settle(values, costs, theta, claimant=members - 1, max_owner_bid=CAP).selected) is not None:
-            away = told[winner] - sum(told[:members]) - values[winner][winner]
-            kept = away + sum(row[winner] for row in values)
+        selected = settle(values, costs, theta, claimant=members - 1, max_owner_bid=CAP).selected
+        idle = taken = 0.0
+        if selected is not None:
+            idle = sum(row[selected] for row in costs) - values[selected][selected]
+            taken = sum(values[i][selected] - told[i] for i in range(members) if i != selected)
         station = _of_a_silent_station(values, costs, theta) - told[members] - told[-1]
-        found.append(Effect(silenced[0] + silenced[-1], station, silenced[1], hidden[0], modest[0], away, kept))
+        found.append(Effect(silenced[0] + silenced[-1], station, silenced[1], hidden[0], modest[0], idle, taken))
     return found
 
 
@@ -135,26 +136,23 @@ def test_proposer__makes_its_model_look_worse__gains_as_the_page_says(
         assert mean(effect.modest for effect in effects(3)) == pytest.approx(1.5, abs=1), "over all rounds"
 
 
-@pytest.mark.parametrize(("members", "part"), [(3, 0), (5, 0.001), (10, 0.007)])
-def test_all_owners__let_the_winner_abort__gain_as_the_page_says(members: int, part: float) -> None:
-    away = [effect.away for effect in effects(members)]
-    gains = [sum(change > bond for change in away) / ROUNDS for bond in (0, SMALLEST_BOND, DEFAULT_BOND)]
-    assert gains[0] > gains[1], "without a bond some would"
-    assert abs(gains[1] - part) < 4 * (part * (1 - part) / ROUNDS) ** 0.5 + 0.002
-    assert gains[2] == 0
-
-
 @pytest.mark.parametrize(
-    ("members", "amount", "above_smallest", "above_default", "above_halves"),
-    [(3, 88, 0.92, 0, 0.03), (5, 180, 1, 0.30, 0.07), (10, 400, 1, 0.998, 0.12)],
+    ("who", "members", "amount", "above_smallest", "above_default"),
+    [
+        ("idle", 3, 3, 0.08, 0),
+        ("idle", 5, 45, 0.44, 0),
+        ("idle", 10, 155, 0.99, 0.17),
+        ("taken", 3, 87, 0.91, 0),
+        ("taken", 5, 181, 1, 0.32),
+        ("taken", 10, 393, 1, 0.998),
+    ],
 )
-def test_all_owners__have_the_model_and_let_the_winner_abort__save_as_the_page_says(
-    members: int, amount: float, above_smallest: float, above_default: float, above_halves: float
+def test_winner_and_all_stations__nothing_trained__gain_as_the_page_says(
+    who: str, members: int, amount: float, above_smallest: float, above_default: float
 ) -> None:
-    """Their shares and taxes, for the bond of the winner, which owes its own in an abort too."""
-    kept = [effect.kept for effect in effects(members)]
-    assert mean(kept) == pytest.approx(amount, rel=0.05)
-    bonds = {SMALLEST_BOND: above_smallest, DEFAULT_BOND: above_default, CAP * members / 2: above_halves}
-    for bond, told in bonds.items():
-        part = sum(saved > bond for saved in kept) / ROUNDS
-        assert abs(part - told) < 4 * (told * (1 - told) / ROUNDS) ** 0.5 + 0.007, bond
+    """For the bond of the winner, which is lost at worst."""
+    gains = [getattr(effect, who) for effect in effects(members)]
+    assert mean(gains) == pytest.approx(amount, rel=0.05, abs=1)
+    for bond, told in {SMALLEST_BOND: above_smallest, DEFAULT_BOND: above_default}.items():
+        part = sum(saved > bond for saved in gains) / ROUNDS
+        assert abs(part - told) < 4 * (told * (1 - told) / ROUNDS) ** 0.5 + 0.007, (bond, part)

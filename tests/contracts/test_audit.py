@@ -104,7 +104,7 @@ def test_capability__more_points__no_smaller_share(create_round: CreateRound) ->
 
 @pytest.mark.parametrize("ending", ["aborts", "is punished"])
 def test_winner__silent_and_then_at_fault__costs_its_side_the_bond(create_round: CreateRound, ending: str) -> None:
-    """Owners that act as one win with a model that alice proposed, and let the stations train for nothing."""
+    """Owners that act as one win with a model that alice proposed, for which the stations were to train for nothing."""
     round_ = create_round(((0,), (5,), (5,)), ((2,),) * 3, proposers=(0,), **SMALLEST).drawn()
     round_.revealed(but=round_.owners[:1]).trained()
     if ending == "aborts":

@@ -217,7 +217,7 @@ def test_create_round__terms_that_make_idling_and_overclaiming_pay__says_so_befo
 
 
 @pytest.mark.parametrize(("owners", "bond", "said"), [(4, 200, False), (10, 499, True), (10, 500, False)])
-def test_describe__bond_that_pays_all_owners_to_report_nothing__is_said(owners: int, bond: int, said: bool) -> None:
+def test_describe__bond_that_a_training_that_is_none_would_repay__is_said(owners: int, bond: int, said: bool) -> None:
     terms = RoundTerms(100, 50, bond * GWEI, Deadlines.after(0, 300), contribution_stake=1)
     listed: Any = SimpleNamespace(
         maker="maker", side=lambda role: [SimpleNamespace(entry=SimpleNamespace(points=1))] * owners

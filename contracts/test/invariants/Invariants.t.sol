@@ -146,21 +146,19 @@ contract InvariantsTest {
     }
 
     /// @notice Once all who joined are settled, a round keeps beside its lot what was taken for misconduct and what was not earned, paid
-    /// to nobody, and the dust of rounded shares, rewards and stakes. Of an abort's slashes the winner's bond alone is paid out.
+    /// to nobody, and the dust of rounded shares, rewards and stakes.
     function _roundsKeepWhatIsNobodys() private view {
         for (uint256 r = 1; r <= market.roundCount(); ++r) {
             (uint256 slashed, uint256 locked) = (0, 0);
             IHCFL.RoundView memory v = market.roundOf(r);
-            address winner = market.modelOf(r, v.selected).proposer;
             for (uint256 i; i < ACTORS; ++i) {
                 locked += handler.locked(r, _actor(i));
-                if (v.status != Status.Aborted || _actor(i) != winner) slashed += handler.slashed(r, _actor(i));
+                slashed += handler.slashed(r, _actor(i));
             }
             if (locked != 0) continue;
-            (uint256 kept, uint256 least) = (v.escrow - v.lot, slashed);
-            if (v.status != Status.Aborted) least += handler.forfeited(r);
+            (uint256 kept, uint256 least) = (v.escrow - v.lot, slashed + handler.forfeited(r));
             if (kept < least) revert KeepsTooLittle(r, kept, least);
-            if (v.status != Status.Aborted && kept - least > DUST * ACTORS) revert KeepsMoreThanDust(r, kept - least);
+            if (kept - least > DUST * ACTORS) revert KeepsMoreThanDust(r, kept - least);
         }
     }
 

@@ -38,6 +38,7 @@ from fl.training.federation import Federation
 from fl.training.model.artefact import load_metadata, load_model, load_state, save_model, save_state
 from fl.training.model.parameters import State
 from fl.training.model.spec import ModelSpec
+from fl.training.network import Links
 from fl.training.strategy import Carried, States, pack, unpack
 
 log = logging.getLogger(__name__)
@@ -268,13 +269,16 @@ def best_of(records: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
 
 
 @contextmanager
-def open_run(root: Path, federation: Federation, keep_models: bool = False) -> Iterator[RunFolder]:
+def open_run(
+    root: Path, federation: Federation, keep_models: bool = False, links: Links | None = None
+) -> Iterator[RunFolder]:
     """Open a run's folder to train in it: a new run where it holds none, else the run that it holds goes on.
 
     Args:
         root: the folder; it is made.
         federation: what trains.
         keep_models: keep every global round's model, not only the last two; a run that once did goes on doing so.
+        links: that its simulated seconds are worked out from; None: it has none.
 
     Raises:
         CheckpointError: the folder holds another run, another process trains in it, no checkpoint in it can be read,
@@ -294,9 +298,8 @@ def open_run(root: Path, federation: Federation, keep_models: bool = False) -> I
         except OSError:
             raise CheckpointError(f"another process trains in {root}") from None
         with on_disk(root):
-            folder = RunFolder(
-                root, identity_of(federation), federation.model, keep_models, federation.config.patience is not None
-            )
+            patient = federation.config.patience is not None
+            folder = RunFolder(root, identity_of(federation, links), federation.model, keep_models, patient)
         finished = 0 if folder.resumed is None else folder.resumed.global_round + 1
         if finished > federation.config.rounds:
             raise CheckpointError(

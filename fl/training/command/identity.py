@@ -18,12 +18,14 @@ from fl.training.errors import TrainingError
 from fl.training.federation import Federation
 from fl.training.model.runtime import reproducible, use_threads
 from fl.training.model.spec import ModelSpec
+from fl.training.network import Links
 
 
-def identity_of(federation: Federation) -> dict[str, Any]:
+def identity_of(federation: Federation, links: Links | None = None) -> dict[str, Any]:
     """What two processes must have in common to train one run, as JSON holds it.
 
     The number of rounds is not in it, so that a run can be prolonged; nor is where the data lie, but what they are.
+    The links change no model, but the simulated seconds of the metrics file are of one clock.
     """
     config = asdict(federation.config)
     for name in ("rounds", "data_dir", "model", "station", "per_station", "device"):
@@ -32,7 +34,8 @@ def identity_of(federation: Federation) -> dict[str, Any]:
     station = {f"station.{name}": _alike([settings[name] for settings in each]) for name in each[0]}
     test = federation.dataset.test
     model = _model_of(federation.model, test.inputs)
-    found = {**config, **station, **_data_of(federation), **model, "device": federation.device.type}
+    clock = {} if links is None else _clock_of(links)
+    found = {**config, **station, **_data_of(federation), **model, **clock, "device": federation.device.type}
     found["server_momentum"] = 0.0  # as folders say that are older than the strategy FedAvgM
     del found[_GRAPHS]
     return {name: value for name, value in found.items() if name not in _LATER or value != _LATER[name]}
@@ -77,6 +80,14 @@ def _data_of(federation: Federation) -> dict[str, Any]:
         "stations": len(federation.stations),
         "clients": _alike([len(station.clients) for station in federation.stations]),
     }
+
+
+def _clock_of(links: Links) -> dict[str, Any]:
+    """What simulated seconds are worked out from; of single clients' and base stations' links the digest."""
+    own = [sorted(each.items()) for each in (links.own_client, links.own_cloud, links.own_seconds)]
+    found = {"client_link": asdict(links.client), "cloud_link": asdict(links.cloud)}
+    digest = hashlib.sha256(repr(own).encode()).hexdigest() if any(own) else None
+    return {**found, "seconds_per_image": links.seconds_per_image, "links": digest}
 
 
 def _model_of(spec: ModelSpec, like: torch.Tensor) -> dict[str, Any]:

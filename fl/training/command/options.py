@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import tomllib
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,9 @@ class Options:
         seconds_per_image: given computing time; None: what is measured.
         links: CSV file of clients and base stations whose links and speeds differ (see `links_file`).
         workers: number of worker processes, of streams on a GPU; 0 or 1: none; None: what suits.
+
+    Raises:
+        TrainingError: an option is given that says nothing without another.
     """
 
     config: TrainingConfig
@@ -52,6 +56,14 @@ class Options:
     seconds_per_image: float | None = None
     links: Path | None = None
     workers: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("out", "tensorboard", "links"):
+            if isinstance(path := getattr(self, name), str):
+                object.__setattr__(self, name, Path(path))
+        given = {each.name for each in fields(self) if getattr(self, each.name) != each.default}
+        for name, missing in _lacking(given):
+            raise TrainingError(f"{name} goes with {' and '.join(missing)}")
 
 
 def parse(arguments: list[str] | None = None) -> Options:
@@ -75,9 +87,8 @@ def parse(arguments: list[str] | None = None) -> Options:
     _add_output(parser)
     namespace = parser.parse_args(arguments)
     given = {name for name, value in vars(namespace).items() if value is not None and value is not False}
-    for name in sorted(given & _GOES_WITH.keys()):
-        if missing := [each for each in _GOES_WITH[name] if each not in given]:
-            parser.error(f"{_option(name)} goes with {' and '.join(map(_option, missing))}")
+    for name, missing in _lacking(given):
+        parser.error(f"{_option(name)} goes with {' and '.join(map(_option, missing))}")
     if namespace.evaluate_clients and not given & {"out", "tensorboard"}:
         parser.error("--evaluate-clients goes with --out or --tensorboard, where what it finds is written")
     if namespace.momentum is not None and namespace.optimizer not in (None, "SGD"):
@@ -102,6 +113,14 @@ _GOES_WITH = {
     "keep_models": ("out",),
 }
 """Options that say nothing without others."""
+
+
+def _lacking(given: Set[str]) -> Iterator[tuple[str, Sequence[str]]]:
+    """Those of the given options that lack others, and which."""
+    for name in sorted(given & _GOES_WITH.keys()):
+        if missing := [each for each in _GOES_WITH[name] if each not in given]:
+            yield name, missing
+
 
 _PRIVACY = {
     "clipping_norm": "clipping_norm",

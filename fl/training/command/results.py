@@ -29,7 +29,9 @@ def main(arguments: Sequence[str]) -> str:
     export.add_argument("run", type=Path, metavar="RUN", help="the run's folder (--out)")
     plot.add_argument("--out", type=Path, metavar="FILE", help="a picture: .png, .svg or .pdf (RUN/metrics.png)")
     export.add_argument("--out", type=Path, metavar="FILE", help="where to (RUN/model.pt)")
-    export.add_argument("--round", type=int, metavar="N", help="the global round that it is after (the last)")
+    which = export.add_mutually_exclusive_group()
+    which.add_argument("--round", type=int, metavar="N", help="the global round that it is after (the last)")
+    which.add_argument("--best", action="store_true", help="that of the best accuracy, the first of several")
     given = parser.parse_args(arguments)
     if given.command == "plot":
         if len(given.run) > 1 and given.out is None:
@@ -37,6 +39,10 @@ def main(arguments: Sequence[str]) -> str:
         records = read_records(given.run[0]) if len(given.run) == 1 else compared(given.run)
         return f"{draw(records, given.out or given.run[0] / 'metrics.png')} is drawn"
     records, out = read_records(given.run), given.out or given.run / "model.pt"
+    if given.best:
+        from fl.training.command.checkpoint import best_of  # which imports torch: a picture needs none
+
+        given.round = best_of(records)["global_round"]
     return f"{write_state(given.run, records, given.round, out)} is written"
 
 
@@ -100,7 +106,8 @@ def write_state(run: Path, records: Records, global_round: int | None, out: Path
         data = ArtefactStore(Files(run / "models")).get(digests[wanted], most=2**40)
     except Missing:
         raise CheckpointError(
-            f"the model after global round {wanted} is not kept in {run}: --keep-models keeps all, not the last two"
+            f"the model after global round {wanted} is not kept in {run}: a run keeps the last two, with --patience "
+            "the best too, with --keep-models all"
         ) from None
     except Corrupt as error:
         raise CheckpointError(f"the model after global round {wanted} cannot be read: {error}") from error

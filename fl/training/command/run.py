@@ -59,7 +59,7 @@ def run(
         outputs: list[_Outputs] = []
 
         def open_outputs() -> tuple[Resumed | None, Sequence[Mapping[str, Any]]]:
-            outputs.append(_Outputs(options, federation, stack))
+            outputs.append(_Outputs(options, federation, links, stack))
             return outputs[0].resumed, outputs[0].records
 
         resumed, records = group.from_leader(open_outputs)
@@ -107,14 +107,14 @@ def run(
 class _Outputs:
     """What a run leaves behind, where it is asked to."""
 
-    def __init__(self, options: Options, federation: Federation, stack: ExitStack):
+    def __init__(self, options: Options, federation: Federation, links: Links | None, stack: ExitStack):
         self._spec = federation.model
         self._folder: RunFolder | None = None
         self._board: Board | None = None
         self.resumed: Resumed | None = None
         self.records: Sequence[Mapping[str, Any]] = ()
         if options.out is not None:
-            self._folder = stack.enter_context(open_run(options.out, federation, options.keep_models))
+            self._folder = stack.enter_context(open_run(options.out, federation, options.keep_models, links))
             self.resumed, self.records = self._folder.resumed, tuple(self._folder.records)
         if options.tensorboard is not None:
             self._board = Board(options.tensorboard, 0 if self.resumed is None else self.resumed.global_round + 1)

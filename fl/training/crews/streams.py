@@ -26,7 +26,7 @@ from fl.training.model.parameters import State, put_state
 from fl.training.model.runtime import held, reproducible, use_threads
 from fl.training.model.steps import Batch, RecordedSteps, steps_on
 from fl.training.station import StationRound
-from fl.training.strategy import NO_STATES, NOTHING, Carried, Strategy
+from fl.training.strategy import NO_STATES, NOTHING, Carried, carries_for_clients
 
 log = logging.getLogger(__name__)
 
@@ -141,8 +141,7 @@ class Streams(InProcess):
 def hindrance(federation: Federation) -> str:
     """Why streams cannot play a federation; empty where they can."""
     for station in federation.stations:
-        carries = type(station.strategy).update_client is not Strategy.update_client
-        if carries or not is_ours(federation.model, station.config):
+        if carries_for_clients(station.strategy) or not is_ours(federation.model, station.config):
             return "are for what this library computes alone: models, losses and strategies of others may share state"
     if federation.device.type == "cuda" and not all(station.config.graphs for station in federation.stations):
         return "need recorded steps (--graphs)"

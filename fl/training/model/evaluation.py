@@ -166,7 +166,7 @@ def summarise(batches: Sequence[Judged]) -> Evaluation:
     for batch in batches:  # plainly: Python 3.12's `sum` rounds otherwise than 3.11's
         loss += batch.loss
     if not math.isfinite(loss):
-        raise DivergedError(f"the model's test loss is {loss / samples}: lower the learning rate, or scale the data")
+        raise DivergedError(f"the judged model's loss is {loss / samples}: lower the learning rate, or scale the data")
     count = batches[0].labels
     labels, taken = np.concatenate([batch.pairs for batch in batches], axis=1)
     correct, of = (np.bincount(each, minlength=count).tolist() for each in (labels[labels == taken], labels))

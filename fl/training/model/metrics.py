@@ -18,14 +18,14 @@ def accuracy(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     return outputs.argmax(1) == labels
 
 
-def label_accuracy(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Of several labels at once the share that is right; a sample has those with a positive output."""
-    return ((outputs > 0) == (labels > 0.5)).double().mean(1)
+def label_accuracy(outputs: torch.Tensor, labels: torch.Tensor, threshold: float = 0.0) -> torch.Tensor:
+    """Of several labels at once the share that is right; a sample has those whose output is above the threshold."""
+    return ((outputs > threshold) == (labels > 0.5)).double().mean(1)
 
 
-def exact_match(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Of several labels at once whether all are right; a sample has those with a positive output."""
-    return ((outputs > 0) == (labels > 0.5)).all(1)
+def exact_match(outputs: torch.Tensor, labels: torch.Tensor, threshold: float = 0.0) -> torch.Tensor:
+    """Of several labels at once whether all are right; a sample has those whose output is above the threshold."""
+    return ((outputs > threshold) == (labels > 0.5)).all(1)
 
 
 def within(outputs: torch.Tensor, labels: torch.Tensor, tolerance: float = 0.5) -> torch.Tensor:

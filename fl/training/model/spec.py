@@ -7,6 +7,7 @@ are (`fl.training.data.dataset.to_input`). To add a model here, name it in `MODE
 
 from __future__ import annotations
 
+import copy
 import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -251,7 +252,7 @@ class ModelSpec:
         return dict(self.build(derive_seed(seed, Stream.MODEL)).state_dict())
 
     def check(self, like: Samples | None = None, config: StationConfig | None = None) -> None:
-        """Try the model on two inputs, judging and training, and on one.
+        """Try the model on two inputs, judging and training, and on one; twice, from the same parameters.
 
         Args:
             like: samples of what it is for, at least one, of which the first and the last are tried: a model of words
@@ -259,33 +260,52 @@ class ModelSpec:
             config: of the steps that train it; None: the default.
 
         Raises:
-            ModelError: it cannot be built, does not take such inputs, its output is not logits [2, classes], or
-                nothing in it can be trained.
+            ModelError: it cannot be built, does not take such inputs, its output is not logits [2, classes], nothing in
+                it can be trained, or it keeps something beside its state that what it computes depends on.
             TrainingError: what the steps are to be taken with fails.
         """
         import torch
 
         from fl.training.config import StationConfig
-        from fl.training.data.dataset import Samples, to_input
-        from fl.training.model.runtime import reproducible
-        from fl.training.model.steps import Batch, Steps
+        from fl.training.data.dataset import Samples
 
         if like is None:
             like = Samples(torch.zeros(1, *self.input_shape, dtype=torch.uint8), torch.zeros(1, dtype=torch.int64))
-        inputs, labels = like.inputs[[0, -1]], like.labels[[0, -1]]
-        module = self.build().eval()
-        what = f"model {self.name} does not take {self._kind} {self.input_shape} of {inputs.dtype}"
-        with torch.inference_mode(), asking(what, ModelError):
-            outputs = module(to_input(inputs))
-        shape = tuple(getattr(outputs, "shape", ()))
-        if shape != (2, self.classes):
-            raise ModelError(f"model {self.name} gives outputs {shape} for 2 {self._kind}, not (2, {self.classes})")
+        two = Samples(like.inputs[[0, -1]], like.labels[[0, -1]])
+        module = self.build()
         if not any(parameter.requires_grad for parameter in module.parameters()):
             raise ModelError(f"model {self.name} has no parameter that is trained")
-        with reproducible(0, torch.device("cpu")), warnings.catch_warnings(action="ignore"):
-            steps = Steps(module.train(), config or StationConfig())
+        start = copy.deepcopy(dict(module.state_dict()))
+        first, again = (self._tried(module, start, two, config or StationConfig()) for _ in range(2))
+        if not all(torch.equal(one.nan_to_num(), other.nan_to_num()) for one, other in zip(first, again, strict=True)):
+            raise ModelError(
+                f"model {self.name}, or its loss, computes something else the second time: it keeps what it has seen "
+                "where the next client finds it (register_buffer is the place), or draws from a generator of its own"
+            )
+
+    def _tried(self, module: nn.Module, start: State, two: Samples, config: StationConfig) -> Sequence[torch.Tensor]:
+        """What judging two samples gives, and then the tensors after two steps."""
+        import torch
+
+        from fl.training.data.dataset import to_input
+        from fl.training.model.objective import check_loss
+        from fl.training.model.parameters import put_state
+        from fl.training.model.runtime import reproducible, use_threads
+        from fl.training.model.steps import Batch, Steps
+
+        put_state(module.eval(), start)
+        with use_threads(1), reproducible(0, torch.device("cpu")), warnings.catch_warnings(action="ignore"):
+            what = f"model {self.name} does not take {self._kind} {self.input_shape} of {two.inputs.dtype}"
+            with torch.inference_mode(), asking(what, ModelError):
+                outputs = module(to_input(two.inputs))
+            shape = tuple(getattr(outputs, "shape", ()))
+            if shape != (2, self.classes):
+                raise ModelError(f"model {self.name} gives outputs {shape} for 2 {self._kind}, not (2, {self.classes})")
+            check_loss(config.loss, outputs.to(torch.get_default_dtype()), two.labels)
+            steps = Steps(module.train(), config)
             for count in (2, 1):
-                steps.take(Batch(inputs[:count], labels[:count]))
+                steps.take(Batch(two.inputs[:count], two.labels[:count]))
+        return [outputs, *(tensor.clone() for tensor in module.state_dict().values())]
 
 
 def check_state(spec: ModelSpec, state: Mapping[str, torch.Tensor]) -> None:

@@ -62,10 +62,16 @@ def test_gas__committed__is_that_of_the_benchmark(setting: Setting) -> None:
 def test_table__of_the_captions__has_the_committed_numbers() -> None:
     data = read("cost", Setting.FULL)["data"]
     page = (Path(figures.__file__).parent / "README.md").read_text(encoding="utf-8")
+
+    def shown(gas: float, price: float) -> str:
+        found = dollars(gas, price, data)
+        return f"${found:,.2f}" if found < 10 else f"${found:,.0f}"
+
     for size in data["sizes"]:
         gas, members = size["gas"], size["members"]
-        assert f"| {members:,} | {gas / 1e6:,.1f}M | {gas / members:,.0f} |" in page
-        assert f"${dollars(gas / members, 1, data):,.2f} |" in page
+        prices = [f"{shown(gas, price)} / {shown(gas / members, price)}" for price in (0.1, 1, 10, 50)]
+        cells = [f"{members:,}", f"{gas / 1e6:,.1f}M", f"{gas / members:,.0f}", *prices]
+        assert f"| {' | '.join(cells)} |" in page
 
 
 def test_dollars__by_hand() -> None:

@@ -81,6 +81,12 @@ def test_summary__station_that_left_early__has_part_of_its_cost() -> None:
     assert line == "training cost 4, tax 0, lost of its bond 60, received 5, net −59 gwei, gas 1"
 
 
+def test_summary__station_of_a_winner_that_never_reports__has_its_cost_once() -> None:
+    entry = station(25, share=-25 * GWEI)
+    aborted = replace(document(owner(0), status="aborted"), base_stations=(entry,))
+    assert summary(entry, 12, aborted, 1) == "training cost 12, tax 0, received 25, net 13 gwei, gas 1"
+
+
 @pytest.mark.parametrize("status", ["cancelled", "nothing trained", "aborted"])
 def test_summary__no_model__is_worth_nothing(status: str) -> None:
     entry = owner(0)

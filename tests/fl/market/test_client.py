@@ -27,7 +27,13 @@ def test_code__of_another_contract__is_not_known(create_round: CreateRound) -> N
     deployed = create_round().market
     client = Market.at(deployed.address)
     assert client.has_known_code(), "write it: `ape run abi`"
-    deployed.chain.set_code(deployed.address, deployed.chain.code_of(deployed.address) + b"\0")
+    code = deployed.chain.code_of(deployed.address)
+    # The last two bytes are the length of what stands before them: a digest of the sources, comments and all.
+    metadata = len(code) - 2 - int.from_bytes(code[-2:])
+    for place, known in ((metadata - 1, False), (metadata, True), (len(code) - 1, True)):
+        deployed.chain.set_code(deployed.address, code[:place] + bytes([code[place] ^ 1]) + code[place + 1 :])
+        assert client.has_known_code() is known, place
+    deployed.chain.set_code(deployed.address, code + b"\0")
     assert not client.has_known_code()
 
 

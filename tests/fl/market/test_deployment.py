@@ -183,7 +183,7 @@ def test_check__one_field_altered__is_named(
 def test_check__other_code_at_the_address__is_seen(checking: Deploying, recorded: Path, node: Chain) -> None:
     record = Deployment.read(recorded)
     with node.snapshot():
-        node.set_code(record.address, node.code_of(record.address)[:-1] + b"\0")
+        node.set_code(record.address, b"\0" + node.code_of(record.address)[1:])
         for named in (record.address, str(recorded)):
             assert any("is not HCFL as the sources here stand" in line for line in checking.check(named))
         node.set_code(record.address, b"")

@@ -89,6 +89,21 @@ def test_build__numbers_of_parties_and_samples__are_what_it_has(digits: Dataset)
     assert federation.evaluate(federation.initial_state()).samples == 60
 
 
+def test_build__momentum_beside_another_optimizer__is_said_to_be_ignored(
+    digits: Dataset, caplog: pytest.LogCaptureFixture
+) -> None:
+    """On the command line it is refused; from Python nobody knows which settings were left as they were."""
+    sgd = StationConfig(momentum=0.6)
+    config = TrainingConfig(train_images=60, station=sgd, per_station={1: replace(sgd, optimizer="Adam")})
+    build_federation(config, digits)
+    assert ["momentum 0.6 is of plain SGD, and Adam does not get it" in each for each in caplog.messages] == [True]
+    caplog.clear()
+    for momentum in (StationConfig().momentum, 0.0):
+        adam = StationConfig(momentum=momentum, optimizer="Adam")
+        build_federation(TrainingConfig(train_images=60, station=adam), digits)
+    assert not caplog.messages
+
+
 def test_build__device_that_is_not_there__is_refused(digits: Dataset) -> None:
     with pytest.raises(TrainingError, match="device cuda:99 is not there"):
         build_federation(TrainingConfig(device="cuda:99"), digits)

@@ -289,5 +289,5 @@ def test_evaluate__bad_input__says_what(create_federation: CreateFederation) -> 
         federation.evaluate(state, ["1", "9"])
     with pytest.raises(DataError, match="no test sample to judge a model by"):
         federation.evaluate(state, [])
-    with pytest.raises(DivergedError, match="the model's test loss is nan"):
+    with pytest.raises(DivergedError, match="the judged model's loss is nan"):
         federation.evaluate({name: tensor * float("nan") for name, tensor in state.items()})

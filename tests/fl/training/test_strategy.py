@@ -26,6 +26,7 @@ from fl.training.crews.spread import Spread
 from fl.training.data.dataset import Dataset, Samples
 from fl.training.errors import ModelError, TrainingError
 from fl.training.federation import Federation, build_federation
+from fl.training.model.evaluation import Evaluation, evaluate
 from fl.training.model.parameters import State
 from fl.training.strategies import SCAFFOLD, FedAdam, FedAvgM, FedYogi, strategy_of
 from fl.training.strategy import States, Strategy, pack, unpack
@@ -33,7 +34,10 @@ from tests.fl.training.ranks import in_ranks
 from tests.fl.training.support import equal, train, train_in
 
 CreateFederation = Callable[..., Federation]
-ALL = ("FedAvgM(momentum=0.5)", "FedAdam", "FedYogi(learning_rate=0.01)", "SCAFFOLD", f"{__name__}:Counting(step=2)")
+ALL = (
+    "FedAvgM(momentum=0.5)", "FedAdam", "FedYogi(learning_rate=0.01)", "SCAFFOLD", f"{__name__}:Counting(step=2)",
+    f"{__name__}:QFedAvg(q=1.0)",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -312,6 +316,84 @@ def test_train__fednova__is_averaging_where_all_clients_take_as_many_steps(
         assert torch.allclose(nova.state[name], tensor, rtol=1e-4, atol=1e-6) == same
 
 
+@dataclass(frozen=True)
+class QFedAvg(Strategy):
+    """The higher a client's loss, the more it counts (Li et al. 2020, Algorithm 2), with κ2 = 1."""
+
+    q: float
+
+    def broadcast(self, server: State) -> State:
+        return {"round": server.get("round", torch.zeros(()))}
+
+    def start_client(self, broadcast: State, client: State, loss: float) -> State:
+        return {**broadcast, "loss": torch.tensor(loss)}
+
+    def update_client(
+        self, broadcast: State, client: State, start: State, end: State, steps: int, learning_rate: float, samples: int
+    ) -> State:
+        moved = {f"moved.{name}": (start[name] - end[name]) / learning_rate for name in start}
+        return {**client, **moved, "learning_rate": torch.tensor(learning_rate)}
+
+    def update_server(
+        self, model: State, combined: State, server: State, clients: Mapping[tuple[int, int], State]
+    ) -> tuple[State, State]:
+        number = server.get("round", torch.zeros(()))
+        heard = [state for state in clients.values() if state and state["round"] == number]
+        norms = [sum(state[f"moved.{name}"].square().sum() for name in model) for state in heard]
+        shares = sum(
+            self.q * state["loss"] ** (self.q - 1) * norm + state["loss"] ** self.q / state["learning_rate"]
+            for state, norm in zip(heard, norms, strict=True)
+        )
+        moved = {
+            name: each - sum(state["loss"] ** self.q * state[f"moved.{name}"] for state in heard) / shares
+            for name, each in model.items()
+        }
+        return moved, {"round": number + 1}
+
+
+@pytest.mark.parametrize(("q", "found"), [(0.0, 1 / 3), (1.0, 1 / (1 + 2 ** (1 / 3)))])
+def test_train__q_fedavg_of_three_clients__is_the_fairer_the_larger_q(q: float, found: float) -> None:
+    """Two clients' numbers are 0, the third's 1: at x they lose x², x² and (1 − x)², and Σ loss^(q+1) is least."""
+    numbers = Samples(torch.ones(30, 1), (torch.arange(30) >= 25).float()[:, None])
+    station = StationConfig(1, 1, batch_size=30, learning_rate=0.1, momentum=0.0, loss="mse_loss")
+    config = TrainingConfig(
+        model=f"{__name__}:number", stations=1, rounds=60, station=station, metric="within",
+        strategy=f"{__name__}:QFedAvg(q={q})", contribution="none",
+    )  # fmt: skip
+    clients = [[range(5), range(5, 25), range(25, 30)]]
+    *_, last = train(build_federation(config, Dataset("numbers", ("y",), numbers, numbers), clients))
+    assert float(last.state["weight"]) == pytest.approx(found, abs=0.01)
+
+
+def with_dropout(input_shape: tuple[int, ...], classes: int) -> torch.nn.Module:
+    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Dropout(), torch.nn.Linear(64, classes))
+
+
+def test_train__strategy_that_asks_for_losses__has_those_of_the_received_model_and_others_cost_none(
+    small: Callable[..., Federation], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    station = StationConfig(1, 1, batch_size=8, learning_rate=0.05, momentum=0.0)
+    given: dict[str, Any] = {"station": station, "rounds": 1, "model": f"{__name__}:with_dropout"}
+    federation = small(f"{__name__}:QFedAvg(q=1.0)", **given)
+    (done,) = train(federation)
+    for (index, number), state in done.carried.by_client().items():
+        samples = federation.stations[index].clients[number]
+        judged = evaluate(federation.workspace(), federation.initial_state(), samples, 1, federation.objective)
+        assert float(state["loss"]) == pytest.approx(judged.loss, rel=1e-6)
+    judged_by_clients: list[object] = []
+
+    def judge(*asked: Any) -> Evaluation:
+        judged_by_clients.append(asked)
+        return evaluate(*asked)
+
+    monkeypatch.setattr("fl.training.station.evaluate", judge)
+    for strategy in ("FedAvg", "FedAdam", "SCAFFOLD"):
+        list(train(small(strategy, **given)))
+    assert not judged_by_clients
+    list(train(federation))
+    assert len(judged_by_clients) == 6, "the counter counts"
+
+
 class Evenly(Strategy):
     """Each base station counts alike, whatever its samples; the first, if asked, for nothing."""
 
@@ -389,6 +471,7 @@ class Returning(Strategy):
         ("broadcast", "number", "broadcast gives 'momentum' as int, not tensors by name"),
         ("correction", "name", "correction names 'w', which is no parameter: it is to name 1.weight, 1.bias"),
         ("correction", "shape", r"correction gives 1.weight of shape \[3, 3, 3\], not \["),
+        ("start_client", "nothing", "start_client returns NoneType, not tensors by name"),
         ("update_client", "number", "update_client gives 'momentum' as int, not tensors by name"),
         ("update_server", "nothing", "update_server returns two things, the model and the server's state"),
         ("update_server", "number", "update_server gives 'momentum' as int, not tensors by name"),
@@ -440,7 +523,9 @@ class Failing(Strategy):
         self.__class__ = kind  # as if the class had been written with this one method
 
 
-@pytest.mark.parametrize("hook", ["broadcast", "correction", "update_client", "combine", "update_server"])
+@pytest.mark.parametrize(
+    "hook", ["broadcast", "start_client", "correction", "update_client", "combine", "update_server"]
+)
 def test_train__strategy_that_fails__says_so_in_one_line(small: Callable[..., Federation], hook: str) -> None:
     with pytest.raises(TrainingError, match=rf"^the strategy Failing fails: KeyError: '{hook}'$"):
         list(train(small(f"{__name__}:Failing(hook='{hook}')", rounds=1)))

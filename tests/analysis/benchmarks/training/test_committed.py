@@ -57,6 +57,30 @@ def test_claims__not_recorded__are_found() -> None:
     ]
 
 
+def test_page__of_cpus__tells_what_the_records_hold() -> None:
+    page = " ".join((peers.ROOT / "fl/training/speed.md").read_text(encoding="utf-8").split())
+    wide, held, narrow = (read(RESULTS / f"cpu-{name}.json").measured for name in ("avx512", "avx2-held", "avx2"))
+
+    def ratio(measured: Any, upper: str, lower: str, workload: str = "10x1") -> str:
+        found = measures.ratio(measured[workload].passes, upper, lower)
+        assert found is not None
+        return f"{found.median:.2f}"
+
+    by = {name: ratio(wide, name, "ours") for name in ("plain", "flower")}
+    passes = {4: "four", 3: "three"}
+    for said in (
+        f"Whole rounds are {by['plain']} × as fast as a plain PyTorch loop on the Zen 4",
+        f"median of {passes[len(wide['10x1'].passes)]} passes), {by['flower']} × as fast as Flower's defaults",
+        f"and in bfloat16 {ratio(wide, 'plain', 'ours-bf16')} ×",
+        f"by `ONEDNN_MAX_CPU_ISA` {ratio(held, 'plain', 'ours')} and {ratio(held, 'flower', 'ours')} ×",
+        f"cpu-avx2-held.md), median of {passes[len(held['10x1'].passes)]})",
+        f"On the Zen 3 they were {ratio(narrow, 'plain', 'ours')} × as fast as a plain loop",
+        f"a round takes {ratio(wide, 'ours-busy', 'ours')} times as long with one core taken",
+        f"of one client take {ratio(wide, 'ours-1000x1', 'ours', '10x100')} times as long as ten of a hundred",
+    ):
+        assert said in page, said
+
+
 # ── on a GPU ──
 
 H100 = RESULTS / "h100"
@@ -65,6 +89,12 @@ H100 = RESULTS / "h100"
 def read_h100(name: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((H100 / f"{name}.json").read_text(encoding="utf-8"))
     return found
+
+
+def taken(trial: Any) -> float:
+    """Seconds of a global round after the first."""
+    ended = trial["ended"]
+    return float((ended[-1] - ended[0]) / (len(ended) - 1))
 
 
 def row(page: str, start: str, after: str) -> list[str]:
@@ -104,6 +134,14 @@ def test_page__of_a_gpu__tells_what_its_files_hold() -> None:
         found = [runs.get((workload, precision, streams)) for streams in (0, 10)]
         expected = [f"{run['rounds'][-1]:.2f}" if run else "-" for run in found]
         assert row(page, start, "Seconds of a global round") == expected
+    saved = [
+        1 - runs[workload, precision, 10]["rounds"][-1] / run["rounds"][-1]
+        for (workload, precision, streams), run in runs.items()
+        if streams == 0
+    ]
+    assert (
+        f"base stations beside each other save {100 * min(saved):.0f} to {100 * max(saved):.0f} % of a round" in words
+    )
     for workload in ("10x10", "resnet50"):  # base stations beside each other train the same
         assert len({run["parameters"] for key, run in runs.items() if key[:2] == (workload, "bfloat16")}) == 1
     trials = {trial["contender"]: trial for trial in read_h100("compare")["trials"]}
@@ -114,8 +152,10 @@ def test_page__of_a_gpu__tells_what_its_files_hold() -> None:
         "plain-processes": "four processes of it {:.2f}",
         "ours-bf16": "compare-streams.json), {:.2f} in bfloat16",
     }.items():
-        ended = trials[contender]["ended"]
-        assert said.format((ended[-1] - ended[0]) / (len(ended) - 1)) in words, contender
+        assert said.format(taken(trials[contender])) in words, contender
+    pfl, tf32 = taken(trials["pfl"]), runs["10x10", "tf32", 10]["rounds"][-1]
+    assert f"That is {pfl / taken(trials['ours-bf16']):.0f} times as fast as pfl-research in bfloat16" in words
+    assert f"in TF32, by the table above, {pfl / tf32:.0f} times" in words
     curve = read_h100("paper-run")["rounds"]
     assert f"[{curve[-1]['seconds']:.0f} s](" in words
     assert f"to an accuracy of {curve[-1]['accuracy']:.2f}: {curve[0]['seconds']:.0f} s until the first" in words

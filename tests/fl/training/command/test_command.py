@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,7 @@ from fl.store.files import Files
 from fl.training.command.main import main
 from fl.training.command.options import Options, parse
 from fl.training.config import DEFAULTS, Rule, StationConfig, TrainingConfig
+from fl.training.errors import TrainingError
 from fl.training.model.artefact import load_metadata, load_model
 
 
@@ -105,6 +107,26 @@ def test_parse__option_that_says_nothing_alone__names_the_other_in_two_lines(
         parse(list(arguments))
     usage, error = capsys.readouterr().err.splitlines()
     assert usage == "usage: python -m fl.training [option …] | plot RUN … | export RUN" and text in error
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"client_link": (1.0, 1.0)}, "client_link goes with cloud_link"),
+        ({"cloud_link": (1.0, 1.0)}, "cloud_link goes with client_link"),
+        ({"seconds_per_image": 0.0}, "seconds_per_image goes with client_link and cloud_link"),
+        ({"links": Path("links.csv")}, "links goes with client_link and cloud_link"),
+        ({"keep_models": True}, "keep_models goes with out"),
+    ],
+)
+def test_options__from_python_one_that_says_nothing_alone__is_refused_too(given: dict[str, Any], text: str) -> None:
+    with pytest.raises(TrainingError, match=f"^{text}$"):
+        Options(TrainingConfig(), **given)
+
+
+def test_options__paths_as_text__mean_the_same() -> None:
+    found = Options(TrainingConfig(), **{name: name for name in ("out", "tensorboard")})
+    assert found == Options(TrainingConfig(), out=Path("out"), tensorboard=Path("tensorboard"))
 
 
 def test_parse__rules__are_those_of_base_stations_and_of_the_cloud() -> None:

@@ -12,7 +12,7 @@ from fl.training.command.links_file import read_links
 from fl.training.command.options import Options
 from fl.training.command.run import run
 from fl.training.config import StationConfig
-from fl.training.errors import TrainingError
+from fl.training.errors import CheckpointError, TrainingError
 from fl.training.federation import Federation
 from fl.training.model.spec import ModelSpec
 from fl.training.network import Link, Links, simulate_round
@@ -82,6 +82,30 @@ def test_run__a_slow_client__makes_its_rounds_longer_and_changes_no_model(
     assert slow["simulated_seconds"] - even["simulated_seconds"] == pytest.approx(
         2 * 8 * size / 1e4 - 2 * (8 * size / 1e7 + 0.005)
     )
+
+
+def test_run__that_goes_on_with_other_links__is_refused_with_what_differs(
+    create_federation: Callable[..., Federation], tmp_path: Path
+) -> None:
+    """Its file of metrics would have seconds of both."""
+    one, two = (create_federation(rounds=rounds, contribution="none") for rounds in (1, 2))
+    slow, slower = tmp_path / "slow.csv", tmp_path / "slower.csv"
+    slow.write_text(FIRST + "2,1,0.01,0,\n")
+    slower.write_text(FIRST + "2,1,0.005,0,\n")
+    links = {"client_link": (10.0, 5.0), "cloud_link": (100.0, 20.0), "seconds_per_image": 0.0, "links": slow}
+    train_in(tmp_path / "run", one, **links)
+    for changed, text in (
+        ({"client_link": (10.0, 6.0)}, r"client_link is .*'latency': 0.005} there, .*'latency': 0.006} here"),
+        ({"cloud_link": (50.0, 20.0)}, r"cloud_link is .* there, .*50000000.0.* here"),
+        ({"seconds_per_image": None}, "seconds_per_image is 0.0 there, None here"),
+        ({"links": None}, r"links is \w{64} there, None here"),
+        ({"links": slower}, r"links is \w{64} there, \w{64} here"),
+        (dict.fromkeys(links), "client_link is .* there, None here; cloud_link"),
+    ):
+        with pytest.raises(CheckpointError, match=f"holds another run: {text}"):
+            train_in(tmp_path / "run", two, **{**links, **changed})
+    slow.rename(tmp_path / "elsewhere.csv")
+    assert len(train_in(tmp_path / "run", two, **{**links, "links": tmp_path / "elsewhere.csv"})) == 2
 
 
 def test_run__a_base_station_of_more_local_epochs__is_waited_for(create_federation: Callable[..., Federation]) -> None:

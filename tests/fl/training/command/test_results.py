@@ -81,6 +81,21 @@ def test_export__an_earlier_round__is_its_model(monkeypatch: pytest.MonkeyPatch,
     assert last.keys() == before.keys() and not equal(last, before)
 
 
+def test_export__best__is_the_model_of_the_best_accuracy_though_others_came_later(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], run: Path
+) -> None:
+    records = [dict(record) for record in read_records(run)]
+    records[1]["accuracy"] = 1.0
+    (run / "metrics.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    for name, which in (("best.pt", ("--best",)), ("before.pt", ("--round", 1)), ("last.pt", ())):
+        assert command(monkeypatch, "export", run, "--out", run / name, *which) == 0
+    best, before, last = (torch.load(run / name) for name in ("best.pt", "before.pt", "last.pt"))
+    assert equal(best, before) and not equal(best, last)
+    with pytest.raises(SystemExit):
+        command(monkeypatch, "export", run, "--best", "--round", 1)
+    assert "not allowed with argument" in capsys.readouterr().err
+
+
 def test_plot__of_a_run__is_a_picture_beside_its_metrics(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], run: Path
 ) -> None:
@@ -150,7 +165,8 @@ def test_plot__of_several_runs__is_their_accuracy_in_one_picture(
         (("export", "{}/one", "--round", "7"), "{}/one has no global round 7: it has 0 … 2"),
         (
             ("export", "{}/one", "--round", "0"),
-            "the model after global round 0 is not kept in {}/one: --keep-models keeps all, not the last two",
+            "the model after global round 0 is not kept in {}/one: a run keeps the last two, with --patience the best "
+            "too, with --keep-models all",
         ),
     ],
 )

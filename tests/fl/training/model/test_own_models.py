@@ -124,6 +124,33 @@ def test_train__buffers_beside_the_state__leak_to_no_other_client(create_federat
     assert equal(spread.state, last.state) and spread.evaluation == last.evaluation
 
 
+class Centred(nn.Module):
+    """Takes off a running mean of what it was trained on, which lies in a plain attribute."""
+
+    def __init__(self, classes: int, *, training: bool):
+        super().__init__()
+        self.layer, self.where = nn.Linear(PIXELS, classes), training
+        self.mean = torch.zeros(PIXELS)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        flat = inputs.flatten(1)
+        if self.training:
+            self.mean = 0.9 * self.mean + 0.1 * flat.detach().mean(0)
+        return self.layer(flat - self.mean if self.training == self.where else flat)
+
+
+def centred(input_shape: tuple[int, int, int], classes: int, training: bool = True) -> nn.Module:
+    return Centred(classes, training=training)
+
+
+@pytest.mark.parametrize("training", [True, False], ids=["in training", "in judging"])
+def test_build__model_that_keeps_something_beside_its_state__is_refused(digits: Dataset, training: bool) -> None:
+    """One client would find what another left, and how much of it would hang on the number of workers."""
+    config = TrainingConfig(model=f"{__name__}:centred(training={training})", train_images=60)
+    with pytest.raises(ModelError, match="computes something else the second time: it keeps what it has seen where"):
+        build_federation(config, digits)
+
+
 # What a module draws
 
 

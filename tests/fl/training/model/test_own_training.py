@@ -21,7 +21,7 @@ from fl.training.data.dataset import Dataset, Samples
 from fl.training.errors import TrainingError
 from fl.training.federation import build_federation
 from fl.training.model.evaluation import evaluate
-from fl.training.model.objective import Objective
+from fl.training.model.objective import Objective, mean_loss
 from fl.training.model.optimizers import rate_in
 from fl.training.model.spec import ModelSpec
 from tests.fl.training.support import copy_state, equal, train, train_in
@@ -135,6 +135,21 @@ def nothing(optimizer: torch.optim.Optimizer) -> None:
     """As a schedule that forgot to return itself."""
 
 
+def adds_up(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    return functional.cross_entropy(outputs, labels, reduction="none").sum()
+
+
+class Trainable(nn.Module):
+    """As ArcFace, whose directions of the classes are learnt."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(()))
+
+    def forward(self, outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return functional.cross_entropy(self.scale * outputs, labels)
+
+
 def without_gradient(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     return torch.zeros(())
 
@@ -213,6 +228,21 @@ def test_train__regression_and_several_labels__is_learnt_the_same_over_workers(
     assert last.evaluation.accuracy_bps == int(last.evaluation.exact_accuracy * 10_000)
 
 
+@pytest.mark.parametrize("metric", ["exact_match", "label_accuracy"])
+def test_metric__of_probabilities__has_half_as_its_threshold(metric: str) -> None:
+    logits = torch.tensor([[-2.0, 3.0], [1.0, 0.5], [-1.0, -0.5]])
+    labels = torch.tensor([[0.0, 1.0], [1.0, 0.0], [0.0, 0.0]])
+    of_logits, of_probabilities, wrong = (
+        Objective("mse_loss", name).total_score(outputs, labels)
+        for name, outputs in (
+            (metric, logits),
+            (f"{metric}(threshold=0.5)", logits.sigmoid()),
+            (metric, logits.sigmoid()),
+        )
+    )
+    assert of_logits == of_probabilities != wrong
+
+
 def test_evaluate__metric_of_fractions__is_added_up_exactly() -> None:
     module = nn.Linear(FEATURES, 2)
     samples = numbers(2).test
@@ -247,6 +277,9 @@ def test_evaluate__metric_of_fractions__is_added_up_exactly() -> None:
             {"schedule": f"{__name__}:nothing"},
             "nothing fails in global round 1: 'NoneType' .* 'step'",
         ),
+        ({"loss": "cross_entropy(reduction='sum')"}, "twice is twice as large: it adds up, and has to give their mean"),
+        ({"loss": f"{__name__}:adds_up"}, "adds_up of the same samples twice is twice as large"),
+        ({"loss": f"{__name__}:Trainable"}, "Trainable has parameters, which no client trains: they belong into the"),
         ({"loss": f"{__name__}:without_gradient"}, "without_gradient gives no mean .*, one number with a gradient"),
         ({"loss": "torch.nn:HuberLoss(delta=-1.0)"}, "the loss torch.nn:HuberLoss.delta=-1.0. fails on outputs"),
         ({"loss": "torch.nn:HuberLoss(width=1)"}, "the loss torch.nn:HuberLoss.width=1. cannot be made: .*'width'"),
@@ -281,6 +314,36 @@ def test_train__loss_that_is_a_class__is_what_its_function_is() -> None:
         for loss in ("torch.nn:HuberLoss(delta=2.0)", "huber_loss(delta=2.0)")
     )
     assert equal(own.state, theirs.state) and own.evaluation == theirs.evaluation
+
+
+def weighted(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    return functional.cross_entropy(outputs, labels, torch.tensor([1.0, 20.0]))
+
+
+def test_train__weights_of_classes__are_arguments_of_the_loss_and_serve_the_rare(dataset: Dataset) -> None:
+    rare = torch.arange(len(dataset.train)) % 10 == 0
+    inputs = dataset.train.inputs + rare[:, None]
+    few = Samples(inputs, rare.long())
+    losses = ("cross_entropy", "cross_entropy(weight=(1, 20))", f"{__name__}:weighted")
+    plain, named, own = (
+        [*train(build_federation(config_of(replace(PLAIN, loss=loss)), Dataset("few", ("no", "yes"), few, few)))][-1]
+        for loss in losses
+    )
+    assert equal(named.state, own.state) and named.evaluation == own.evaluation
+    found, missed = (each.evaluation.label_accuracies[1] or 0 for each in (named, plain))
+    assert found > missed + 0.2
+
+
+def test_loss__weights_made_while_judging__serve_the_steps_after_it() -> None:
+    """What inference mode makes cannot be saved for a gradient."""
+    outputs, labels = torch.randn(4, 2), torch.eye(2).repeat(2, 1)
+    loss = "binary_cross_entropy_with_logits(pos_weight=(2.0, 7.0))"
+    with torch.inference_mode():
+        judged = Objective(loss, None).total_loss(outputs, labels)
+    trained = mean_loss(loss, outputs.requires_grad_(), labels)
+    trained.backward()
+    expected = functional.binary_cross_entropy_with_logits(outputs, labels, pos_weight=torch.tensor([2.0, 7.0]))
+    assert float(trained) == float(expected) and float(judged) == pytest.approx(4 * float(expected))
 
 
 @pytest.mark.parametrize("given", [{}, {"metric": "within"}])

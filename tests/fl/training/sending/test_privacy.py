@@ -34,6 +34,7 @@ from fl.training.sending.epsilon import epsilon_of
 from fl.training.sending.privacy import add_noise, clip
 from fl.training.station import Outcome, Station
 from fl.training.strategies import SCAFFOLD, FedAdam
+from fl.training.strategy import Strategy, carries_for_clients
 from tests.fl.training.ranks import in_ranks
 from tests.fl.training.support import copy_state, equal, train, train_in, undisturbed, with_station, without_numbers
 
@@ -249,6 +250,8 @@ def test_page__multiplier_for_a_target__is_what_it_says() -> None:
     exec(code, known)
     assert code.endswith(f"# for ε = 8: {known['multiplier']:.2f}\n")
     assert epsilon_of(known["multiplier"], 8, 1e-5) == pytest.approx(8, rel=1e-5)
+    rows = re.findall(r"^\| ([\d.]+) \| ([\d.]+) \| [\d.]+ % \|$", page, re.MULTILINE)
+    assert [(z, f"{epsilon_of(float(z), 4 * 2, 1e-5):.1f}") for z, _ in rows] == rows and len(rows) == 3
 
 
 def test_epsilon__more_releases_or_less_noise__is_larger() -> None:
@@ -371,12 +374,22 @@ def normalised(image_shape: tuple[int, int, int], classes: int) -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.BatchNorm1d(pixels), nn.Linear(pixels, classes))
 
 
+class Remembering(Strategy):
+    """Carries the losses of clients, and nothing else."""
+
+    def start_client(self, broadcast: State, client: State, loss: float) -> State:
+        return {"loss": torch.tensor(loss)}
+
+
 def test_station__strategy_that_carries_something_for_clients__cannot_hide_them(
     create_federation: CreateFederation,
 ) -> None:
     federation = create_federation()
-    with pytest.raises(TrainingError, match="no noise hides what SCAFFOLD carries for clients"):
-        replace(alone(federation, privacy=AT_STATION), strategy=SCAFFOLD())
+    for strategy in (SCAFFOLD(), Remembering()):
+        what = f"no noise hides what {type(strategy).__name__} carries for clients"
+        with pytest.raises(TrainingError, match=what):
+            replace(alone(federation, privacy=AT_STATION), strategy=strategy)
+        assert carries_for_clients(strategy), "which streams ask too"
     assert replace(alone(federation, privacy=AT_STATION), strategy=FedAdam()).config.privacy is AT_STATION
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,12 +17,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from fl.training.command.options import Options
+import fl.training
+from fl.training.command.options import Options, parse
 from fl.training.command.run import run
 from fl.training.config import StationConfig
 from fl.training.crews.ranks import ALONE, Group
 from fl.training.errors import TrainingError
-from fl.training.federation import Federation
+from fl.training.federation import Federation, build_federation
 from fl.training.model.parameters import size_of
 from fl.training.model.spec import ModelSpec
 from fl.training.sending.quantisation import arriving, quantise, update_bytes
@@ -132,6 +135,23 @@ def test_run__quantised__has_the_same_digests_by_workers_ranks_and_after_a_stop(
     first = next(iter(run(federation, Options(federation.config, tmp_path / "run"))))
     assert undisturbed([dict(first)]) == expected[:1]
     assert undisturbed(train_in(tmp_path / "run", federation)) == expected
+
+
+def test_page__what_quantised_updates_save__is_what_its_command_gives() -> None:
+    """In megabytes and simulated seconds, which no training changes; here of a single global round."""
+    page = Path(fl.training.__file__).with_name("sending.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"python -m fl\.training (--shards 2 .*?) --client-bits", page, re.DOTALL)
+    quick = ["--rounds", "1", "--batch-size", "100", "--contribution", "none"]
+    plain = parse([*shlex.split(command.replace("\\\n", " ")), *quick])
+    federation = build_federation(plain.config)
+    rows = re.findall(r"^\| (none|\d, \d) \| [\d.]+ % \| ([\d.]+) \| ([\d.]+) \|$", page, re.MULTILINE)
+    assert len(rows) == 4
+    for bits, *expected in rows:
+        client, station = (None, None) if bits == "none" else map(int, bits.split(", "))
+        (record,) = run(with_station(federation, client_bits=client, station_bits=station), plain)
+        tiers = record["traffic"].values()
+        megabytes = sum(tier["down_bytes"] + tier["up_bytes"] for tier in tiers) / 1e6
+        assert [f"{megabytes:.1f}", f"{record['simulated_seconds']:.2f}"] == expected
 
 
 @pytest.mark.parametrize("setting", ["client_bits", "station_bits"])
