@@ -12,6 +12,11 @@ from fl.faults import Fault, line_of
 
 INTERRUPTED = 130
 
+UNANSWERED = (
+    "nobody has answered; where there is no terminal to ask at, export APE_ACCOUNTS_<alias>_PASSPHRASE, the passphrase "
+    "of the account's key file, and nothing is asked"
+)
+
 
 class Command(click.Command):
     """A command of `ape run`."""
@@ -35,6 +40,9 @@ def _one_line() -> Iterator[None]:
         if isinstance(error, OSError) and error.errno == errno.EPIPE:  # `| head`: click ends quietly
             raise
         raise click.ClickException(line_of(error)) from error
+    except click.Abort as error:
+        click.echo(err=True)  # behind the question
+        raise click.ClickException(UNANSWERED) from error
     except (KeyboardInterrupt, SystemExit) as error:
         # Once a node runs, ape turns an interrupt into an exit.
         if isinstance(error, SystemExit) and error.code != INTERRUPTED:

@@ -5,7 +5,7 @@ wei unless a name says gwei, digests 32 bytes. It keeps nothing: what was done i
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -440,7 +440,11 @@ class Market:
         return self.block("pending").time
 
     def events(
-        self, round_id: int | None = None, first_block: int | None = None, last_block: int | str = "latest"
+        self,
+        round_id: int | None = None,
+        first_block: int | None = None,
+        last_block: int | str = "latest",
+        known: Collection[Event] = (),
     ) -> list[Event]:
         """Every log, in the order of the chain.
 
@@ -448,12 +452,14 @@ class Market:
             round_id: of one round; None: of all, and those of balances.
             first_block: to read from; None: the deployment's.
             last_block: to read to, inclusive.
+            known: what is there already, and is left out.
         """
         every = self.contract.contract_type.events
         abis = [abi for abi in every if round_id is None or abi.inputs[0].name == "roundId"]
         topics = [] if round_id is None else [None, HexBytes(round_id.to_bytes(32, "big"))]
         logs = self._logs(abis, topics, self._first_block() if first_block is None else first_block, last_block)
-        return self._events(abis, logs)
+        has = {(event.transaction, event.log_index) for event in known}
+        return self._events(abis, [log for log in logs if (_hash_of(log), int(log.log_index)) not in has])
 
     def events_about(self, account: str, last_block: int) -> list[Event]:
         """Every log that names an account first, of all rounds and of none, in the order of the chain.
@@ -480,7 +486,7 @@ class Market:
                 values={k: _named(inputs[log.event_name][k], v) for k, v in log.event_arguments.items()},
                 block=int(log.block_number),
                 time=times[int(log.block_number)],
-                transaction=HexBytes(log.transaction_hash).to_0x_hex(),
+                transaction=_hash_of(log),
                 log_index=int(log.log_index),
             )
             for log in logs
@@ -661,6 +667,10 @@ def asking(what: str) -> Iterator[None]:
         raise Again(f"{what}: {error}") from error
     except (OSError, Web3Exception) as error:  # nothing but the connection is opened at such a step
         raise Again(f"{what}: the node does not answer any more") from error
+
+
+def _hash_of(log: ContractLog) -> str:
+    return HexBytes(log.transaction_hash).to_0x_hex()
 
 
 def _named(abi: Any, value: Any) -> Any:

@@ -64,7 +64,7 @@ class GlobalRound:
 
 
 class Auditor(Protocol):
-    """An owner with its keys and its work (`fl.members.owner_acts.Owner`)."""
+    """An owner with its keys and its work (`fl.members.elector.Elector`)."""
 
     market: Market
 

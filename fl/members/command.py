@@ -12,8 +12,7 @@ import click
 
 from fl.faults import Fault, line_of
 from fl.market.bids import SealedBid
-from fl.market.client import Market
-from fl.market.refusals import MarketError
+from fl.market.refusals import Again, MarketError
 from fl.market.terms import Role
 from fl.members import steps
 from fl.members.access import Access
@@ -77,15 +76,18 @@ def run_rounds(
     with desk(access, say) as ready:
         _check_read(ready, rounds)
         ends = [f"round {round_id}: {_run(ready, round_id, pause)}" for round_id in rounds]
-        return ends, statement_of(ready.market, str(access.signer().address))
+        try:
+            return ends, statement_of(ready.market, str(access.signer().address))
+        except Fault as error:
+            error.add_note(f"{'; '.join(ends)}; `ape run statement` shows what that came to")
+            raise
 
 
 def _run(ready: Desk, round_id: int, pause: float) -> str:
-    _wait_for(ready.market, round_id, pause)
     margin = max(60, ready.configuration.margins.begin)
     try:
-        member, chronicle = ready.member(round_id), ready.chronicle(round_id)
-        return Runner(member, chronicle, ready.tend, ready.alert, margin, pause).run()
+        member = _member(ready, round_id, pause)
+        return Runner(member, ready.chronicle(round_id), ready.tend, ready.alert, margin, pause).run()
     except Fault as error:
         ready.alert(f"round {round_id} is given up: {line_of(error)}")
         raise
@@ -104,18 +106,19 @@ def _check_read(ready: Desk, rounds: Sequence[int]) -> None:
         )
 
 
-def _wait_for(market: Market, round_id: int, pause: float) -> None:
-    """Return once there is such a round: those of a list may be created one after the other."""
+def _member(ready: Desk, round_id: int, pause: float) -> Member:
+    """The member in a round, once there is such a round: those of a list may be created one after the other."""
     said = False
     while True:
         try:
-            if market.round_count() >= round_id:
-                return
-        except MarketError as error:
+            if ready.market.round_count() >= round_id:
+                return ready.member(round_id)
+        except Again as error:
             log.warning("cannot read the chain: %s", error)
-        if not said:
-            log.info("waits: there is no round %d yet", round_id)
-            said = True
+        else:
+            if not said:
+                log.info("waits: there is no round %d yet", round_id)
+                said = True
         time.sleep(pause)
 
 

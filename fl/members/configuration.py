@@ -178,7 +178,7 @@ class MemberConfiguration:
             ConfigurationError: a key is missing, unknown or not what it must be.
         """
         top = read_yaml(path).only(*_KEYS)
-        nodes = "a list of one address or more, as in [http://127.0.0.1:8545]"
+        nodes = "a list of one http address or more, as in [http://127.0.0.1:8545]"
         if not (urls := top.items("nodes", _url, nodes)):
             raise top.error("nodes", f"is {top.shown('nodes')} and must be {nodes}")
         role = top.take("role", one_of(ROLES), " or ".join(ROLES))
@@ -207,7 +207,7 @@ class MemberConfiguration:
 
 
 def _url(scalar: str) -> str:
-    if not re.fullmatch(r"(https?|wss?)://[^\s/]+\S*", scalar):
+    if not re.fullmatch(r"https?://[^\s/]+\S*", scalar):
         raise ValueError
     return scalar
 

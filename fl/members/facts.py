@@ -126,6 +126,10 @@ class Facts:
         return self.settlement_open or (not member.committed and self.now >= self.deadlines.commit)
 
 
+OVERLAP = 32
+"""Blocks whose logs are asked for again: of several nodes behind an address one may lag, and give what it has."""
+
+
 class Chronicle:
     """Reads a round's facts, and of its logs only what is new since the last look.
 
@@ -183,17 +187,15 @@ class Chronicle:
                 return
             seen, known = self._seen
             if seen <= number and self._market.block(seen).hash == known:
-                first = seen + 1
-                if first > number:
-                    return
+                first = max(0, seen + 1 - OVERLAP)
         if first is None:
             self._events, self._record = [], None
-        new = self._market.events(self._round_id, first, number)
-        # One of several nodes behind an address may be behind the one that was asked first, and give what it has.
+        new = self._market.events(self._round_id, first, number, self._events)
         if self._market.block(number).hash != digest:
             raise Again(f"round {self._round_id}: the chain has changed while it was read")
         if new:
-            self._events, self._record = [*self._events, *new], None
+            self._events = sorted([*self._events, *new], key=lambda event: (event.block, event.log_index))
+            self._record = None
         self._seen = (number, digest)
 
     def _rebuilt(self) -> RoundRecord:

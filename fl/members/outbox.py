@@ -45,8 +45,8 @@ class Settings:
 
     Attributes:
         fee_cap: wei a gas that are never exceeded, tip included.
-        patience: seconds that a transaction may be pending, while blocks pass, until its fees are raised; and that
-            one which is not in the journal may be in the way until that is believed.
+        patience: seconds that a transaction may be pending, while blocks pass that it could be in, until its fees are
+            raised; and that one which is not in the journal may be in the way until that is believed.
         silence: seconds that no node may answer until the member is told.
         longest: seconds until the member is told that a transaction is not mined.
         pause: seconds between two looks, at most.
@@ -121,6 +121,10 @@ def key_of(receiver: str, value: int, data: bytes) -> bytes:
 
 class _Busy(Again):
     """The node is there, and has no time."""
+
+
+class _Poor(ByHand):
+    """The account has too little ether."""
 
 
 class Answer(Enum):
@@ -333,7 +337,7 @@ class Journaled:
         """The chain now; what it does not have any more of the journal's is open again."""
         eth = self._provider.web3.eth
         block = eth.get_block("latest")
-        count = int(eth.get_transaction_count(self._journal.account, "latest"))
+        count = int(eth.get_transaction_count(self._journal.account, block["number"]))  # not one of another moment
         if self._journal.reopen(count):
             self._say("the chain has dropped transactions that it had: they are sent again")
         return _Head(int(block["number"]), int(block.get("baseFeePerGas", 0)), int(block["gasLimit"]), count)
@@ -407,12 +411,13 @@ class Journaled:
             try:
                 self._post(newest)
             except ByHand as error:  # refused for good, it would be in the way of all others for good
-                if not waited or newest.call == FILLING:
+                if not waited or newest.call == FILLING or isinstance(error, _Poor):
                     raise
                 self._say(f"{error}; an empty transaction takes its nonce")
                 self._fill(nonce, head, account)
                 return
-        if waited and head.number > pending.block and nonce == head.count:
+        too_dear = newest.max_fee < head.base_fee - head.base_fee // 8  # by which a block is cheaper at most
+        if (waited or too_dear) and head.number > pending.block and nonce == head.count:
             self._replace(newest, head, account)
 
     def _bridge(self, head: _Head, account: AccountAPI) -> None:
@@ -467,7 +472,8 @@ class Journaled:
             "data": HexBytes(transaction.data),
         }
         try:
-            estimate = int(self._provider.web3.eth.estimate_gas(request))
+            # Not of the newest, which of several nodes may be one before this account's last transaction.
+            estimate = int(self._provider.web3.eth.estimate_gas(request, head.number))
         except ContractLogicError as error:
             raise self._refusal(call, str(transaction.receiver), error) from error
         except Web3RPCError as error:
@@ -516,6 +522,12 @@ class Journaled:
             )
             return
         fields = TypedTransaction.from_bytes(HexBytes(row.raw)).as_dict()
+        if int(self._provider.web3.eth.get_balance(account.address)) < fields["value"] + row.gas * new.most:
+            self._say_once(
+                f"{row.call}: stuck at {row.max_fee / GWEI:g} gwei a gas, and {account.address} has too little ether "
+                "to pay more: send ether to it"
+            )
+            return
         transaction = self._provider.network.ecosystem.create_transaction(
             receiver=HexBytes(fields["to"]).to_0x_hex(), value=fields["value"], data=HexBytes(fields["data"])
         )
@@ -537,7 +549,7 @@ class Journaled:
             case Answer.BUSY:
                 return _Busy(said)
             case Answer.NO_FUNDS:
-                return ByHand(f"{said}; send ether to {self._journal.account}")
+                return _Poor(f"{said}; send ether to {self._journal.account}")
             case _:
                 return ByHand(said)
 

@@ -58,7 +58,7 @@ def _train(facts: Facts, notes: Notes, conduct: OwnerConduct) -> Step:
     if facts.now < deadlines.train and done < facts.global_rounds:
         if "delivered" not in notes:
             return Deliver()
-        return _aggregate(facts, done)
+        return _aggregate(facts, notes, done)
     if facts.now < deadlines.train and not facts.all_recorded:
         return Wait(deadlines.train, "some base stations have not recorded every global round")
     # Points are worth no bond: what is not listed by then stays out.
@@ -78,17 +78,22 @@ def newest_model(record: RoundRecord, initial: str) -> str:
     return initial if last is None else from_chain(record.global_rounds[last][0])
 
 
-def _aggregate(facts: Facts, number: int) -> Step:
+def _aggregate(facts: Facts, notes: Notes, number: int) -> Step:
     """Wait for every base station, but for each not longer than its global round has time."""
     cut = cut_of(facts, number)
-    awaited = [each.account for each in facts.recorders if number not in each.updates and not _is_gone(each, number)]
+    before = notes.get(f"aggregate-{number - 1}", {}).get("included", {})
+    missing = [each for each in facts.recorders if number not in each.updates]
+    awaited = [each.account for each in missing if not _is_gone(each, number) or each.account in before]
     if awaited and facts.now < cut:
         return Wait(cut, f"{len(awaited)} base stations have not recorded global round {number + 1}")
     return Aggregate(number)
 
 
 def _is_gone(station: MemberRecord, number: int) -> bool:
-    """Whether a base station has missed the global round before: it is not waited for twice."""
+    """Whether a base station has missed the global round before: it is not waited for twice.
+
+    One whose update of then was averaged has not: a reorganisation has dropped its record, which it sends again.
+    """
     return number > 0 and number - 1 not in station.updates
 
 

@@ -1,6 +1,7 @@
 """A member left running: read, decide, act, from its round's creation to its settlement."""
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -9,7 +10,7 @@ from dataclasses import astuple, dataclass, field
 from math import inf
 
 from fl.faults import Fault
-from fl.market.refusals import ByHand, MarketError, Never
+from fl.market.refusals import Again, ByHand, MarketError, Never
 from fl.members import steps
 from fl.members.acts import PRESSING, Member, NotYet
 from fl.members.facts import Chronicle, Facts
@@ -81,6 +82,8 @@ class Runner:
     _told: set[str] = field(default_factory=set)
     _refused: dict[Step, int] = field(default_factory=dict)
     _logged: str = ""
+    _done_at: int | None = None
+    """Unix time from which on nothing was left to do; what has led there may be undone, and a report with it."""
     _read: Facts | None = None
     _read_at: float = field(default_factory=time.monotonic)
     _moved_at: float = field(default_factory=time.monotonic)
@@ -109,9 +112,13 @@ class Runner:
             self.sleep(self.pause)
             return None
         step = self.member.next_step(facts)
+        self._done_at = (self._done_at or facts.now) if isinstance(step, Done) else None
         match step:
             case Done(why):
-                return why
+                if self._done_at is None or facts.final >= self._done_at:
+                    return why
+                self._waiting("the end of the round is not final yet")
+                self.sleep(self.pause)
             case Wait(why=why):
                 self._waiting(why)
                 self.sleep(self.pause)
@@ -123,9 +130,12 @@ class Runner:
         return None
 
     def _look(self) -> Facts | None:
+        left = _left_of_phase(self._read, time.monotonic() - self._read_at)
+        after = min(self.margin, inf if left is None else left - self.margin if left > self.margin else left / 2)
         try:
-            self.tend()  # first, so that what it finds done is in the facts
-            facts = self.chronicle.facts(self.member.address)
+            with _after(after, self._blind, Again("an answer of the node is still under way")):
+                self.tend()  # first, so that what it finds done is in the facts
+                facts = self.chronicle.facts(self.member.address)
         except Never:
             raise
         except MarketError as error:
@@ -145,7 +155,9 @@ class Runner:
             self._told.discard("still")
         elif (since := self._read_at - self._moved_at) > STILL * self.margin:
             self._tell(
-                f"{self.member.name}'s node has shown no new block for {since:.0f} s: deadlines may pass", "still"
+                f"{self.member.name}'s node has shown no new block for {since:.0f} s: deadlines may pass; is it cut "
+                "off, or does its chain mine only when asked?",
+                "still",
             )
 
     def _waiting(self, why: str) -> None:
@@ -180,7 +192,8 @@ class Runner:
                 self._tell(f"{self.member.name} was refused {OFTEN} times: {error}")
             self._postponed(step, facts, error)
         except (ByHand, WorkError, ConfigurationError, JournalError, Refused) as error:
-            self._tell(f"{self.member.name}: {error}")
+            # Of what is to be done by hand the amounts move with each block, and it is the same for all that.
+            self._tell(f"{self.member.name}: {error}", f"{step} {re.sub('[0-9]', '', str(error))}")
             self._postponed(step, facts, error)
         except Fault as error:  # the node or the store, for the time being
             self._postponed(step, facts, error)
@@ -200,13 +213,8 @@ class Runner:
         left, now = deadline - facts.now, time.monotonic()
         files.until, files.write_until = now + max(reserve, left - PRESSING * reserve), now + max(reserve, left)
         after = left - self.margin if left > self.margin else max(0, left) / 2
-        timer = threading.Timer(after, self._late, (step, left - after, "it is still under way"))
-        timer.daemon = True
-        timer.start()
-        try:
+        with _after(after, self._late, step, left - after, "it is still under way"):
             yield
-        finally:
-            timer.cancel()
 
     def _postponed(self, step: Step, facts: Facts, why: Fault) -> None:
         self._log(logging.WARNING, f"{self.member.name}: {type(step).__name__} is not done yet: {why}")
@@ -228,6 +236,18 @@ class Runner:
             return
         self._told.add(about or text)
         self.alert(text)
+
+
+@contextmanager
+def _after(seconds: float, do: Callable[..., None], *values: object) -> Iterator[None]:
+    """Have something done, in another thread, if what is inside takes longer than so many seconds."""
+    timer = threading.Timer(seconds, do, values)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _left_of_phase(facts: Facts | None, since: float) -> float | None:

@@ -117,19 +117,12 @@ class Files:
 
     def answers(self) -> bool:
         """Whether the store answers just now: then what it does not give is a matter of that file and of its writer."""
-        try:
-            self._system.invalidate_cache()
-            _in_time(lambda: self._system.ls(self._root, detail=False), ANSWER_SECONDS)
-        except Exception as error:  # a file system may raise anything
-            return isinstance(error, FileNotFoundError) or _is_for_good(error)
-        return True
+        error = self._looked()
+        return error is None or isinstance(error, FileNotFoundError) or _is_for_good(error)
 
     def are_there(self) -> bool:
         """Whether there is such a folder or bucket, as far as can be seen; whoever writes first makes a folder."""
-        try:
-            return bool(_in_time(lambda: self._system.exists(self._root), ANSWER_SECONDS))
-        except Exception:  # a file system may raise anything
-            return True
+        return not isinstance(self._looked(), FileNotFoundError)
 
     def names(self, folder: str = "") -> list[str]:
         """Names of the files directly in a folder, sorted; none where there is no folder. "" is the address itself.
@@ -167,6 +160,28 @@ class Files:
             self._trying(failed, lambda: self._remove_unfinished(place))
 
     # ── one try ──
+
+    def _looked(self) -> Exception | None:
+        """What a look at the address meets with; it may be forbidden to who may read and write there."""
+        try:
+            self._system.invalidate_cache()
+            _in_time(lambda: self._system.ls(self._root, detail=False), ANSWER_SECONDS)
+        except Exception as error:  # a file system may raise anything
+            return self._meant(error)
+        return None
+
+    def _meant(self, error: Exception) -> Exception:
+        """What an error means: fsspec's HTTP says of whatever went wrong that there is no such file."""
+        if "http" not in _protocols(self._system):
+            return error
+        cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
+        match getattr(cause, "status", None):
+            case 404 | 410:
+                return FileNotFoundError(str(cause))
+            case 401 | 403:
+                return PermissionError(str(cause))
+            case _:
+                return cause
 
     def _write(self, place: str, data: bytes) -> None:
         if self._local:
@@ -266,9 +281,10 @@ class Files:
                 return once() if self._local else _in_time(once, until - time.monotonic())
             except StoreError:
                 raise
-            except FileNotFoundError as error:
-                raise Missing(f"{failed}: there is no such file or bucket") from error
-            except Exception as error:  # a file system may raise anything
+            except Exception as raised:  # a file system may raise anything
+                error = self._meant(raised)
+                if isinstance(error, FileNotFoundError):
+                    raise Missing(f"{failed}: there is no such file or bucket") from error
                 if _is_for_good(error):
                     kind = Forbidden if isinstance(error, PermissionError) else Refused
                     raise kind(f"{failed}: {_said(error)}") from error

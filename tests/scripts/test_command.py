@@ -48,6 +48,13 @@ def test_command__fault_with_a_note__is_in_the_line() -> None:
     assert end_with(error).output == "Error: too few; the rest is here\n"
 
 
+def test_command__asks_where_nobody_answers__says_what_to_do() -> None:
+    """As ape does before it signs with a key file."""
+    done = end_with(click.Abort())
+    assert done.exit_code == 1
+    assert "export APE_ACCOUNTS_<alias>_PASSPHRASE" in done.output.splitlines()[-1]
+
+
 @pytest.mark.parametrize("interrupt", [KeyboardInterrupt(), SystemExit(130)])
 def test_command__interrupted__says_what_is_left(interrupt: BaseException) -> None:
     """Ape exits with 130 where a node of its own runs."""

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 import pytest
 from web3 import Web3
 from web3.exceptions import Web3RPCError
+from web3.types import RPCEndpoint
 
 from analysis.devnode.anvil import anvil
 from analysis.devnode.chain import Chain
-from fl.market.nodes import Nodes, Patience, connected
+from fl.market.nodes import _FORMS, LATEST, Nodes, Patience, connected
 from fl.market.refusals import NoNode
 from tests.support.proxy import Fault, LoseAnswer, LoseRequest, Proxy, Reply, Say, Stall, proxied
 
@@ -22,9 +23,16 @@ FAULTS = [
     Reply(503),
     Reply(401),
     Reply(200, b"<html>"),
+    Reply(200, b""),
+    Reply(200, b'{"jsonrpc": "2.0", "id": 1, "resu'),
+    Reply(200, b"null"),
+    Reply(200, b"[" * 100_000),
+    Say({"result": None}),
+    Say({"error": "too busy"}),
     Say({"error": {"code": -32005, "message": "limit exceeded"}}),
 ]
 ALWAYS = 10**6
+MAY_BE_NOTHING = ("eth_getBlockByNumber", "eth_getTransactionByHash", "eth_getTransactionReceipt")
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +57,7 @@ def methods(proxy: Proxy) -> list[str]:
     return [method for method, _ in proxy.requests]
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=str)
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: str(fault)[:60])
 def test_nodes__first_is_away__second_answers_and_is_kept(first: Proxy, second: Proxy, fault: Fault) -> None:
     web3 = Web3(Nodes([first.uri, second.uri], patience=PATIENCE))
     assert web3.eth.chain_id == 31337
@@ -60,6 +68,19 @@ def test_nodes__first_is_away__second_answers_and_is_kept(first: Proxy, second: 
     assert time.monotonic() - asked < 10, "a node that stalls holds everything up"
     assert methods(second) == ["eth_chainId", "eth_blockNumber", "eth_blockNumber"]
     assert methods(first).count("eth_blockNumber") <= 2, "it rests"
+
+
+@pytest.mark.parametrize("odd", [None, {}, "garbage", [1], {"number": None, "status": "0x"}], ids=str)
+@pytest.mark.parametrize("method", _FORMS)
+def test_nodes__result_is_of_another_form__is_no_answer(first: Proxy, method: str, odd: object) -> None:
+    """Else it ends whoever has asked, in the middle of a round; where there may be nothing, null says so."""
+    first.fail(Say({"result": odd}), method, times=ALWAYS)
+    nodes = Nodes([first.uri], 31337, PATIENCE)
+    if odd is None and method in MAY_BE_NOTHING:
+        assert nodes.make_request(method, [1])["result"] is None
+        return
+    with pytest.raises(NoNode, match=f"gives no answer to {method}"):
+        nodes.make_request(method, [1])
 
 
 def test_nodes__first_comes_back__is_preferred_again(first: Proxy, second: Proxy) -> None:
@@ -102,6 +123,47 @@ def test_nodes__first_is_behind__is_passed_over(first: Proxy, chain: Chain) -> N
             web3.eth.get_block("latest")
         late.rpc("anvil_mine", hex(newest - 5))
         assert web3.eth.get_block("latest")["number"] == newest - 5
+
+
+def test_nodes__preferred_one_is_behind_another_that_is_not_needed__is_passed_over(first: Proxy, chain: Chain) -> None:
+    """As long as it answers, nobody would ask the other; now and then all are asked."""
+    chain.rpc("anvil_mine", "0x10")
+    with anvil(frozen=False) as late:
+        web3 = Web3(Nodes([late.uri, first.uri], patience=Patience(rest=0.1, behind=5)))
+        newest = int(chain.rpc("eth_blockNumber"), 16)
+        late.rpc("anvil_mine", hex(newest - 5))
+        assert web3.eth.get_block("latest")["number"] == newest - 5
+        chain.rpc("anvil_mine", "0x5")
+        time.sleep(0.15)
+        assert web3.eth.get_block("latest")["number"] == newest + 5
+        late.rpc("anvil_mine", "0x10")
+        time.sleep(0.25)
+        assert web3.eth.get_block("latest")["number"] == newest + 11
+
+
+def test_nodes__several_behind_one_address_and_one_lags__newest_never_goes_back_and_what_is_lacking_is_asked_again(
+    first: Proxy, chain: Chain
+) -> None:
+    """Else what has happened would seem undone: it would be said so to people, and be done again."""
+    web3 = Web3(Nodes([first.uri], patience=PATIENCE))
+    newest = int(chain.rpc("anvil_mine", "0x10") or chain.rpc("eth_blockNumber"), 16)
+    lagging = chain.rpc("eth_getBlockByNumber", hex(newest - 2), False)
+    assert web3.eth.get_block("latest")["number"] == newest
+    first.fail(Say({"result": lagging}), LATEST, times=2)
+    assert web3.eth.get_block("latest")["number"] == newest
+    first.fail(Say({"result": None}), LATEST, times=2)
+    assert web3.eth.get_block(newest)["number"] == newest
+    first.fail(Say({"error": {"code": -32000, "message": "header not found"}}), "eth_getBalance", times=2)
+    assert web3.eth.get_balance("0x" + "11" * 20, newest) == 0
+    first.fail(Say({"result": lagging}), LATEST, times=ALWAYS)
+    with pytest.raises(NoNode, match=f"^no node can be used: {first.uri} is 2 blocks behind$"):
+        web3.eth.get_block("latest")
+    first.mend()
+    mined = {"status": "0x1", "gasUsed": "0x1", "blockNumber": hex(newest + 1)}
+    first.fail(Say({"result": mined}), "eth_getTransactionReceipt")
+    Nodes.make_request(web3.provider, RPCEndpoint("eth_getTransactionReceipt"), ["0x"])  # type: ignore[arg-type]
+    with pytest.raises(NoNode, match=r"is 1 blocks behind$"):
+        web3.eth.get_block("latest")
 
 
 def test_nodes__chain_goes_back__is_followed(first: Proxy, second: Proxy, chain: Chain) -> None:

@@ -447,7 +447,7 @@ def test_vote__audit_that_takes_longer_than_there_is_time__is_given_up_for_the_v
         asked.append(what)
         return check(*what)
 
-    monkeypatch.setattr("fl.members.owner_acts.monotonic", lambda: begun + 60 * len(asked))
+    monkeypatch.setattr("fl.members.elector.monotonic", lambda: begun + 60 * len(asked))
     monkeypatch.setattr(type(elector._own_work()), "check", lambda self, *what: slow(*what))
     assert not elector._upholds(facts)
     assert 3 <= len(asked) <= 6, "of 9 global rounds"

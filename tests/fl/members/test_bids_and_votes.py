@@ -307,7 +307,7 @@ def test_contributions__that_cannot_be_measured_in_time__are_not_and_the_call_is
     for each in trained.record.members.values():
         each.words, each.updates = (1,), dict.fromkeys(range(2), b"1" * 32)
     clock = [0]
-    monkeypatch.setattr("fl.members.owner_acts.monotonic", lambda: clock[0])
+    monkeypatch.setattr("fl.members.elector.monotonic", lambda: clock[0])
 
     def judge(*_: Any) -> Any:
         clock[0] += seconds

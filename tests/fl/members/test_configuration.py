@@ -144,7 +144,12 @@ def test_read__privacy_wrong__says_what_it_must_be(changed: Changed, privacy: st
         ("role: owner", "role: boss", r'role is "boss" and must be owner or base station'),
         ("account: TEST::1 ", "acount: TEST::1 ", "acount is no key that is known here; did you mean account?"),
         ("  - http://127.0.0.1:8545", "  - 127.0.0.1:8545", 'nodes is "127.0.0.1:8545" and must be a list'),
-        ("  - http://127.0.0.1:8545", "  []", "nodes is a list of 0 and must be a list of one address"),
+        ("  - http://127.0.0.1:8545", "  []", "nodes is a list of 0 and must be a list of one http address"),
+        (
+            "  - http://127.0.0.1:8545",
+            "  - wss://127.0.0.1:8545",
+            'nodes is "wss://127.0.0.1:8545" and must be a list of one http',
+        ),
         ("../deployments/31337.json", "nowhere", 'contract is "nowhere" and must be an address, or a path'),
         ("confirmations: 1 ", "confirmations: soon ", 'confirmations is "soon" and must be a number of blocks'),
         ("begin: 30", "begin: -1", 'margins.begin is "-1" and must be seconds before a deadline'),

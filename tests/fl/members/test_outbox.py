@@ -15,7 +15,7 @@ from fl.market.refusals import Again, ByHand, Never
 from fl.market.terms import GWEI, Deadlines, Policy, RoundTerms
 from fl.members.journal import Recorded, State
 from fl.members.outbox import FILLING
-from tests.fl.members.conftest import RICH, Sender
+from tests.fl.members.conftest import FUNDS, RICH, Sender
 from tests.support.proxy import Fault, LoseAnswer, LoseRequest, Reply, Say, Stall
 
 SEND = "eth_sendRawTransaction"
@@ -59,6 +59,18 @@ def test_send__twice_the_same__is_two_transactions(sender: Sender) -> None:
         assert (row.call, row.block, row.gas_used) == ("deposit", receipt.block_number, receipt.gas_used)
         assert row.price == receipt.gas_price
         assert row.gas > receipt.gas_used
+
+
+def test_send__one_of_several_nodes_lags__asks_all_about_the_same_block(sender: Sender) -> None:
+    """One before the account's last transaction would have it sent again, to fail."""
+    client = sender.client()
+    client.deposit(sender.account, 5)
+    sender.proxy.requests.clear()
+    client.deposit(sender.account, 6)
+    before = hex(sender.rows()[1].block - 1)  # type: ignore[operator]
+    asked = [params[1] for method, params in sender.proxy.requests if method == "eth_estimateGas"]
+    asked += [params[1] for method, params in sender.proxy.requests if method == "eth_getTransactionCount"][:1]
+    assert asked == [before, before]
 
 
 def test_send__what_the_contract_refuses__never_leaves(sender: Sender) -> None:
@@ -312,15 +324,15 @@ def test_stuck__while_no_block_passes__costs_no_more(sender: Sender) -> None:
     assert len(sender.rows()) == 1
 
 
-def test_stuck__gas_dearer_than_offered__is_replaced_for_more(sender: Sender) -> None:
-    """Geth keeps such a transaction, and anvil throws it out."""
+def test_stuck__gas_dearer_than_offered__is_replaced_for_more_at_once(sender: Sender) -> None:
+    """Geth keeps such a transaction, and anvil throws it out; a deadline does not wait until patience is at an end."""
     pending(sender, 5)
     try:
         sender.node.rpc("anvil_setNextBlockBaseFeePerGas", hex(3 * sender.rows()[0].max_fee))
         sender.node.rpc("evm_mine")
         sender.node.rpc("evm_setAutomine", True)
         with once_looked(sender, sender.node.rpc, "evm_mine"):
-            sender.client().deposit(sender.account, 5)
+            sender.client(patience=60).deposit(sender.account, 5)
     finally:
         sender.node.rpc("anvil_setNextBlockBaseFeePerGas", "0x0")
         sender.node.rpc("evm_mine")
@@ -336,6 +348,45 @@ def test_stuck__at_the_cap__says_so_and_stays_below_it(sender: Sender) -> None:
         sender.client(patience=0.1, longest=1, fee_cap=cap).deposit(sender.account, 5)
     assert len(sender.rows()) == 1
     assert len(sender.said) == 1 and "stuck at" in sender.said[0] and "raise the cap" in sender.said[0]
+
+
+def test_stuck__too_little_ether_to_pay_more__says_so_once_and_goes_on_when_there_is(sender: Sender) -> None:
+    """A version that nobody can pay for would be in the way of the one that waits."""
+    pending(sender, 5)
+    stuck, account = sender.rows()[0], str(sender.account.address)
+    sender.node.set_balance(account, 5 + stuck.gas * stuck.max_fee)
+    crowd = once_looked(sender, crowded_block, sender, stuck)
+    with crowd, pytest.raises(Again, match="not mined after"):
+        sender.client(patience=0.1, longest=1).deposit(sender.account, 5)
+    assert sender.rows() == (stuck,)
+    assert len(sender.said) == 1 and f"{account} has too little ether to pay more: send ether to it" in sender.said[0]
+    sender.node.set_balance(account, FUNDS)
+    crowd = once_looked(sender, crowded_block, sender, stuck)
+    with crowd, pytest.raises(Again, match="not mined after"):
+        sender.client(patience=0.1, longest=1).deposit(sender.account, 5)
+    assert_raised(sender)
+    sender.node.rpc("evm_mine")
+    assert sender.balance == 5
+
+
+def test_send__ether_is_gone_when_it_leaves__waits_for_more_and_takes_no_nonce_for_nothing(sender: Sender) -> None:
+    """What is left would be spent on an empty transaction, and the call still not be paid for."""
+    client, account = sender.client(), str(sender.account.address)
+
+    def spend(method: str, params: list[Any]) -> bool:
+        sender.node.set_balance(account, 10**12)
+        return False
+
+    sender.proxy.fail(Stall(0), SEND, matches=spend)
+    with pytest.raises(ByHand, match=f"send ether to {account}"):
+        client.deposit(sender.account, 5)
+    sleep(sender.settings.patience)
+    with pytest.raises(ByHand, match=f"send ether to {account}"):
+        client.deposit(sender.account, 5)
+    sender.proxy.mend()
+    sender.node.set_balance(account, FUNDS)
+    client.deposit(sender.account, 5)
+    assert_sent_once(sender, 5)
 
 
 # ── another hand ──

@@ -20,7 +20,7 @@ from fl.members.facts import Facts
 from fl.members.journal import JournalError
 from fl.members.rounds import Conduct
 from fl.members.run import OFTEN, Runner
-from fl.members.steps import Accept, Attend, Reveal, Settle, Step, Stuck, Train, Vote, Wait
+from fl.members.steps import Accept, Attend, Done, Reveal, Settle, Step, Stuck, Train, Vote, Wait
 from fl.record.history import ModelRecord, RoundRecord
 from fl.yaml_file import ConfigurationError
 
@@ -82,6 +82,18 @@ def test_step__with_a_deadline__waits_for_the_store_until_that_is_pressing(left:
     assert waited[1] == (inf, inf)
 
 
+def test_step__needs_a_hand__told_once_though_the_amounts_move_and_again_of_another_step() -> None:
+    """What gas may take is another amount in each block."""
+    needed = iter(range(10, 20))
+    run, told = runner(Train(0), AT.reveal - 200, lambda: failing(ByHand(f"it may take {next(needed)} wei"))())
+    for _ in range(3):
+        run.turn()
+    assert told == ["alice: it may take 10 wei"]
+    run.member.next_step = lambda facts: Train(1)  # type: ignore[method-assign]
+    run.turn()
+    assert told[1:] == ["alice: it may take 13 wei"]
+
+
 def test_step__not_done_for_the_same_reason__one_line_until_there_is_another(caplog: pytest.LogCaptureFixture) -> None:
     reasons = ["there is no test data"] * 3 + ["the node is busy"]
     run, _ = runner(Vote(), AT.vote - 200, lambda: failing(Again(reasons.pop(0)))())
@@ -119,6 +131,22 @@ def test_step__that_takes_long__told_while_it_is_under_way(now: int) -> None:
     finally:
         go_on.set()
         thread.join()
+
+
+def test_round__at_its_end__is_left_once_that_is_final() -> None:
+    """A reorganisation that drops the last blocks takes a report with it, and who has left would lose its bond."""
+    at = facts_at(AT.vote)
+    looks = [
+        (Done("settled"), replace(at, final=at.now - 30)),
+        (Settle(("0x",)), replace(at, now=at.now + 20, final=at.now - 10)),
+        (Done("settled"), replace(at, now=at.now + 30, final=at.now + 29)),
+        (Done("settled"), replace(at, now=at.now + 40, final=at.now + 30)),
+    ]
+    run, _ = runner(Done(""), 0, read=lambda account: looks[0][1])
+    run.member.next_step = lambda facts: looks.pop(0)[0]  # type: ignore[method-assign]
+    assert [run.turn() for _ in range(4)] == [None, None, None, "settled"]
+    run, _ = runner(Done("it did not join"), AT.commit)
+    assert run.turn() == "it did not join", "who counts the newest block as final waits for none"
 
 
 @pytest.mark.parametrize("step", [Accept(), Train(0)], ids=["an order", "training"])
@@ -198,6 +226,31 @@ def test_chain__not_read_for_longer_than_the_margin__told_though_no_phase_ends()
     assert len(told) == 1
 
 
+@pytest.mark.parametrize("left", [200, 0.6], ids=["of a long phase", "of one that ends"])
+def test_chain__node_that_never_ends_its_answer__told_while_it_is_waited_for(left: float) -> None:
+    """One that sends a byte now and then is no break of a connection."""
+    go_on, looks = threading.Event(), iter(range(2))
+
+    def read(account: str) -> Facts:
+        if next(looks):
+            assert go_on.wait(30)
+        return replace(facts_at(AT.reveal), now=AT.reveal - left)  # type: ignore[arg-type]
+
+    run, told = runner(Wait(None, "the others"), 0, margin=0.4, read=read)
+    run.turn()
+    thread = threading.Thread(target=run.turn)
+    thread.start()
+    try:
+        end = time.monotonic() + 10
+        while not told and time.monotonic() < end:
+            time.sleep(0.01)
+        assert len(told) == 1 and "alice has not been able to read the chain" in told[0]
+        assert "an answer of the node is still under way" in told[0]
+    finally:
+        go_on.set()
+        thread.join()
+
+
 # ── the command ──
 
 
@@ -227,7 +280,10 @@ def test_chain__without_a_new_block__told_until_there_is_one(monkeypatch: pytest
         now, block = seconds, at
         run.turn()
         assert len(told) == expected, (seconds, told)
-    assert told[0] == "alice's node has shown no new block for 121 s: deadlines may pass"
+    assert told[0] == (
+        "alice's node has shown no new block for 121 s: deadlines may pass; is it cut off, or does its chain mine only "
+        "when asked?"
+    )
 
 
 def test_alert__with_a_command__gets_its_words_and_the_message_and_is_said_too(

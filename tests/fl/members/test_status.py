@@ -1,6 +1,6 @@
 """What `ape run status` makes of the chain: the contract's own phase, and what each account does next."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cache
 
 import pytest
@@ -74,8 +74,14 @@ class Behind(Market):
     behind = False
     without: frozenset[str] = frozenset()
 
-    def events(self, round_id: int | None = None, first: int | None = None, last: int | str = "latest") -> list[Event]:
-        found = super().events(round_id, first, last)
+    def events(
+        self,
+        round_id: int | None = None,
+        first_block: int | None = None,
+        last_block: int | str = "latest",
+        known: Collection[Event] = (),
+    ) -> list[Event]:
+        last, found = last_block, super().events(round_id, first_block, last_block, known)
         return [each for each in found if each.name not in self.without and not (self.behind and each.block == last)]
 
     def block(self, which: int | str) -> Block:
@@ -96,6 +102,23 @@ def test_facts__logs_of_a_node_that_is_behind__are_read_again(create_round: Crea
     with pytest.raises(Again):
         chronicle.facts(NOBODY)
     market.behind = False
+    assert chronicle.facts(NOBODY) == facts_of(round_)
+
+
+def test_facts__logs_that_only_the_node_that_gave_them_did_not_have_yet__are_found_later(
+    create_round: CreateRound,
+) -> None:
+    """Another node said which block is the newest: nothing shows at once that some of its logs are missing."""
+    round_ = create_round().committed()
+    market = Behind.at(round_.market.address)
+    assert isinstance(market, Behind)
+    chronicle = Chronicle(market, round_.id)
+    chronicle.facts(NOBODY)
+    round_.revealed()
+    market.without = frozenset({"BidRevealed"})
+    chronicle.facts(NOBODY)
+    market.without = frozenset()
+    round_.selected()
     assert chronicle.facts(NOBODY) == facts_of(round_)
 
 

@@ -625,6 +625,21 @@ def test_settle__of_who_does_not_settle_itself__is_the_claimants_for_its_lot() -
     assert all(seat.settled for seat in world.seats.values()) and world.lot == 0 and world.claimant is not None
 
 
+def test_aggregate__record_of_an_update_that_was_averaged_is_dropped__its_station_is_waited_for() -> None:
+    """It sends it again after a reorganisation; whoever has missed a global round is not waited for in the next."""
+    world = World(2, 0, 0)
+    for player, _, step in played(world, five(), lambda least, most: most):  # noqa: B007
+        if step == Aggregate(1):
+            break
+    winner, station = player, world.recorders[1]
+    updates = [each for each in world.events if each.name == "UpdateRecorded"]
+    world.events = [each for each in world.events if each not in updates or each.values["station"] != station]
+    assert winner.next_step(winner.facts(world)) == Aggregate(1)
+    winner.notes["aggregate-0"] = {"included": {station: "0x" + "22" * 32}}
+    step = winner.next_step(winner.facts(world))
+    assert isinstance(step, Wait) and "1 base stations" in step.why
+
+
 def test_vote__at_its_deadline__is_too_late() -> None:
     world = World(1, 0, 0)
     elector = first(world, five(), Vote)

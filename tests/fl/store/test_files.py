@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -351,6 +352,51 @@ def test_are_there__until_somebody_writes__no(files: Files) -> None:
     assert not files.are_there()
     files.write("a", b"x")
     assert files.are_there()
+
+
+@pytest.mark.parametrize(
+    ("answer", "found", "said", "answers"),
+    [
+        (None, Unreachable, "a cannot be read from http://.*: ", False),
+        (404, Missing, "there is no such file", True),
+        (403, Forbidden, "Forbidden", True),
+        (503, Unreachable, "Service Unavailable", False),
+    ],
+)
+def test_read__web_server_that_does_not_give_it__is_told_from_a_file_that_is_not_there(
+    answer: int | None, found: type[StoreError], said: str, answers: bool
+) -> None:
+    """For fsspec there is no such file, whatever has gone wrong: who has sent its text would be taken for silent."""
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if answer is not None:
+                self.send_response(answer)
+                self.end_headers()
+
+        do_HEAD = do_GET
+
+        def log_message(self, *_: Any) -> None:
+            """Nothing is printed."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        files = Files(f"http://127.0.0.1:{server.server_port}", pauses=())
+        with pytest.raises(found, match=said):
+            files.read("a", 10)
+        assert files.answers() == answers
+        server.shutdown()
+
+
+def test_are_there__listing_is_forbidden_or_breaks__nobody_is_told_that_nothing_is_there(
+    tmp_path: Path, breaks: Any
+) -> None:
+    """A bucket may let its members read and write, and not look around."""
+    for error in (PermissionError("Access Denied"), ConnectionResetError("reset")):
+        files = Files(f"memory://{tmp_path.name}")
+        breaks(files, "ls", error, 1)
+        assert files.are_there()
+        assert not files.are_there()
 
 
 def test_answers__store_that_drips__no(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
