@@ -101,10 +101,10 @@ class Reader:
         begin = self._marks[-1].number + 1 if self._marks else 0
         self._events = [event for event in self._events if event.block < begin]
         if begin <= head.number:
-            new = self._market.events(None, begin or None, head.number)
+            new = self._market.events(None, begin or None, head.number, self._events)
             if self._market.block(head.number) != head:
                 raise MarketError("the chain was reorganised while it was read")
-            self._events += [event for event in new if "roundId" in event.values]
+            self._events = sorted([*self._events, *new], key=lambda event: (event.block, event.log_index))
             self._marks = [*self._marks, head][-MOST_MARKS:]
         known = self._snapshot
         ahead = known.ahead if head == known.head else max(0, head.time - int(self._clock()))
@@ -121,7 +121,8 @@ class Reader:
         at = self._market.at_block(head.number)
         by_round: dict[int, list[Event]] = {}
         for event in self._events:
-            by_round.setdefault(event.values["roundId"], []).append(event)
+            if "roundId" in event.values:
+                by_round.setdefault(event.values["roundId"], []).append(event)
         return {round_id: self._round(round_id, tuple(events), at) for round_id, events in sorted(by_round.items())}
 
     def _round(self, round_id: int, events: tuple[Event, ...], at: Market) -> RoundSeen:

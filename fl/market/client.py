@@ -40,6 +40,9 @@ CODE_HASH = Path(__file__).with_name("HCFL.code-hash.txt")
 
 _METADATA = 53  # bytes
 
+_OVERLAP = 32
+"""Blocks whose logs are asked for again: of several nodes behind an address one may lag, and give what it has."""
+
 
 def code_hash_of(code: bytes) -> str:
     """keccak256 of a contract's code, hex, but for its end, where the compiler has a digest of sources and comments."""
@@ -444,7 +447,7 @@ class Market:
         round_id: int | None = None,
         first_block: int | None = None,
         last_block: int | str = "latest",
-        known: Collection[Event] = (),
+        known: Collection[Event] | None = None,
     ) -> list[Event]:
         """Every log, in the order of the chain.
 
@@ -452,13 +455,16 @@ class Market:
             round_id: of one round; None: of all, and those of balances.
             first_block: to read from; None: the deployment's.
             last_block: to read to, inclusive.
-            known: what is there already, and is left out.
+            known: what was read up to `first_block`: it is left out, and the blocks before that are looked at again.
         """
         every = self.contract.contract_type.events
         abis = [abi for abi in every if round_id is None or abi.inputs[0].name == "roundId"]
         topics = [] if round_id is None else [None, HexBytes(round_id.to_bytes(32, "big"))]
-        logs = self._logs(abis, topics, self._first_block() if first_block is None else first_block, last_block)
-        has = {(event.transaction, event.log_index) for event in known}
+        first = (
+            self._first_block() if first_block is None else max(0, first_block - (_OVERLAP if known is not None else 0))
+        )
+        logs = self._logs(abis, topics, first, last_block)
+        has = {(event.transaction, event.log_index) for event in known or ()}
         return self._events(abis, [log for log in logs if (_hash_of(log), int(log.log_index)) not in has])
 
     def events_about(self, account: str, last_block: int) -> list[Event]:

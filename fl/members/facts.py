@@ -126,10 +126,6 @@ class Facts:
         return self.settlement_open or (not member.committed and self.now >= self.deadlines.commit)
 
 
-OVERLAP = 32
-"""Blocks whose logs are asked for again: of several nodes behind an address one may lag, and give what it has."""
-
-
 class Chronicle:
     """Reads a round's facts, and of its logs only what is new since the last look.
 
@@ -187,7 +183,7 @@ class Chronicle:
                 return
             seen, known = self._seen
             if seen <= number and self._market.block(seen).hash == known:
-                first = max(0, seen + 1 - OVERLAP)
+                first = seen + 1
         if first is None:
             self._events, self._record = [], None
         new = self._market.events(self._round_id, first, number, self._events)

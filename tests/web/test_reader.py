@@ -1,6 +1,6 @@
 """The one reader of the node: what it knows is what a fresh one would, whatever the chain did meanwhile."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import pytest
@@ -23,6 +23,7 @@ class Counted(Market):
         self.gone = False
         self.begins: list[int | None] = []
         self.between: Callable[[], None] = lambda: None
+        self.without: frozenset[str] = frozenset()
 
     def block(self, which: int | str) -> Block:
         if self.gone:
@@ -30,12 +31,16 @@ class Counted(Market):
         return super().block(which)
 
     def events(
-        self, round_id: int | None = None, first_block: int | None = None, last_block: int | str = "latest"
+        self,
+        round_id: int | None = None,
+        first_block: int | None = None,
+        last_block: int | str = "latest",
+        known: Collection[Event] | None = None,
     ) -> list[Event]:
         self.begins.append(first_block)
-        found = super().events(round_id, first_block, last_block)
+        found = super().events(round_id, first_block, last_block, known)
         self.between()
-        return found
+        return [event for event in found if event.name not in self.without]
 
 
 @pytest.fixture
@@ -74,6 +79,19 @@ def test_poll__nothing_new__asks_for_no_logs(client: Counted, create_round: Crea
     assert first.head is not None
     assert set(reader.poll().rounds) == {1, 2}
     assert client.begins == [first.head.number + 1]
+
+
+def test_poll__logs_that_a_node_did_not_have_yet__are_found_later(client: Counted, create_round: CreateRound) -> None:
+    """Another one behind its address said which block is the newest."""
+    round_ = create_round().committed()
+    reader = Reader(client)
+    reader.poll()
+    round_.revealed()
+    client.without = frozenset({"BidRevealed"})
+    reader.poll()
+    client.without = frozenset()
+    round_.selected()
+    assert rounds_of(reader.poll()) == rounds_of(fresh(client))
 
 
 def test_poll__after_a_reorganisation__has_no_log_of_what_was_taken_back(

@@ -79,7 +79,7 @@ class Behind(Market):
         round_id: int | None = None,
         first_block: int | None = None,
         last_block: int | str = "latest",
-        known: Collection[Event] = (),
+        known: Collection[Event] | None = None,
     ) -> list[Event]:
         last, found = last_block, super().events(round_id, first_block, last_block, known)
         return [each for each in found if each.name not in self.without and not (self.behind and each.block == last)]
