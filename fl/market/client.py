@@ -23,8 +23,9 @@ from eth_utils import keccak, to_checksum_address
 from ethpm_types import ContractType
 from ethpm_types.abi import EventABI
 from hexbytes import HexBytes
-from web3.exceptions import BlockNotFound, Web3Exception
+from web3.exceptions import BlockNotFound, Web3Exception, Web3RPCError
 
+from fl.faults import line_of
 from fl.market.events import Event, Sent, Transaction
 from fl.market.outbox import Direct, Outbox
 from fl.market.refusals import Again, ByHand, MarketError, Never, NoNode, explain
@@ -669,8 +670,8 @@ def asking(what: str) -> Iterator[None]:
         if isinstance(error.__cause__ or error.__context__, OSError):
             raise Again(f"{what}: the node does not answer any more") from error
         raise MarketError(f"{what}: {error}") from error
-    except NoNode as error:
-        raise Again(f"{what}: {error}") from error
+    except (NoNode, Web3RPCError) as error:  # none answers, or one does by an error, as where it lacks a block
+        raise Again(f"{what}: {line_of(error)}") from error
     except (OSError, Web3Exception) as error:  # nothing but the connection is opened at such a step
         raise Again(f"{what}: the node does not answer any more") from error
 
