@@ -1,7 +1,8 @@
 """What `ape run status` makes of the chain: the contract's own phase, and what each account does next."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from functools import cache
+from typing import Any
 
 import pytest
 
@@ -74,14 +75,9 @@ class Behind(Market):
     behind = False
     without: frozenset[str] = frozenset()
 
-    def events(
-        self,
-        round_id: int | None = None,
-        first_block: int | None = None,
-        last_block: int | str = "latest",
-        known: Collection[Event] | None = None,
-    ) -> list[Event]:
-        last, found = last_block, super().events(round_id, first_block, last_block, known)
+    def events(self, *args: Any, **options: Any) -> list[Event]:
+        _, _, last, _ = args
+        found = super().events(*args, **options)
         return [each for each in found if each.name not in self.without and not (self.behind and each.block == last)]
 
     def block(self, which: int | str) -> Block:
