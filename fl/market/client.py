@@ -462,7 +462,7 @@ class Market:
         abis = [abi for abi in every if round_id is None or abi.inputs[0].name == "roundId"]
         topics = [] if round_id is None else [None, HexBytes(round_id.to_bytes(32, "big"))]
         first = (
-            self._first_block() if first_block is None else max(0, first_block - (_OVERLAP if known is not None else 0))
+            self.first_block if first_block is None else max(0, first_block - (_OVERLAP if known is not None else 0))
         )
         logs = self._logs(abis, topics, first, last_block)
         has = {(event.transaction, event.log_index) for event in known or ()}
@@ -479,8 +479,8 @@ class Market:
         of_rounds = [abi for abi in abis if abi.inputs[0].name == "roundId"]
         of_none = [abi for abi in abis if abi.inputs[0].name == "account"]
         found = [
-            *self._events(of_rounds, self._logs(of_rounds, [None, None, word], self._first_block(), last_block)),
-            *self._events(of_none, self._logs(of_none, [None, word], self._first_block(), last_block)),
+            *self._events(of_rounds, self._logs(of_rounds, [None, None, word], self.first_block, last_block)),
+            *self._events(of_none, self._logs(of_none, [None, word], self.first_block, last_block)),
         ]
         return sorted(found, key=lambda event: (event.block, event.log_index))
 
@@ -528,7 +528,9 @@ class Market:
     @property
     def first_block(self) -> int:
         """Before which the contract has no logs."""
-        return self._first_block()
+        if self._first is None:
+            self._first = self._deployed_in()
+        return self._first
 
     def _sent(self, found: Any) -> Sent:
         receipt = self.contract.provider.web3.eth.get_transaction_receipt(found["hash"])
@@ -598,11 +600,22 @@ class Market:
             logs = provider.web3.eth.get_logs(query)
         return list(provider.network.ecosystem.decode_logs([dict(log) for log in logs], *abis))
 
-    def _first_block(self) -> int:
-        if self._first is None:
-            receipt = self.contract.creation_metadata
-            self._first = 0 if receipt is None else int(receipt.block)
-        return self._first
+    def _deployed_in(self) -> int:
+        """The block that the contract came in, 0 where the node keeps no states that are so old.
+
+        Ape keeps what it finds by the contract's address alone, for all chains whose nodes are named by their address.
+        """
+        eth = self.contract.provider.web3.eth
+        with asking("read the contract"):
+            before, since = -1, int(eth.block_number)
+            while since - before > 1:
+                middle = (before + since) // 2
+                try:
+                    is_there = bool(eth.get_code(self.contract.address, middle))
+                except Web3RPCError:
+                    return 0
+                before, since = (before, middle) if is_there else (middle, since)
+        return since
 
     def balance_of(self, account: str) -> int:
         """Wei of an account, free and locked, over all rounds; not the lot that it has not claimed."""
@@ -618,7 +631,7 @@ class Market:
         """Wei that the contract holds beyond all free balances and escrows: 0, unless ether was forced on it."""
         abis = [self.contract.contract_type.events[name] for name in ("Deposited", "Joined", "MemberSettled")]
         accounts = set()
-        for log in self._logs(abis, [], self._first_block()):
+        for log in self._logs(abis, [], self.first_block):
             accounts.add(str(log.event_arguments.get("account") or log.event_arguments["member"]))
         free = sum(self.free_balance(account) for account in accounts)
         rounds = range(1, self.round_count() + 1)

@@ -5,8 +5,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ape import chain
+from ape.api.query import ContractCreation
 from web3.exceptions import BlockNotFound
 
+from analysis.devnode.market import Market as Devnode
 from analysis.devnode.rounds import CreateRound
 from fl.market.client import ABI, Market
 from fl.market.deployment import abi_of
@@ -35,6 +38,16 @@ def test_code__of_another_contract__is_not_known(create_round: CreateRound) -> N
         assert client.has_known_code() is known, place
     deployed.chain.set_code(deployed.address, code + b"\0")
     assert not client.has_known_code()
+
+
+def test_first_block__another_chain_had_the_address__is_that_of_this_one(deployment: Devnode) -> None:
+    address = deployment.address
+    chain.contracts.contract_creations[address] = ContractCreation(
+        txn_hash="0x" + "00" * 32, block=10**6, deployer=address
+    )
+    found = Market.at(address).first_block
+    codes = [deployment.chain.rpc("eth_getCode", address, hex(number)) for number in (found - 1, found)]
+    assert [len(code) > 2 for code in codes] == [False, True]
 
 
 def test_at__a_deployment__reads_its_round(create_round: CreateRound) -> None:
