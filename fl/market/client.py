@@ -601,21 +601,21 @@ class Market:
         return list(provider.network.ecosystem.decode_logs([dict(log) for log in logs], *abis))
 
     def _deployed_in(self) -> int:
-        """The block that the contract came in, 0 where the node keeps no states that are so old.
+        """The block that the contract came in, 0 where that is older than the states that the node keeps.
 
         Ape keeps what it finds by the contract's address alone, for all chains whose nodes are named by their address.
         """
         eth = self.contract.provider.web3.eth
         with asking("read the contract"):
-            before, since = -1, int(eth.block_number)
+            before, since, lost = -1, int(eth.block_number), None
             while since - before > 1:
                 middle = (before + since) // 2
                 try:
                     is_there = bool(eth.get_code(self.contract.address, middle))
                 except Web3RPCError:
-                    return 0
+                    is_there, lost = False, middle
                 before, since = (before, middle) if is_there else (middle, since)
-        return since
+        return 0 if before == lost else since
 
     def balance_of(self, account: str) -> int:
         """Wei of an account, free and locked, over all rounds; not the lot that it has not claimed."""

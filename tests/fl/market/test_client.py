@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from ape import chain
 from ape.api.query import ContractCreation
-from web3.exceptions import BlockNotFound
+from web3.exceptions import BlockNotFound, Web3RPCError
 
+from analysis.devnode.deployment import artefact_of, deploy
 from analysis.devnode.market import Market as Devnode
 from analysis.devnode.rounds import CreateRound
 from fl.market.client import ABI, Market
@@ -40,14 +41,29 @@ def test_code__of_another_contract__is_not_known(create_round: CreateRound) -> N
     assert not client.has_known_code()
 
 
-def test_first_block__another_chain_had_the_address__is_that_of_this_one(deployment: Devnode) -> None:
-    address = deployment.address
+def test_first_block__another_chain_had_the_address__is_that_of_this_one(
+    market: Devnode, compiled: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    market.chain.rpc("anvil_mine", "0x5")
+    address = deploy(market.chain, artefact_of(compiled)).address
+    client = Market.at(address)
+    came = client.block("latest").number
+    market.chain.rpc("anvil_mine", "0x5")
     chain.contracts.contract_creations[address] = ContractCreation(
         txn_hash="0x" + "00" * 32, block=10**6, deployer=address
     )
-    found = Market.at(address).first_block
-    codes = [deployment.chain.rpc("eth_getCode", address, hex(number)) for number in (found - 1, found)]
-    assert [len(code) > 2 for code in codes] == [False, True]
+    assert client.first_block == came
+    eth = client.contract.provider.web3.eth
+    of_node = eth.get_code
+    for oldest, found in ((came - 1, came), (came, 0), (came + 3, 0)):
+
+        def get_code(account: Any, block: int, oldest: int = oldest) -> Any:
+            if block < oldest:
+                raise Web3RPCError("missing trie node")
+            return of_node(account, block)
+
+        monkeypatch.setattr(eth, "get_code", get_code)
+        assert Market(client.contract).first_block == found, f"states from {oldest - came} blocks after it on"
 
 
 def test_at__a_deployment__reads_its_round(create_round: CreateRound) -> None:
