@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from analysis.report.source import Source, of_record
 from fl.market.client import Block, Market, RoundState
-from fl.market.events import Event
+from fl.market.events import Event, in_order
 from fl.market.refusals import MarketError
 from fl.market.terms import Phase
 from fl.record.history import RoundRecord, rebuild
@@ -104,7 +104,7 @@ class Reader:
             new = self._market.events(None, begin or None, head.number, self._events)
             if self._market.block(head.number) != head:
                 raise MarketError("the chain was reorganised while it was read")
-            self._events = sorted([*self._events, *new], key=lambda event: (event.block, event.log_index))
+            self._events = in_order([*self._events, *new])
             self._marks = [*self._marks, head][-MOST_MARKS:]
         known = self._snapshot
         ahead = known.ahead if head == known.head else max(0, head.time - int(self._clock()))

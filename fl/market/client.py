@@ -26,7 +26,7 @@ from hexbytes import HexBytes
 from web3.exceptions import BlockNotFound, Web3Exception, Web3RPCError
 
 from fl.faults import line_of
-from fl.market.events import Event, Sent, Transaction
+from fl.market.events import Event, Sent, Transaction, in_order
 from fl.market.outbox import Direct, Outbox
 from fl.market.refusals import Again, ByHand, MarketError, Never, NoNode, explain
 from fl.market.terms import Phase, Role, RoundTerms, Stage, Status
@@ -482,7 +482,7 @@ class Market:
             *self._events(of_rounds, self._logs(of_rounds, [None, None, word], self.first_block, last_block)),
             *self._events(of_none, self._logs(of_none, [None, word], self.first_block, last_block)),
         ]
-        return sorted(found, key=lambda event: (event.block, event.log_index))
+        return in_order(found)
 
     def _events(self, abis: Sequence[EventABI], logs: Sequence[ContractLog]) -> list[Event]:
         inputs = {abi.name: {each.name: each for each in abi.inputs} for abi in abis}

@@ -1,6 +1,6 @@
 """The contract's logs, and where on the chain each stands."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ class Event:
         block: number of the block.
         time: Unix time of the block.
         transaction: hash, hex.
-        index: of the log in its block.
+        log_index: of the log in its block.
     """
 
     name: str
@@ -31,6 +31,11 @@ class Event:
         accounts = (self.values[key] for key in _ACCOUNTS if key in self.values)
         numbers = (int(self.values[key]) for key in ("model", "globalRound") if key in self.values)
         return Trace(self.name, next(accounts, None), next(numbers, None))
+
+
+def in_order(events: Iterable[Event]) -> list[Event]:
+    """As they are on the chain."""
+    return sorted(events, key=lambda event: (event.block, event.log_index))
 
 
 _ACCOUNTS = ("member", "proposer", "station", "elector", "claimant", "winner", "creator")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from fl.market.client import Market
-from fl.market.events import Event
+from fl.market.events import Event, in_order
 from fl.market.refusals import Again
 from fl.market.terms import Deadlines, Role, RoundTerms, Status
 from fl.record.history import MemberRecord, RoundRecord, rebuild
@@ -190,8 +190,7 @@ class Chronicle:
         if self._market.block(number).hash != digest:
             raise Again(f"round {self._round_id}: the chain has changed while it was read")
         if new:
-            self._events = sorted([*self._events, *new], key=lambda event: (event.block, event.log_index))
-            self._record = None
+            self._events, self._record = in_order([*self._events, *new]), None
         self._seen = (number, digest)
 
     def _rebuilt(self) -> RoundRecord:
